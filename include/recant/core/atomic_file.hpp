@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <ostream>
+#include <string_view>
+
+/// Files and folders that are there wholly or not at all: written aside, synced, renamed.
+namespace recant {
+
+/// Writes `path` by calling write(stream) on a file beside it, which is then synced and renamed
+/// over `path`. If anything throws or fails (disk full), `path` is as before and nothing is left.
+/// @throws DataError naming `path` when writing fails.
+void write_file(const std::filesystem::path& path, const std::function<void(std::ostream&)>& write);
+void write_file(const std::filesystem::path& path, std::string_view bytes);
+
+/// A folder that is filled aside and appears under its name at commit().
+/// Destroyed without commit(), it leaves nothing.
+class StagedFolder {
+ public:
+  /// @throws UsageError if `target` exists and !replace, DataError if its parent cannot be written.
+  StagedFolder(std::filesystem::path target, bool replace);
+  ~StagedFolder();
+  StagedFolder(const StagedFolder&) = delete;
+  StagedFolder& operator=(const StagedFolder&) = delete;
+
+  /// Where to write the files until commit().
+  [[nodiscard]] const std::filesystem::path& path() const noexcept { return staging_; }
+
+  /// Syncs every file and folder, then renames into place; what stood there before is removed.
+  void commit();
+
+ private:
+  std::filesystem::path target_, staging_;
+  bool replace_, committed_ = false;
+};
+
+}  // namespace recant

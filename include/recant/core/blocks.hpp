@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <vector>
+
+/// Every pass over rows is a reduction over fixed-size row blocks, merged in a fixed order.
+/// How many threads walk the blocks changes nothing in the result, not even its last bit.
+namespace recant {
+
+using Index = std::int64_t;
+
+inline constexpr Index kBlockRows = 1024;
+
+struct RowBlock {
+  Index begin = 0, end = 0;
+  [[nodiscard]] Index size() const noexcept { return end - begin; }
+};
+
+[[nodiscard]] constexpr Index block_count(Index rows) noexcept {
+  return (rows + kBlockRows - 1) / kBlockRows;
+}
+
+[[nodiscard]] constexpr RowBlock block_at(Index block, Index rows) noexcept {
+  return {block * kBlockRows, std::min(rows, (block + 1) * kBlockRows)};
+}
+
+/// Runs task(0) .. task(count-1) on threads() threads, in any order. The first exception in
+/// the order of the tasks is rethrown when all are done.
+void parallel_for(Index count, const std::function<void(Index)>& task);
+
+/// Folds the row blocks of 0..rows into `groups` accumulators, each over a contiguous run of
+/// blocks in row order, then merges the accumulators as a balanced binary tree.
+///
+/// add(accumulator, block) adds one block; merge(into, from) adds one accumulator to another.
+/// `groups` bounds memory and parallelism and must not depend on the number of threads.
+template <class Accumulator, class Add, class Merge>
+[[nodiscard]] Accumulator reduce_rows(Index rows, Index groups, const Accumulator& zero, Add&& add,
+                                      Merge&& merge) {
+  const Index blocks = block_count(rows);
+  groups = std::clamp<Index>(groups, 1, std::max<Index>(blocks, 1));
+  std::vector<Accumulator> parts(static_cast<std::size_t>(groups), zero);
+  parallel_for(groups, [&](Index group) {
+    for (Index b = blocks * group / groups; b < blocks * (group + 1) / groups; ++b) {
+      add(parts[static_cast<std::size_t>(group)], block_at(b, rows));
+    }
+  });
+  for (Index stride = 1; stride < groups; stride *= 2) {
+    for (Index i = 0; i + stride < groups; i += 2 * stride) {
+      merge(parts[static_cast<std::size_t>(i)], parts[static_cast<std::size_t>(i + stride)]);
+    }
+  }
+  return std::move(parts.front());
+}
+
+/// Runs task(block) for every row block: for results that are written per row.
+template <class Task>
+void for_each_block(Index rows, Task&& task) {
+  parallel_for(block_count(rows), [&](Index block) { task(block_at(block, rows)); });
+}
+
+}  // namespace recant

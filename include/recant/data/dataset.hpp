@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "recant/linalg/types.hpp"
+
+namespace recant {
+
+/// n x d features, row-major and contiguous, in memory or mapped from a file. Copies share the
+/// values, which nobody changes.
+class FeatureMatrix {
+ public:
+  FeatureMatrix() = default;
+  /// Takes the values over.
+  explicit FeatureMatrix(RowMatrix values);
+  /// Looks at rows*columns doubles that live at least as long as `owner`.
+  FeatureMatrix(const double* values, Index rows, Index columns, std::shared_ptr<const void> owner);
+
+  [[nodiscard]] Index rows() const noexcept { return rows_; }
+  [[nodiscard]] Index columns() const noexcept { return columns_; }
+  [[nodiscard]] RowsView view() const noexcept { return {values_, rows_, columns_}; }
+  [[nodiscard]] RowsView block(RowBlock block) const noexcept {
+    return {values_ + block.begin * columns_, block.size(), columns_};
+  }
+  [[nodiscard]] RowsView row(Index i) const noexcept { return block({i, i + 1}); }
+
+ private:
+  const double* values_ = nullptr;
+  Index rows_ = 0, columns_ = 0;
+  std::shared_ptr<const void> owner_;
+};
+
+/// One sensitive column: which group each row belongs to.
+struct SensitiveColumn {
+  std::string name;  ///< empty when it came from an array
+  std::vector<std::string>
+      groups;  ///< names in order of their bytes; may hold groups without a row
+  std::vector<std::int32_t> codes;  ///< n, an index into groups
+};
+
+/// What a row is called from outside: the values of the id column, or row numbers.
+struct RowIds {
+  std::vector<std::int64_t> numbers;  ///< n row numbers of the file, from 1; empty with texts
+  std::vector<std::string> texts;     ///< n values of the id column; empty with numbers
+  [[nodiscard]] Index size() const noexcept;
+  [[nodiscard]] std::string text(Index row) const;
+};
+
+/// What a target value means.
+enum class TargetKind { kBinary, kClasses, kNumeric };
+
+/// Rows ready for training or measuring. Every member with a value per row has n of them.
+struct Dataset {
+  FeatureMatrix features;                ///< n x d, without the intercept's 1
+  std::vector<std::string> columns;      ///< d names; empty when the features came from an array
+  Vector targets;                        ///< n: 0/1, class index 0..K-1, or a real number
+  std::vector<std::string> class_names;  ///< K names by index; for binary {negative, positive}
+  Vector weights;                        ///< n, >= 0; ones when trained plainly
+  std::vector<SensitiveColumn> sensitive;
+  RowIds ids;
+
+  [[nodiscard]] Index rows() const noexcept { return features.rows(); }
+};
+
+/// Rows first..last-1, sharing the features.
+[[nodiscard]] Dataset slice(const Dataset& data, RowBlock rows);
+
+}  // namespace recant

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "recant/core/atomic_file.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+
+#include "recant/core/error.hpp"
+
+namespace recant {
+namespace {
+
+namespace fs = std::filesystem;
+
+[[noreturn]] void fail(const fs::path& path, std::string_view what, int code) {
+  throw DataError(fmt::format("{}: {}", what, std::strerror(code)), path.string(),
+                  code == ENOSPC ? "free some space and run again" : "");
+}
+
+/// fsync of a file or a folder, so that it survives a loss of power.
+void sync(const fs::path& path) {
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0) fail(path, "cannot be opened to sync it", errno);
+  const int code = ::fsync(file) == 0 ? 0 : errno;
+  ::close(file);
+  if (code != 0) fail(path, "cannot be written to disk", code);
+}
+
+fs::path parent_of(const fs::path& path) {
+  return path.has_parent_path() ? path.parent_path() : fs::path(".");
+}
+
+/// A name beside `path` that no other process uses.
+fs::path beside(const fs::path& path) {
+  return parent_of(path) / fmt::format(".{}.{}.partial", path.filename().string(), ::getpid());
+}
+
+/// "x.rct/" and "x.rct" are the same target.
+fs::path without_trailing_slash(fs::path path) {
+  return path.has_filename() ? path : path.parent_path();
+}
+
+}  // namespace
+
+void write_file(const fs::path& path, const std::function<void(std::ostream&)>& write) {
+  const fs::path partial = beside(path);
+  try {
+    {
+      errno = 0;
+      std::ofstream out(partial, std::ios::binary | std::ios::trunc);
+      if (!out) fail(path, "cannot be created", errno);
+      write(out);
+      out.flush();
+      if (!out) fail(path, "cannot be written", errno != 0 ? errno : EIO);
+    }
+    sync(partial);
+    if (std::rename(partial.c_str(), path.c_str()) != 0) fail(path, "cannot be created", errno);
+    sync(parent_of(path));
+  } catch (...) {
+    std::error_code ignored;
+    fs::remove(partial, ignored);
+    throw;
+  }
+}
+
+void write_file(const fs::path& path, std::string_view bytes) {
+  write_file(path, [&](std::ostream& out) {
+    out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  });
+}
+
+StagedFolder::StagedFolder(fs::path target, bool replace)
+    : target_(without_trailing_slash(std::move(target))),
+      staging_(beside(target_)),
+      replace_(replace) {
+  if (fs::exists(target_) && !replace_) {
+    throw UsageError("exists already", target_.string(), "choose another name or give --force");
+  }
+  std::error_code code;
+  fs::remove_all(staging_, code);
+  if (!fs::create_directory(staging_, code)) {
+    fail(target_, "cannot be created", code ? code.value() : EEXIST);
+  }
+}
+
+StagedFolder::~StagedFolder() {
+  if (committed_) return;
+  std::error_code ignored;
+  fs::remove_all(staging_, ignored);
+}
+
+void StagedFolder::commit() {
+  for (const auto& entry : fs::recursive_directory_iterator(staging_)) sync(entry.path());
+  sync(staging_);
+  const fs::path old = staging_.string() + ".old";
+  const bool replaces = replace_ && fs::exists(target_);
+  if (replaces && std::rename(target_.c_str(), old.c_str()) != 0) {
+    fail(target_, "cannot be replaced", errno);
+  }
+  if (std::rename(staging_.c_str(), target_.c_str()) != 0) {
+    const int code = errno;
+    if (replaces) static_cast<void>(std::rename(old.c_str(), target_.c_str()));
+    fail(target_, "cannot be created", code);
+  }
+  committed_ = true;
+  sync(parent_of(target_));
+  if (replaces) {
+    std::error_code ignored;
+    fs::remove_all(old, ignored);
+  }
+}
+
+}  // namespace recant

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "recant/linalg/row_kernels.hpp"
+
+#include <cmath>
+
+#include "blas.hpp"
+
+namespace recant {
+namespace {
+
+int narrow(Index value) {
+  return static_cast<int>(value);
+}
+
+}  // namespace
+
+void row_scores(RowsView rows, bool intercept, ConstMatrixRef coefficients,
+                Eigen::Ref<Matrix> scores) {
+  single_threaded_blas();
+  const Index d = rows.cols();
+  for (Index c = 0; c < coefficients.cols(); ++c) {
+    scores.col(c).setConstant(intercept ? coefficients(d, c) : 0.0);
+    if (d == 0) continue;
+    cblas_dgemv(CblasRowMajor, CblasNoTrans, narrow(rows.rows()), narrow(d), 1.0, rows.data(),
+                narrow(d), coefficients.col(c).data(), 1, 1.0, scores.col(c).data(), 1);
+  }
+}
+
+void add_weighted_rows(RowsView rows, bool intercept, ConstMatrixRef factors,
+                       Eigen::Ref<Matrix> sums) {
+  single_threaded_blas();
+  const Index d = rows.cols();
+  for (Index c = 0; c < factors.cols(); ++c) {
+    if (intercept) sums(d, c) += factors.col(c).sum();
+    if (d == 0) continue;
+    cblas_dgemv(CblasRowMajor, CblasTrans, narrow(rows.rows()), narrow(d), 1.0, rows.data(),
+                narrow(d), factors.col(c).data(), 1, 1.0, sums.col(c).data(), 1);
+  }
+}
+
+void add_weighted_gram(RowsView rows, bool intercept, std::span<const double> weights, double sign,
+                       Eigen::Ref<Matrix> gram, RowMatrix& scratch) {
+  single_threaded_blas();
+  const Index m = rows.rows(), d = rows.cols(), p = d + (intercept ? 1 : 0);
+  if (scratch.rows() < m || scratch.cols() != p) scratch.resize(m, p);
+  for (Index i = 0; i < m; ++i) {
+    const double root = std::sqrt(weights[static_cast<std::size_t>(i)]);
+    scratch.row(i).head(d) = root * rows.row(i);
+    if (intercept) scratch(i, d) = root;
+  }
+  // Row-major m x p is column-major p x m: gram += sign * A A^T.
+  cblas_dsyrk(CblasColMajor, CblasLower, CblasNoTrans, narrow(p), narrow(m), sign, scratch.data(),
+              narrow(p), 1.0, gram.data(), narrow(gram.outerStride()));
+}
+
+}  // namespace recant
