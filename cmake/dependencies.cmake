@@ -6,18 +6,22 @@ find_package(nlohmann_json 3.11 REQUIRED)
 find_package(CLI11 2.1 REQUIRED)
 find_package(FastFloat 3.9 REQUIRED)
 
-find_path(CSV_INCLUDE_DIR csv.h REQUIRED)
-find_library(CSV_LIBRARY csv REQUIRED)
-add_library(recant_libcsv INTERFACE)
-target_include_directories(recant_libcsv SYSTEM INTERFACE $<BUILD_INTERFACE:${CSV_INCLUDE_DIR}>)
-target_link_libraries(recant_libcsv INTERFACE ${CSV_LIBRARY})
+# recant_system_library(NAME HEADER LIBRARY [FOLDER]) makes recant_NAME of a library that has no
+# CMake package; FOLDER is a place below the usual ones to look in first.
+function(recant_system_library name header library)
+  string(TOUPPER ${name} NAME)
+  find_library(${NAME}_LIBRARY ${library} REQUIRED
+    HINTS /usr/lib/${CMAKE_LIBRARY_ARCHITECTURE}/${ARGV3})
+  find_path(${NAME}_INCLUDE_DIR ${header} REQUIRED
+    HINTS /usr/include/${CMAKE_LIBRARY_ARCHITECTURE}/${ARGV3}
+    PATH_SUFFIXES ${library} ${ARGV3})
+  add_library(recant_${name} INTERFACE)
+  target_include_directories(recant_${name} SYSTEM INTERFACE $<BUILD_INTERFACE:${${NAME}_INCLUDE_DIR}>)
+  target_link_libraries(recant_${name} INTERFACE ${${NAME}_LIBRARY})
+  set_property(GLOBAL APPEND PROPERTY RECANT_SYSTEM_LIBRARIES recant_${name})
+endfunction()
 
-# OpenBLAS carries LAPACK. The serial build is asked for first: threads are ours, not BLAS's.
-find_library(OPENBLAS_LIBRARY openblas REQUIRED
-  HINTS /usr/lib/${CMAKE_LIBRARY_ARCHITECTURE}/openblas-serial)
-find_path(OPENBLAS_INCLUDE_DIR cblas.h REQUIRED
-  HINTS /usr/include/${CMAKE_LIBRARY_ARCHITECTURE}/openblas-serial
-  PATH_SUFFIXES openblas openblas-serial)
-add_library(recant_openblas INTERFACE)
-target_include_directories(recant_openblas SYSTEM INTERFACE $<BUILD_INTERFACE:${OPENBLAS_INCLUDE_DIR}>)
-target_link_libraries(recant_openblas INTERFACE ${OPENBLAS_LIBRARY})
+recant_system_library(libcsv csv.h csv)
+# OpenBLAS carries LAPACK. The pthread build: the serial one is not safe to call from several threads.
+recant_system_library(openblas cblas.h openblas openblas-pthread)
+recant_system_library(sodium sodium.h sodium)

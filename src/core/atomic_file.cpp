@@ -9,6 +9,8 @@
 #include <cstdio>
 #include <cstring>
 #include <fstream>
+#include <mutex>
+#include <set>
 
 #include "recant/core/error.hpp"
 
@@ -45,10 +47,34 @@ fs::path without_trailing_slash(fs::path path) {
   return path.has_filename() ? path : path.parent_path();
 }
 
+/// What is being written aside now, and the lock under which it gets its name.
+struct Unfinished {
+  std::mutex mutex;
+  std::set<fs::path> paths;
+};
+Unfinished& unfinished() {
+  static auto* const all = new Unfinished;  // outlives every static that may still write at exit
+  return *all;
+}
+void begin_unfinished(const fs::path& path) {
+  const std::lock_guard lock(unfinished().mutex);
+  unfinished().paths.insert(path);
+}
+void end_unfinished(const fs::path& path) {
+  const std::lock_guard lock(unfinished().mutex);
+  unfinished().paths.erase(path);
+}
+
+/// Swaps two names in one step: whoever looks, or crashes, sees the one or the other, never none.
+bool exchange(const fs::path& a, const fs::path& b) {
+  return ::renameat2(AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), RENAME_EXCHANGE) == 0;
+}
+
 }  // namespace
 
 void write_file(const fs::path& path, const std::function<void(std::ostream&)>& write) {
   const fs::path partial = beside(path);
+  begin_unfinished(partial);
   try {
     {
       errno = 0;
@@ -59,11 +85,16 @@ void write_file(const fs::path& path, const std::function<void(std::ostream&)>& 
       if (!out) fail(path, "cannot be written", errno != 0 ? errno : EIO);
     }
     sync(partial);
-    if (std::rename(partial.c_str(), path.c_str()) != 0) fail(path, "cannot be created", errno);
+    {
+      const std::lock_guard lock(unfinished().mutex);
+      if (std::rename(partial.c_str(), path.c_str()) != 0) fail(path, "cannot be created", errno);
+    }
     sync(parent_of(path));
+    end_unfinished(partial);
   } catch (...) {
     std::error_code ignored;
     fs::remove(partial, ignored);
+    end_unfinished(partial);
     throw;
   }
 }
@@ -81,37 +112,54 @@ StagedFolder::StagedFolder(fs::path target, bool replace)
   if (fs::exists(target_) && !replace_) {
     throw UsageError("exists already", target_.string(), "choose another name or give --force");
   }
+  begin_unfinished(staging_);
   std::error_code code;
   fs::remove_all(staging_, code);
   if (!fs::create_directory(staging_, code)) {
+    end_unfinished(staging_);
     fail(target_, "cannot be created", code ? code.value() : EEXIST);
   }
 }
 
 StagedFolder::~StagedFolder() {
-  if (committed_) return;
   std::error_code ignored;
-  fs::remove_all(staging_, ignored);
+  if (!committed_) fs::remove_all(staging_, ignored);
+  end_unfinished(staging_);
 }
 
 void StagedFolder::commit() {
   for (const auto& entry : fs::recursive_directory_iterator(staging_)) sync(entry.path());
   sync(staging_);
-  const fs::path old = staging_.string() + ".old";
+  std::unique_lock lock(unfinished().mutex);
   const bool replaces = replace_ && fs::exists(target_);
-  if (replaces && std::rename(target_.c_str(), old.c_str()) != 0) {
-    fail(target_, "cannot be replaced", errno);
-  }
-  if (std::rename(staging_.c_str(), target_.c_str()) != 0) {
-    const int code = errno;
-    if (replaces) static_cast<void>(std::rename(old.c_str(), target_.c_str()));
-    fail(target_, "cannot be created", code);
+  fs::path old = staging_.string() + ".old";
+  if (replaces && exchange(staging_, target_)) {
+    old = staging_;
+  } else {
+    // A file system that cannot exchange: a crash between the two leaves the old under `old`.
+    if (replaces && std::rename(target_.c_str(), old.c_str()) != 0) {
+      fail(target_, "cannot be replaced", errno);
+    }
+    if (std::rename(staging_.c_str(), target_.c_str()) != 0) {
+      const int code = errno;
+      if (replaces) static_cast<void>(std::rename(old.c_str(), target_.c_str()));
+      fail(target_, "cannot be created", code);
+    }
   }
   committed_ = true;
+  lock.unlock();
   sync(parent_of(target_));
   if (replaces) {
     std::error_code ignored;
     fs::remove_all(old, ignored);
+  }
+}
+
+void abandon_unfinished() noexcept {
+  unfinished().mutex.lock();  // for good: nothing gets its name any more
+  for (const fs::path& path : unfinished().paths) {
+    std::error_code ignored;
+    fs::remove_all(path, ignored);
   }
 }
 

@@ -1,11 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "recant/core/blocks.hpp"
 
+#include <atomic>
 #include <mutex>
+#include <thread>
 
 #include "recant/core/threads.hpp"
 
 namespace recant {
+namespace {
+
+/// Calls work(), which must not throw, on `workers` threads at once and waits for all.
+void run_on_threads(int workers, const std::function<void()>& work) {
+#ifdef __SANITIZE_THREAD__
+  // The thread sanitizer is blind to how libgomp synchronises and would report every pass.
+  std::vector<std::jthread> others;
+  for (int i = 1; i < workers; ++i) others.emplace_back(work);
+  work();
+#else
+#pragma omp parallel num_threads(workers)
+  work();
+#endif
+}
+
+}  // namespace
 
 void parallel_for(Index count, const std::function<void(Index)>& task) {
   const int workers = static_cast<int>(std::min<Index>(count, threads()));
@@ -13,21 +31,25 @@ void parallel_for(Index count, const std::function<void(Index)>& task) {
     for (Index i = 0; i < count; ++i) task(i);
     return;
   }
+  std::atomic<Index> next{0};
   std::exception_ptr error;
   Index error_at = count;
   std::mutex mutex;
-#pragma omp parallel for schedule(dynamic, 1) num_threads(workers)
-  for (Index i = 0; i < count; ++i) {
-    try {
-      task(i);
-    } catch (...) {
-      const std::lock_guard lock(mutex);
-      if (i < error_at) {
-        error_at = i;
-        error = std::current_exception();
+  // Relaxed: taking a number orders nothing else, so that a race between tasks is seen as one.
+  const auto take = [&next] { return next.fetch_add(1, std::memory_order_relaxed); };
+  run_on_threads(workers, [&] {
+    for (Index i = take(); i < count; i = take()) {
+      try {
+        task(i);
+      } catch (...) {
+        const std::lock_guard lock(mutex);
+        if (i < error_at) {
+          error_at = i;
+          error = std::current_exception();
+        }
       }
     }
-  }
+  });
   if (error) std::rethrow_exception(error);
 }
 

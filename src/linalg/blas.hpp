@@ -3,6 +3,8 @@
 
 #include <cblas.h>
 
+#include "recant/core/error.hpp"
+
 extern "C" {
 void dpotrf_(const char* uplo, const int* n, double* a, const int* lda, int* info);
 void dtrsv_(const char* uplo, const char* trans, const char* diag, const int* n, const double* a,
@@ -12,13 +14,19 @@ void dtrsv_(const char* uplo, const char* trans, const char* diag, const int* n,
 namespace recant {
 
 /// BLAS runs in the calling thread only: threads run over row blocks, and the result must not
-/// depend on how many there are. The library may be OpenBLAS's threaded build, so say so.
+/// depend on how many there are. Called before every use.
+/// @throws InternalError when the OpenBLAS that was loaded is its serial build: that one shares
+/// buffers between callers without a lock and gives wrong sums (docs/decisions/0002).
 inline void single_threaded_blas() {
-  static const bool done = [] {
+  static const bool ready = [] {
+    if (openblas_get_parallel() == 0) {
+      throw InternalError("the serial build of OpenBLAS is not safe to call from several threads",
+                          "OpenBLAS", "install its pthread or OpenMP build (libopenblas0-pthread)");
+    }
     openblas_set_num_threads(1);
     return true;
   }();
-  static_cast<void>(done);
+  static_cast<void>(ready);
 }
 
 }  // namespace recant

@@ -38,19 +38,30 @@ void add_weighted_rows(RowsView rows, bool intercept, ConstMatrixRef factors,
   }
 }
 
-void add_weighted_gram(RowsView rows, bool intercept, std::span<const double> weights, double sign,
-                       Eigen::Ref<Matrix> gram, RowMatrix& scratch) {
-  single_threaded_blas();
-  const Index m = rows.rows(), d = rows.cols(), p = d + (intercept ? 1 : 0);
-  if (scratch.rows() < m || scratch.cols() != p) scratch.resize(m, p);
-  for (Index i = 0; i < m; ++i) {
+void GramScratch::begin(Index m, Index p) {
+  rows_ = 0;
+  width_ = p;
+  const auto needed = static_cast<std::size_t>(m * p);
+  if (values_.size() < needed) values_.resize(needed);
+}
+
+void GramScratch::append(RowsView rows, bool intercept, std::span<const double> weights) {
+  const Index d = rows.cols();
+  Eigen::Map<RowMatrix> scaled(values_.data() + rows_ * width_, rows.rows(), width_);
+  for (Index i = 0; i < rows.rows(); ++i) {
     const double root = std::sqrt(weights[static_cast<std::size_t>(i)]);
-    scratch.row(i).head(d) = root * rows.row(i);
-    if (intercept) scratch(i, d) = root;
+    scaled.row(i).head(d) = root * rows.row(i);
+    if (intercept) scaled(i, d) = root;
   }
+  rows_ += rows.rows();
+}
+
+void GramScratch::add_gram(double sign, Eigen::Ref<Matrix> gram) const {
+  if (width_ == 0) return;  // BLAS refuses a leading dimension of 0, aloud
+  single_threaded_blas();
   // Row-major m x p is column-major p x m: gram += sign * A A^T.
-  cblas_dsyrk(CblasColMajor, CblasLower, CblasNoTrans, narrow(p), narrow(m), sign, scratch.data(),
-              narrow(p), 1.0, gram.data(), narrow(gram.outerStride()));
+  cblas_dsyrk(CblasColMajor, CblasLower, CblasNoTrans, narrow(width_), narrow(rows_), sign,
+              values_.data(), narrow(width_), 1.0, gram.data(), narrow(gram.outerStride()));
 }
 
 }  // namespace recant

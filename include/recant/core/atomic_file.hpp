@@ -36,4 +36,8 @@ class StagedFolder {
   bool replace_, committed_ = false;
 };
 
+/// Removes everything that is half-written in this process and lets nothing more be renamed into
+/// place: for a process that is about to end. Waits for a rename that is under way.
+void abandon_unfinished() noexcept;
+
 }  // namespace recant

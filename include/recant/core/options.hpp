@@ -30,6 +30,9 @@ struct Field {
   std::string_view help;  ///< one sentence
   Accept accept = Accept::kAny;
 };
+// Clang deduces the arguments of an aggregate by itself only from version 17.
+template <class Options, class T>
+Field(std::string_view, T Options::*, std::string_view, Accept = Accept::kAny) -> Field<Options, T>;
 
 inline void check_field(std::string_view name, double value, Accept accept) {
   switch (accept) {

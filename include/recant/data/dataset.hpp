@@ -38,8 +38,8 @@ class FeatureMatrix {
 /// One sensitive column: which group each row belongs to.
 struct SensitiveColumn {
   std::string name;  ///< empty when it came from an array
-  std::vector<std::string>
-      groups;  ///< names in order of their bytes; may hold groups without a row
+  /// Names in order of their bytes, those that training has not seen last; a group may be empty.
+  std::vector<std::string> groups;
   std::vector<std::int32_t> codes;  ///< n, an index into groups
 };
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <span>
+#include <vector>
 
 #include "recant/linalg/types.hpp"
 
@@ -19,9 +20,21 @@ void row_scores(RowsView rows, bool intercept, ConstMatrixRef coefficients,
 void add_weighted_rows(RowsView rows, bool intercept, ConstMatrixRef factors,
                        Eigen::Ref<Matrix> sums);
 
-/// Lower triangle of gram += sign * [X 1]^T diag(weights) [X 1], weights >= 0.   gram is p x p.
-/// `scratch` is reused between calls. Cost: m p^2 multiply-adds.
-void add_weighted_gram(RowsView rows, bool intercept, std::span<const double> weights, double sign,
-                       Eigen::Ref<Matrix> gram, RowMatrix& scratch);
+/// A weighted Gram matrix of one block: rows are appended scaled by the roots of their weights,
+/// a few at a time while they are in cache, and multiplied at once. Reused between blocks.
+class GramScratch {
+ public:
+  /// Forgets the rows, makes room for m of p values.
+  void begin(Index m, Index p);
+  /// Appends diag(weights)^(1/2) [X 1], weights >= 0.
+  void append(RowsView rows, bool intercept, std::span<const double> weights);
+  /// Lower triangle of gram (p x p) += sign * sum_i weight_i x_i x_i^T over the rows appended.
+  /// Cost: m p^2 multiply-adds.
+  void add_gram(double sign, Eigen::Ref<Matrix> gram) const;
+
+ private:
+  std::vector<double> values_;
+  Index rows_ = 0, width_ = 0;
+};
 
 }  // namespace recant

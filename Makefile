@@ -1,0 +1,78 @@
+# The commands of every day; `make` alone lists them.
+SHELL := /bin/bash
+PREFIX ?= /usr/local
+WERROR ?= OFF
+SECONDS_PER_FUZZER ?= 60
+JOBS := $(shell nproc)
+
+configure = cmake --preset $(1) -DRECANT_WERROR=$(WERROR) \
+	-DCMAKE_CXX_COMPILER_LAUNCHER="$$(command -v ccache)" > build/$(1).log || { cat build/$(1).log; exit 1; }
+compile = cmake --build --preset $(1) --parallel $(JOBS)
+check = ctest --preset $(1) --parallel $(JOBS)
+
+.PHONY: help
+help:  ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: packages
+packages:  # what is missing of tools/packages.txt
+	@mkdir -p build
+	@tools/install_packages.sh
+
+.PHONY: build
+build: packages  ## the command, build/release/bin/recant
+	@$(call configure,release)
+	@$(call compile,release) --target recant_command
+
+.PHONY: demo
+demo: build  ## fit, explain and correct a model; DATA=DIR for UCI Adult (examples/README.md)
+	@PATH="$(CURDIR)/build/release/bin:$$PATH" examples/demo.sh $(DATA)
+
+.PHONY: test
+test: packages  ## all tests; WERROR=ON makes warnings errors
+	@$(call configure,release)
+	@$(call compile,release) --target all --target all_verify_interface_header_sets
+	@$(call check,release)
+
+.PHONY: sanitize
+sanitize: packages  ## the unit tests under the address and undefined-behaviour sanitizers
+	@$(call configure,asan)
+	@$(call compile,asan)
+	@$(call check,asan) --label-regex unit
+
+.PHONY: race
+race: packages  ## the unit tests of core under the thread sanitizer
+	@$(call configure,tsan)
+	@$(call compile,tsan) --target core_test
+	@$(call check,tsan) --tests-regex '^core/'
+
+.PHONY: bench
+bench: packages  ## build and run the benchmarks
+	@$(call configure,bench)
+	@$(call compile,bench)
+	@for program in build/bench/bin/*_bench; do "$$program" || exit 1; done
+
+.PHONY: fuzz
+fuzz: packages  ## run each fuzzer for SECONDS_PER_FUZZER (60); needs Clang
+	@tools/install_packages.sh fuzz
+	@$(call configure,fuzz)
+	@$(call compile,fuzz)
+	@for source in fuzz/*_fuzz.cpp; do \
+	  name=$$(basename $$source _fuzz.cpp); mkdir -p build/fuzz/corpus/$$name; \
+	  build/fuzz/bin/$${name}_fuzz -max_total_time=$(SECONDS_PER_FUZZER) -print_final_stats=1 \
+	    -artifact_prefix=build/fuzz/$$name- build/fuzz/corpus/$$name fuzz/corpus/$$name || exit 1; \
+	done
+
+.PHONY: install
+install: packages  ## the command, the headers and the CMake package, under PREFIX=…
+	@$(call configure,release)
+	@$(call compile,release)
+	@cmake --install build/release --prefix "$(abspath $(PREFIX))"
+
+.PHONY: format
+format: packages  ## format every C++ file
+	@git ls-files -z --cached --others --exclude-standard '*.cpp' '*.hpp' | xargs -0 clang-format -i
+
+.PHONY: clean
+clean:  ## remove build/
+	@rm -rf build

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "command.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "recant/core/error.hpp"
+#include "recant/core/threads.hpp"
+
+namespace recant::app {
+namespace {
+
+bool progress_line_open = false;
+
+std::string flag(const std::string& prefix, const char* name) {
+  return prefix.empty() ? fmt::format("--{}", name) : fmt::format("--{}-{}", prefix, name);
+}
+
+}  // namespace
+
+int exit_code(ErrorKind kind) noexcept {
+  switch (kind) {
+    case ErrorKind::kUsage:
+      return kUsage;
+    case ErrorKind::kData:
+      return kData;
+    case ErrorKind::kDamaged:
+      return kDamaged;
+    case ErrorKind::kBusy:
+      return kBusy;
+    case ErrorKind::kNotFound:
+      return kNotFound;
+    case ErrorKind::kInternal:
+      return kInternal;
+  }
+  return kInternal;
+}
+
+ProgressCallback Common::callback() const {
+  const bool show =
+      progress == "always" || (progress == "auto" && isatty(STDERR_FILENO) == 1 && !quiet);
+  if (!show) return {};
+  return [](const Progress& p) {
+    progress_line_open = true;
+    if (p.total > 0) {
+      fmt::print(stderr, "\r\x1b[K{}: {:.0f} of {:.0f}", p.phase, p.done, p.total);
+    } else {
+      fmt::print(stderr, "\r\x1b[K{}: step {:.0f}", p.phase, p.done);
+    }
+    std::fflush(stderr);
+  };
+}
+
+void end_progress() {
+  if (progress_line_open) fmt::print(stderr, "\r\x1b[K");
+  progress_line_open = false;
+}
+
+void Common::say(const std::string& text) const {
+  end_progress();
+  if (!json && !quiet) fmt::print("{}\n", text);
+}
+
+void Common::print_json(const std::string& object) const {
+  end_progress();
+  if (json) fmt::print("{}\n", object);
+}
+
+void Common::warn(const std::string& text) const {
+  end_progress();
+  if (!quiet) fmt::print(stderr, "recant: warning: {}\n", text);
+}
+
+void add_common(CLI::App& command, Common& common) {
+  command
+      .add_flag("--json", common.json, "print one JSON object on standard output and nothing else")
+      ->group("Output");
+  command.add_flag("-q,--quiet", common.quiet, "print nothing but errors (and JSON)")
+      ->group("Output");
+  command.add_option("--progress", common.progress, "auto (on a terminal), always or never")
+      ->check(CLI::IsMember({"auto", "always", "never"}))
+      ->group("Output");
+  command
+      .add_option("--threads", common.threads,
+                  "threads; 0 is one a processor; the result is the same")
+      ->each([](const std::string& text) { set_threads(std::stoi(text)); })
+      ->group("Output");
+  command.add_option("--seed", common.seed, "seed of resampling")->group("Output");
+}
+
+RowSource RowFlags::source() const {
+  RowSource source;
+  if (!csv.empty()) source.csv = csv;
+  const bool arrays = !features.empty() || !targets.empty() || !groups.empty() || !weights.empty();
+  if (!arrays) return source;
+  if (features.empty() || targets.empty()) {
+    throw UsageError("arrays need both features and targets", "rows");
+  }
+  ArrayFiles files{features, targets, {}, {}};
+  if (!groups.empty()) files.groups = groups;
+  if (!weights.empty()) files.row_weights = weights;
+  source.arrays = files;
+  return source;
+}
+
+void add_rows(CLI::App& command, RowFlags& rows, const std::string& prefix, const std::string& name,
+              const std::string& help) {
+  command.add_option(prefix.empty() ? name : "--" + prefix, rows.csv,
+                     help + " (CSV; - is standard input)");
+  const char* group = "Arrays instead of CSV: used as they are, nothing is encoded or standardised";
+  command.add_option(flag(prefix, "features"), rows.features, "n x d NPY")->group(group);
+  command.add_option(flag(prefix, "targets"), rows.targets, "n NPY")->group(group);
+  command.add_option(flag(prefix, "groups"), rows.groups, "n or n x k NPY of integers")
+      ->group(group);
+  if (prefix.empty()) {
+    command.add_option("--row-weights", rows.weights, "n NPY, >= 0")->group(group);
+  }
+}
+
+FittedModel ModelFlags::open() const {
+  FittedModel fitted = Vault::open(path);
+  set_privileged(fitted, privileged);
+  if (!positive.empty()) set_positive_class(fitted, positive);
+  return fitted;
+}
+
+void add_model(CLI::App& command, ModelFlags& model) {
+  command.add_option("model", model.path, "folder written by recant fit")->required();
+  command.add_option("--privileged", model.privileged,
+                     "COLUMN=GROUP whose gap is that group minus all others (default: as fitted)");
+  command.add_option("--positive-class", model.positive,
+                     "softmax: the class whose probability metrics read");
+}
+
+}  // namespace recant::app

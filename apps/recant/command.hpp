@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "recant/core/error.hpp"
+#include "recant/core/options.hpp"
+#include "recant/core/progress.hpp"
+#include "recant/engine/fit.hpp"
+
+/// What the subcommands share: exit codes, common flags, where rows come from, output.
+namespace recant::app {
+
+enum ExitCode {
+  kDone = 0,
+  kInternal = 1,
+  kUsage = 2,
+  kData = 3,
+  kOutcomeIsNo = 4,
+  kDamaged = 5,
+  kBusy = 6,
+  kNotFound = 7
+};
+
+[[nodiscard]] int exit_code(ErrorKind kind) noexcept;
+
+/// Flags of every subcommand.
+struct Common {
+  bool json = false, quiet = false, force = false;
+  int threads = 0;
+  std::uint64_t seed = 1;
+  std::string progress = "auto";
+
+  /// To the terminal, or nothing.
+  [[nodiscard]] ProgressCallback callback() const;
+  /// A line for a person: to standard output, or nowhere with --json or --quiet.
+  void say(const std::string& text) const;
+  /// The JSON object, with --json.
+  void print_json(const std::string& object) const;
+  /// A line on standard error, unless --quiet.
+  void warn(const std::string& text) const;
+};
+void add_common(CLI::App& command, Common& common);
+/// Ends a progress line, if one is open, so that what follows starts on a line of its own.
+void end_progress();
+
+/// Flags that name rows: PREFIX.csv-like positional or option, or arrays.
+struct RowFlags {
+  std::string csv, features, targets, groups, weights;
+  [[nodiscard]] bool given() const { return !csv.empty() || !features.empty(); }
+  [[nodiscard]] RowSource source() const;
+};
+/// "validation" adds --validation, --validation-features, ...; "" adds a positional `name`,
+/// --features, ...
+void add_rows(CLI::App& command, RowFlags& rows, const std::string& prefix, const std::string& name,
+              const std::string& help);
+
+/// Adds a flag for every field of an options struct: its name with dashes, its help.
+template <class Options>
+void add_fields(CLI::App& command, Options& options, const std::vector<std::string>& but = {}) {
+  for_each_field<Options>([&](const auto& field) {
+    if (std::find(but.begin(), but.end(), field.name) != but.end()) return;
+    std::string flag = "--" + std::string(field.name);
+    std::replace(flag.begin(), flag.end(), '_', '-');
+    auto& value = options.*(field.member);
+    using T = std::remove_cvref_t<decltype(value)>;
+    if constexpr (std::is_same_v<T, bool>) {
+      command.add_flag(flag + ",!--no-" + flag.substr(2), value, std::string(field.help));
+    } else {
+      CLI::Option* option = command.add_option(flag, value, std::string(field.help));
+      if constexpr (std::is_arithmetic_v<T>) option->capture_default_str();
+    }
+  });
+}
+
+/// Opens MODEL and applies --privileged and --positive.
+struct ModelFlags {
+  std::string path;
+  std::vector<std::string> privileged;
+  std::string positive;
+  [[nodiscard]] FittedModel open() const;
+};
+void add_model(CLI::App& command, ModelFlags& model);
+
+/// Each adds its subcommand and returns what runs it.
+using Run = std::function<int()>;
+Run add_fit(CLI::App& app, Common& common);
+Run add_evaluate(CLI::App& app, Common& common);
+Run add_influence(CLI::App& app, Common& common);
+Run add_correct(CLI::App& app, Common& common);
+Run add_compare(CLI::App& app, Common& common);
+
+}  // namespace recant::app

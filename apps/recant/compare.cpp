@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "recant/engine/compare.hpp"
+
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "command.hpp"
+#include "recant/core/error.hpp"
+#include "recant/core/stopwatch.hpp"
+#include "recant/engine/json.hpp"
+#include "tables.hpp"
+
+namespace recant::app {
+namespace {
+
+struct Flags {
+  RowFlags train, validation, test;
+  FitRequest fit;
+  CompareRequest request;
+  std::string positive;
+};
+
+/// A test file alone is halved: its first half chooses the weights, its second only measures.
+std::pair<Dataset, Dataset> measured_splits(const FittedModel& fitted, const Flags& flags) {
+  if (!flags.test.given()) throw UsageError("--test is needed", "recant compare");
+  Dataset test = load_rows(fitted, flags.test.source()).data;
+  if (flags.validation.given())
+    return {load_rows(fitted, flags.validation.source()).data, std::move(test)};
+  const Index half = test.rows() / 2;
+  return {slice(test, {0, half}), slice(test, {half, test.rows()})};
+}
+
+int run(Flags& flags, const Common& common) {
+  Stopwatch watch;
+  FitRequest& fit_request = flags.fit;
+  fit_request.rows = flags.train.source();
+  if (!flags.positive.empty()) fit_request.table.positive = flags.positive;
+  if (fit_request.rows.csv && fit_request.table.target.empty()) {
+    throw UsageError("--target COLUMN is needed to train on a CSV file", "recant compare");
+  }
+  flags.request.seed = common.seed;
+  const auto [fitted, report] = fit(fit_request, common.callback());
+  if (!report.training.converged) {
+    fmt::print(stderr, "recant: compare: the fit did not converge\n");
+    return kOutcomeIsNo;
+  }
+  const auto [validation, test] = measured_splits(fitted, flags);
+  const CompareReport comparison =
+      compare(fitted, validation, test, flags.request, common.callback());
+  common.print_json(to_json(comparison, watch.lap()));
+  common.say(describe_comparison(comparison));
+  return kDone;
+}
+
+}  // namespace
+
+Run add_compare(CLI::App& app, Common& common) {
+  CLI::App& command = *app.add_subcommand(
+      "compare", "Soft weights and deletion under every update, next to retraining, in one table");
+  auto flags = std::make_shared<Flags>();
+  CompareRequest& request = flags->request;
+  add_rows(command, flags->train, "", "train", "training rows");
+  add_rows(command, flags->validation, "validation", "",
+           "rows the gap is closed on (default: first half of the test rows)");
+  add_rows(command, flags->test, "test", "", "rows only measured on");
+  command.add_option("--target", flags->fit.table.target, "column to predict");
+  command.add_option("--positive", flags->positive, "value of the target that counts as 1");
+  command
+      .add_option("--sensitive", flags->fit.table.sensitive, "columns whose groups are compared")
+      ->delimiter(',');
+  command.add_option("--privileged", flags->fit.privileged,
+                     "COLUMN=GROUP whose gap is that group minus all others");
+  command.add_option("--drop", flags->fit.table.drop, "columns that are no features")
+      ->delimiter(',');
+  command.add_option("--l2", flags->fit.l2, "L2 strength of the summed loss (1)");
+  command.add_option("--l2-per-row", flags->fit.l2_per_row,
+                     "the same divided by the number of rows");
+  command.add_option("--close", request.goal, "the gap to close")->capture_default_str();
+  command.add_option("--close-share", request.close_share, "share of the validation gap to close")
+      ->capture_default_str();
+  command.add_option("--rounds", request.rounds, "linearisations at most")->capture_default_str();
+  command.add_option("--resamples", request.resamples, "bootstrap resamples of each interval")
+      ->capture_default_str();
+  add_common(command, common);
+  return [flags, &common] { return run(*flags, common); };
+}
+
+}  // namespace recant::app

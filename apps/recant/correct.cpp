@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "recant/engine/correct.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <memory>
+
+#include "command.hpp"
+#include "recant/core/error.hpp"
+#include "recant/engine/json.hpp"
+#include "row_values.hpp"
+#include "tables.hpp"
+
+namespace recant::app {
+namespace {
+
+struct Flags {
+  ModelFlags model;
+  RowFlags validation, test;
+  CorrectionRequest request;
+  std::string keep = "utility", scheme = "soft", update = "polish", bounds = "-1,1", output,
+              weights;
+};
+
+double parse_number(const std::string& text, const char* what) {
+  double value = 0;
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (code != std::errc() || end != text.data() + text.size()) {
+    throw UsageError(fmt::format("'{}' is not a number", text), what);
+  }
+  return value;
+}
+
+/// "utility", "utility:TOL" or "none".
+void parse_keep(const std::string& keep, CorrectionOptions& options) {
+  options.keep_utility = keep != "none";
+  if (keep == "none" || keep == "utility") return;
+  if (!keep.starts_with("utility:")) {
+    throw UsageError("must be utility, utility:TOL or none", "--keep",
+                     "TOL is the share by which the validation loss may rise");
+  }
+  options.utility_tolerance = parse_number(keep.substr(8), "--keep");
+}
+
+/// "LO,HI" or "none".
+void parse_bounds(const std::string& bounds, CorrectionOptions& options) {
+  options.bounded = bounds != "none";
+  if (!options.bounded) return;
+  const auto comma = bounds.find(',');
+  if (comma == std::string::npos) throw UsageError("must be LO,HI or none", "--bounds");
+  options.lower = parse_number(bounds.substr(0, comma), "--bounds");
+  options.upper = parse_number(bounds.substr(comma + 1), "--bounds");
+}
+
+CorrectionRequest make_request(Flags& flags, const CLI::App& command) {
+  CorrectionOptions& options = flags.request.options;
+  options.scheme = scheme_kind(flags.scheme);
+  options.update = update_kind(flags.update);
+  parse_keep(flags.keep, options);
+  parse_bounds(flags.bounds, options);
+  // A size, or the closed form, is one linearisation; said in the result.
+  const bool once =
+      options.count || options.share || (!options.bounded && options.scheme == Scheme::kSoft);
+  if (once && command.count("--rounds") == 0) options.rounds = 1;
+  return flags.request;
+}
+
+void check_outputs(const Flags& flags, const Common& common) {
+  if (!flags.output.empty() && std::filesystem::exists(flags.output) && !common.force) {
+    throw UsageError("exists already", flags.output, "choose another name or give --force");
+  }
+}
+
+int run(Flags& flags, const Common& common, const CLI::App& command) {
+  const CorrectionRequest request = make_request(flags, command);
+  check_outputs(flags, common);
+  const FittedModel fitted = flags.model.open();
+  if (!flags.validation.given())
+    throw UsageError("--validation is needed: gaps are never read on training rows",
+                     "recant correct");
+  const MeasuredRows validation = load_rows(fitted, flags.validation.source());
+  std::optional<MeasuredRows> test;
+  if (flags.test.given()) test = load_rows(fitted, flags.test.source());
+
+  const auto [corrected, report] =
+      correct(fitted, validation.data, test ? &test->data : nullptr, request, common.callback());
+  const CorrectionResult& result = report.result;
+  int accepted = 0;
+  for (const CorrectionRound& round : result.rounds) accepted += round.accepted ? 1 : 0;
+  common.print_json(to_json(corrected, report, request));
+  if (result.stop == CorrectionStop::kUpdateFailed ||
+      (accepted == 0 && result.stop != CorrectionStop::kNoGap)) {
+    end_progress();
+    const std::string why = result.stop == CorrectionStop::kUpdateFailed
+                                ? std::string(describe(result.update_status))
+                                : std::string(describe(result.stop));
+    fmt::print(stderr, "recant: correct: nothing was changed: {}\n", why);
+    return kOutcomeIsNo;
+  }
+  common.say(describe_correction(report, request.options, fitted.model));
+  if (!flags.weights.empty()) {
+    write_row_values(flags.weights, "weight", corrected.rows.weights, fitted.rows.ids);
+    common.say("wrote " + flags.weights);
+  }
+  if (!flags.output.empty()) {
+    Vault::create(flags.output, corrected, common.force);
+    common.say("wrote " + flags.output);
+  }
+  const bool wanted = request.options.target_gap > 0;
+  const bool reached =
+      result.stop == CorrectionStop::kTarget || result.stop == CorrectionStop::kNoGap;
+  if (wanted && !reached) {
+    end_progress();
+    fmt::print(stderr, "recant: correct: the target gap was not reached: {}\n",
+               describe(result.stop));
+    return kOutcomeIsNo;
+  }
+  return kDone;
+}
+
+}  // namespace
+
+Run add_correct(CLI::App& app, Common& common) {
+  CLI::App& command = *app.add_subcommand(
+      "correct", "Close a gap by reweighting training rows, and show what it costs");
+  auto flags = std::make_shared<Flags>();
+  CorrectionOptions& options = flags->request.options;
+  add_model(command, flags->model);
+  add_rows(command, flags->validation, "validation", "", "rows the gaps are read on");
+  add_rows(command, flags->test, "test", "", "rows only measured on");
+  command
+      .add_option(
+          "--close", flags->request.goals,
+          "gaps to close: demographic_parity, equal_opportunity, equal_opportunity_loss, "
+          "equalized_odds, robust_loss or transferred_robust_loss; gaps take :COLUMN[=GROUP]")
+      ->delimiter(',')
+      ->required();
+  command
+      .add_option("--keep", flags->keep,
+                  "utility (to first order, the cost reported), utility:TOL (the "
+                  "validation loss may rise by this share) or none")
+      ->capture_default_str();
+  command.add_option("--scheme", flags->scheme, "soft weights or hard deletion")
+      ->capture_default_str();
+  command.add_option("--update", flags->update, "influence or newton (one step), polish (exact)")
+      ->capture_default_str();
+  command
+      .add_option("--bounds", flags->bounds,
+                  "LO,HI of every weight's change, or none (closed form)")
+      ->capture_default_str();
+  command.add_option("--count", options.count, "hard: delete this many rows");
+  command.add_option("--share", options.share, "hard: delete this share of all rows");
+  add_fields(command, options, {"keep_utility", "utility_tolerance", "lower", "upper"});
+  command.add_option("-o,--output", flags->output, "model folder to write");
+  command.add_option("--weights", flags->weights,
+                     "where to write every row's new weight: .csv or .npy");
+  command.add_flag("--force", common.force, "replace the model if it exists");
+  add_common(command, common);
+  return [flags, &common, &command] { return run(*flags, common, command); };
+}
+
+}  // namespace recant::app

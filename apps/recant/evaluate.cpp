@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "command.hpp"
+#include "recant/core/check.hpp"
+#include "recant/core/stopwatch.hpp"
+#include "recant/engine/json.hpp"
+#include "tables.hpp"
+
+namespace recant::app {
+namespace {
+
+struct Flags {
+  ModelFlags model;
+  RowFlags rows;
+  double radius = 0, threshold = 0.5;
+  bool attack_correct_only = false;
+};
+
+int run(const Flags& flags, const Common& common) {
+  check_non_negative("radius", flags.radius);
+  check_between("threshold", flags.threshold, 0, 1);
+  FittedModel fitted = flags.model.open();
+  fitted.settings.radius = flags.radius;
+  fitted.settings.threshold = flags.threshold;
+  fitted.settings.attack_correct_only = flags.attack_correct_only;
+  const MeasuredRows rows = load_rows(fitted, flags.rows.source());
+  Stopwatch watch;
+  const Evaluation evaluation = evaluate(rows.data, fitted.model, fitted.settings);
+  common.print_json(to_json(evaluation, rows, watch.lap()));
+  common.say(
+      fmt::format("{} rows{}", evaluation.rows,
+                  rows.rows_dropped > 0
+                      ? fmt::format(" ({} more dropped for missing values)", rows.rows_dropped)
+                      : ""));
+  for (const UnseenCategories& column : rows.unseen) {
+    if (column.rows > 0) {
+      common.say(fmt::format("{} rows have a category of {} that training has not seen",
+                             column.rows, column.column));
+    }
+  }
+  std::string text = describe_evaluation(evaluation, fitted.model);
+  text.pop_back();
+  common.say(text);
+  return kDone;
+}
+
+}  // namespace
+
+Run add_evaluate(CLI::App& app, Common& common) {
+  CLI::App& command =
+      *app.add_subcommand("evaluate", "Utility, fairness and robustness of a model on rows");
+  auto flags = std::make_shared<Flags>();
+  add_model(command, flags->model);
+  add_rows(command, flags->rows, "", "data", "rows to measure on");
+  command.add_option("--radius", flags->radius, "margin-robust accuracy: length of the attack")
+      ->capture_default_str();
+  command
+      .add_option("--threshold", flags->threshold, "probability above which a label is positive")
+      ->capture_default_str();
+  command.add_flag("--attack-correct-only", flags->attack_correct_only,
+                   "the robust losses move only rows that are classified rightly");
+  add_common(command, common);
+  return [flags, &common] { return run(*flags, common); };
+}
+
+}  // namespace recant::app

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <exception>
+#include <filesystem>
+#include <map>
+#include <new>
+
+#include "command.hpp"
+#include "interrupt.hpp"
+#include "recant/core/error.hpp"
+#include "recant/engine/json.hpp"
+
+namespace {
+
+using namespace recant;
+using namespace recant::app;
+
+/// CLI11's messages, on one line.
+std::string one_line(std::string text) {
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  while (!text.empty() && text.back() == ' ') text.pop_back();
+  return text;
+}
+
+int fail(const Error& error, const Common& common) {
+  common.print_json(to_json(error));
+  end_progress();
+  fmt::print(stderr, "recant: {}\n", error.what());
+  return exit_code(error.kind());
+}
+
+int run(int argc, char** argv, Common& common) {
+  CLI::App app{"Changes, after the fact, how much each training row counts in a trained model.",
+               "recant"};
+  app.set_version_flag("--version", std::string("recant ") + version());
+  app.require_subcommand(1);
+  app.get_formatter()->column_width(34);
+  app.footer(
+      "Exit codes: 0 done, 1 internal error, 2 usage, 3 data, 4 the outcome is no,\n"
+      "5 damaged, 6 busy, 7 not found. recant COMMAND --help explains a command.");
+
+  std::map<std::string, Run> commands;
+  commands["fit"] = add_fit(app, common);
+  commands["evaluate"] = add_evaluate(app, common);
+  commands["influence"] = add_influence(app, common);
+  commands["correct"] = add_correct(app, common);
+  commands["compare"] = add_compare(app, common);
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& success) {  // --help, --version
+    return app.exit(success);
+  } catch (const CLI::ParseError& error) {
+    const auto chosen = app.get_subcommands();
+    const std::string command = chosen.empty() ? "recant" : "recant " + chosen.front()->get_name();
+    return fail(UsageError(one_line(error.what()), command, "see " + command + " --help"), common);
+  }
+  return commands.at(app.get_subcommands().front()->get_name())();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  clean_up_on_interrupt();
+  Common common;
+  try {
+    return run(argc, argv, common);
+  } catch (const Error& error) {
+    return fail(error, common);
+  } catch (const std::bad_alloc&) {
+    return fail(DataError("there is not enough memory for these rows"), common);
+  } catch (const std::filesystem::filesystem_error& error) {
+    return fail(DataError(error.code().message(), error.path1().string()), common);
+  } catch (const std::exception& error) {
+    return fail(InternalError(error.what(), "internal error", "please report this"), common);
+  }
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "row_values.hpp"
+
+#include <fmt/format.h>
+
+#include "recant/core/atomic_file.hpp"
+#include "recant/core/error.hpp"
+#include "recant/data/npy.hpp"
+
+namespace recant::app {
+namespace {
+
+/// Quoted where RFC 4180 asks for it.
+std::string cell(const std::string& text) {
+  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+  std::string quoted = "\"";
+  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return quoted + "\"";
+}
+
+}  // namespace
+
+void write_row_values(const std::filesystem::path& path, const std::string& title,
+                      const Vector& values, const RowIds& ids) {
+  if (path.extension() == ".npy") {
+    write_npy(path, values);
+    return;
+  }
+  if (path.extension() != ".csv") {
+    throw UsageError("must end in .npy or .csv", path.string());
+  }
+  write_file(path, [&](std::ostream& out) {
+    out << fmt::format("row,id,{}\n", title);
+    for (Index i = 0; i < values.size(); ++i) {
+      out << fmt::format("{},{},{:.17g}\n", i, cell(ids.text(i)), values(i));
+    }
+  });
+}
+
+}  // namespace recant::app

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tables.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace recant::app {
+namespace {
+
+std::string number(std::optional<double> value) {
+  return value ? fmt::format("{:.4f}", *value) : "-";
+}
+std::string signed_number(std::optional<double> value) {
+  return value ? fmt::format("{:+.4f}", *value) : "-";
+}
+
+std::string gap_title(const GapEvaluation& gap) {
+  return gap.column.empty() ? "groups" : gap.column;
+}
+
+/// Signs of terminals for bytes, not for letters: UTF-8 names stay aligned.
+std::size_t letters(const std::string& text) {
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (c & '\xC0') != '\x80'; }));
+}
+
+const char* loss_title(const LinearModel& model) {
+  return model.loss.kind() == LossKind::kSquared ? "half squared error (mean)" : "log-loss (mean)";
+}
+
+using Cells = std::vector<std::string>;
+
+/// One line of before | after | change for each of the splits.
+Cells change_line(const std::string& title, const std::vector<const SplitChange*>& splits,
+                  const std::function<std::optional<double>(const Evaluation&)>& get,
+                  bool is_signed) {
+  Cells line = {title};
+  for (const SplitChange* split : splits) {
+    const auto before = get(split->before), after = get(split->after);
+    line.push_back(is_signed ? signed_number(before) : number(before));
+    line.push_back(is_signed ? signed_number(after) : number(after));
+    line.push_back(before && after ? signed_number(*after - *before) : "-");
+  }
+  return line;
+}
+
+std::optional<double> gap_of(const Evaluation& evaluation, std::size_t column,
+                             std::optional<double> GapEvaluation::*member) {
+  return column < evaluation.gaps.size() ? evaluation.gaps[column].*member : std::nullopt;
+}
+
+std::vector<Cells> change_lines(const std::vector<const SplitChange*>& splits,
+                                const LinearModel& model) {
+  std::vector<Cells> lines;
+  lines.push_back(change_line(
+      loss_title(model), splits, [](const Evaluation& e) { return std::optional(e.log_loss_mean); },
+      false));
+  lines.push_back(change_line(
+      "accuracy", splits, [](const Evaluation& e) { return e.accuracy; }, false));
+  const auto per_row = [](const Evaluation& e) -> std::optional<double> {
+    if (!e.robust_loss) return std::nullopt;
+    return *e.robust_loss / static_cast<double>(e.rows);
+  };
+  lines.push_back(change_line("robust loss (mean)", splits, per_row, false));
+  const auto& gaps = splits.front()->before.gaps;
+  for (std::size_t c = 0; c < gaps.size(); ++c) {
+    const std::string of = gaps.size() == 1 ? "" : ", " + gap_title(gaps[c]);
+    using G = GapEvaluation;
+    const std::pair<const char*, std::optional<double> G::*> members[] = {
+        {"demographic parity gap", &G::demographic_parity},
+        {"equal opportunity gap", &G::equal_opportunity},
+        {"  on hard labels", &G::demographic_parity_hard}};
+    for (const auto& [title, member] : members) {
+      const auto m = member;
+      lines.push_back(change_line(
+          title + of, splits, [c, m](const Evaluation& e) { return gap_of(e, c, m); }, true));
+    }
+    std::swap(lines[lines.size() - 1], lines[lines.size() - 2]);  // hard labels under their own gap
+  }
+  std::erase_if(lines, [](const Cells& line) {
+    return std::all_of(line.begin() + 1, line.end(),
+                       [](const std::string& cell) { return cell == "-"; });
+  });
+  return lines;
+}
+
+/// Share predicted positive in each group, before and after.
+std::vector<Cells> group_lines(const std::vector<const SplitChange*>& splits) {
+  std::vector<Cells> lines;
+  const auto& gaps = splits.front()->before.gaps;
+  for (std::size_t c = 0; c < gaps.size(); ++c) {
+    for (std::size_t g = 0; g < gaps[c].groups.size(); ++g) {
+      Cells line = {fmt::format("mean score, {} {}", gap_title(gaps[c]), gaps[c].groups[g].name)};
+      for (const SplitChange* split : splits) {
+        const auto& before = split->before.gaps[c].groups;
+        const auto& after = split->after.gaps[c].groups;
+        const auto b = g < before.size() ? before[g].mean_score : std::nullopt;
+        const auto a = g < after.size() ? after[g].mean_score : std::nullopt;
+        line.push_back(number(b));
+        line.push_back(number(a));
+        line.push_back(a && b ? signed_number(*a - *b) : "-");
+      }
+      lines.push_back(std::move(line));
+    }
+  }
+  return lines;
+}
+
+std::string goal_line(const CorrectionReport& report) {
+  std::string text;
+  const auto& rounds = report.result.rounds;
+  std::vector<double> predicted(report.goals.size()), actual(report.goals.size());
+  for (const CorrectionRound& round : rounds) {
+    if (!round.accepted) continue;
+    for (std::size_t g = 0; g < predicted.size(); ++g) {
+      predicted[g] += round.predicted[g];
+      actual[g] += round.actual[g];
+    }
+  }
+  for (std::size_t g = 0; g < report.goals.size(); ++g) {
+    text += fmt::format("  {}: predicted {:+.4f}, actual {:+.4f} on validation\n",
+                        report.goals[g].name, predicted[g], actual[g]);
+  }
+  return text;
+}
+
+std::string promises_line(const CorrectionRound& round) {
+  std::string text = "  active: ";
+  switch (round.active) {
+    case ActivePromises::kNone:
+      text += "none; the size of the change held it back";
+      break;
+    case ActivePromises::kGap:
+      text += "gap, closed as far as asked and not reversed";
+      break;
+    case ActivePromises::kUtility:
+      text += "utility, held to first order";
+      break;
+    case ActivePromises::kBoth:
+      text += "gap and utility";
+      break;
+  }
+  for (const double multiplier : round.gap_multipliers) {
+    if (multiplier != 0) text += fmt::format("; gap multiplier {:.4g}", multiplier);
+  }
+  if (round.utility_multiplier != 0) {
+    text += fmt::format("; utility multiplier {:.4g} (gap given up per unit of loss kept)",
+                        round.utility_multiplier);
+  }
+  return text + "\n";
+}
+
+}  // namespace
+
+std::string table(const std::vector<Cells>& rows, int indent) {
+  std::vector<std::size_t> widths;
+  for (const Cells& row : rows) {
+    if (widths.size() < row.size()) widths.resize(row.size());
+    for (std::size_t c = 0; c < row.size(); ++c) widths[c] = std::max(widths[c], letters(row[c]));
+  }
+  std::string text;
+  for (const Cells& row : rows) {
+    std::string line(static_cast<std::size_t>(indent), ' ');
+    for (std::size_t c = 0; c < row.size(); ++c) {
+      const std::string space(widths[c] - letters(row[c]), ' ');
+      line += c == 0 ? row[c] + space : "  " + space + row[c];
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    text += line + "\n";
+  }
+  return text;
+}
+
+std::string describe_evaluation(const Evaluation& e, const LinearModel& model) {
+  std::vector<Cells> lines = {{loss_title(model), number(e.log_loss_mean)}};
+  if (e.accuracy) lines.push_back({"accuracy", number(e.accuracy)});
+  if (e.robust_loss)
+    lines.push_back({"robust loss (mean)", number(*e.robust_loss / static_cast<double>(e.rows))});
+  std::string text = table(lines);
+  for (const GapEvaluation& gap : e.gaps) {
+    text += fmt::format(
+        "  {}: {} minus the rest: demographic parity gap {} ({} on hard labels), equal "
+        "opportunity gap {}\n",
+        gap_title(gap), gap.privileged, signed_number(gap.demographic_parity),
+        signed_number(gap.demographic_parity_hard), signed_number(gap.equal_opportunity));
+    std::vector<Cells> groups = {
+        {"group", "rows", "positive rate", "predicted positive", "mean score", "accuracy"}};
+    for (const GroupEvaluation& g : gap.groups) {
+      groups.push_back({g.name, std::to_string(g.rows), number(g.positive_rate),
+                        number(g.selection_rate), number(g.mean_score), number(g.accuracy)});
+    }
+    text += table(groups, 4);
+  }
+  return text;
+}
+
+std::string describe_correction(const CorrectionReport& report, const CorrectionOptions& options,
+                                const LinearModel& model) {
+  std::vector<const SplitChange*> splits;
+  for (const SplitChange& split : report.splits) {
+    if (split.split != "train") splits.push_back(&split);
+  }
+  Cells head = {""};
+  for (const SplitChange* split : splits) {
+    head.insert(head.end(), {split->split, "after", "change"});
+  }
+  std::vector<Cells> rows = {head};
+  for (auto* lines : {&rows}) {
+    for (Cells& line : change_lines(splits, model)) lines->push_back(std::move(line));
+    for (Cells& line : group_lines(splits)) lines->push_back(std::move(line));
+  }
+  std::string text = table(rows) + "\n" + goal_line(report);
+
+  const CorrectionResult& result = report.result;
+  int accepted = 0;
+  const CorrectionRound* last = nullptr;
+  for (const CorrectionRound& round : result.rounds) {
+    if (!round.accepted) continue;
+    ++accepted;
+    last = &round;
+  }
+  if (last != nullptr && options.scheme == Scheme::kSoft) text += promises_line(*last);
+  if (result.reachable_share < 1) {
+    text += fmt::format("  the bounds reach {:.1f}% of the gap in one linearisation\n",
+                        100 * result.reachable_share);
+  }
+  const ReweightingSummary& w = report.weights;
+  text += fmt::format("  {} of {} rows changed, by {:+.3f} to {:+.3f}; {} rows count no more\n",
+                      w.nonzero, report.splits.front().before.rows, w.min, w.max,
+                      report.total_weight_zero_rows);
+  if (w.negative_total_weight_rows > 0) {
+    text += fmt::format(
+        "  {} rows have a negative total weight: no weighted training gives this model; "
+        "bounds (--bounds -1,1) forbid it\n",
+        w.negative_total_weight_rows);
+  }
+  text += fmt::format("  {} ({} round{}, {} update, {})\n", describe(result.stop), accepted,
+                      accepted == 1 ? "" : "s", name(options.update),
+                      options.update == UpdateKind::kPolish
+                          ? "exact: the optimum of the new weights"
+                          : "heuristic: an approximation of weighted training");
+  const auto& s = result.seconds;
+  text += fmt::format(
+      "  seconds: curvature {:.3f}, influence {:.3f}, weights {:.3f}, update {:.3f}, measure "
+      "{:.3f}",
+      s.curvature, s.influence, s.weights, s.update, s.measure);
+  return text;
+}
+
+std::string describe_comparison(const CompareReport& report) {
+  std::string text;
+  for (const bool test : {false, true}) {
+    std::vector<Cells> rows = {{test ? "test" : "validation", "update", "gap", "95% interval",
+                                "hard labels", "log-loss", "accuracy", "robust loss",
+                                "rows removed", "seconds"}};
+    for (const CompareRow& row : report.rows) {
+      const CompareCell& cell = test ? row.test : row.validation;
+      rows.push_back(
+          {row.scheme, row.update, signed_number(cell.gap),
+           fmt::format("{:+.4f} .. {:+.4f}", cell.gap_interval.low, cell.gap_interval.high),
+           signed_number(cell.gap_hard), number(cell.utility), number(cell.accuracy),
+           number(cell.robust_loss), std::to_string(row.removed_rows),
+           fmt::format("{:.3f}", row.seconds)});
+    }
+    text += table(rows) + "\n";
+  }
+  text += fmt::format(
+      "  target: a validation gap of at most {:.4f}; polish finds the weights (soft: {} rounds, "
+      "{}; hard: {} rounds, {}), the other updates apply them in one step",
+      report.target_gap, report.rows[1].rounds, report.rows[1].stop, report.rows[5].rounds,
+      report.rows[5].stop);
+  return text;
+}
+
+}  // namespace recant::app

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "recant/data/table_options.hpp"
+
+namespace recant {
+
+/// A feature column of the training file.
+struct FeatureColumn {
+  std::string name;
+  ColumnType type = ColumnType::kNumeric;
+  std::vector<std::string> categories;  ///< all in the kept rows, in order of their bytes
+};
+
+/// How a CSV file becomes a matrix: fitted on the training rows, applied to all others.
+///
+/// A numeric column gives one matrix column "name"; a categorical one gives a 0/1 column
+/// "name=category" for each category in order of its bytes (under Encoding::kReference without
+/// the first). A category that training has not seen gives zeros. Then every matrix column, the
+/// 0/1 ones too, becomes (x - mean) / scale with the mean and the population standard deviation
+/// (divided by n) of the kept training rows; scale is 1 for a column that is constant there.
+struct Encoder {
+  TableOptions options;                          ///< as given for training, without the schema
+  std::vector<FeatureColumn> features;           ///< in the order of the training file
+  Vector mean, scale;                            ///< d
+  std::vector<std::string> class_names;          ///< as in Dataset
+  std::vector<std::vector<std::string>> groups;  ///< of each of options.sensitive, by their bytes
+
+  /// d, the number of matrix columns.
+  [[nodiscard]] Index width() const noexcept;
+  /// Names of the matrix columns.
+  [[nodiscard]] std::vector<std::string> column_names() const;
+
+  /// A JSON object with everything above; doubles survive to the last bit.
+  [[nodiscard]] std::string to_json() const;
+  /// @throws DamagedError naming `where` if this is not an encoder that to_json() wrote.
+  [[nodiscard]] static Encoder from_json(std::string_view json, std::string_view where = "encoder");
+};
+
+}  // namespace recant

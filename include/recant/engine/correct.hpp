@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "recant/engine/vault.hpp"
+#include "recant/metrics/evaluation.hpp"
+#include "recant/unlearn/correction.hpp"
+
+namespace recant {
+
+/// Which gaps to close and how.
+struct CorrectionRequest {
+  std::vector<std::string> goals;  ///< metrics, as resolve_metric() reads them
+  CorrectionOptions options;
+};
+
+/// A metric on one split: what the linearisations predicted of it, and what happened.
+struct MetricChange {
+  std::string metric;  ///< with several sensitive columns or groups "NAME:COLUMN[=GROUP]"
+  double predicted = 0, actual = 0;
+};
+
+/// One split before and after.
+struct SplitChange {
+  std::string split;  ///< "train", "validation", "test"
+  Evaluation before, after;
+  std::vector<MetricChange> changes;
+};
+
+struct CorrectionReport {
+  CorrectionResult result;
+  std::vector<Metric> goals;
+  std::vector<SplitChange> splits;  ///< train, validation and, if given, test
+  ReweightingSummary weights;
+  Index total_weight_zero_rows = 0;  ///< rows that no longer count at all
+  double evaluate_seconds = 0;
+};
+
+/// Corrects a model: chooses weights on `validation`, moves the model, measures on every split.
+/// The first of the pair is the corrected model, with its rows' new weights.
+/// @throws UsageError, DataError as resolve_metric() and correct()
+[[nodiscard]] std::pair<FittedModel, CorrectionReport> correct(
+    const FittedModel& fitted, const Dataset& validation, const Dataset* test,
+    const CorrectionRequest& request, const ProgressCallback& progress = {});
+
+/// Every metric that has one value on these rows: utility, the gaps of each sensitive column
+/// (of each group, among more than two) and the robust losses; those without rows are left out.
+[[nodiscard]] std::vector<Metric> single_metrics(const Dataset& data, const LinearModel& model,
+                                                 const MetricSettings& settings);
+
+}  // namespace recant

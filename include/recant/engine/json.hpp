@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "recant/core/error.hpp"
+#include "recant/engine/compare.hpp"
+#include "recant/engine/correct.hpp"
+#include "recant/engine/fit.hpp"
+#include "recant/influence/influence.hpp"
+
+/// Every result as one JSON object: "schema": "recant.<name>/1", "version", "seconds". Doubles
+/// come back to the last bit; what is unknown is null. docs/formats/json.md lists the members.
+namespace recant {
+
+/// The version of this library, "0.1.0".
+[[nodiscard]] const char* version() noexcept;
+
+[[nodiscard]] std::string to_json(const FittedModel& fitted, const FitReport& report);
+
+[[nodiscard]] std::string to_json(const Evaluation& evaluation, const MeasuredRows& rows,
+                                  double seconds);
+
+/// Influences of all rows on one metric.
+struct InfluenceReport {
+  std::string metric;
+  double metric_value = 0;
+  InfluenceSummary summary;
+  double curvature_seconds = 0, influence_seconds = 0;
+};
+[[nodiscard]] std::string to_json(const InfluenceReport& report);
+
+[[nodiscard]] std::string to_json(const FittedModel& fitted, const CorrectionReport& report,
+                                  const CorrectionRequest& request);
+
+[[nodiscard]] std::string to_json(const CompareReport& report, double seconds);
+
+[[nodiscard]] std::string to_json(const Error& error);
+
+}  // namespace recant

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "recant/linalg/types.hpp"
+
+namespace recant {
+
+enum class LossKind { kLogistic, kSquared, kSoftmax };
+
+/// "logistic", "squared", "softmax".
+[[nodiscard]] std::string_view name(LossKind kind) noexcept;
+/// @throws UsageError naming the three.
+[[nodiscard]] LossKind loss_kind(std::string_view name);
+
+/// The loss phi(y, t) of one row as a function of its score t = theta^T x.
+///
+///   logistic   y in {0,1}        phi = log(1 + e^t) - y t          C = 1 score
+///   squared    y real            phi = (t - y)^2 / 2               C = 1
+///   softmax    y in {0..K-1}     phi = logsumexp(t) - t_y          C = K, t = (t_1 .. t_K)
+///
+/// Everything is evaluated for m rows at once: scores are m x C, one row of scores a data row.
+/// Derivatives of the logistic loss are signed probabilities, -1/(1+e^t) for y = 1 and
+/// 1/(1+e^-t) for y = 0: p - y would lose every digit where p is near 1.
+/// Source: docs/mathematics.md section 1.
+class Loss {
+ public:
+  /// `classes` is read for softmax only. @throws UsageError if it has fewer than 2.
+  explicit Loss(LossKind kind = LossKind::kLogistic, Index classes = 2);
+
+  [[nodiscard]] LossKind kind() const noexcept { return kind_; }
+  /// C: scores a row has.
+  [[nodiscard]] Index outputs() const noexcept { return outputs_; }
+
+  /// values(i) = phi(y_i, t_i), residuals(i, c) = d phi / d t_c.   m and m x C.
+  void evaluate(ConstMatrixRef scores, ConstVectorRef targets, VectorRef values,
+                Eigen::Ref<Matrix> residuals) const;
+
+  /// curvatures(i) = |d^2 phi / d t_k d t_l|; the sign is curvature_sign(k, l) for every row.
+  void curvatures(ConstMatrixRef scores, Index k, Index l, std::span<double> curvatures) const;
+  [[nodiscard]] double curvature_sign(Index k, Index l) const noexcept { return k == l ? 1 : -1; }
+
+  /// out = (d^2 phi / dt^2) directions, row by row.   m x C each.
+  void curvature_products(ConstMatrixRef scores, ConstMatrixRef directions,
+                          Eigen::Ref<Matrix> out) const;
+
+  /// probabilities(i, c): p = 1/(1+e^-t) for logistic, softmax(t) for softmax, t itself for
+  /// squared.
+  void probabilities(ConstMatrixRef scores, Eigen::Ref<Matrix> probabilities) const;
+
+ private:
+  LossKind kind_;
+  Index outputs_;
+};
+
+}  // namespace recant

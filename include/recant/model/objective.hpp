@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "recant/data/dataset.hpp"
+#include "recant/linalg/types.hpp"
+#include "recant/model/loss.hpp"
+
+namespace recant {
+
+/// The weighted regularised risk of a linear model over n rows,
+///
+///   F(theta; w) = sum_i w_i phi(y_i, x_i^T theta) + (l2/2) |theta|^2 ,
+///
+/// strongly convex with constant l2 while w >= 0. The row weights w are an argument of every
+/// member: reweighting rows is what recant does. Each member is one pass over the rows.
+/// Source: docs/mathematics.md section 1.
+class Objective {
+ public:
+  /// Keeps a reference to nothing but the features and targets, which it shares.
+  /// @throws UsageError for l2 that is not finite and > 0.
+  Objective(const Dataset& data, Loss loss, bool intercept, double l2);
+
+  [[nodiscard]] const Loss& loss() const noexcept { return loss_; }
+  [[nodiscard]] bool intercept() const noexcept { return intercept_; }
+  [[nodiscard]] double l2() const noexcept { return l2_; }
+  [[nodiscard]] Index rows() const noexcept { return features_.rows(); }
+  [[nodiscard]] const FeatureMatrix& features() const noexcept { return features_; }
+  [[nodiscard]] const Vector& targets() const noexcept { return targets_; }
+  /// p = d + intercept.
+  [[nodiscard]] Index width() const noexcept { return features_.columns() + (intercept_ ? 1 : 0); }
+  /// C*p, the length of theta.
+  [[nodiscard]] Index parameters() const noexcept { return loss_.outputs() * width(); }
+
+  struct Evaluation {
+    double value = 0;      ///< F
+    double data_loss = 0;  ///< sum_i w_i phi_i
+    Vector gradient;       ///< dF/dtheta, C*p
+    double gross = 0;      ///< sum_i |w_i| |phi'_i| |x_i|: the gradient before anything cancels
+  };
+  [[nodiscard]] Evaluation evaluate(ConstVectorRef theta, ConstVectorRef weights) const;
+
+  /// sum_i c_i g_i(theta), the gradients of single rows weighted by c; no penalty.
+  [[nodiscard]] Vector weighted_gradients(ConstVectorRef theta, ConstVectorRef c) const;
+
+  /// H(theta; w) = sum_i w_i phi''_i x_i x_i^T + l2 I, symmetric, both triangles filled.
+  /// Weights of either sign. Cost: n p^2 C(C+1)/2 multiply-adds; memory O((Cp)^2) a group.
+  [[nodiscard]] Matrix hessian(ConstVectorRef theta, ConstVectorRef weights) const;
+
+  /// H(theta; w) v without forming H.
+  [[nodiscard]] Vector hessian_times(ConstVectorRef theta, ConstVectorRef weights,
+                                     ConstVectorRef v) const;
+
+  /// g_i(theta)^T s for every row and every column s of `directions` (C*p x q): n x q.
+  /// The n x Cp matrix of row gradients is never formed.
+  [[nodiscard]] Matrix row_gradient_products(ConstVectorRef theta, ConstMatrixRef directions) const;
+
+ private:
+  FeatureMatrix features_;
+  Vector targets_;
+  Loss loss_;
+  bool intercept_;
+  double l2_;
+  Vector row_norms_;  // |x_i| with the intercept's 1
+
+  Evaluation data_terms(ConstVectorRef theta, ConstVectorRef weights) const;  // no penalty
+  void check_shapes(ConstVectorRef theta, ConstVectorRef weights) const;
+};
+
+}  // namespace recant

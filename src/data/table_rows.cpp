@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "table_rows.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "recant/core/error.hpp"
+#include "text_table.hpp"
+
+namespace recant {
+
+TableRows::TableRows(const std::filesystem::path& path, const TableOptions& options,
+                     CsvReader::Reading reading)
+    : csv_(path, reading),
+      header_(options.header),
+      policy_(options.missing),
+      missing_values_(options.missing_values) {
+  for (const std::string& text : missing_values_) {
+    longest_missing_ = std::max(longest_missing_, text.size());
+  }
+  read_first();
+  std::unordered_map<std::string, std::size_t> places;
+  for (std::size_t i = 0; i < csv_.cells().size(); ++i) {
+    names_.push_back(header_ ? std::string(csv_.cells()[i]) : std::to_string(i + 1));
+    if (names_.back().empty()) {
+      throw DataError(fmt::format("column {} has no name", i + 1), csv_.where(),
+                      "give it one, and drop it if it is no feature");
+    }
+    if (!is_utf8(names_.back())) {
+      throw DataError(fmt::format("the name of column {} is not UTF-8", i + 1), csv_.where(),
+                      "convert the file to UTF-8");
+    }
+    const auto [at, is_new] = places.emplace(names_.back(), i);
+    if (!is_new) {
+      throw DataError(fmt::format("columns {} and {} have the same name '{}'", at->second + 1,
+                                  i + 1, names_.back()),
+                      csv_.where(), "rename one of them");
+    }
+  }
+}
+
+void TableRows::read_first() {
+  if (!csv_.next()) throw DataError("is empty", csv_.name());
+  first_waits_ = !header_;
+}
+
+void TableRows::rewind() {
+  csv_.rewind();
+  read_ = dropped_ = 0;
+  read_first();
+}
+
+bool TableRows::is_missing(std::string_view cell) const noexcept {
+  if (cell.size() > longest_missing_) return false;
+  return std::find(missing_values_.begin(), missing_values_.end(), cell) != missing_values_.end();
+}
+
+bool TableRows::next() {
+  while (first_waits_ || csv_.next()) {
+    first_waits_ = false;
+    ++read_;
+    const auto cells = csv_.cells();
+    const auto missing = std::find_if(used_.begin(), used_.end(),
+                                      [&](std::size_t i) { return is_missing(cells[i]); });
+    if (missing == used_.end()) return true;
+    if (policy_ == MissingPolicy::kError) {
+      fail(*missing, "has a missing value", "fill it in, or let such rows be dropped");
+    }
+    ++dropped_;
+  }
+  return false;
+}
+
+void TableRows::fail(std::size_t column, std::string_view what, std::string hint) const {
+  throw DataError(fmt::format("column '{}' {}", names_[column], what), csv_.where(),
+                  std::move(hint));
+}
+
+void TableRows::fail_not_a_number(std::size_t column) const {
+  fail(column, "holds something that is no finite number",
+       "correct it, or name its text as a missing value");
+}
+
+void TableRows::require_utf8(std::size_t column) const {
+  if (!is_utf8(cell(column))) {
+    fail(column, "holds text that is not UTF-8", "convert the file to UTF-8");
+  }
+}
+
+}  // namespace recant

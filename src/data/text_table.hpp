@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "recant/core/blocks.hpp"
+
+namespace recant {
+
+/// Distinct texts, each with a code: 0, 1, ... in order of appearance.
+/// Texts come from CsvReader, which lets the 8 bytes behind a cell be read.
+class TextTable {
+ public:
+  TextTable() : slots_(16) {}
+  explicit TextTable(const std::vector<std::string>& texts);
+
+  /// The code of a text, new if it has none yet; counts it.
+  std::int32_t add(std::string_view text);
+  [[nodiscard]] std::optional<std::int32_t> find(std::string_view text) const;
+
+  [[nodiscard]] const std::vector<std::string>& texts() const noexcept { return texts_; }
+  [[nodiscard]] const std::vector<Index>& counts() const noexcept { return counts_; }
+  [[nodiscard]] std::size_t size() const noexcept { return texts_.size(); }
+
+ private:
+  struct Slot {
+    std::uint64_t hash = 0;
+    std::int32_t code = -1;
+  };
+  [[nodiscard]] const Slot& slot(std::uint64_t hash, std::string_view text) const;
+  void grow();
+
+  std::vector<Slot> slots_;  // open addressing; a power of two, at most half full
+  std::vector<std::string> texts_;
+  std::vector<Index> counts_;
+};
+
+/// Texts in order, and where each of them went.
+struct SortedTexts {
+  std::vector<std::string> texts;
+  std::vector<std::int32_t> rank;  ///< by old code
+};
+using TextOrder = bool (*)(const std::string&, const std::string&);
+[[nodiscard]] bool by_bytes(const std::string& a, const std::string& b);
+/// Sorts by `less`, but leaves the first `fixed` texts where they are.
+[[nodiscard]] SortedTexts sort_texts(const std::vector<std::string>& texts, std::size_t fixed = 0,
+                                     TextOrder less = by_bytes);
+
+/// Whether bytes are well-formed UTF-8, as JSON and NumPy need them.
+[[nodiscard]] bool is_utf8(std::string_view bytes) noexcept;
+
+}  // namespace recant

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "recant/engine/correct.hpp"
+
+#include "recant/core/error.hpp"
+#include "recant/core/stopwatch.hpp"
+
+namespace recant {
+namespace {
+
+struct Split {
+  std::string name;
+  const Dataset* data;
+};
+
+std::vector<Metric> resolve_goals(const CorrectionRequest& request, const Dataset& validation,
+                                  const FittedModel& fitted) {
+  std::vector<Metric> goals;
+  for (const std::string& text : request.goals) {
+    for (Metric& metric : resolve_metric(text, validation, fitted.model, fitted.settings)) {
+      goals.push_back(std::move(metric));
+    }
+  }
+  return goals;
+}
+
+std::vector<MetricChange> changes(const ObservedSplit& observed,
+                                  const std::vector<double>& predicted, const LinearModel& before,
+                                  const LinearModel& after, const MetricSettings& settings) {
+  const auto was = metric_values(observed.metrics, *observed.data, before, settings);
+  const auto is = metric_values(observed.metrics, *observed.data, after, settings, &before);
+  std::vector<MetricChange> list;
+  for (std::size_t m = 0; m < observed.metrics.size(); ++m) {
+    list.push_back({observed.metrics[m].name, predicted[m], is[m] - was[m]});
+  }
+  return list;
+}
+
+}  // namespace
+
+std::vector<Metric> single_metrics(const Dataset& data, const LinearModel& model,
+                                   const MetricSettings& settings) {
+  std::vector<Metric> list = resolve_metric("utility", data, model, settings);
+  const bool classes = model.loss.kind() != LossKind::kSquared;
+  for (const SensitiveColumn& column : data.sensitive) {
+    const std::string column_name = column.name.empty() ? "groups" : column.name;
+    for (const char* gap : {"demographic_parity", "equal_opportunity", "equal_opportunity_loss"}) {
+      const bool reads_labels = std::string_view(gap) != "demographic_parity";
+      if (reads_labels && !classes) continue;
+      try {
+        std::vector<Metric> found =
+            resolve_metric(std::string(gap) + ":" + column_name, data, model, settings);
+        for (Metric& metric : found) {
+          if (data.sensitive.size() == 1 && found.size() == 1) metric.name = gap;
+          if (found.size() > 1) {
+            metric.name += "=" + column.groups[static_cast<std::size_t>(metric.group)];
+          }
+          list.push_back(std::move(metric));
+        }
+      } catch (const DataError&) {
+        // A group (or group and label) without rows here: the gap has no value to compare.
+      }
+    }
+  }
+  if (model.loss.kind() == LossKind::kLogistic &&
+      model.theta.head(model.features).squaredNorm() > 0) {
+    list.push_back({.kind = MetricKind::kRobustLoss, .name = "robust_loss"});
+    list.push_back({.kind = MetricKind::kTransferredRobustLoss, .name = "transferred_robust_loss"});
+  }
+  return list;
+}
+
+std::pair<FittedModel, CorrectionReport> correct(const FittedModel& fitted,
+                                                 const Dataset& validation, const Dataset* test,
+                                                 const CorrectionRequest& request,
+                                                 const ProgressCallback& progress) {
+  if (!fitted.optimal) {
+    throw UsageError(
+        "the model is an approximate update, not the optimum of its weights, so influences "
+        "at it mean little",
+        "model", "correct the model it came from, or polish it");
+  }
+  CorrectionReport report;
+  report.goals = resolve_goals(request, validation, fitted);
+
+  std::vector<Split> splits = {{"train", &fitted.rows}, {"validation", &validation}};
+  if (test != nullptr) splits.push_back({"test", test});
+  std::vector<ObservedSplit> observed;
+  for (const Split& split : splits) {
+    observed.push_back({split.data, single_metrics(*split.data, fitted.model, fitted.settings)});
+  }
+  CorrectionOptions options = request.options;
+  options.trainer.tolerance = fitted.tolerance;
+  report.result = correct(fitted.objective(), fitted.model, fitted.rows.weights, validation,
+                          report.goals, fitted.settings, options, observed, progress);
+
+  Stopwatch watch;
+  FittedModel corrected = fitted;
+  corrected.model.theta = report.result.theta;
+  corrected.rows.weights += report.result.change.delta;
+  corrected.optimal = options.update == UpdateKind::kPolish;
+  corrected.gradient =
+      fitted.objective().evaluate(corrected.model.theta, corrected.rows.weights).gradient;
+  for (std::size_t s = 0; s < splits.size(); ++s) {
+    const Dataset& data = *splits[s].data;
+    report.splits.push_back({splits[s].name, evaluate(data, fitted.model, fitted.settings),
+                             evaluate(data, corrected.model, fitted.settings, &fitted.model),
+                             changes(observed[s], report.result.predicted[s], fitted.model,
+                                     corrected.model, fitted.settings)});
+  }
+  report.weights = summarize(report.result.change, fitted.rows.weights);
+  report.total_weight_zero_rows = (corrected.rows.weights.array() == 0).count();
+  report.evaluate_seconds = watch.lap();
+  return {std::move(corrected), std::move(report)};
+}
+
+}  // namespace recant

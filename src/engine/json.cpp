@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "recant/engine/json.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+namespace recant {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json value(const std::optional<double>& number) {
+  return number ? Json(*number) : Json(nullptr);
+}
+
+Json header(const char* name) {
+  return {{"schema", std::string("recant.") + name + "/1"}, {"version", version()}};
+}
+
+std::string finish(const Json& object) {
+  return object.dump(1);
+}
+
+std::string column_key(const GapEvaluation& gap) {
+  return gap.column.empty() ? "groups" : gap.column;
+}
+
+/// A member of the gaps: itself with one sensitive column, an object by column with several.
+template <class Get>
+Json by_column(const std::vector<GapEvaluation>& gaps, Get get) {
+  if (gaps.empty()) return nullptr;
+  if (gaps.size() == 1) return get(gaps.front());
+  Json object = Json::object();
+  for (const GapEvaluation& gap : gaps) object[column_key(gap)] = get(gap);
+  return object;
+}
+
+Json groups_json(const GapEvaluation& gap) {
+  Json object = Json::object();
+  for (const GroupEvaluation& group : gap.groups) {
+    object[group.name] = {{"rows", group.rows},
+                          {"positives", group.positives},
+                          {"positive_rate", value(group.positive_rate)},
+                          {"selection_rate", value(group.selection_rate)},
+                          {"mean_score", value(group.mean_score)},
+                          {"accuracy", value(group.accuracy)}};
+  }
+  return object;
+}
+
+Json metrics_json(const Evaluation& e) {
+  const auto gap = [&](auto member) {
+    return by_column(e.gaps, [&](const GapEvaluation& g) { return value(g.*member); });
+  };
+  using G = GapEvaluation;
+  return {{"log_loss_sum", e.log_loss_sum},
+          {"log_loss_mean", e.log_loss_mean},
+          {"accuracy", value(e.accuracy)},
+          {"transferred_robust_loss", value(e.transferred_robust_loss)},
+          {"robust_loss", value(e.robust_loss)},
+          {"margin_robust_accuracy", value(e.margin_robust_accuracy)},
+          {"demographic_parity", gap(&G::demographic_parity)},
+          {"equal_opportunity", gap(&G::equal_opportunity)},
+          {"equal_opportunity_loss", gap(&G::equal_opportunity_loss)},
+          {"equalized_odds", gap(&G::equalized_odds)},
+          {"demographic_parity_hard", gap(&G::demographic_parity_hard)},
+          {"equal_opportunity_hard", gap(&G::equal_opportunity_hard)},
+          {"privileged", by_column(e.gaps, [](const G& g) { return Json(g.privileged); })},
+          {"groups", by_column(e.gaps, groups_json)}};
+}
+
+/// Coefficients without the intercept: d numbers, or K lists of d for softmax.
+Json coefficients_json(const LinearModel& model) {
+  const auto columns = model.coefficients();
+  Json all = Json::array();
+  for (Index c = 0; c < columns.cols(); ++c) {
+    Json one = Json::array();
+    for (Index j = 0; j < model.features; ++j) one.push_back(columns(j, c));
+    all.push_back(std::move(one));
+  }
+  return model.loss.outputs() == 1 ? all.front() : all;
+}
+
+Json intercept_json(const LinearModel& model) {
+  const auto columns = model.coefficients();
+  Json all = Json::array();
+  for (Index c = 0; c < columns.cols(); ++c) {
+    all.push_back(model.intercept ? columns(model.features, c) : 0.0);
+  }
+  return model.loss.outputs() == 1 ? all.front() : all;
+}
+
+Json history_json(const TrainerResult& training) {
+  Json list = Json::array();
+  for (const TrainerIteration& step : training.history) {
+    list.push_back({{"iteration", step.iteration},
+                    {"loss", step.value},
+                    {"gradient_norm", step.gradient_norm},
+                    {"step_size", step.step_size},
+                    {"new_hessian", step.new_hessian}});
+  }
+  return list;
+}
+
+Json changes_json(const SplitChange& split, double MetricChange::*member) {
+  Json object = Json::object();
+  for (const MetricChange& change : split.changes) object[change.metric] = change.*member;
+  return object;
+}
+
+Json rounds_json(const CorrectionResult& result) {
+  Json list = Json::array();
+  for (const CorrectionRound& round : result.rounds) {
+    list.push_back(
+        {{"round", round.round},
+         {"accepted", round.accepted},
+         {"rejected_because", round.accepted ? Json(nullptr) : Json(round.rejected_because)},
+         {"share", round.share},
+         {"gaps", round.gaps},
+         {"predicted_change", round.predicted},
+         {"actual_change", round.actual},
+         {"utility", round.utility},
+         {"utility_change", round.utility_change},
+         {"active", name(round.active)},
+         {"gap_multipliers", round.gap_multipliers},
+         {"utility_multiplier", round.utility_multiplier},
+         {"kappa", round.kappa}});
+  }
+  return list;
+}
+
+/// The round whose weights, multipliers and active promises stand for the correction.
+const CorrectionRound* last_accepted(const CorrectionResult& result) {
+  const auto found = std::find_if(result.rounds.rbegin(), result.rounds.rend(),
+                                  [](const CorrectionRound& round) { return round.accepted; });
+  return found == result.rounds.rend() ? nullptr : &*found;
+}
+
+Json multipliers_json(const CorrectionRound* round) {
+  if (round == nullptr) return {{"gap", nullptr}, {"utility", nullptr}};
+  const auto& gaps = round->gap_multipliers;
+  return {{"gap", gaps.size() == 1 ? Json(gaps.front()) : Json(gaps)},
+          {"utility", round->utility_multiplier}};
+}
+
+const char* level(UpdateKind update) {
+  return update == UpdateKind::kPolish ? "exact" : "heuristic";
+}
+
+Json cell_json(const CompareCell& cell) {
+  return {{"gap", cell.gap},
+          {"gap_interval", {cell.gap_interval.low, cell.gap_interval.high}},
+          {"gap_hard", cell.gap_hard},
+          {"log_loss_mean", cell.utility},
+          {"accuracy", cell.accuracy},
+          {"robust_loss_mean", cell.robust_loss}};
+}
+
+}  // namespace
+
+const char* version() noexcept {
+  return RECANT_VERSION;
+}
+
+std::string to_json(const FittedModel& fitted, const FitReport& report) {
+  const TrainerResult& training = report.training;
+  Json object = header("fit");
+  object.update(
+      {{"rows", report.rows},
+       {"rows_dropped", report.rows_dropped},
+       {"features", fitted.model.features},
+       {"columns", fitted.rows.columns.empty() ? Json(nullptr) : Json(fitted.rows.columns)},
+       {"loss_kind", name(fitted.model.loss.kind())},
+       {"classes", fitted.rows.class_names},
+       {"l2", fitted.l2},
+       {"loss", training.value},
+       {"data_loss", training.data_loss},
+       {"gradient_norm", training.gradient_norm},
+       {"gradient_tolerance", training.gradient_tolerance},
+       {"distance_bound", training.gradient_norm / fitted.l2},
+       {"iterations", training.iterations},
+       {"hessians", training.hessians},
+       {"passes", training.passes},
+       {"converged", training.converged},
+       {"coefficients", coefficients_json(fitted.model)},
+       {"intercept", intercept_json(fitted.model)},
+       {"metrics", metrics_json(report.evaluation)},
+       {"history", history_json(training)},
+       {"seconds",
+        {{"load", report.load_seconds},
+         {"fit", training.seconds},
+         {"evaluate", report.evaluate_seconds}}}});
+  return finish(object);
+}
+
+std::string to_json(const Evaluation& evaluation, const MeasuredRows& rows, double seconds) {
+  Json unseen = Json::object();
+  for (const UnseenCategories& column : rows.unseen) unseen[column.column] = column.rows;
+  Json object = header("evaluation");
+  object.update({{"rows", evaluation.rows},
+                 {"rows_dropped", rows.rows_dropped},
+                 {"unseen_categories", unseen},
+                 {"metrics", metrics_json(evaluation)},
+                 {"seconds", {{"evaluate", seconds}}}});
+  return finish(object);
+}
+
+std::string to_json(const InfluenceReport& report) {
+  Json object = header("influence");
+  object.update(
+      {{"metric", report.metric},
+       {"metric_value", report.metric_value},
+       {"count", report.summary.count},
+       {"sum", report.summary.sum},
+       {"norm2", report.summary.norm2},
+       {"min", report.summary.min},
+       {"max", report.summary.max},
+       {"argmin", report.summary.argmin},
+       {"argmax", report.summary.argmax},
+       {"seconds",
+        {{"curvature", report.curvature_seconds}, {"influence", report.influence_seconds}}}});
+  return finish(object);
+}
+
+std::string to_json(const FittedModel& fitted, const CorrectionReport& report,
+                    const CorrectionRequest& request) {
+  const CorrectionResult& result = report.result;
+  const CorrectionRound* last = last_accepted(result);
+  int rounds = 0;
+  for (const CorrectionRound& round : result.rounds) rounds += round.accepted ? 1 : 0;
+
+  Json before = Json::object(), after = Json::object(), splits = Json::object();
+  for (const SplitChange& split : report.splits) {
+    before[split.split] = {{"rows", split.before.rows}, {"metrics", metrics_json(split.before)}};
+    after[split.split] = {{"rows", split.after.rows}, {"metrics", metrics_json(split.after)}};
+    splits[split.split] = {{"predicted_change", changes_json(split, &MetricChange::predicted)},
+                           {"actual_change", changes_json(split, &MetricChange::actual)}};
+  }
+  Json object = header("correction");
+  object.update({{"scheme", name(request.options.scheme)},
+                 {"update", name(request.options.update)},
+                 {"level", level(request.options.update)},
+                 {"goals", request.goals},
+                 {"rounds", rounds},
+                 {"stop", name(result.stop)},
+                 {"kappa", last != nullptr ? Json(last->kappa) : Json(nullptr)},
+                 {"active", last != nullptr ? Json(name(last->active)) : Json("none")},
+                 {"multipliers", multipliers_json(last)},
+                 {"reachable_share", result.reachable_share},
+                 {"before", before},
+                 {"after", after},
+                 {"predicted_change", splits.at("validation").at("predicted_change")},
+                 {"actual_change", splits.at("validation").at("actual_change")},
+                 {"changes", splits},
+                 {"weights",
+                  {{"min", report.weights.min},
+                   {"max", report.weights.max},
+                   {"norm2", report.weights.norm2},
+                   {"nonzero", report.weights.nonzero},
+                   {"total_min", report.weights.total_min},
+                   {"total_max", report.weights.total_max},
+                   {"total_weight_zero_rows", report.total_weight_zero_rows},
+                   {"negative_total_weight_rows", report.weights.negative_total_weight_rows}}},
+                 {"gradient_norm", result.gradient_norm},
+                 {"distance_bound", report.weights.negative_total_weight_rows == 0
+                                        ? Json(result.gradient_norm / fitted.l2)
+                                        : Json(nullptr)},
+                 {"coefficients", coefficients_json(fitted.model)},
+                 {"intercept", intercept_json(fitted.model)},
+                 {"history", rounds_json(result)},
+                 {"seconds",
+                  {{"curvature", result.seconds.curvature},
+                   {"influence", result.seconds.influence},
+                   {"weights", result.seconds.weights},
+                   {"update", result.seconds.update},
+                   {"measure", result.seconds.measure},
+                   {"evaluate", report.evaluate_seconds}}}});
+  return finish(object);
+}
+
+std::string to_json(const CompareReport& report, double seconds) {
+  Json rows = Json::array();
+  for (const CompareRow& row : report.rows) {
+    rows.push_back({{"scheme", row.scheme},
+                    {"update", row.update.empty() ? Json(nullptr) : Json(row.update)},
+                    {"rounds", row.rounds},
+                    {"reached", row.reached},
+                    {"stop", row.stop.empty() ? Json(nullptr) : Json(row.stop)},
+                    {"changed_rows", row.changed_rows},
+                    {"removed_rows", row.removed_rows},
+                    {"seconds", row.seconds},
+                    {"validation", cell_json(row.validation)},
+                    {"test", cell_json(row.test)}});
+  }
+  Json object = header("comparison");
+  object.update(
+      {{"target_gap", report.target_gap}, {"models", rows}, {"seconds", {{"compare", seconds}}}});
+  return finish(object);
+}
+
+std::string to_json(const Error& error) {
+  const auto text = [](const std::string& part) {
+    return part.empty() ? Json(nullptr) : Json(part);
+  };
+  Json object = header("error");
+  object.update({{"kind", name(error.kind())},
+                 {"message", error.message()},
+                 {"where", text(error.where())},
+                 {"hint", text(error.hint())},
+                 {"seconds", Json::object()}});
+  return finish(object);
+}
+
+}  // namespace recant

@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "recant/linalg/qp.hpp"
+
+#include <fmt/format.h>
+
+#include <Eigen/Cholesky>
+#include <Eigen/Eigenvalues>
+#include <array>
+#include <cmath>
+#include <limits>
+
+#include "qp_dual.hpp"
+#include "recant/core/error.hpp"
+
+// docs/mathematics.md section 4.3. Everything works on the scaled program of qp_dual.hpp: rows of C
+// have norm 1, ">=" is turned round, and nu = mu / (2 kappa), so that kappa has left the dual.
+namespace recant {
+namespace {
+
+using qp::Dual;
+using qp::DualPoint;
+
+constexpr double kRoundoff = std::numeric_limits<double>::epsilon();
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+/// Where the gradient of the dual counts as 0; the repair at the end does the rest.
+constexpr double kGradientTolerance = 1e-14;
+/// A proof of infeasibility must stand out from rounding by this much.
+constexpr double kCertificateTolerance = 1e-12;
+
+void check_numbers(std::string_view what, VectorView values) {
+  const Index bad = qp::first_not_finite(values);
+  if (bad < values.size()) {
+    throw UsageError(
+        fmt::format("{} must be finite, but entry {} is {}", what, bad, values[bad]));
+  }
+}
+
+void check_box(const QpProblem& problem) {
+  const auto inside = [&](Index i) {
+    return problem.lower[i] < kInfinity && problem.upper[i] > -kInfinity &&
+           problem.lower[i] <= problem.upper[i];
+  };
+  for (Index i = 0; i < problem.lower.size(); ++i) {
+    if (!inside(i)) {
+      throw UsageError(fmt::format("lower must be <= upper, but entry {} has {} and {}", i,
+                                   problem.lower[i], problem.upper[i]));
+    }
+  }
+}
+
+void check(const QpProblem& problem, const QpOptions& options) {
+  validate(options);
+  const Index n = problem.linear.size();
+  check_positive("kappa", problem.kappa);
+  check_size("lower", problem.lower.size(), n);
+  check_size("upper", problem.upper.size(), n);
+  check_numbers("linear", problem.linear);
+  check_box(problem);
+  for (std::size_t k = 0; k < problem.constraints.size(); ++k) {
+    const QpConstraint& constraint = problem.constraints[k];
+    const std::string name = fmt::format("constraint {}", k);
+    check_size(name, constraint.coefficients.size(), n);
+    check_numbers(name, constraint.coefficients);
+    check_finite(name + " limit", constraint.limit);
+  }
+  const double largest = n > 0 ? problem.linear.lpNorm<Eigen::Infinity>() : 0;
+  if (!std::isfinite(largest / (2 * problem.kappa))) {
+    throw UsageError(fmt::format("kappa is {}, too small beside linear, which goes up to {}",
+                                 problem.kappa, largest));
+  }
+}
+
+/// A direction in the dual and how far it may be followed before a multiplier would turn negative.
+struct Direction {
+  Vector d;
+  double longest = kInfinity;
+  Index blocking = -1;
+};
+
+struct LineSearch {
+  double t = 0;
+  DualPoint point;
+  bool recedes = false;  // the dual rises for ever: d proves infeasibility
+};
+
+class Solver {
+ public:
+  Solver(const QpProblem& problem, const QpOptions& options)
+      : options_(options),
+        constraints_(problem.constraints),
+        dual_(problem),
+        q_(dual_.constraints()) {}
+
+  QpResult solve();
+
+ private:
+  [[nodiscard]] bool free_multiplier(Index k) const { return dual_.equality(k) || nu_[k] > 0; }
+  [[nodiscard]] double slack_scale(Index k) const {
+    return std::sqrt(here_.norm2_e) + std::abs(dual_.limits()[k]);
+  }
+  [[nodiscard]] bool optimal() const;
+  [[nodiscard]] Direction direction() const;
+  [[nodiscard]] Vector newton(const std::vector<Index>& working, const Vector& gradient) const;
+  [[nodiscard]] bool below_rounding(const Vector& d) const {
+    return d.norm() <= 4 * kRoundoff * (nu_.norm() + dual_.linear_norm());
+  }
+  [[nodiscard]] LineSearch search(const Direction& direction) const;
+  [[nodiscard]] bool proves_infeasible(const Vector& d);
+  [[nodiscard]] bool one_constraint_infeasible();
+  [[nodiscard]] bool climb();
+  void repair();
+  [[nodiscard]] QpResult infeasible() const;
+  [[nodiscard]] QpResult finished() const;
+
+  QpOptions options_;
+  const std::vector<QpConstraint>& constraints_;
+  Dual dual_;
+  Index q_;
+  Vector nu_;
+  DualPoint here_;
+  Vector e_, certificate_, least_, greatest_;
+  double certificate_margin_ = 0, unconstrained_norm_ = 0;
+  std::int64_t iterations_ = 0;
+};
+
+bool Solver::optimal() const {
+  for (Index k = 0; k < q_; ++k) {
+    const double slope = here_.activity[k] - dual_.limits()[k];
+    const double violation = free_multiplier(k) ? std::abs(slope) : slope;
+    if (!(violation <= kGradientTolerance * slack_scale(k))) return false;
+  }
+  return true;
+}
+
+/// (C_F C_F^T + regularisation) d = gradient on the working constraints. A plain semismooth Newton
+/// step stalls on ties, on duplicates and on tiny kappa. The regularisation is a multiple of C C^T,
+/// not of I, so that it does not bend the step when two constraints are nearly parallel.
+Vector Solver::newton(const std::vector<Index>& working, const Vector& gradient) const {
+  const auto rows = static_cast<Index>(working.size());
+  const auto at = [&](Index i) { return working[static_cast<std::size_t>(i)]; };
+  const Vector slope = Vector::NullaryExpr(rows, [&](Index i) { return gradient[at(i)]; });
+  const Matrix free =
+      Matrix::NullaryExpr(rows, rows, [&](Index i, Index j) { return here_.free_gram(at(i), at(j)); });
+  const Matrix all =
+      Matrix::NullaryExpr(rows, rows, [&](Index i, Index j) { return dual_.gram()(at(i), at(j)); });
+  const double average = free.trace() / static_cast<double>(rows);
+  if (!(average > 0)) return slope;
+  const double relative =
+      slope.norm() / (std::sqrt(here_.norm2_e) + dual_.limits().norm() + slope.norm());
+  const Matrix system = free + average * (1e-3 * std::min(1e-3, relative) * all +
+                                          1e-14 * Matrix::Identity(rows, rows));
+  return system.ldlt().solve(slope);
+}
+
+/// Newton on the constraints with nu_k > 0 or violated, without those that nu >= 0 forbids to move.
+Direction Solver::direction() const {
+  const Vector gradient = here_.activity - dual_.limits();
+  std::vector<Index> working;
+  for (Index k = 0; k < q_; ++k) {
+    if (!dual_.empty_row(k) && (free_multiplier(k) || gradient[k] > 0)) working.push_back(k);
+  }
+  Direction out{.d = Vector::Zero(q_)};
+  const std::vector<Index> all = working;
+  while (!working.empty()) {
+    const Vector step = newton(working, gradient);
+    Index blocked = -1;
+    for (Index i = 0; i < step.size(); ++i) {
+      const bool at_zero = !free_multiplier(working[static_cast<std::size_t>(i)]);
+      if (at_zero && step[i] < 0 && (blocked < 0 || step[i] < step[blocked])) blocked = i;
+    }
+    if (blocked < 0) {
+      out.d(working) = step;
+      break;
+    }
+    working.erase(working.begin() + blocked);
+  }
+  // The constraints dropped may have been all that was violated: then straight up.
+  if (!(gradient.dot(out.d) > 0)) {
+    out.d.setZero();
+    out.d(all) = gradient(all);
+  }
+  for (Index k = 0; k < q_; ++k) {
+    if (dual_.equality(k) || out.d[k] >= 0) continue;
+    const double until = nu_[k] / -out.d[k];
+    if (until < out.longest) {
+      out.longest = until;
+      out.blocking = k;
+    }
+  }
+  return out;
+}
+
+/// Maximises the dual along d: passes that narrow a bracket of the root of the slope, until the
+/// slope is a tenth of what it was; if they do not get there, the sorted breakpoints inside.
+LineSearch Solver::search(const Direction& direction) const {
+  constexpr int kBracketPasses = 8;
+  const Vector& d = direction.d;
+  const double first = d.dot(here_.activity - dual_.limits());
+  double low = 0, low_slope = first, high = direction.longest, high_slope = 0;
+  bool bracketed = false;
+  double t = std::min(1.0, direction.longest);
+  LineSearch out;
+  for (int pass = 0; pass < kBracketPasses; ++pass) {
+    out.t = t;
+    out.point = dual_.evaluate(nu_ + t * d);
+    const double slope = d.dot(out.point.activity - dual_.limits());
+    const bool at_end = t == direction.longest;
+    if (slope >= -1e-6 * first && (slope <= 0.1 * first || at_end)) return out;
+    if (slope > 0) {
+      low = t;
+      low_slope = slope;
+    } else {
+      high = t;
+      high_slope = slope;
+      bracketed = true;
+    }
+    if (!bracketed && direction.longest == kInfinity && pass == 0 &&
+        dual_.recession(d).margin(kCertificateTolerance) > 0) {
+      out.recedes = true;
+      return out;
+    }
+    const double curvature = d.dot(out.point.free_gram * d);
+    double next = curvature > 0 ? t + slope / curvature : kInfinity;
+    if (!bracketed) {
+      t = std::min(std::clamp(next, 2 * t, 100 * t), direction.longest);
+      continue;
+    }
+    if (!(next > low && next < high)) {
+      next = low + (high - low) * low_slope / (low_slope - high_slope);
+    }
+    t = next > low && next < high ? next : low + (high - low) / 2;
+  }
+  out.t = dual_.root_between_breakpoints(nu_, d, {low, high}, low_slope);
+  out.point = dual_.evaluate(nu_ + out.t * d);
+  return out;
+}
+
+/// Keeps d as the certificate if sum_j min(lower_j s_j, upper_j s_j) > limits^T d, s = C^T d.
+bool Solver::proves_infeasible(const Vector& d) {
+  for (Index k = 0; k < q_; ++k) {
+    if (!dual_.equality(k) && d[k] < 0) return false;
+  }
+  if (!(d.lpNorm<Eigen::Infinity>() > 0)) return false;
+  const qp::Recession recession = dual_.recession(d);
+  if (!(recession.margin(kCertificateTolerance) > 0)) return false;
+  certificate_ = d;
+  certificate_margin_ = recession.margin(0);
+  return true;
+}
+
+bool Solver::one_constraint_infeasible() {
+  dual_.reach(least_, greatest_);
+  for (Index k = 0; k < q_; ++k) {
+    const double limit = constraints_[static_cast<std::size_t>(k)].limit;
+    if (!(least_[k] > limit || greatest_[k] < limit)) continue;
+    const Vector up = Vector::Unit(q_, k);
+    if (proves_infeasible(up) || (dual_.equality(k) && proves_infeasible(-up))) return true;
+  }
+  return false;
+}
+
+/// Climbs the dual. @return false if it has no maximum: the program is infeasible.
+bool Solver::climb() {
+  nu_ = Vector::Zero(q_);
+  here_ = dual_.evaluate(nu_);
+  unconstrained_norm_ = std::sqrt(here_.norm2_e);
+  for (iterations_ = 0; iterations_ < options_.max_iterations && !optimal(); ++iterations_) {
+    const Direction next = direction();
+    if (below_rounding(next.d)) break;
+    LineSearch found = search(next);
+    if (found.recedes && proves_infeasible(next.d)) return false;
+    nu_ += found.t * next.d;
+    if (found.t == next.longest) nu_[next.blocking] = 0;
+    for (Index k = 0; k < q_; ++k) {
+      if (!dual_.equality(k)) nu_[k] = std::max(nu_[k], 0.0);
+    }
+    here_ = std::move(found.point);
+    if (iterations_ % 8 == 7 && proves_infeasible(nu_)) return false;
+  }
+  return optimal() || !proves_infeasible(nu_);
+}
+
+/// e_F += C_F^T (C_F C_F^T)^+ (b - C e) on F = {lower < e < upper} and the active constraints,
+/// clipped, a few times.
+void Solver::repair() {
+  constexpr int kRounds = 6;
+  DualPoint point = dual_.primal(nu_, e_);
+  for (int round = 0; round < kRounds; ++round) {
+    Vector missing = dual_.limits() - point.activity;
+    double worst = 0;
+    for (Index k = 0; k < q_; ++k) {
+      const bool active = free_multiplier(k) || missing[k] < 0;
+      if (!active || dual_.empty_row(k)) missing[k] = 0;
+      if (missing[k] == 0) {  // not to be moved: no part in the system
+        point.free_gram.row(k).setZero();
+        point.free_gram.col(k).setZero();
+      } else {
+        worst = std::max(worst, std::abs(missing[k]) /
+                                    (std::sqrt(point.norm2_e) + std::abs(dual_.limits()[k])));
+      }
+    }
+    if (worst <= kRoundoff) break;
+    const Eigen::SelfAdjointEigenSolver<Matrix> eigen(point.free_gram);
+    const double cut = 1e-13 * eigen.eigenvalues().cwiseAbs().maxCoeff();
+    Vector inverse = Vector::Zero(q_);
+    for (Index k = 0; k < q_; ++k) {
+      if (eigen.eigenvalues()[k] > cut) inverse[k] = 1 / eigen.eigenvalues()[k];
+    }
+    const Vector step =
+        eigen.eigenvectors() * inverse.cwiseProduct(eigen.eigenvectors().transpose() * missing);
+    point = dual_.shift_free(step, e_);
+  }
+  here_ = std::move(point);
+}
+
+QpResult Solver::infeasible() const {
+  QpResult result;
+  result.status = QpStatus::kInfeasible;
+  result.multipliers = Vector::Zero(q_);
+  const Vector original = dual_.unscale(certificate_);
+  const double largest = original.lpNorm<Eigen::Infinity>();
+  result.certificate = original / largest;
+  result.certificate_margin = certificate_margin_ / largest;
+  return result;
+}
+
+QpResult Solver::finished() const {
+  QpResult result;
+  const qp::Measured measured = dual_.measure(nu_, e_);
+  for (Index k = 0; k < q_; ++k) {
+    const double slope = here_.activity[k] - dual_.limits()[k];
+    const double scale = std::max(slack_scale(k), unconstrained_norm_);
+    const double relative = slope == 0 ? 0 : slope / (scale > 0 ? scale : 1);
+    result.residual.feasibility =
+        std::max(result.residual.feasibility, dual_.equality(k) ? std::abs(relative) : relative);
+    if (!dual_.equality(k) && nu_[k] > 0) {
+      const double weight = nu_[k] < dual_.linear_norm() ? nu_[k] / dual_.linear_norm() : 1;
+      result.residual.complementarity =
+          std::max(result.residual.complementarity, weight * std::abs(relative));
+    }
+  }
+  result.residual.stationarity = measured.stationarity;
+  result.status = result.residual.worst() <= options_.tolerance ? QpStatus::kSolved
+                                                                : QpStatus::kInaccurate;
+  result.multipliers = dual_.multipliers(nu_);
+  result.activity = dual_.unscaled_activity(here_.activity);
+  result.objective = measured.objective;
+  result.at_lower = measured.at_lower;
+  result.at_upper = measured.at_upper;
+  result.free = e_.size() - measured.at_lower - measured.at_upper;
+  result.e = e_;
+  return result;
+}
+
+QpResult Solver::solve() {
+  QpResult result;
+  if (one_constraint_infeasible() || !climb()) {
+    result = infeasible();
+  } else {
+    repair();
+    result = finished();
+  }
+  result.least = least_;
+  result.greatest = greatest_;
+  result.iterations = iterations_;
+  result.passes = dual_.passes();
+  return result;
+}
+
+}  // namespace
+
+std::string_view name(QpStatus status) noexcept {
+  constexpr std::array<std::string_view, 3> kNames = {"solved", "inaccurate", "infeasible"};
+  return kNames[static_cast<std::size_t>(status)];
+}
+
+QpResult solve_qp(const QpProblem& problem, const QpOptions& options) {
+  check(problem, options);
+  return Solver(problem, options).solve();
+}
+
+}  // namespace recant

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "recant/metrics/metric.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "recant/core/check.hpp"
+#include "recant/core/error.hpp"
+#include "recant/linalg/row_kernels.hpp"
+#include "terms.hpp"
+
+namespace recant {
+namespace {
+
+struct Named {
+  const char* name;
+  std::vector<MetricKind> kinds;
+  bool gap;
+};
+
+const std::vector<Named>& table() {
+  static const std::vector<Named> metrics = {
+      {"utility", {MetricKind::kUtility}, false},
+      {"demographic_parity", {MetricKind::kDemographicParity}, true},
+      {"equal_opportunity", {MetricKind::kEqualOpportunity}, true},
+      {"equal_opportunity_loss", {MetricKind::kEqualOpportunityLoss}, true},
+      {"equalized_odds",
+       {MetricKind::kEqualOpportunity, MetricKind::kEqualOpportunityNegative},
+       true},
+      {"transferred_robust_loss", {MetricKind::kTransferredRobustLoss}, false},
+      {"robust_loss", {MetricKind::kRobustLoss}, false},
+  };
+  return metrics;
+}
+
+/// "NAME:COLUMN=GROUP", the last two parts optional.
+struct Asked {
+  std::string name;
+  std::optional<std::string> column, group;
+};
+
+Asked split(std::string_view text) {
+  Asked asked;
+  const auto colon = text.find(':');
+  asked.name = text.substr(0, colon);
+  if (colon == std::string_view::npos) return asked;
+  text.remove_prefix(colon + 1);
+  const auto equals = text.find('=');
+  asked.column = text.substr(0, equals);
+  if (equals != std::string_view::npos) asked.group = text.substr(equals + 1);
+  return asked;
+}
+
+std::string column_name(const Dataset& data, Index column) {
+  const auto& name = data.sensitive.at(static_cast<std::size_t>(column)).name;
+  return name.empty() ? "groups" : name;
+}
+
+Index find_column(const Asked& asked, const Dataset& data) {
+  if (data.sensitive.empty()) {
+    throw UsageError(fmt::format("{} needs a sensitive column", asked.name), "metric",
+                     "fit with --sensitive COLUMN or --groups FILE.npy");
+  }
+  if (!asked.column) {
+    if (data.sensitive.size() == 1) return 0;
+    throw UsageError(fmt::format("{} needs to know which sensitive column", asked.name), "metric",
+                     fmt::format("write {}:{}", asked.name, column_name(data, 0)));
+  }
+  for (Index c = 0; c < static_cast<Index>(data.sensitive.size()); ++c) {
+    if (column_name(data, c) == *asked.column) return c;
+  }
+  throw UsageError(fmt::format("'{}' is not a sensitive column", *asked.column), "metric");
+}
+
+std::int32_t find_group(const std::string& group, const Dataset& data, Index column) {
+  const auto& groups = data.sensitive[static_cast<std::size_t>(column)].groups;
+  const auto at = std::find(groups.begin(), groups.end(), group);
+  if (at == groups.end()) {
+    throw UsageError(fmt::format("'{}' is not a group", group), column_name(data, column),
+                     fmt::format("groups are {}", fmt::join(groups, ", ")));
+  }
+  return static_cast<std::int32_t>(at - groups.begin());
+}
+
+/// A gap needs rows on both sides; names the side that has none.
+void check_sides(const Metric& metric, const Terms& terms, const Dataset& data) {
+  const auto has = [&](int side) {
+    return std::find(terms.side.begin(), terms.side.end(), side) != terms.side.end();
+  };
+  const auto& groups = data.sensitive[static_cast<std::size_t>(metric.column)].groups;
+  const auto& group = groups[static_cast<std::size_t>(metric.group)];
+  const char* label = metric.kind == MetricKind::kDemographicParity ? ""
+                      : metric.kind == MetricKind::kEqualOpportunityNegative
+                          ? " with a negative target"
+                          : " with a positive target";
+  if (!has(1)) {
+    throw DataError(
+        fmt::format("group '{}' has no row{}, so {} has no value", group, label, metric.name),
+        column_name(data, metric.column));
+  }
+  if (!has(-1)) {
+    const std::string others =
+        groups.size() == 2
+            ? fmt::format("group '{}' has", groups[static_cast<std::size_t>(1 - metric.group)])
+            : fmt::format("groups other than '{}' have", group);
+    throw DataError(fmt::format("{} no row{}, so {} has no value", others, label, metric.name),
+                    column_name(data, metric.column));
+  }
+}
+
+/// d h / d t of every row at the scores that h reads: n x C.
+Matrix term_slopes(const Metric& metric, const Dataset& data, const LinearModel& model,
+                   const Matrix& scores, const MetricSettings& settings) {
+  Matrix slopes(scores.rows(), scores.cols());
+  switch (metric.kind) {
+    case MetricKind::kDemographicParity:
+    case MetricKind::kEqualOpportunity:
+    case MetricKind::kEqualOpportunityNegative: {
+      // p is the derivative of the log-partition, so its slope is a column of phi''.
+      Matrix along = Matrix::Zero(scores.rows(), scores.cols());
+      along.col(model.loss.kind() == LossKind::kSoftmax ? settings.positive_class : 0).setOnes();
+      model.loss.curvature_products(scores, along, slopes);
+      return slopes;
+    }
+    default: {
+      Vector values(scores.rows());
+      model.loss.evaluate(scores, data.targets, values, slopes);
+      return metric.kind == MetricKind::kEqualOpportunityLoss ? Matrix(-slopes) : slopes;
+    }
+  }
+}
+
+/// Turns slopes of h into weights of rows: 1 for a sum, +-1/count for a gap.
+void weigh_by_side(Matrix& slopes, const std::vector<signed char>& side) {
+  if (side.empty()) return;
+  const double a = 1.0 / static_cast<double>(std::count(side.begin(), side.end(), 1));
+  const double b = -1.0 / static_cast<double>(std::count(side.begin(), side.end(), -1));
+  for (Index i = 0; i < slopes.rows(); ++i) {
+    const int s = side[static_cast<std::size_t>(i)];
+    slopes.row(i) *= s > 0 ? a : s < 0 ? b : 0.0;
+  }
+}
+
+/// X^T factors over all rows: p x columns.
+Matrix weighted_rows(const LinearModel& model, const FeatureMatrix& features,
+                     const Matrix& factors) {
+  return reduce_rows(
+      features.rows(), 64, Matrix(Matrix::Zero(model.width(), factors.cols())),
+      [&](Matrix& sum, RowBlock block) {
+        const Matrix part = factors.middleRows(block.begin, block.size());
+        add_weighted_rows(features.block(block), model.intercept, part, sum);
+      },
+      [](Matrix& into, const Matrix& from) { into += from; });
+}
+
+}  // namespace
+
+std::vector<std::int32_t> compared_groups(const Dataset& data, Index column,
+                                          const MetricSettings& settings) {
+  const auto c = static_cast<std::size_t>(column);
+  const auto count = static_cast<std::int32_t>(data.sensitive[c].groups.size());
+  if (c < settings.privileged.size() && settings.privileged[c]) {
+    return {find_group(*settings.privileged[c], data, column)};
+  }
+  if (count < 2) return {};
+  if (count == 2) {
+    return {find_group(highest_positive_rate(data, column, settings.positive_class), data, column)};
+  }
+  std::vector<std::int32_t> all(static_cast<std::size_t>(count));
+  std::iota(all.begin(), all.end(), 0);
+  return all;
+}
+
+const std::vector<std::string>& metric_names() {
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> all;
+    for (const Named& metric : table()) all.emplace_back(metric.name);
+    return all;
+  }();
+  return names;
+}
+
+std::vector<Metric> resolve_metric(std::string_view text, const Dataset& data,
+                                   const LinearModel& model, const MetricSettings& settings) {
+  const Asked asked = split(text);
+  const auto named = std::find_if(table().begin(), table().end(),
+                                  [&](const Named& metric) { return asked.name == metric.name; });
+  if (named == table().end()) {
+    throw UsageError(fmt::format("'{}' is not a metric", asked.name), "metric",
+                     fmt::format("metrics are {}", fmt::join(metric_names(), ", ")));
+  }
+  if (data.rows() == 0) throw DataError("there is no row to measure on");
+  std::vector<Metric> metrics;
+  if (!named->gap) {
+    if (asked.column) throw UsageError(fmt::format("{} takes no column", asked.name), "metric");
+    metrics.push_back({.kind = named->kinds.front(), .name = std::string(text)});
+  } else {
+    const Index column = find_column(asked, data);
+    const auto groups = asked.group ? std::vector{find_group(*asked.group, data, column)}
+                                    : compared_groups(data, column, settings);
+    if (groups.empty()) {
+      throw DataError("has a single group, so there is no gap to measure",
+                      column_name(data, column));
+    }
+    for (const std::int32_t group : groups) {
+      for (const MetricKind kind : named->kinds) {
+        metrics.push_back(
+            {.kind = kind, .name = std::string(text), .column = column, .group = group});
+      }
+    }
+  }
+  const Matrix t = scores(model, data.features);
+  for (const Metric& metric : metrics) {
+    const Terms terms = metric_terms(metric, data, model, t, settings, nullptr);
+    if (!terms.side.empty()) check_sides(metric, terms, data);
+  }
+  return metrics;
+}
+
+std::string highest_positive_rate(const Dataset& data, Index column, Index positive_class) {
+  const auto& sensitive = data.sensitive.at(static_cast<std::size_t>(column));
+  std::vector<double> rows(sensitive.groups.size()), positives(sensitive.groups.size());
+  for (std::size_t i = 0; i < sensitive.codes.size(); ++i) {
+    const auto g = static_cast<std::size_t>(sensitive.codes[i]);
+    rows[g] += 1;
+    positives[g] +=
+        data.targets(static_cast<Index>(i)) == static_cast<double>(positive_class) ? 1 : 0;
+  }
+  std::size_t best = 0;
+  for (std::size_t g = 1; g < rows.size(); ++g) {
+    if (rows[g] > 0 && (rows[best] == 0 || positives[g] / rows[g] > positives[best] / rows[best]))
+      best = g;
+  }
+  return sensitive.groups.at(best);
+}
+
+std::vector<double> metric_values(const std::vector<Metric>& metrics, const Dataset& data,
+                                  const LinearModel& model, const MetricSettings& settings,
+                                  const LinearModel* attack) {
+  const Matrix t = scores(model, data.features);
+  std::vector<double> values;
+  for (const Metric& metric : metrics) {
+    values.push_back(metric_value(metric_terms(metric, data, model, t, settings, attack)));
+  }
+  return values;
+}
+
+Matrix metric_gradients(const std::vector<Metric>& metrics, const Dataset& data,
+                        const LinearModel& model, const MetricSettings& settings,
+                        const LinearModel* attack) {
+  const Matrix t = scores(model, data.features);
+  const Index outputs = model.loss.outputs(), q = static_cast<Index>(metrics.size());
+  Matrix factors(data.rows(), q * outputs);
+  Matrix along_attack = Matrix::Zero(model.features, q);  // what the rows' own movement adds
+  for (Index m = 0; m < q; ++m) {
+    const Metric& metric = metrics[static_cast<std::size_t>(m)];
+    auto slopes = factors.middleCols(m * outputs, outputs);
+    if (metric.kind == MetricKind::kTransferredRobustLoss ||
+        metric.kind == MetricKind::kRobustLoss) {
+      const bool follows = metric.kind == MetricKind::kRobustLoss;
+      const LinearModel& attacked = attack != nullptr && !follows ? *attack : model;
+      const Attack moved = make_attack(attacked, data, settings);
+      slopes = term_slopes(metric, data, model, moved.moved_scores(t, model), settings);
+      if (follows) {
+        // The attack follows theta: a moved row's score is (1 - kAttack) t.
+        slopes = (moved.shift.array() != 0).select((1 - kAttack) * slopes, slopes);
+      } else {
+        along_attack.col(m) = slopes.col(0).dot(moved.shift) * moved.w;
+      }
+    } else {
+      Matrix weighed = term_slopes(metric, data, model, t, settings);
+      weigh_by_side(weighed, metric_terms(metric, data, model, t, settings, nullptr).side);
+      slopes = weighed;
+    }
+  }
+  const Matrix sums = weighted_rows(model, data.features, factors);
+  Matrix gradients(outputs * model.width(), q);
+  for (Index m = 0; m < q; ++m) {
+    const Matrix block = sums.middleCols(m * outputs, outputs);
+    gradients.col(m) = Eigen::Map<const Vector>(block.data(), block.size());
+    gradients.col(m).head(model.features) += along_attack.col(m);
+  }
+  return gradients;
+}
+
+}  // namespace recant

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "recant/model/objective.hpp"
+
+#include <cmath>
+
+#include "recant/core/check.hpp"
+#include "recant/core/error.hpp"
+#include "recant/linalg/row_kernels.hpp"
+
+namespace recant {
+namespace {
+
+/// Accumulators for sums of length p: cheap, so enough of them for any machine's threads.
+constexpr Index kVectorGroups = 64;
+
+/// Accumulators for Hessians: at least 4 for parallelism, else as many as 16 MB hold. Depends on
+/// the size alone, so that the result does not depend on the number of threads.
+Index matrix_groups(Index parameters) {
+  const Index bytes = std::max<Index>(8 * parameters * parameters, 1);
+  return std::clamp<Index>((Index{16} << 20) / bytes, 4, 32);
+}
+
+/// A block is walked in pieces that stay in the second-level cache between the two products
+/// that read them, so that each pass reads memory once.
+template <class Task>
+void for_each_piece(RowBlock block, Index columns, Task&& task) {
+  const Index piece = std::clamp<Index>(32768 / std::max<Index>(columns, 1), 16, kBlockRows);
+  for (Index begin = block.begin; begin < block.end; begin += piece) {
+    task(RowBlock{begin, std::min(block.end, begin + piece)});
+  }
+}
+
+Eigen::Map<const Matrix> as_columns(ConstVectorRef theta, Index width, Index outputs) {
+  return {theta.data(), width, outputs};
+}
+
+}  // namespace
+
+Objective::Objective(const Dataset& data, Loss loss, bool intercept, double l2)
+    : features_(data.features),
+      targets_(data.targets),
+      loss_(loss),
+      intercept_(intercept),
+      l2_(l2),
+      row_norms_(data.rows()) {
+  check_positive("l2", l2);
+  check_size("targets", targets_.size(), features_.rows());
+  if (rows() == 0) throw DataError("there is no row to train on");
+  if (width() == 0) throw DataError("there is no feature and no intercept to train");
+  for_each_block(rows(), [&](RowBlock block) {
+    const double one = intercept_ ? 1 : 0;
+    for (Index i = block.begin; i < block.end; ++i) {
+      row_norms_(i) = std::sqrt(features_.row(i).squaredNorm() + one);
+    }
+  });
+}
+
+void Objective::check_shapes(ConstVectorRef theta, ConstVectorRef weights) const {
+  check_size("theta", theta.size(), parameters());
+  check_size("row weights", weights.size(), rows());
+}
+
+Objective::Evaluation Objective::data_terms(ConstVectorRef theta, ConstVectorRef weights) const {
+  check_shapes(theta, weights);
+  const auto columns = as_columns(theta, width(), loss_.outputs());
+  Evaluation zero;
+  zero.gradient = Vector::Zero(parameters());
+  return reduce_rows(
+      rows(), kVectorGroups, zero,
+      [&](Evaluation& sum, RowBlock block) {
+        Eigen::Map<Matrix> gradient(sum.gradient.data(), width(), loss_.outputs());
+        for_each_piece(block, width(), [&](RowBlock piece) {
+          const auto w = weights.segment(piece.begin, piece.size());
+          const auto y = targets_.segment(piece.begin, piece.size());
+          Matrix scores(piece.size(), loss_.outputs()), residuals(piece.size(), loss_.outputs());
+          Vector values(piece.size());
+          row_scores(features_.block(piece), intercept_, columns, scores);
+          loss_.evaluate(scores, y, values, residuals);
+          sum.data_loss += w.dot(values);
+          sum.gross += (w.array().abs() * residuals.rowwise().norm().array() *
+                        row_norms_.segment(piece.begin, piece.size()).array())
+                           .sum();
+          residuals.array().colwise() *= w.array();
+          add_weighted_rows(features_.block(piece), intercept_, residuals, gradient);
+        });
+      },
+      [](Evaluation& into, const Evaluation& from) {
+        into.data_loss += from.data_loss;
+        into.gross += from.gross;
+        into.gradient += from.gradient;
+      });
+}
+
+Objective::Evaluation Objective::evaluate(ConstVectorRef theta, ConstVectorRef weights) const {
+  Evaluation total = data_terms(theta, weights);
+  total.gradient += l2_ * theta;
+  total.value = total.data_loss + l2_ / 2 * theta.squaredNorm();
+  return total;
+}
+
+Vector Objective::weighted_gradients(ConstVectorRef theta, ConstVectorRef c) const {
+  return data_terms(theta, c).gradient;
+}
+
+Matrix Objective::hessian(ConstVectorRef theta, ConstVectorRef weights) const {
+  check_shapes(theta, weights);
+  const auto columns = as_columns(theta, width(), loss_.outputs());
+  const Index p = width(), outputs = loss_.outputs();
+
+  // Adds the rows whose weight has the given sign, block (k, l) of the lower triangle by block.
+  const auto add_rows = [&](Matrix& sum, RowBlock block, double sign, GramScratch& scratch) {
+    for (Index k = 0; k < outputs; ++k) {
+      for (Index l = 0; l <= k; ++l) {
+        scratch.begin(block.size(), p);
+        for_each_piece(block, p, [&](RowBlock piece) {
+          Matrix scores(piece.size(), outputs);
+          std::vector<double> curvature(static_cast<std::size_t>(piece.size()));
+          row_scores(features_.block(piece), intercept_, columns, scores);
+          loss_.curvatures(scores, k, l, curvature);
+          for (Index i = 0; i < piece.size(); ++i) {
+            curvature[static_cast<std::size_t>(i)] *=
+                std::max(sign * weights(piece.begin + i), 0.0);
+          }
+          scratch.append(features_.block(piece), intercept_, curvature);
+        });
+        scratch.add_gram(sign * loss_.curvature_sign(k, l), sum.block(k * p, l * p, p, p));
+      }
+    }
+  };
+  Matrix h = reduce_rows(
+      rows(), matrix_groups(parameters()), Matrix(Matrix::Zero(parameters(), parameters())),
+      [&](Matrix& sum, RowBlock block) {
+        thread_local GramScratch scratch;
+        const auto w = weights.segment(block.begin, block.size());
+        add_rows(sum, block, 1, scratch);
+        if (w.minCoeff() < 0) add_rows(sum, block, -1, scratch);
+      },
+      [](Matrix& into, const Matrix& from) { into += from; });
+
+  // Each p x p block has its lower triangle: fill it, then mirror the blocks.
+  for (Index k = 0; k < outputs; ++k) {
+    for (Index l = 0; l <= k; ++l) {
+      auto block = h.block(k * p, l * p, p, p);
+      block.triangularView<Eigen::StrictlyUpper>() = block.transpose();
+      if (l < k) h.block(l * p, k * p, p, p) = block.transpose();
+    }
+  }
+  h.diagonal().array() += l2_;
+  return h;
+}
+
+Vector Objective::hessian_times(ConstVectorRef theta, ConstVectorRef weights,
+                                ConstVectorRef v) const {
+  check_shapes(theta, weights);
+  check_size("v", v.size(), parameters());
+  const auto columns = as_columns(theta, width(), loss_.outputs());
+  const auto directions = as_columns(v, width(), loss_.outputs());
+  const Vector zero = Vector::Zero(parameters());
+  Vector product = reduce_rows(
+      rows(), kVectorGroups, zero,
+      [&](Vector& sum, RowBlock block) {
+        Eigen::Map<Matrix> out(sum.data(), width(), loss_.outputs());
+        for_each_piece(block, width(), [&](RowBlock piece) {
+          Matrix scores(piece.size(), loss_.outputs()), along(piece.size(), loss_.outputs());
+          row_scores(features_.block(piece), intercept_, columns, scores);
+          row_scores(features_.block(piece), intercept_, directions, along);
+          loss_.curvature_products(scores, along, along);
+          along.array().colwise() *= weights.segment(piece.begin, piece.size()).array();
+          add_weighted_rows(features_.block(piece), intercept_, along, out);
+        });
+      },
+      [](Vector& into, const Vector& from) { into += from; });
+  return product + l2_ * v;
+}
+
+Matrix Objective::row_gradient_products(ConstVectorRef theta, ConstMatrixRef directions) const {
+  check_size("theta", theta.size(), parameters());
+  check_size("rows of the directions", directions.rows(), parameters());
+  const Index outputs = loss_.outputs(), q = directions.cols();
+  // One p x (1+q)C matrix, so that each piece of rows is multiplied while it is in cache.
+  Matrix columns(width(), (1 + q) * outputs);
+  columns.leftCols(outputs) = as_columns(theta, width(), outputs);
+  for (Index m = 0; m < q; ++m) {
+    const Vector s = directions.col(m);
+    columns.middleCols((1 + m) * outputs, outputs) = as_columns(s, width(), outputs);
+  }
+  Matrix products(rows(), q);
+  for_each_block(rows(), [&](RowBlock block) {
+    for_each_piece(block, width(), [&](RowBlock piece) {
+      Matrix along(piece.size(), columns.cols()), residuals(piece.size(), outputs);
+      Vector values(piece.size());
+      row_scores(features_.block(piece), intercept_, columns, along);
+      loss_.evaluate(along.leftCols(outputs), targets_.segment(piece.begin, piece.size()), values,
+                     residuals);
+      for (Index m = 0; m < q; ++m) {
+        products.col(m).segment(piece.begin, piece.size()) =
+            (residuals.array() * along.middleCols((1 + m) * outputs, outputs).array())
+                .rowwise()
+                .sum();
+      }
+    });
+  });
+  return products;
+}
+
+}  // namespace recant

@@ -1,0 +1,446 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "recant/unlearn/correction.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "recant/core/check.hpp"
+#include "recant/core/error.hpp"
+#include "recant/core/stopwatch.hpp"
+#include "recant/influence/influence.hpp"
+
+namespace recant {
+namespace {
+
+/// A gap this share of where it started counts as closed: what is left is second order.
+constexpr double kClosed = 1e-4;
+/// The least share of a gap worth a round.
+constexpr double kLeastShare = 1.0 / 64;
+
+/// The weights chosen in one round, whichever scheme chose them.
+struct Choice {
+  Reweighting change;
+  ActivePromises active = ActivePromises::kNone;
+  std::vector<double> gap_multipliers;
+  double utility_multiplier = 0, kappa = 0, reachable_share = 1;
+  bool feasible = true;
+};
+
+class Correction {
+ public:
+  Correction(const Objective& objective, const LinearModel& model, ConstVectorRef weights,
+             const Dataset& validation, std::span<const Metric> goals,
+             const MetricSettings& settings, const CorrectionOptions& options,
+             std::span<const ObservedSplit> observed, const ProgressCallback& progress)
+      : objective_(objective),
+        model_(model),
+        weights_(weights),
+        validation_(validation),
+        goals_(goals.begin(), goals.end()),
+        settings_(settings),
+        options_(options),
+        observed_(observed),
+        progress_(progress) {
+    measured_ = goals_;
+    measured_.push_back({.kind = MetricKind::kUtility, .name = "utility"});
+    result_.theta = model.theta;
+    result_.change.delta = Vector::Zero(objective.rows());
+    for (const ObservedSplit& split : observed)
+      result_.predicted.emplace_back(split.metrics.size(), 0.0);
+  }
+
+  CorrectionResult run() {
+    measure();
+    first_gaps_ = gaps_;
+    first_utility_ = utility_;
+    result_.stop = reached()              ? CorrectionStop::kNoGap
+                   : options_.rounds == 1 ? one_round()
+                                          : iterate();
+    result_.gradient_norm =
+        objective_.evaluate(result_.theta, weights_ + result_.change.delta).gradient.norm();
+    return std::move(result_);
+  }
+
+ private:
+  /// Values of the goals and of the utility at the current parameters.
+  void measure() {
+    Stopwatch watch;
+    const LinearModel now = model_.at(result_.theta);
+    gaps_ = metric_values(measured_, validation_, now, settings_, &model_);
+    utility_ = gaps_.back();
+    gaps_.pop_back();
+    result_.seconds.measure += watch.lap();
+  }
+
+  [[nodiscard]] bool reached() const {
+    for (std::size_t g = 0; g < gaps_.size(); ++g) {
+      const double first = first_gaps_.empty() ? gaps_[g] : first_gaps_[g];
+      if (std::abs(gaps_[g]) > std::max(options_.target_gap, kClosed * std::abs(first)))
+        return false;
+    }
+    return true;
+  }
+
+  /// Hessian, influences of every goal and of the utility at the current parameters.
+  /// False where negative total weights leave no factor.
+  bool linearise() {
+    Stopwatch watch;
+    const Vector total = weights_ + result_.change.delta;
+    hessian_ = factor_hessian(objective_, result_.theta, total);
+    result_.seconds.curvature += watch.lap();
+    if (!hessian_) return false;
+    const LinearModel now = model_.at(result_.theta);
+    gradients_ = metric_gradients(measured_, validation_, now, settings_, &model_);
+    influences_ = influences(objective_, result_.theta, *hessian_, gradients_);
+    result_.seconds.influence += watch.lap();
+    return true;
+  }
+
+  /// Of what is left of the gaps, the largest part that lies above the target.
+  [[nodiscard]] double share_above_target() const {
+    double share = 0;
+    for (const double gap : gaps_) {
+      if (gap != 0) share = std::max(share, 1 - options_.target_gap / std::abs(gap));
+    }
+    return share;
+  }
+
+  Choice choose(double share) {
+    Stopwatch watch;
+    Choice choice = options_.scheme == Scheme::kHard ? choose_hard(share)
+                    : options_.bounded               ? choose_bounded(share)
+                                                     : choose_closed_form(share);
+    result_.seconds.weights += watch.lap();
+    return choice;
+  }
+
+  Choice choose_hard(double share) const {
+    // Several goals count by the share of each that is closed.
+    Vector influence = Vector::Zero(objective_.rows());
+    for (std::size_t g = 0; g < gaps_.size(); ++g) {
+      if (gaps_[g] != 0) influence += influences_.col(static_cast<Index>(g)) / gaps_[g];
+    }
+    HardOptions options{.count = options_.count, .share = options_.share, .predicted_total = {}};
+    if (!options.count && !options.share) options.predicted_total = share;
+    HardWeights hard = hard_weights(influence, static_cast<double>(gaps_.size()),
+                                    weights_ + result_.change.delta, options);
+    Choice choice;
+    choice.feasible = !hard.rows.empty();
+    choice.change = std::move(hard.change);
+    choice.gap_multipliers.assign(gaps_.size(), 0);
+    return choice;
+  }
+
+  Choice choose_closed_form(double share) const {
+    SoftWeights soft = soft_weights(influences_.col(0), influences_.col(1), share * gaps_.front(),
+                                    {.kappa = options_.kappa,
+                                     .kappa_rel = options_.kappa_rel,
+                                     .keep_utility = options_.keep_utility});
+    return {.change = std::move(soft.change),
+            .active = soft.active,
+            .gap_multipliers = {soft.gap_multiplier},
+            .utility_multiplier = soft.utility_multiplier,
+            .kappa = soft.kappa,
+            .feasible = soft.degeneracy == SoftDegeneracy::kNone};
+  }
+
+  Choice choose_bounded(double share) const {
+    std::vector<SoftGoal> goals;
+    for (std::size_t g = 0; g < gaps_.size(); ++g) {
+      const auto influence = influences_.col(static_cast<Index>(g));
+      goals.push_back({VectorView(influence.data(), influence.size()), gaps_[g]});
+    }
+    BoundedSoftOptions options;
+    options.kappa = options_.kappa;
+    options.kappa_rel = options_.kappa_rel;
+    options.keep_utility = options_.keep_utility;
+    // What earlier rounds cost is won back at the pace at which the gap is closed.
+    options.repay = std::max(0.0, utility_ - first_utility_) * std::min(share, 1.0);
+    options.target_share = share;
+    options.lower = options_.lower;
+    options.upper = options_.upper;
+    BoundedSoftWeights soft = soft_weights_bounded(goals, influences_.col(influences_.cols() - 1),
+                                                   weights_, result_.change, options);
+    const Vector& multipliers = soft.gap_multipliers;
+    return {.change = std::move(soft.change),
+            .active = soft.active,
+            .gap_multipliers = {multipliers.begin(), multipliers.end()},
+            .utility_multiplier = soft.utility_multiplier,
+            .kappa = soft.kappa,
+            .reachable_share = soft.reachable_shares.minCoeff(),
+            .feasible = soft.status != QpStatus::kInfeasible};
+  }
+
+  UpdateResult move(const Reweighting& change) {
+    Stopwatch watch;
+    const Vector total = weights_ + result_.change.delta;
+    UpdateResult moved;
+    switch (options_.update) {
+      case UpdateKind::kInfluence:
+        moved = influence_step(objective_, result_.theta, *hessian_, total, change);
+        break;
+      case UpdateKind::kNewton:
+        moved = newton_step(objective_, result_.theta, total, change);
+        break;
+      case UpdateKind::kPolish:
+        moved = polish(objective_, result_.theta, total, change, options_.trainer);
+        break;
+    }
+    result_.seconds.update += watch.lap();
+    return moved;
+  }
+
+  CorrectionRound begin_round(double share, const Choice& choice) const {
+    CorrectionRound round;
+    round.round = accepted_ + 1;
+    round.share = share;
+    round.gaps = gaps_;
+    for (Index g = 0; g + 1 < influences_.cols(); ++g) {
+      round.predicted.push_back(-influences_.col(g).dot(choice.change.delta));
+    }
+    round.utility = utility_;
+    round.active = choice.active;
+    round.gap_multipliers = choice.gap_multipliers;
+    round.utility_multiplier = choice.utility_multiplier;
+    round.kappa = choice.kappa;
+    return round;
+  }
+
+  /// Adds what the linearisation predicts on the observed splits. Before theta moves.
+  void predict_on_splits(const Reweighting& change) {
+    if (observed_.empty()) return;
+    Stopwatch watch;
+    const Vector step =
+        -hessian_->solve(objective_.weighted_gradients(result_.theta, change.delta));
+    const LinearModel now = model_.at(result_.theta);
+    for (std::size_t s = 0; s < observed_.size(); ++s) {
+      const ObservedSplit& split = observed_[s];
+      if (split.metrics.empty()) continue;
+      const Vector predicted =
+          metric_gradients(split.metrics, *split.data, now, settings_, &model_).transpose() * step;
+      for (Index m = 0; m < predicted.size(); ++m) {
+        result_.predicted[s][static_cast<std::size_t>(m)] += predicted(m);
+      }
+    }
+    result_.seconds.measure += watch.lap();
+  }
+
+  /// Moves there and measures; `before` and after go into the round's record.
+  void take(const Choice& choice, Vector theta, CorrectionRound& round) {
+    const std::vector<double> before = gaps_;
+    const double utility_before = utility_;
+    result_.theta = std::move(theta);
+    result_.change.delta += choice.change.delta;
+    measure();
+    for (std::size_t g = 0; g < gaps_.size(); ++g) round.actual.push_back(gaps_[g] - before[g]);
+    round.utility_change = utility_ - utility_before;
+  }
+
+  CorrectionStop one_round() {
+    if (!linearise()) return CorrectionStop::kNoStepHelps;
+    const double share = share_above_target();
+    const Choice choice = choose(share);
+    result_.reachable_share = choice.reachable_share;
+    if (!choice.feasible) return CorrectionStop::kBounds;
+    CorrectionRound round = begin_round(share, choice);
+    UpdateResult moved = move(choice.change);
+    result_.update_status = moved.status;
+    if (moved.status == UpdateStatus::kNegativeWeights ||
+        moved.status == UpdateStatus::kNotPositiveDefinite) {
+      return CorrectionStop::kUpdateFailed;
+    }
+    predict_on_splits(choice.change);
+    take(choice, std::move(moved.theta), round);
+    result_.rounds.push_back(std::move(round));
+    if (moved.status != UpdateStatus::kDone) return CorrectionStop::kUpdateFailed;
+    return reached() ? CorrectionStop::kTarget : CorrectionStop::kRounds;
+  }
+
+  CorrectionStop iterate() {
+    double pace = 1;
+    while (accepted_ < options_.rounds) {
+      if (!linearise()) return CorrectionStop::kNoStepHelps;
+      CorrectionStop why = CorrectionStop::kNoStepHelps;
+      bool advanced = false;
+      for (; !advanced && pace >= kLeastShare; pace /= advanced ? 1 : 2) {
+        advanced = try_round(pace * share_above_target(), why);
+      }
+      if (!advanced) return why;
+      ++accepted_;
+      if (reached()) return CorrectionStop::kTarget;
+      pace = std::min(1.0, 2 * pace);
+      if (progress_)
+        progress_(
+            {"correct", static_cast<double>(accepted_), static_cast<double>(options_.rounds)});
+    }
+    return CorrectionStop::kRounds;
+  }
+
+  /// One attempt at a share of the gaps; leaves everything as it was unless it is accepted.
+  bool try_round(double share, CorrectionStop& why) {
+    const Choice choice = choose(share);
+    if (accepted_ == 0 && result_.rounds.empty()) result_.reachable_share = choice.reachable_share;
+    CorrectionRound round = begin_round(share, choice);
+    const auto reject = [&](CorrectionStop reason, std::string_view because) {
+      why = reason;
+      round.accepted = false;
+      round.rejected_because = because;
+      result_.rounds.push_back(std::move(round));
+      return false;
+    };
+    if (!choice.feasible)
+      return reject(CorrectionStop::kBounds, "no weights within the bounds do it");
+    UpdateResult moved = move(choice.change);
+    if (moved.status != UpdateStatus::kDone) {
+      result_.update_status = moved.status;
+      return reject(CorrectionStop::kNoStepHelps, describe(moved.status));
+    }
+
+    const Vector theta_before = result_.theta, delta_before = result_.change.delta;
+    const std::vector<double> gaps_before = gaps_;
+    const double utility_before = utility_;
+    take(choice, std::move(moved.theta), round);
+    const bool affordable = !options_.utility_tolerance ||
+                            utility_ <= first_utility_ * (1 + *options_.utility_tolerance);
+    const bool helps = fell(gaps_before, round.actual) >= fell(gaps_before, round.predicted) / 2 &&
+                       fell(gaps_before, round.actual) > 0;
+    const Vector theta_after = result_.theta;
+    result_.theta = theta_before;
+    if (affordable && helps) {
+      predict_on_splits(choice.change);
+      result_.theta = theta_after;
+      result_.update_status = UpdateStatus::kDone;
+      result_.rounds.push_back(std::move(round));
+      return true;
+    }
+    result_.change.delta = delta_before;
+    gaps_ = gaps_before;
+    utility_ = utility_before;
+    return helps ? reject(CorrectionStop::kUtilityPrice, "the validation loss would rise too far")
+                 : reject(CorrectionStop::kNoStepHelps,
+                          "the gaps fell by less than half of what was predicted");
+  }
+
+  /// By how much a change lowers the sizes of the gaps, each as a share of where it started.
+  [[nodiscard]] double fell(const std::vector<double>& gaps,
+                            const std::vector<double>& change) const {
+    double sum = 0;
+    for (std::size_t g = 0; g < gaps.size(); ++g) {
+      if (first_gaps_[g] == 0) continue;
+      sum += (std::abs(gaps[g]) - std::abs(gaps[g] + change[g])) / std::abs(first_gaps_[g]);
+    }
+    return sum;
+  }
+
+  const Objective& objective_;
+  const LinearModel& model_;
+  ConstVectorRef weights_;
+  const Dataset& validation_;
+  std::vector<Metric> goals_, measured_;  // measured_: the goals, then utility
+  const MetricSettings& settings_;
+  const CorrectionOptions& options_;
+  std::span<const ObservedSplit> observed_;
+  const ProgressCallback& progress_;
+
+  std::vector<double> gaps_, first_gaps_;
+  double utility_ = 0, first_utility_ = 0;
+  int accepted_ = 0;
+  std::optional<Cholesky> hessian_;
+  Matrix gradients_, influences_;
+  CorrectionResult result_;
+};
+
+void check_options(const CorrectionOptions& options, std::size_t goals) {
+  validate(options);
+  if (goals == 0) throw UsageError("there is no gap to close", "close", "name at least one metric");
+  if (!(options.lower <= 0 && options.upper >= 0)) {
+    throw UsageError(fmt::format("bounds must hold 0 between them, but are {} and {}",
+                                 options.lower, options.upper),
+                     "bounds");
+  }
+  const bool sized = options.count || options.share;
+  if (options.scheme == Scheme::kSoft && sized) {
+    throw UsageError("count and share belong to the hard scheme", "scheme");
+  }
+  if (sized && options.rounds != 1) {
+    throw UsageError("count and share delete once, so rounds must be 1", "rounds");
+  }
+  if (options.scheme == Scheme::kSoft && !options.bounded) {
+    if (goals > 1)
+      throw UsageError("the closed form closes one gap, but there are several", "bounds",
+                       "give bounds");
+    if (options.rounds != 1) {
+      throw UsageError("the closed form is one linearisation, so rounds must be 1", "bounds",
+                       "give --rounds 1, or bounds");
+    }
+  }
+}
+
+}  // namespace
+
+std::string_view name(Scheme scheme) noexcept {
+  return scheme == Scheme::kSoft ? "soft" : "hard";
+}
+
+Scheme scheme_kind(std::string_view text) {
+  if (text == "soft") return Scheme::kSoft;
+  if (text == "hard") return Scheme::kHard;
+  throw UsageError(fmt::format("scheme must be soft or hard, but is '{}'", text));
+}
+
+std::string_view describe(CorrectionStop stop) noexcept {
+  switch (stop) {
+    case CorrectionStop::kTarget:
+      return "every gap reached the target";
+    case CorrectionStop::kRounds:
+      return "all rounds are used";
+    case CorrectionStop::kUtilityPrice:
+      return "going further would cost more utility than allowed";
+    case CorrectionStop::kNoStepHelps:
+      return "no further step does half of what it predicts";
+    case CorrectionStop::kBounds:
+      return "no weights within the bounds do more";
+    case CorrectionStop::kNoGap:
+      return "there is no gap to close";
+    case CorrectionStop::kUpdateFailed:
+      return "the update failed";
+  }
+  return "";
+}
+
+std::string_view name(CorrectionStop stop) noexcept {
+  switch (stop) {
+    case CorrectionStop::kTarget:
+      return "target";
+    case CorrectionStop::kRounds:
+      return "rounds";
+    case CorrectionStop::kUtilityPrice:
+      return "utility_price";
+    case CorrectionStop::kNoStepHelps:
+      return "no_step_helps";
+    case CorrectionStop::kBounds:
+      return "bounds";
+    case CorrectionStop::kNoGap:
+      return "no_gap";
+    case CorrectionStop::kUpdateFailed:
+      return "update_failed";
+  }
+  return "";
+}
+
+CorrectionResult correct(const Objective& objective, const LinearModel& model,
+                         ConstVectorRef weights, const Dataset& validation,
+                         std::span<const Metric> goals, const MetricSettings& settings,
+                         const CorrectionOptions& options, std::span<const ObservedSplit> observed,
+                         const ProgressCallback& progress) {
+  check_options(options, goals.size());
+  check_size("row weights", weights.size(), objective.rows());
+  check_size("theta", model.theta.size(), objective.parameters());
+  return Correction(objective, model, weights, validation, goals, settings, options, observed,
+                    progress)
+      .run();
+}
+
+}  // namespace recant

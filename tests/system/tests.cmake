@@ -1,0 +1,31 @@
+# Tests of the whole: the tree, the installed package, the examples and the documents.
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+
+# recant_system_test(NAME LABEL command...): runs with no .pyc left in the source tree.
+function(recant_system_test name label)
+  add_test(NAME system/${name} COMMAND ${CMAKE_COMMAND} -E env PYTHONDONTWRITEBYTECODE=1 ${ARGN})
+  set_tests_properties(system/${name} PROPERTIES LABELS ${label} TIMEOUT 600)
+endfunction()
+
+set(layers ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tools/check_layers.py)
+set(stages_file ${PROJECT_BINARY_DIR}/stages.txt)
+recant_system_test(layers layering ${layers} ${stages_file})
+recant_system_test(layers_self layering ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/check_layers_test.py)
+if(EXISTS ${PROJECT_SOURCE_DIR}/ARCHITECTURE.md)
+  recant_system_test(stage_graph layering ${layers} ${stages_file} --page ${PROJECT_SOURCE_DIR}/ARCHITECTURE.md)
+endif()
+
+recant_system_test(demo_data system ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/demo_data_test.py)
+recant_system_test(docs_self docs ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/check_docs_test.py)
+
+if(TARGET recant_all)
+  recant_system_test(install system ${CMAKE_CURRENT_LIST_DIR}/install_test.sh
+    ${CMAKE_COMMAND} ${PROJECT_BINARY_DIR} ${PROJECT_SOURCE_DIR} ${CMAKE_CXX_COMPILER} "${RECANT_SANITIZE}")
+endif()
+
+if(TARGET recant_command)
+  recant_system_test(docs docs ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tools/check_docs.py
+    --bin $<TARGET_FILE_DIR:recant_command> --build ${PROJECT_BINARY_DIR})
+  recant_system_test(demo system ${CMAKE_COMMAND} -E env --modify PATH=path_list_prepend:$<TARGET_FILE_DIR:recant_command>
+    ${PROJECT_SOURCE_DIR}/examples/demo.sh)
+endif()

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "recant/core/atomic_file.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "recant/core/error.hpp"
+
+namespace recant {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class AtomicFile : public testing::Test {
+ protected:
+  AtomicFile() {
+    std::string name = (fs::temp_directory_path() / "recant-test-XXXXXX").string();
+    folder_ = ::mkdtemp(name.data());
+  }
+  ~AtomicFile() override {
+    fs::permissions(folder_, fs::perms::owner_all);
+    fs::remove_all(folder_);
+  }
+
+  [[nodiscard]] fs::path at(const char* name) const { return folder_ / name; }
+
+  /// Every name in the test's folder, sorted: anything left behind shows here.
+  [[nodiscard]] std::vector<std::string> names() const {
+    std::vector<std::string> result;
+    for (const auto& entry : fs::recursive_directory_iterator(folder_)) {
+      result.push_back(entry.path().lexically_relative(folder_).string());
+    }
+    std::sort(result.begin(), result.end());
+    return result;
+  }
+
+  fs::path folder_;
+};
+
+std::string content(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::ostringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+void put(const fs::path& path, std::string_view text) {
+  std::ofstream(path) << text;
+}
+
+TEST_F(AtomicFile, WritesBytesAsTheyAre) {
+  const std::string bytes("a\0\r\n\xff", 5);
+  write_file(at("f"), bytes);
+  EXPECT_EQ(content(at("f")), bytes);
+  write_file(at("empty"), "");
+  EXPECT_EQ(content(at("empty")), "");
+  EXPECT_THAT(names(), ElementsAre("empty", "f"));
+}
+
+TEST_F(AtomicFile, ReplacesAFileThatIsThere) {
+  write_file(at("f"), "a longer text");
+  write_file(at("f"), "new");
+  EXPECT_EQ(content(at("f")), "new");
+  EXPECT_THAT(names(), ElementsAre("f"));
+}
+
+TEST_F(AtomicFile, AThrowWhileWritingLeavesTheOldContent) {
+  write_file(at("f"), "old");
+  const auto half = [](std::ostream& out) {
+    out << "half" << std::flush;
+    throw std::runtime_error("stop");
+  };
+  EXPECT_THROW(write_file(at("f"), half), std::runtime_error);
+  EXPECT_THROW(write_file(at("g"), half), std::runtime_error);
+  EXPECT_EQ(content(at("f")), "old");
+  EXPECT_THAT(names(), ElementsAre("f"));
+}
+
+TEST_F(AtomicFile, AProcessKilledWhileWritingLeavesTheOldContent) {
+  write_file(at("f"), "old");
+  const pid_t child = ::fork();
+  if (child == 0) {
+    write_file(at("f"), [](std::ostream& out) {
+      out << "half" << std::flush;
+      ::kill(::getpid(), SIGKILL);
+    });
+    ::_exit(0);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFSIGNALED(status));
+  EXPECT_EQ(content(at("f")), "old");
+}
+
+TEST_F(AtomicFile, AWriteThatDoesNotFitSaysSoAndLeavesTheOldContent) {
+  write_file(at("f"), "old");
+  // A limit on the size of files stands in for a full disk: it needs no privilege.
+  std::signal(SIGXFSZ, SIG_IGN);
+  rlimit former{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &former), 0);
+  const rlimit limit{.rlim_cur = 4096, .rlim_max = former.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
+  std::string message;
+  try {
+    write_file(at("f"), std::string(100'000, 'x'));
+  } catch (const DataError& error) {
+    message = error.what();
+  }
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &former), 0);
+  std::signal(SIGXFSZ, SIG_DFL);
+  EXPECT_EQ(message, at("f").string() + ": cannot be written: File too large");
+  EXPECT_EQ(content(at("f")), "old");
+  EXPECT_THAT(names(), ElementsAre("f"));
+}
+
+TEST_F(AtomicFile, AStreamThatFailedIsNotTakenForWritten) {
+  write_file(at("f"), "old");
+  EXPECT_THROW(write_file(at("f"), [](std::ostream& out) { out.setstate(std::ios::failbit); }),
+               DataError);
+  EXPECT_EQ(content(at("f")), "old");
+  EXPECT_THAT(names(), ElementsAre("f"));
+}
+
+TEST_F(AtomicFile, AFolderThatIsNotThereIsNamed) {
+  try {
+    write_file(at("none") / "f", "x");
+    FAIL();
+  } catch (const DataError& error) {
+    EXPECT_EQ(error.where(), (at("none") / "f").string());
+    EXPECT_THAT(error.what(), HasSubstr("No such file or directory"));
+  }
+  EXPECT_THAT(names(), IsEmpty());
+}
+
+TEST_F(AtomicFile, AFolderUnderTheNameOfTheFileIsNotTouched) {
+  fs::create_directory(at("f"));
+  EXPECT_THROW(write_file(at("f"), "x"), DataError);
+  EXPECT_TRUE(fs::is_directory(at("f")));
+  EXPECT_THAT(names(), ElementsAre("f"));
+}
+
+TEST_F(AtomicFile, ARelativeNameIsWrittenInTheCurrentFolder) {
+  const fs::path former = fs::current_path();
+  fs::current_path(folder_);
+  write_file("f", "x");
+  fs::current_path(former);
+  EXPECT_THAT(names(), ElementsAre("f"));
+}
+
+using StagedFolderTest = AtomicFile;
+
+TEST_F(StagedFolderTest, AppearsWholeAtCommit) {
+  StagedFolder folder(at("m.rct"), false);
+  fs::create_directory(folder.path() / "rows");
+  put(folder.path() / "rows" / "a", "1");
+  EXPECT_FALSE(fs::exists(at("m.rct")));
+  folder.commit();
+  EXPECT_EQ(content(at("m.rct") / "rows" / "a"), "1");
+  EXPECT_THAT(names(), ElementsAre("m.rct", "m.rct/rows", "m.rct/rows/a"));
+}
+
+TEST_F(StagedFolderTest, WithoutCommitNothingIsLeft) {
+  fs::create_directory(at("m.rct"));
+  put(at("m.rct") / "a", "old");
+  {
+    StagedFolder folder(at("m.rct"), true);
+    put(folder.path() / "a", "new");
+  }
+  EXPECT_EQ(content(at("m.rct") / "a"), "old");
+  EXPECT_THAT(names(), ElementsAre("m.rct", "m.rct/a"));
+}
+
+TEST_F(StagedFolderTest, ATrailingSlashIsTheSameTarget) {
+  StagedFolder folder(at("m.rct/"), false);
+  folder.commit();
+  EXPECT_THAT(names(), ElementsAre("m.rct"));
+}
+
+TEST_F(StagedFolderTest, AnExistingTargetIsRefusedUnlessReplaced) {
+  fs::create_directory(at("m.rct"));
+  put(at("m.rct") / "old", "1");
+  EXPECT_THROW(StagedFolder(at("m.rct"), false), UsageError);
+  StagedFolder folder(at("m.rct"), true);
+  put(folder.path() / "new", "2");
+  folder.commit();
+  EXPECT_THAT(names(), ElementsAre("m.rct", "m.rct/new"));
+}
+
+TEST_F(StagedFolderTest, ReplacingReplacesAFileToo) {
+  put(at("m.rct"), "a file");
+  StagedFolder folder(at("m.rct"), true);
+  put(folder.path() / "new", "2");
+  folder.commit();
+  EXPECT_THAT(names(), ElementsAre("m.rct", "m.rct/new"));
+}
+
+TEST_F(StagedFolderTest, ATargetThatAppearedMeanwhileIsNotLost) {
+  {
+    StagedFolder folder(at("m.rct"), false);
+    put(folder.path() / "a", "mine");
+    fs::create_directory(at("m.rct"));
+    put(at("m.rct") / "b", "theirs");
+    EXPECT_THROW(folder.commit(), DataError);
+  }
+  EXPECT_EQ(content(at("m.rct") / "b"), "theirs");
+  EXPECT_THAT(names(), ElementsAre("m.rct", "m.rct/b"));
+}
+
+TEST_F(StagedFolderTest, AMissingParentIsNamed) {
+  try {
+    StagedFolder folder(at("none") / "m.rct", false);
+    FAIL();
+  } catch (const DataError& error) {
+    EXPECT_EQ(error.where(), (at("none") / "m.rct").string());
+  }
+}
+
+TEST_F(StagedFolderTest, LeftoversUnderTheSameNameAreCleared) {
+  fs::path staging;
+  {
+    StagedFolder first(at("m.rct"), false);
+    staging = first.path();
+  }
+  fs::create_directory(staging);
+  put(staging / "stale", "1");
+  StagedFolder folder(at("m.rct"), false);
+  folder.commit();
+  EXPECT_THAT(names(), ElementsAre("m.rct"));
+}
+
+}  // namespace
+}  // namespace recant

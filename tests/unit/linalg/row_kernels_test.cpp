@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "recant/linalg/row_kernels.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+#include <tuple>
+#include <vector>
+
+namespace recant {
+namespace {
+
+/// Rows, stored features, classes, intercept.
+using Shape = std::tuple<Index, Index, Index, bool>;
+
+class RowKernels : public testing::TestWithParam<Shape> {
+ protected:
+  [[nodiscard]] Matrix random(Index rows, Index cols) {
+    return Matrix::NullaryExpr(rows, cols, [&] { return normal_(engine_); });
+  }
+  [[nodiscard]] RowsView view() const { return {stored_.data(), m_, d_}; }
+
+  std::mt19937_64 engine_{7};
+  std::normal_distribution<double> normal_;
+  const Index m_ = std::get<0>(GetParam()), d_ = std::get<1>(GetParam()),
+              classes_ = std::get<2>(GetParam());
+  const bool intercept_ = std::get<3>(GetParam());
+  const Index p_ = d_ + (intercept_ ? 1 : 0);
+  const RowMatrix stored_ = random(m_, d_);
+  /// [X 1], spelled out.
+  const Matrix x_ = [this] {
+    Matrix x = Matrix::Ones(m_, p_);
+    x.leftCols(d_) = stored_;
+    return x;
+  }();
+};
+
+void expect_near(const Matrix& actual, const Matrix& naive, double size) {
+  ASSERT_EQ(actual.rows(), naive.rows());
+  ASSERT_EQ(actual.cols(), naive.cols());
+  for (Index i = 0; i < naive.rows(); ++i) {
+    for (Index j = 0; j < naive.cols(); ++j) {
+      ASSERT_NEAR(actual(i, j), naive(i, j), 1e-14 * size) << i << ", " << j;
+    }
+  }
+}
+
+TEST_P(RowKernels, Scores) {
+  const Matrix coefficients = random(p_, classes_);
+  // What stood in the output before must not matter.
+  Matrix scores = Matrix::Constant(m_, classes_, std::nan(""));
+  row_scores(view(), intercept_, coefficients, scores);
+  Matrix naive = Matrix::Zero(m_, classes_);
+  for (Index i = 0; i < m_; ++i) {
+    for (Index c = 0; c < classes_; ++c) {
+      for (Index j = 0; j < p_; ++j) naive(i, c) += x_(i, j) * coefficients(j, c);
+    }
+  }
+  expect_near(scores, naive, 10.0 * static_cast<double>(p_ + 1));
+}
+
+TEST_P(RowKernels, WeightedRowsAreAdded) {
+  const Matrix factors = random(m_, classes_), before = random(p_, classes_);
+  Matrix sums = before;
+  add_weighted_rows(view(), intercept_, factors, sums);
+  Matrix naive = before;
+  for (Index j = 0; j < p_; ++j) {
+    for (Index c = 0; c < classes_; ++c) {
+      for (Index i = 0; i < m_; ++i) naive(j, c) += x_(i, j) * factors(i, c);
+    }
+  }
+  expect_near(sums, naive, 10.0 * static_cast<double>(m_ + 1));
+}
+
+TEST_P(RowKernels, WeightedGramIsAddedToTheLowerTriangle) {
+  std::vector<double> weights(static_cast<std::size_t>(m_));
+  for (double& weight : weights) weight = std::abs(normal_(engine_));
+  if (m_ > 1) weights[1] = 0;
+  const Matrix before = random(p_, p_);
+  GramScratch scratch;
+  const auto half = static_cast<std::size_t>(m_ / 2);  // appended in two parts
+  scratch.begin(m_, p_);
+  scratch.append({stored_.data(), m_ / 2, d_}, intercept_, std::span(weights).first(half));
+  scratch.append({stored_.data() + m_ / 2 * d_, m_ - m_ / 2, d_}, intercept_,
+                 std::span(weights).subspan(half));
+  for (const double sign : {1.0, -1.0}) {
+    Matrix gram = before;
+    scratch.add_gram(sign, gram);
+    Matrix naive = before;  // nothing is written above the diagonal
+    for (Index j = 0; j < p_; ++j) {
+      for (Index k = 0; k <= j; ++k) {
+        for (Index i = 0; i < m_; ++i) {
+          naive(j, k) += sign * weights[static_cast<std::size_t>(i)] * x_(i, j) * x_(i, k);
+        }
+      }
+    }
+    expect_near(gram, naive, 30.0 * static_cast<double>(m_ + 1));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, RowKernels,
+                         testing::Combine(testing::Values(0, 1, 5, 33, 1024),
+                                          testing::Values(0, 1, 2, 7, 130), testing::Values(1, 3),
+                                          testing::Bool()));
+
+TEST(GramScratch, IsReusedForASmallerAndForAnotherShape) {
+  const RowMatrix large = RowMatrix::Constant(8, 3, 2), small = RowMatrix::Constant(2, 3, 1);
+  const RowMatrix slim = RowMatrix::Constant(4, 2, 1);
+  const std::vector<double> ones(8, 1);
+  GramScratch scratch;
+  const auto corner = [&](const RowMatrix& rows) {
+    scratch.begin(rows.rows(), rows.cols());
+    scratch.append({rows.data(), rows.rows(), rows.cols()}, false, ones);
+    Matrix gram = Matrix::Zero(rows.cols(), rows.cols());
+    scratch.add_gram(1, gram);
+    return gram(rows.cols() - 1, 0);
+  };
+  EXPECT_EQ(corner(large), 32);
+  EXPECT_EQ(corner(small), 2);  // the rows of the larger block must not be counted
+  EXPECT_EQ(corner(slim), 4);
+  EXPECT_EQ(corner(large), 32);
+}
+
+TEST(GramScratch, AddsIntoABlockOfALargerMatrix) {
+  const RowMatrix rows = RowMatrix::Constant(4, 2, 1);
+  const std::vector<double> ones(4, 1);
+  Matrix whole = Matrix::Zero(5, 5);
+  GramScratch scratch;
+  scratch.begin(4, 2);
+  scratch.append({rows.data(), 4, 2}, false, ones);
+  scratch.add_gram(1, whole.block(1, 1, 2, 2));
+  EXPECT_EQ(whole(2, 1), 4);
+  EXPECT_EQ(whole.sum(), 12);  // the diagonal of the block and one entry below it
+}
+
+TEST(GramScratch, OfNoFeaturesAddsNothingAndIsSilent) {
+  Matrix gram(0, 0);
+  GramScratch scratch;
+  scratch.begin(4, 0);
+  scratch.append({nullptr, 4, 0}, false, std::vector<double>(4, 1));
+  testing::internal::CaptureStderr();  // where BLAS complains
+  scratch.add_gram(1, gram);
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+}
+
+}  // namespace
+}  // namespace recant
