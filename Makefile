@@ -3,6 +3,7 @@ SHELL := /bin/bash
 PREFIX ?= /usr/local
 WERROR ?= OFF
 SECONDS_PER_FUZZER ?= 60
+STAGES ?= core linalg
 JOBS := $(shell nproc)
 
 configure = cmake --preset $(1) -DRECANT_WERROR=$(WERROR) \
@@ -41,10 +42,10 @@ sanitize: packages  ## the unit tests under the address and undefined-behaviour 
 	@$(call check,asan) --label-regex unit
 
 .PHONY: race
-race: packages  ## the unit tests of core under the thread sanitizer
+race: packages  ## the unit tests of STAGES="core linalg" under the thread sanitizer
 	@$(call configure,tsan)
-	@$(call compile,tsan) --target core_test
-	@$(call check,tsan) --tests-regex '^core/'
+	@$(call compile,tsan) --target $(addsuffix _test,$(STAGES))
+	@$(call check,tsan) --tests-regex "^($$(echo $(STAGES) | tr ' ' '|'))/"
 
 .PHONY: bench
 bench: packages  ## build and run the benchmarks

@@ -108,6 +108,20 @@ std::vector<Cells> group_lines(const std::vector<const SplitChange*>& splits) {
   return lines;
 }
 
+/// A goal by its name, with what tells it from the others of the same name.
+std::string goal_title(const Metric& goal, const CorrectionReport& report) {
+  std::string title = goal.name;
+  const auto& gaps = report.splits.front().before.gaps;
+  const auto column = static_cast<std::size_t>(goal.column);
+  const bool is_gap = goal.kind != MetricKind::kUtility && goal.kind != MetricKind::kRobustLoss &&
+                      goal.kind != MetricKind::kTransferredRobustLoss;
+  if (is_gap && column < gaps.size() && gaps[column].groups.size() > 2) {
+    title += ", " + gaps[column].groups[static_cast<std::size_t>(goal.group)].name;
+  }
+  if (goal.kind == MetricKind::kEqualOpportunityNegative) title += ", negative targets";
+  return title;
+}
+
 std::string goal_line(const CorrectionReport& report) {
   std::string text;
   const auto& rounds = report.result.rounds;
@@ -202,15 +216,14 @@ std::string describe_correction(const CorrectionReport& report, const Correction
   for (const SplitChange& split : report.splits) {
     if (split.split != "train") splits.push_back(&split);
   }
-  Cells head = {""};
+  Cells names = {""}, head = {""};
   for (const SplitChange* split : splits) {
-    head.insert(head.end(), {split->split, "after", "change"});
+    names.insert(names.end(), {split->split, "", ""});
+    head.insert(head.end(), {"before", "after", "change"});
   }
-  std::vector<Cells> rows = {head};
-  for (auto* lines : {&rows}) {
-    for (Cells& line : change_lines(splits, model)) lines->push_back(std::move(line));
-    for (Cells& line : group_lines(splits)) lines->push_back(std::move(line));
-  }
+  std::vector<Cells> rows = {names, head};
+  for (Cells& line : change_lines(splits, model)) rows.push_back(std::move(line));
+  for (Cells& line : group_lines(splits)) rows.push_back(std::move(line));
   std::string text = table(rows) + "\n" + goal_line(report);
 
   const CorrectionResult& result = report.result;

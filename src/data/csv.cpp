@@ -15,7 +15,7 @@
 namespace recant {
 namespace {
 
-constexpr std::size_t kBufferBytes = std::size_t{1} << 20;
+constexpr std::size_t kBufferBytes = std::size_t{1} << 17;
 constexpr std::size_t kPadding = 8;  // what may be read behind a cell
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
@@ -36,9 +36,8 @@ bool is_blank(const char* begin, const char* end) {
 class CsvReader::Parser {
  public:
   Parser(const std::filesystem::path& path, Reading reading)
-      : file_(path, reading == Reading::kTwice), buffer_(kBufferBytes), text_(kBufferBytes) {
+      : file_(path, reading == Reading::kTwice), buffer_(kBufferBytes), text_(4096) {
     if (csv_init(&csv_, CSV_STRICT | CSV_STRICT_FINI) != 0) throw std::bad_alloc();
-    csv_set_blk_size(&csv_, 4096);
   }
   ~Parser() { csv_free(&csv_); }
   Parser(const Parser&) = delete;
@@ -133,6 +132,8 @@ class CsvReader::Parser {
                                   kMaximumRecordBytes >> 20),
                       where(), "look for a quote that is never closed");
     }
+    // libcsv lets its cell grow by this much; as much as there is keeps the copying linear.
+    csv_set_blk_size(&csv_, std::max<std::size_t>(record_bytes_, 4096));
     if (csv_parse(&csv_, position_, size, on_cell, on_record, this) != size) {
       if (csv_error(&csv_) != CSV_EPARSE) throw std::bad_alloc();
       throw DataError("has a quote inside an unquoted cell or text after a closing quote",

@@ -186,6 +186,7 @@ MeasuredRows load_rows(const FittedModel& fitted, const RowSource& source) {
   }
   ArrayOptions options;
   options.target_kind = target_kind(fitted.model.loss.kind());
+  options.training = false;
   options.class_names = fitted.rows.class_names;
   for (const SensitiveColumn& column : fitted.rows.sensitive)
     options.groups.push_back(column.groups);

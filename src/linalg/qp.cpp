@@ -31,8 +31,7 @@ constexpr double kCertificateTolerance = 1e-12;
 void check_numbers(std::string_view what, VectorView values) {
   const Index bad = qp::first_not_finite(values);
   if (bad < values.size()) {
-    throw UsageError(
-        fmt::format("{} must be finite, but entry {} is {}", what, bad, values[bad]));
+    throw UsageError(fmt::format("{} must be finite, but entry {} is {}", what, bad, values[bad]));
   }
 }
 
@@ -84,6 +83,8 @@ struct LineSearch {
   bool recedes = false;  // the dual rises for ever: d proves infeasibility
 };
 
+enum class Climb { kTop, kSlope, kUnbounded };
+
 class Solver {
  public:
   Solver(const QpProblem& problem, const QpOptions& options)
@@ -108,6 +109,8 @@ class Solver {
   [[nodiscard]] LineSearch search(const Direction& direction) const;
   [[nodiscard]] bool proves_infeasible(const Vector& d);
   [[nodiscard]] bool one_constraint_infeasible();
+  [[nodiscard]] Climb climb_here(std::int64_t most);
+  void lower_kappa(double kappa);
   [[nodiscard]] bool climb();
   void repair();
   [[nodiscard]] QpResult infeasible() const;
@@ -140,8 +143,8 @@ Vector Solver::newton(const std::vector<Index>& working, const Vector& gradient)
   const auto rows = static_cast<Index>(working.size());
   const auto at = [&](Index i) { return working[static_cast<std::size_t>(i)]; };
   const Vector slope = Vector::NullaryExpr(rows, [&](Index i) { return gradient[at(i)]; });
-  const Matrix free =
-      Matrix::NullaryExpr(rows, rows, [&](Index i, Index j) { return here_.free_gram(at(i), at(j)); });
+  const Matrix free = Matrix::NullaryExpr(
+      rows, rows, [&](Index i, Index j) { return here_.free_gram(at(i), at(j)); });
   const Matrix all =
       Matrix::NullaryExpr(rows, rows, [&](Index i, Index j) { return dual_.gram()(at(i), at(j)); });
   const double average = free.trace() / static_cast<double>(rows);
@@ -260,25 +263,63 @@ bool Solver::one_constraint_infeasible() {
   return false;
 }
 
-/// Climbs the dual. @return false if it has no maximum: the program is infeasible.
-bool Solver::climb() {
-  nu_ = Vector::Zero(q_);
+/// Climbs the dual of the present kappa from nu_, at most `most` steps.
+Climb Solver::climb_here(std::int64_t most) {
   here_ = dual_.evaluate(nu_);
-  unconstrained_norm_ = std::sqrt(here_.norm2_e);
-  for (iterations_ = 0; iterations_ < options_.max_iterations && !optimal(); ++iterations_) {
+  most = std::min(most, options_.max_iterations - iterations_);
+  for (std::int64_t step = 0; step < most && !optimal(); ++step, ++iterations_) {
     const Direction next = direction();
-    if (below_rounding(next.d)) break;
+    if (below_rounding(next.d)) return Climb::kTop;
     LineSearch found = search(next);
-    if (found.recedes && proves_infeasible(next.d)) return false;
+    if (found.recedes && proves_infeasible(next.d)) return Climb::kUnbounded;
     nu_ += found.t * next.d;
     if (found.t == next.longest) nu_[next.blocking] = 0;
     for (Index k = 0; k < q_; ++k) {
       if (!dual_.equality(k)) nu_[k] = std::max(nu_[k], 0.0);
     }
     here_ = std::move(found.point);
-    if (iterations_ % 8 == 7 && proves_infeasible(nu_)) return false;
+    if (step % 8 == 7 && proves_infeasible(nu_)) return Climb::kUnbounded;
   }
-  return optimal() || !proves_infeasible(nu_);
+  if (optimal()) return Climb::kTop;
+  return proves_infeasible(nu_) ? Climb::kUnbounded : Climb::kSlope;
+}
+
+/// Goes to a smaller kappa with nu moved so that the unknowns strictly inside their bounds, which
+/// would be flung out of them by the change, stay where they are as far as q numbers can hold them:
+/// nu = r nu + (r - 1) (C_F C_F^T)^{-1} C_F e_F,  r = old kappa / new kappa.
+void Solver::lower_kappa(double kappa) {
+  const double ratio = dual_.kappa() / kappa;
+  const Vector free_activity = dual_.free_activity(nu_);
+  Matrix system = here_.free_gram;
+  system.diagonal().array() += 1e-14 * system.trace();
+  nu_ *= ratio;
+  if (system.trace() > 0) nu_ += (ratio - 1) * system.ldlt().solve(free_activity);
+  for (Index k = 0; k < q_; ++k) {
+    if (!dual_.equality(k)) nu_[k] = std::max(nu_[k], 0.0);
+  }
+  dual_.set_kappa(kappa);
+}
+
+/// Climbs the dual. With tiny kappa it is all ridges, and every step may stop at one: then kappa
+/// comes down in stages from where the dual is smooth, each stage starting at the top of the last.
+/// @return false if it has no maximum: the program is infeasible.
+bool Solver::climb() {
+  constexpr std::int64_t kDirect = 40, kStage = 30;
+  constexpr double kFactor = 8;
+  nu_ = Vector::Zero(q_);
+  unconstrained_norm_ = std::sqrt(dual_.evaluate(nu_).norm2_e);
+  Climb reached = climb_here(kDirect);
+  if (reached != Climb::kSlope) return reached == Climb::kTop;
+  const double goal = dual_.kappa();
+  double kappa = goal * dual_.linear_norm() / unconstrained_norm_;
+  nu_.setZero();
+  if (!(kappa > goal && std::isfinite(kappa))) kappa = goal;
+  dual_.set_kappa(kappa);
+  while (dual_.kappa() > goal) {
+    if (climb_here(kStage) == Climb::kUnbounded) return false;
+    lower_kappa(std::max(dual_.kappa() / kFactor, goal));
+  }
+  return climb_here(options_.max_iterations) != Climb::kUnbounded;
 }
 
 /// e_F += C_F^T (C_F C_F^T)^+ (b - C e) on F = {lower < e < upper} and the active constraints,
@@ -296,8 +337,8 @@ void Solver::repair() {
         point.free_gram.row(k).setZero();
         point.free_gram.col(k).setZero();
       } else {
-        worst = std::max(worst, std::abs(missing[k]) /
-                                    (std::sqrt(point.norm2_e) + std::abs(dual_.limits()[k])));
+        worst = std::max(
+            worst, std::abs(missing[k]) / (std::sqrt(point.norm2_e) + std::abs(dual_.limits()[k])));
       }
     }
     if (worst <= kRoundoff) break;
@@ -341,8 +382,8 @@ QpResult Solver::finished() const {
     }
   }
   result.residual.stationarity = measured.stationarity;
-  result.status = result.residual.worst() <= options_.tolerance ? QpStatus::kSolved
-                                                                : QpStatus::kInaccurate;
+  result.status =
+      result.residual.worst() <= options_.tolerance ? QpStatus::kSolved : QpStatus::kInaccurate;
   result.multipliers = dual_.multipliers(nu_);
   result.activity = dual_.unscaled_activity(here_.activity);
   result.objective = measured.objective;

@@ -34,7 +34,8 @@ double norm(const double* values, Index n, double largest) {
       n, kGroups, 0.0,
       [&](double& total, RowBlock block) {
         Buffer scaled;
-        for (Index i = 0; i < block.size(); ++i) scaled[static_cast<std::size_t>(i)] = values[block.begin + i] * inverse;
+        for (Index i = 0; i < block.size(); ++i)
+          scaled[static_cast<std::size_t>(i)] = values[block.begin + i] * inverse;
         total += dot(scaled.data(), scaled.data(), block.size());
       },
       [](double& into, double from) { into += from; });
@@ -201,6 +202,16 @@ DualPoint Dual::evaluate(const Vector& nu) const {
     unclipped(w, block, e);
     clip(e, lower_ + block.begin, upper_ + block.begin, block.size(), e, free);
   });
+}
+
+Vector Dual::free_activity(const Vector& nu) const {
+  const Vector w = weights(nu);
+  return sum_over([&](RowBlock block, double* e, double* free) {
+           unclipped(w, block, e);
+           clip(e, lower_ + block.begin, upper_ + block.begin, block.size(), e, free);
+           for (Index i = 0; i < block.size(); ++i) e[i] *= free[i];
+         })
+      .activity;
 }
 
 DualPoint Dual::primal(const Vector& nu, Vector& e) const {
@@ -375,9 +386,8 @@ void Dual::reach(Vector& least, Vector& greatest) const {
 }
 
 Vector Dual::unscale(const Vector& d) const {
-  return weights(d).cwiseProduct(Vector::NullaryExpr(d.size(), [this](Index k) {
-    return row(k).scale < 0 ? -1.0 : 1.0;
-  }));
+  return weights(d).cwiseProduct(
+      Vector::NullaryExpr(d.size(), [this](Index k) { return row(k).scale < 0 ? -1.0 : 1.0; }));
 }
 
 Vector Dual::multipliers(const Vector& nu) const {

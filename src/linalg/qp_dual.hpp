@@ -10,8 +10,8 @@
 ///
 ///   e(nu) = clip(y(nu), lower, upper),   y(nu) = linear / (2 kappa) - C^T nu
 ///
-/// where the rows of C have norm 1, every inequality reads C e <= b, and nu = mu / (2 kappa) >= 0 on
-/// inequalities. Each pass is a reduction over row blocks with a fixed number of groups.
+/// where the rows of C have norm 1, every inequality reads C e <= b, and nu = mu / (2 kappa) >= 0
+/// on inequalities. Each pass is a reduction over row blocks with a fixed number of groups.
 namespace recant::qp {
 
 /// The dual at one nu, or its sums at another e.
@@ -48,10 +48,17 @@ class Dual {
   [[nodiscard]] const Matrix& gram() const { return gram_; }
   /// |linear / (2 kappa)|
   [[nodiscard]] double linear_norm() const { return linear_norm_; }
+  [[nodiscard]] double kappa() const { return kappa_; }
+  void set_kappa(double kappa) {
+    linear_norm_ *= kappa_ / kappa;
+    kappa_ = kappa;
+  }
   [[nodiscard]] std::int64_t passes() const { return passes_; }
 
   [[nodiscard]] DualPoint evaluate(const Vector& nu) const;
-  /// The same, and writes e(nu).
+  /// C_F e_F at e(nu).
+  [[nodiscard]] Vector free_activity(const Vector& nu) const;
+  /// The same as evaluate(), and writes e(nu).
   [[nodiscard]] DualPoint primal(const Vector& nu, Vector& e) const;
   /// e_F += C_F^T step, clipped; the sums at the new e.
   [[nodiscard]] DualPoint shift_free(const Vector& step, Vector& e) const;

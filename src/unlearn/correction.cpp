@@ -16,12 +16,13 @@ namespace {
 
 /// A gap this share of where it started counts as closed: what is left is second order.
 constexpr double kClosed = 1e-4;
-/// The least share of a gap worth a round.
-constexpr double kLeastShare = 1.0 / 64;
+/// The least part of a step worth a round.
+constexpr double kLeastPace = 1.0 / 32;
 
 /// The weights chosen in one round, whichever scheme chose them.
 struct Choice {
-  Reweighting change;
+  Reweighting change;  // e, from the current weights
+  Reweighting total;   // accumulated + e, so rounded that w + total >= 0 where the scheme says so
   ActivePromises active = ActivePromises::kNone;
   std::vector<double> gap_multipliers;
   double utility_multiplier = 0, kappa = 0, reachable_share = 1;
@@ -83,6 +84,12 @@ class Correction {
     return true;
   }
 
+  /// Every gap lies so far below the target that a smaller change would do.
+  [[nodiscard]] bool beyond_target() const {
+    return std::all_of(gaps_.begin(), gaps_.end(),
+                       [&](double gap) { return std::abs(gap) < 0.9 * options_.target_gap; });
+  }
+
   /// Hessian, influences of every goal and of the utility at the current parameters.
   /// False where negative total weights leave no factor.
   bool linearise() {
@@ -107,6 +114,12 @@ class Correction {
     return share;
   }
 
+  /// One linearisation weighs the gap against the size of the change; in several the step is
+  /// what limits it, and kappa only has to be small enough to let the step be taken.
+  [[nodiscard]] double kappa_rel() const {
+    return options_.kappa_rel.value_or(options_.rounds == 1 ? 1 : 0.01);
+  }
+
   Choice choose(double share) {
     Stopwatch watch;
     Choice choice = options_.scheme == Scheme::kHard ? choose_hard(share)
@@ -129,16 +142,19 @@ class Correction {
     Choice choice;
     choice.feasible = !hard.rows.empty();
     choice.change = std::move(hard.change);
+    choice.total = result_.change;
+    for (const Index row : hard.rows) choice.total.delta(row) = -weights_(row);
     choice.gap_multipliers.assign(gaps_.size(), 0);
     return choice;
   }
 
   Choice choose_closed_form(double share) const {
-    SoftWeights soft = soft_weights(influences_.col(0), influences_.col(1), share * gaps_.front(),
-                                    {.kappa = options_.kappa,
-                                     .kappa_rel = options_.kappa_rel,
-                                     .keep_utility = options_.keep_utility});
+    SoftWeights soft = soft_weights(
+        influences_.col(0), influences_.col(1), share * gaps_.front(),
+        {.kappa = options_.kappa, .kappa_rel = kappa_rel(), .keep_utility = options_.keep_utility});
+    Reweighting total{result_.change.delta + soft.change.delta};
     return {.change = std::move(soft.change),
+            .total = std::move(total),
             .active = soft.active,
             .gap_multipliers = {soft.gap_multiplier},
             .utility_multiplier = soft.utility_multiplier,
@@ -154,10 +170,8 @@ class Correction {
     }
     BoundedSoftOptions options;
     options.kappa = options_.kappa;
-    options.kappa_rel = options_.kappa_rel;
+    options.kappa_rel = kappa_rel();
     options.keep_utility = options_.keep_utility;
-    // What earlier rounds cost is won back at the pace at which the gap is closed.
-    options.repay = std::max(0.0, utility_ - first_utility_) * std::min(share, 1.0);
     options.target_share = share;
     options.lower = options_.lower;
     options.upper = options_.upper;
@@ -165,6 +179,7 @@ class Correction {
                                                    weights_, result_.change, options);
     const Vector& multipliers = soft.gap_multipliers;
     return {.change = std::move(soft.change),
+            .total = std::move(soft.total),
             .active = soft.active,
             .gap_multipliers = {multipliers.begin(), multipliers.end()},
             .utility_multiplier = soft.utility_multiplier,
@@ -173,19 +188,19 @@ class Correction {
             .feasible = soft.status != QpStatus::kInfeasible};
   }
 
-  UpdateResult move(const Reweighting& change) {
+  UpdateResult move(const Choice& choice) {
     Stopwatch watch;
-    const Vector total = weights_ + result_.change.delta;
     UpdateResult moved;
     switch (options_.update) {
       case UpdateKind::kInfluence:
-        moved = influence_step(objective_, result_.theta, *hessian_, total, change);
+        moved = influence_step(objective_, result_.theta, *hessian_,
+                               weights_ + result_.change.delta, choice.change);
         break;
       case UpdateKind::kNewton:
-        moved = newton_step(objective_, result_.theta, total, change);
+        moved = newton_step(objective_, result_.theta, weights_, choice.total);
         break;
       case UpdateKind::kPolish:
-        moved = polish(objective_, result_.theta, total, change, options_.trainer);
+        moved = polish(objective_, result_.theta, weights_, choice.total, options_.trainer);
         break;
     }
     result_.seconds.update += watch.lap();
@@ -232,7 +247,7 @@ class Correction {
     const std::vector<double> before = gaps_;
     const double utility_before = utility_;
     result_.theta = std::move(theta);
-    result_.change.delta += choice.change.delta;
+    result_.change = choice.total;
     measure();
     for (std::size_t g = 0; g < gaps_.size(); ++g) round.actual.push_back(gaps_[g] - before[g]);
     round.utility_change = utility_ - utility_before;
@@ -245,7 +260,7 @@ class Correction {
     result_.reachable_share = choice.reachable_share;
     if (!choice.feasible) return CorrectionStop::kBounds;
     CorrectionRound round = begin_round(share, choice);
-    UpdateResult moved = move(choice.change);
+    UpdateResult moved = move(choice);
     result_.update_status = moved.status;
     if (moved.status == UpdateStatus::kNegativeWeights ||
         moved.status == UpdateStatus::kNotPositiveDefinite) {
@@ -258,22 +273,28 @@ class Correction {
     return reached() ? CorrectionStop::kTarget : CorrectionStop::kRounds;
   }
 
+  /// Equal steps to the target, each from a new linearisation: small steps keep the promise on
+  /// the utility where one large one breaks it to second order. A step that does not do what it
+  /// predicts is halved; the rounds this costs are added, up to as many again.
   CorrectionStop iterate() {
     double pace = 1;
-    while (accepted_ < options_.rounds) {
+    while (accepted_ < 2 * options_.rounds) {
       if (!linearise()) return CorrectionStop::kNoStepHelps;
+      const double step = 1.0 / std::max(1, options_.rounds - accepted_);
       CorrectionStop why = CorrectionStop::kNoStepHelps;
       bool advanced = false;
-      for (; !advanced && pace >= kLeastShare; pace /= advanced ? 1 : 2) {
-        advanced = try_round(pace * share_above_target(), why);
+      while (!advanced && pace >= kLeastPace) {
+        advanced = try_round(pace * step * share_above_target(), why);
+        if (!advanced) pace /= 2;
       }
       if (!advanced) return why;
       ++accepted_;
       if (reached()) return CorrectionStop::kTarget;
       pace = std::min(1.0, 2 * pace);
-      if (progress_)
+      if (progress_) {
         progress_(
             {"correct", static_cast<double>(accepted_), static_cast<double>(options_.rounds)});
+      }
     }
     return CorrectionStop::kRounds;
   }
@@ -292,7 +313,7 @@ class Correction {
     };
     if (!choice.feasible)
       return reject(CorrectionStop::kBounds, "no weights within the bounds do it");
-    UpdateResult moved = move(choice.change);
+    UpdateResult moved = move(choice);
     if (moved.status != UpdateStatus::kDone) {
       result_.update_status = moved.status;
       return reject(CorrectionStop::kNoStepHelps, describe(moved.status));
@@ -302,13 +323,14 @@ class Correction {
     const std::vector<double> gaps_before = gaps_;
     const double utility_before = utility_;
     take(choice, std::move(moved.theta), round);
+    const bool overshoots = options_.target_gap > 0 && beyond_target();
     const bool affordable = !options_.utility_tolerance ||
                             utility_ <= first_utility_ * (1 + *options_.utility_tolerance);
     const bool helps = fell(gaps_before, round.actual) >= fell(gaps_before, round.predicted) / 2 &&
                        fell(gaps_before, round.actual) > 0;
     const Vector theta_after = result_.theta;
     result_.theta = theta_before;
-    if (affordable && helps) {
+    if (affordable && helps && !overshoots) {
       predict_on_splits(choice.change);
       result_.theta = theta_after;
       result_.update_status = UpdateStatus::kDone;
@@ -318,9 +340,12 @@ class Correction {
     result_.change.delta = delta_before;
     gaps_ = gaps_before;
     utility_ = utility_before;
-    return helps ? reject(CorrectionStop::kUtilityPrice, "the validation loss would rise too far")
-                 : reject(CorrectionStop::kNoStepHelps,
-                          "the gaps fell by less than half of what was predicted");
+    return !affordable
+               ? reject(CorrectionStop::kUtilityPrice, "the validation loss would rise too far")
+           : overshoots
+               ? reject(CorrectionStop::kNoStepHelps, "the gaps fell well below the target")
+               : reject(CorrectionStop::kNoStepHelps,
+                        "the gaps fell by less than half of what was predicted");
   }
 
   /// By how much a change lowers the sizes of the gaps, each as a share of where it started.

@@ -86,8 +86,8 @@ std::size_t rows_of_share(double share, Index n) {
 void check(ConstVectorRef influence, double value, ConstVectorRef weights,
            const HardOptions& options) {
   validate(options);
-  const int given = options.count.has_value() + options.share.has_value() +
-                    options.predicted_total.has_value();
+  const int given =
+      options.count.has_value() + options.share.has_value() + options.predicted_total.has_value();
   if (given != 1) {
     throw UsageError(fmt::format(
         "exactly one of count, share and predicted_total must be set, but {} are", given));

@@ -63,9 +63,10 @@ Box box_of_change(ConstVectorRef weights, const Vector& accumulated,
     const double high = options.upper - accumulated[j];
     const double slack = kRounding * (1 + weights[j] + std::abs(accumulated[j]));
     if (!(low <= slack && high >= -slack)) {
-      throw UsageError(fmt::format("accumulated must be between {} and {} and leave no weight "
-                                   "negative, but entry {} is {} on a weight of {}",
-                                   options.lower, options.upper, j, accumulated[j], weights[j]));
+      throw UsageError(
+          fmt::format("accumulated must be between {} and {} and leave no weight "
+                      "negative, but entry {} is {} on a weight of {}",
+                      options.lower, options.upper, j, accumulated[j], weights[j]));
     }
     box.lower[j] = std::min(low, 0.0);
     box.upper[j] = std::max(high, 0.0);
@@ -178,12 +179,13 @@ BoundedSoftWeights soft_weights_bounded(const std::vector<SoftGoal>& goals,
   // kappa |D + e|^2 = kappa |e|^2 + 2 kappa D^T e + a constant.
   if (options.penalty == SoftPenalty::kTotal) a -= 2 * out.kappa * before;
 
-  const QpResult qp = solve_qp({.linear = view(a),
-                                .kappa = out.kappa,
-                                .lower = view(box.lower),
-                                .upper = view(box.upper),
-                                .constraints = promises(goals, utility_influence, largest, options)},
-                               options.qp);
+  const QpResult qp =
+      solve_qp({.linear = view(a),
+                .kappa = out.kappa,
+                .lower = view(box.lower),
+                .upper = view(box.upper),
+                .constraints = promises(goals, utility_influence, largest, options)},
+               options.qp);
   out.status = qp.status;
   out.change.delta = qp.status == QpStatus::kInfeasible ? Vector::Zero(n) : qp.e;
   out.total.delta = total_change(before, out.change.delta, weights, options);

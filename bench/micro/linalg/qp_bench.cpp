@@ -49,5 +49,3 @@ BENCHMARK(solve)
 
 }  // namespace
 }  // namespace recant
-
-BENCHMARK_MAIN();

@@ -22,8 +22,8 @@ struct ArrayOptions {
   TargetKind target_kind = TargetKind::kBinary;
   std::optional<double> positive;  ///< value of a binary target that counts as 1; 1 without it
 
-  bool training =
-      true;  ///< learn classes and groups; false takes these, those of the training data
+  /// Learns classes and groups; false takes those below, which are the training data's.
+  bool training = true;
   std::vector<std::string> class_names;
   std::vector<std::vector<std::string>> groups;
 };
@@ -32,8 +32,8 @@ struct ArrayOptions {
 ///
 /// Binary targets have two values, 0 and 1 unless `positive` says otherwise; classes are integers
 /// in order of value; group names are the integers as text, in order of their bytes, those that
-/// training had not last. One group column has an empty name,
-/// several are called "1", "2", .... Row ids are row numbers from 1.
+/// training had not last. One group column has an empty name, several are called "1", "2", ....
+/// Row ids are row numbers from 1.
 /// @throws NotFoundError; DataError naming file, row and column (from 1) for whatever is wrong
 ///   with a file (see npy.hpp), NaN and infinity, different numbers of rows, groups or classes
 ///   that are no integers, wrong targets or weights as for CSV; UsageError for `positive`.

@@ -19,7 +19,7 @@ struct CompareRequest {
   double close_share = 0.8;                 ///< close this share of the validation gap
   bool keep_utility = true;                 ///< of the soft weights
   double lower = -1, upper = 1;             ///< of the soft weights
-  int rounds = 20;
+  int rounds = 8;
   int resamples = 1000;  ///< of the bootstrap
   std::uint64_t seed = 1;
 };

@@ -33,16 +33,16 @@ struct QpConstraint {
 /// minimise  -linear^T e + kappa |e|^2   subject to the constraints and  lower <= e <= upper.
 /// Views only: what they refer to must outlive the call.
 struct QpProblem {
-  VectorView linear;   ///< n, finite
-  double kappa = 1;    ///< finite and > 0
-  VectorView lower;    ///< n, may be -infinity
-  VectorView upper;    ///< n, may be +infinity, lower <= upper
+  VectorView linear;  ///< n, finite
+  double kappa = 1;   ///< finite and > 0
+  VectorView lower;   ///< n, may be -infinity
+  VectorView upper;   ///< n, may be +infinity, lower <= upper
   std::vector<QpConstraint> constraints;
 };
 
 struct QpOptions {
-  double tolerance = 1e-12;       ///< relative KKT residual up to which the answer counts as solved
-  std::int64_t max_iterations = 200;  ///< Newton steps on the dual
+  double tolerance = 1e-12;  ///< relative KKT residual up to which the answer counts as solved
+  std::int64_t max_iterations = 500;  ///< Newton steps on the dual
 
   static constexpr auto fields() {
     return std::tuple{Field{"tolerance", &QpOptions::tolerance,
@@ -74,13 +74,13 @@ struct QpResidual {
 
 struct QpResult {
   QpStatus status = QpStatus::kInaccurate;
-  Vector e;            ///< n, inside the box; empty if infeasible
+  Vector e;  ///< n, inside the box; empty if infeasible
   /// q, the price of each limit: d optimum / d limit is -mu for <= and =, +mu for >=. At least 0
   /// for inequalities. Stationarity: 2 kappa e = linear - sum mu_k c_k (+ for >=), clipped.
   Vector multipliers;
-  Vector activity;     ///< q, c_k^T e; empty if infeasible
-  Vector least;        ///< q, least c_k^T e over the box alone, -infinity if unbounded
-  Vector greatest;     ///< q, the greatest
+  Vector activity;  ///< q, c_k^T e; empty if infeasible
+  Vector least;     ///< q, least c_k^T e over the box alone, -infinity if unbounded
+  Vector greatest;  ///< q, the greatest
   /// q, only if infeasible: mu, signed as the multipliers are, scaled to a largest entry of 1. With
   /// s = sum mu_k c_k and beta = sum mu_k limit_k (minus for >=):
   /// sum_j min(lower_j s_j, upper_j s_j) > beta, which no e in the box can undo.

@@ -25,12 +25,12 @@ enum class Scheme { kSoft, kHard };
 struct CorrectionOptions {
   Scheme scheme = Scheme::kSoft;
   UpdateKind update = UpdateKind::kPolish;
-  int rounds = 20;
+  int rounds = 8;
   double target_gap = 0;
   bool keep_utility = true;
   std::optional<double> utility_tolerance;
   std::optional<double> kappa;
-  double kappa_rel = 1;
+  std::optional<double> kappa_rel;  ///< 1 in one round, 0.01 in several
   bool bounded = true;
   double lower = -1, upper = 1;
   std::optional<std::int64_t> count;  ///< hard, one round: see HardOptions
@@ -114,11 +114,12 @@ struct CorrectionResult {
 
 /// Closes gaps by reweighting training rows.
 ///
-/// A round linearises at theta_t, solves for weights that close a share of what is left of every
-/// goal without raising the validation loss (and repaying what earlier rounds raised it by),
-/// moves the model, and measures. It is accepted if the gaps fell by at least half of what was
-/// predicted and the loss stays within utility_tolerance; else the share is halved. With
-/// rounds = 1 it is one linearisation and one update, whatever comes of it.
+/// The way to the target is walked in `rounds` equal steps. Each linearises at theta_t, solves
+/// for the smallest weights that close its part of every gap without raising the validation loss
+/// to first order, moves the model, and measures. A step is accepted if the gaps fell by at least
+/// half of what was predicted, not far below the target, and the loss stays within
+/// utility_tolerance; else it is halved. With rounds = 1 it is one linearisation and one update,
+/// whatever comes of it. A gap counts as closed at 1e-4 of where it started.
 ///
 /// Goals are read on `validation`, never on training rows. `weights` are the rows' weights w.
 /// Assumes: theta minimises F(.; weights).

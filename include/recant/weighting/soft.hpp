@@ -18,8 +18,8 @@ enum class ActivePromises { kNone, kGap, kUtility, kBoth };
 
 struct SoftOptions {
   std::optional<double> kappa;  ///< price of |e|^2 as in the formula; if set, kappa_rel is not used
-  double kappa_rel = 1;         ///< 2 kappa |gap| / a^T a: at 1 the unconstrained e just closes the gap
-  bool keep_utility = true;     ///< demand u^T e >= 0
+  double kappa_rel = 1;  ///< 2 kappa |gap| / a^T a: at 1 the unconstrained e just closes the gap
+  bool keep_utility = true;  ///< demand u^T e >= 0
 
   static constexpr auto fields() {
     return std::tuple{

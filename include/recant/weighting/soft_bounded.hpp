@@ -57,13 +57,13 @@ struct BoundedSoftWeights {
   Reweighting change;  ///< e; 0 if infeasible
   Reweighting total;   ///< accumulated + e, inside the bounds and w + total >= 0 to the last bit
   ActivePromises active = ActivePromises::kNone;
-  Vector gap_multipliers;                      ///< one per goal; >= 0 unless its value is 0
-  double utility_multiplier = 0;               ///< >= 0
-  double kappa = 0, kappa_rel = 0;             ///< as used
-  bool kappa_raised = false;                   ///< to 1e-6 max|a| / (upper - lower)
-  double objective = 0;                        ///< of the program that was solved
-  Vector predicted_values;                     ///< value_m - I_m^T e
-  Vector closed_shares;                        ///< a_m^T e / |value_m|; 0 where the value is 0
+  Vector gap_multipliers;           ///< one per goal; >= 0 unless its value is 0
+  double utility_multiplier = 0;    ///< >= 0
+  double kappa = 0, kappa_rel = 0;  ///< as used
+  bool kappa_raised = false;        ///< to 1e-6 max|a| / (upper - lower)
+  double objective = 0;             ///< of the program that was solved
+  Vector predicted_values;          ///< value_m - I_m^T e
+  Vector closed_shares;             ///< a_m^T e / |value_m|; 0 where the value is 0
   /// Largest a_m^T e / |value_m| that the bounds allow, each goal alone and utility aside: below
   /// target_share the gap constraint cannot be reached. 0 where the value is 0.
   Vector reachable_shares;
@@ -85,12 +85,12 @@ struct BoundedSoftWeights {
 /// share of it that is closed, and with one goal a, kappa and kappa_rel are those of
 /// soft_weights(), whose answer this is when no bound is met. A goal with |f_m| <= 1e-12 f adds
 /// nothing to a and is held: I_m^T e = 0.
-/// kappa_rel = 2 kappa f / (a^T a). With a = 0 the answer does not depend on kappa, which is then 1.
-/// Shapes: influences, utility_influence (u), weights (w) and accumulated.delta (D) are n; an
-/// empty accumulated.delta is 0; without keep_utility u may be empty.
-/// Assumes: first order only; lower <= D <= upper and w + D >= 0 (beyond rounding: UsageError).
-/// Errs: `residual` is measured; infeasible and inaccurate are a status.
-/// Cost: solve_qp() with one constraint a goal and one for utility.
+/// kappa_rel = 2 kappa f / (a^T a). With a = 0 the answer does not depend on kappa, which is
+/// then 1. Shapes: influences, utility_influence (u), weights (w) and accumulated.delta (D) are n;
+/// an empty accumulated.delta is 0; without keep_utility u may be empty. Assumes: first order only;
+/// lower <= D <= upper and w + D >= 0 (beyond rounding: UsageError). Errs: `residual` is measured;
+/// infeasible and inaccurate are a status. Cost: solve_qp() with one constraint a goal and one for
+/// utility.
 /// @throws UsageError for sizes that differ, numbers that are not finite, options out of range.
 [[nodiscard]] BoundedSoftWeights soft_weights_bounded(const std::vector<SoftGoal>& goals,
                                                       ConstVectorRef utility_influence,

@@ -167,14 +167,18 @@ TEST(HardWeights, RefusesBadArguments) {
   for (const double bad : {kNaN, kInfinity, -kInfinity}) {
     EXPECT_THAT(refusal([&] { (void)hard_weights(influence, bad, weights, {.count = 1}); }),
                 HasSubstr("value must be finite, but is"));
-    EXPECT_THAT(
-        refusal([&] { (void)hard_weights(numbers({1, bad}), 1, weights, {.count = 1}); }),
-        HasSubstr("influence must be finite, but entry 1 is"));
-    EXPECT_THAT(
-        refusal([&] { (void)hard_weights(influence, 1, numbers({bad, 1}), {.count = 1}); }),
-        HasSubstr("weights must be finite and >= 0, but entry 0 is"));
+    EXPECT_THAT(refusal([&] {
+                  (void)hard_weights(numbers({1, bad}), 1, weights, {.count = 1});
+                }),
+                HasSubstr("influence must be finite, but entry 1 is"));
+    EXPECT_THAT(refusal([&] {
+                  (void)hard_weights(influence, 1, numbers({bad, 1}), {.count = 1});
+                }),
+                HasSubstr("weights must be finite and >= 0, but entry 0 is"));
   }
-  EXPECT_THAT(refusal([&] { (void)hard_weights(influence, 1, numbers({1, -1}), {.count = 1}); }),
+  EXPECT_THAT(refusal([&] {
+                (void)hard_weights(influence, 1, numbers({1, -1}), {.count = 1});
+              }),
               HasSubstr("weights must be finite and >= 0, but entry 1 is -1"));
   EXPECT_THAT(refusal([&] { (void)hard_weights(influence, 1, numbers({1}), {.count = 1}); }),
               HasSubstr("influence has 2 entries, but 1 are needed"));

@@ -35,16 +35,18 @@ BoundedSoftWeights solve_one(const Vector& influence, const Vector& u, double va
 
 TEST(BoundedSoftWeights, EqualsTheOracle) {
   if (!golden_available()) GTEST_SKIP() << kNoGolden;
-  for (const auto& problem : load_golden("soft_weights")["problems"]) {
+  const nlohmann::json golden = load_golden("soft_weights");
+  for (const auto& problem : golden["problems"]) {
     const std::string what = problem["kind"];
     const auto& box = problem["box"];
-    const BoundedSoftWeights soft =
-        solve_one(to_vector(problem["a"]), to_vector(problem["u"]), problem["budget"],
-                  {.kappa = problem["lambda_e"].get<double>(), .lower = box["lo"], .upper = box["hi"]});
+    const BoundedSoftWeights soft = solve_one(
+        to_vector(problem["a"]), to_vector(problem["u"]), problem["budget"],
+        {.kappa = problem["lambda_e"].get<double>(), .lower = box["lo"], .upper = box["hi"]});
     ASSERT_EQ(soft.status, QpStatus::kSolved) << what;
     EXPECT_FALSE(soft.kappa_raised);
     const Vector e = to_vector(box["e"]);
-    EXPECT_LE(largest(soft.change.delta - e), what == "random" ? 1e-10 * largest(e) : 1e-10) << what;
+    EXPECT_LE(largest(soft.change.delta - e), what == "random" ? 1e-10 * largest(e) : 1e-10)
+        << what;
     if (what != "random") continue;
     const double objective = box["objective"];
     EXPECT_NEAR(soft.objective, objective, 1e-11 * std::abs(objective));
@@ -130,8 +132,8 @@ TEST(BoundedSoftWeights, NoWeightTurnsNegative) {
   const Vector weights = Vector::Constant(n, 0.2);
   Reweighting total{.delta = Vector::Zero(n)};
   for (int round = 0; round < 20; ++round) {
-    const BoundedSoftWeights soft = soft_weights_bounded(
-        {{view(a), 50}}, u, weights, total, {.kappa_rel = 1e-3, .target_share = 0.1});
+    const BoundedSoftWeights soft = soft_weights_bounded({{view(a), 50}}, u, weights, total,
+                                                         {.kappa_rel = 1e-3, .target_share = 0.1});
     ASSERT_EQ(soft.status, QpStatus::kSolved) << round;
     total = soft.total;
     EXPECT_GE((weights + total.delta).minCoeff(), 0) << round;
@@ -164,8 +166,7 @@ TEST(BoundedSoftWeights, ClosesNoMoreThanTheTargetShare) {
   Random random(43);
   const Vector a = random.normals(50), u = random.normals(50);
   for (const double share : {0.1, 0.5, 1.0}) {
-    const BoundedSoftWeights soft =
-        solve_one(a, u, -2, {.kappa_rel = 0.01, .target_share = share});
+    const BoundedSoftWeights soft = solve_one(a, u, -2, {.kappa_rel = 0.01, .target_share = share});
     EXPECT_NEAR(soft.closed_shares[0], share, 1e-12);
     EXPECT_NEAR(soft.predicted_values[0], -2 * (1 - share), 1e-12);
   }
@@ -206,7 +207,8 @@ TEST(BoundedSoftWeights, SeveralGoalsCountByTheShareClosed) {
       soft_weights_bounded({{view(a), 0.3}, {view(b1000), -20}}, u, ones, {}, options);
   EXPECT_LE(largest(other.change.delta - soft.change.delta), 1e-11);
   // The same goal twice is the goal once: a doubles, and so does kappa at half kappa_rel.
-  const BoundedSoftWeights once = soft_weights_bounded({{view(a), 0.3}}, u, ones, {}, {.kappa_rel = 2});
+  const BoundedSoftWeights once =
+      soft_weights_bounded({{view(a), 0.3}}, u, ones, {}, {.kappa_rel = 2});
   const BoundedSoftWeights twice =
       soft_weights_bounded({{view(a), 0.3}, {view(a), 0.3}}, u, ones, {}, {.kappa_rel = 1});
   EXPECT_LE(largest(once.change.delta - twice.change.delta), 1e-12);

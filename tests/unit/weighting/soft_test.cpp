@@ -75,8 +75,9 @@ TEST(SoftWeights, EqualsTheOracle) {
   for (const auto& problem : golden["problems"]) {
     const std::string what = problem["kind"];
     const auto& free = problem["free"];
-    const SoftWeights soft = soft_weights(to_vector(problem["a"]), to_vector(problem["u"]),
-                                          problem["budget"], {.kappa = problem["lambda_e"].get<double>()});
+    const SoftWeights soft =
+        soft_weights(to_vector(problem["a"]), to_vector(problem["u"]), problem["budget"],
+                     {.kappa = problem["lambda_e"].get<double>()});
     EXPECT_LE(largest(soft.change.delta - to_vector(free["e"])),
               what == "random" ? 1e-11 * largest(to_vector(free["e"])) : 1e-14)
         << what;
@@ -93,15 +94,18 @@ TEST(SoftWeights, EqualsTheOracle) {
 
 // The gaps of these are negative: the sign has to be carried.
 TEST(SoftWeights, EqualsTheOracleOnInfluencesOfAModel) {
-  for (const std::string name : {"synth_d5_l05_b0", "synth_d5_l05_b1", "synth_d20_l1_b0", "synth_d20_l1_b1"}) {
+  for (const std::string name :
+       {"synth_d5_l05_b0", "synth_d5_l05_b1", "synth_d20_l1_b0", "synth_d20_l1_b1"}) {
     if (!golden_available()) GTEST_SKIP() << kNoGolden;
     const nlohmann::json golden = load_golden(name);
     const Vector u = to_vector(golden["influence"]["util"]);
     int compared = 0;
     for (const auto& expected : golden["soft_weights"]) {
       if (!expected["box"].is_null()) continue;
-      const Vector influence = to_vector(golden["influence"][expected["target"].get<std::string>()]);
-      const SoftWeights soft = soft_weights(influence, u, expected["f"], {.kappa = expected["lambda_e"].get<double>()});
+      const Vector influence =
+          to_vector(golden["influence"][expected["target"].get<std::string>()]);
+      const SoftWeights soft =
+          soft_weights(influence, u, expected["f"], {.kappa = expected["lambda_e"].get<double>()});
       expect_near(soft.change.delta, to_vector(expected["e"]), 1e-8, name);
       EXPECT_EQ(oracle_case(soft), expected["kkt_case"].get<int>()) << name;
       EXPECT_NEAR(soft.objective, expected["objective"], 1e-10) << name;
@@ -241,7 +245,8 @@ TEST(SoftWeights, UnitsOfTheMetricsDoNotMatter) {
   Random random(26);
   const Vector a = random.normals(30), u = random.normals(30);
   const Vector e = soft_weights(a, u, 0.4, {.kappa_rel = 0.1}).change.delta;
-  expect_near(soft_weights(1e5 * a, 1e-7 * u, 0.4e5, {.kappa_rel = 0.1}).change.delta, e, 1e-13, "");
+  expect_near(soft_weights(1e5 * a, 1e-7 * u, 0.4e5, {.kappa_rel = 0.1}).change.delta, e, 1e-13,
+              "");
   expect_near(soft_weights(a, u, 0.8, {.kappa_rel = 0.1}).change.delta, 2 * e, 1e-13, "");
 }
 

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// Fits arrays to a gradient norm and prints seconds (without loading) and the parameters' file.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "machine.hpp"
+#include "recant/core/stopwatch.hpp"
+#include "recant/core/threads.hpp"
+#include "recant/data/arrays.hpp"
+#include "recant/data/npy.hpp"
+#include "recant/model/trainer.hpp"
+
+namespace recant::bench {
+namespace {
+
+struct Request {
+  std::filesystem::path data, theta;
+  double l2 = 1, gradient_norm = 1e-8;
+  int repeats = 1;
+};
+
+nlohmann::ordered_json run(const Request& request) {
+  const Dataset rows = read_arrays({.features = request.data / "train_features.npy",
+                                    .targets = request.data / "train_targets.npy",
+                                    .groups = {},
+                                    .row_weights = {}});
+  // The trainer's tolerance is relative to sum w |phi'| |x|, which a first fit finds out.
+  TrainerOptions options{.tolerance = 1e-8, .refine = false};
+  const auto fit = [&] {
+    const Objective objective(rows, Loss(LossKind::kLogistic), true, request.l2);
+    return train(objective, rows.weights, options);
+  };
+  const TrainerResult rough = fit();
+  options.tolerance *= request.gradient_norm / rough.gradient_tolerance;
+
+  TrainerResult result;
+  std::vector<double> seconds;
+  for (int i = 0; i < request.repeats; ++i) {
+    Stopwatch watch;
+    result = fit();
+    seconds.push_back(watch.lap());
+  }
+  if (!request.theta.empty()) write_npy(request.theta, result.theta);
+  return {{"seconds", seconds},
+          {"converged", result.converged},
+          {"gradient_norm", result.gradient_norm},
+          {"passes", result.passes},
+          {"hessians", result.hessians}};
+}
+
+}  // namespace
+}  // namespace recant::bench
+
+int main(int argc, char** argv) {
+  CLI::App app("Fits DATA/train_*.npy to a gradient norm");
+  recant::bench::Request request;
+  int threads = 0;
+  app.add_option("data", request.data, "folder with the NPY files")->required();
+  app.add_option("--l2", request.l2);
+  app.add_option("--gradient-norm", request.gradient_norm);
+  app.add_option("--repeats", request.repeats);
+  app.add_option("--threads", threads, "0: one per processor");
+  app.add_option("--theta", request.theta, "file to write the parameters to");
+  CLI11_PARSE(app, argc, argv);
+  try {
+    recant::set_threads(threads);
+    fmt::print("{}\n", run(request).dump());
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "fit_bench: {}\n", error.what());
+    return 1;
+  }
+}

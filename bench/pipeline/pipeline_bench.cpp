@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+// The whole pipeline on arrays, once: load, fit, curvature, three influences, soft weights, one
+// Newton step. Prints one JSON object: seconds of every part and the least they could take here.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "machine.hpp"
+#include "recant/core/stopwatch.hpp"
+#include "recant/core/threads.hpp"
+#include "recant/data/arrays.hpp"
+#include "recant/influence/influence.hpp"
+#include "recant/metrics/metric.hpp"
+#include "recant/model/trainer.hpp"
+#include "recant/unlearn/update.hpp"
+#include "recant/weighting/soft.hpp"
+#include "recant/weighting/soft_bounded.hpp"
+
+namespace recant::bench {
+namespace {
+
+ArrayFiles files(const std::filesystem::path& folder, const std::string& split) {
+  const auto path = [&](const char* what) {
+    return folder / fmt::format("{}_{}.npy", split, what);
+  };
+  return {.features = path("features"), .targets = path("targets"), .groups = path("groups"),
+          .row_weights = {}};
+}
+
+/// Seconds of every part, in their order.
+struct Parts {
+  double load = 0, fit = 0, curvature = 0, influence = 0, closed_form = 0, bounded = 0, update = 0;
+
+  [[nodiscard]] double total() const {
+    return load + fit + curvature + influence + closed_form + bounded + update;
+  }
+  [[nodiscard]] nlohmann::ordered_json json() const {
+    return {{"load", load},           {"fit", fit},         {"curvature", curvature},
+            {"influence", influence}, {"closed_form", closed_form}, {"bounded", bounded},
+            {"update", update},       {"total", total()}};
+  }
+};
+
+struct Run {
+  Parts seconds;
+  Dataset training;
+  TrainerResult fit;
+  BoundedSoftWeights weights;
+  UpdateResult update;
+  double gap = 0;
+  double peak_bytes = 0;
+};
+
+Run run(const std::filesystem::path& folder, double l2) {
+  Run out;
+  Stopwatch watch;
+  out.training = read_arrays(files(folder, "train"));
+  const Dataset validation =
+      read_arrays(files(folder, "validation"),
+                  {.positive = {}, .training = false, .class_names = out.training.class_names,
+                   .groups = {out.training.sensitive[0].groups}});
+  const Vector& w = out.training.weights;
+  out.seconds.load = watch.lap();
+
+  const Objective objective(out.training, Loss(LossKind::kLogistic), true, l2);
+  out.fit = train(objective, w);
+  out.seconds.fit = watch.lap();
+
+  const auto hessian = factor_hessian(objective, out.fit.theta, w);
+  out.seconds.curvature = watch.lap();
+
+  const LinearModel model{objective.loss(), true, out.training.features.columns(), out.fit.theta};
+  const MetricSettings settings{.privileged = {out.training.sensitive[0].groups.back()}};
+  std::vector<Metric> metrics;
+  for (const char* name : {"utility", "demographic_parity", "robust_loss"}) {
+    metrics.push_back(resolve_metric(name, validation, model, settings).front());
+  }
+  out.gap = metric_values(metrics, validation, model, settings)[1];
+  const Matrix gradients = metric_gradients(metrics, validation, model, settings);
+  const Matrix influence = influences(objective, out.fit.theta, *hessian, gradients);
+  out.seconds.influence = watch.lap();
+
+  {
+    const SoftWeights closed = soft_weights(influence.col(1), influence.col(0), out.gap);
+    out.seconds.closed_form = watch.lap();
+    require(closed.degeneracy == SoftDegeneracy::kNone, "closed form");
+  }
+  watch.lap();
+  const SoftGoal goal{VectorView(influence.col(1).data(), influence.rows()), out.gap};
+  out.weights = soft_weights_bounded({goal}, influence.col(0), w);
+  out.seconds.bounded = watch.lap();
+
+  out.update = newton_step(objective, out.fit.theta, w, out.weights.change);
+  out.seconds.update = watch.lap();
+  out.peak_bytes = peak_resident_bytes();
+  return out;
+}
+
+/// The least seconds of the parts: passes by reading the matrix, Hessians by reading or by
+/// multiplying, whichever is longer; weights by reading the influences.
+Parts floor(const Run& out) {
+  const RowsView rows = out.training.features.view();
+  const double n = static_cast<double>(rows.rows()), p = static_cast<double>(rows.cols()) + 1;
+  const double read = read_seconds(rows, threads());
+  const double hessian = std::max(read, n * p * (p + 1) / peak_flops(threads()));
+  const double vectors = read * 2 / static_cast<double>(rows.cols());
+  return {.load = read,
+          .fit = out.fit.passes * read + out.fit.hessians * hessian,
+          .curvature = hessian,
+          .influence = read,
+          .closed_form = vectors,
+          .bounded = vectors,
+          .update = hessian + 2 * read};
+}
+
+nlohmann::ordered_json to_json(const Run& out) {
+  const RowsView rows = out.training.features.view();
+  const double matrix = 8.0 * static_cast<double>(rows.size());
+  constexpr double kMega = 1 << 20;
+  return {{"rows", rows.rows()},
+          {"columns", rows.cols()},
+          {"threads", threads()},
+          {"processor", processor()},
+          {"seconds", out.seconds.json()},
+          {"floor_seconds", floor(out).json()},
+          {"read_bytes_per_second", matrix / read_seconds(rows, threads())},
+          {"peak_flops", peak_flops(threads())},
+          {"matrix_mb", matrix / kMega},
+          {"peak_mb", out.peak_bytes / kMega},
+          {"allowed_mb", 1.1 * matrix / kMega + 64},
+          {"fit", {{"converged", out.fit.converged},
+                   {"gradient_norm", out.fit.gradient_norm},
+                   {"passes", out.fit.passes},
+                   {"hessians", out.fit.hessians}}},
+          {"gap", out.gap},
+          {"bounded", {{"status", name(out.weights.status)}, {"steps", out.weights.iterations}}},
+          {"update_gradient_norm", out.update.gradient_norm}};
+}
+
+}  // namespace
+}  // namespace recant::bench
+
+int main(int argc, char** argv) {
+  CLI::App app("Measures the whole pipeline on DATA/{train,validation}_*.npy");
+  std::filesystem::path data;
+  double l2 = 1;
+  int threads = 0;
+  app.add_option("data", data, "folder with the NPY files")->required();
+  app.add_option("--l2", l2);
+  app.add_option("--threads", threads, "0: one per processor");
+  CLI11_PARSE(app, argc, argv);
+  try {
+    recant::set_threads(threads);
+    fmt::print("{}\n", to_json(recant::bench::run(data, l2)).dump(2));
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "pipeline_bench: {}\n", error.what());
+    return 1;
+  }
+}

@@ -1,0 +1,93 @@
+#!/usr/bin/env python3
+"""Measures the whole pipeline on every data set: medians of separate processes, against targets.
+
+    run.py PROGRAMS             PROGRAMS: the folder of pipeline_bench and encode_csv
+        --data DIR              where the arrays are kept; made if missing (a temporary folder)
+        --adult DIR             train.csv, test.csv and schema.json of UCI Adult
+        --only NAME ...         these data sets alone
+        --repeats N             rounds over all data sets (5)
+        --json FILE             every figure
+"""
+import argparse
+import json
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+
+import generate
+
+TARGET_SECONDS = {"adult": 0.08, "100000x100": 0.3, "12000x784": 0.6, "1000000x100": 3.0}
+PARTS = ["load", "fit", "curvature", "influence", "closed_form", "bounded", "update", "total"]
+
+
+def prepare(name, folder, args):
+    if folder.exists():
+        return True
+    partial = folder.with_name(folder.name + ".partial")
+    if name != "adult":
+        generate.generate(*map(int, name.split("x")), partial)
+    elif args.adult is None:
+        print("adult: left out, --adult says where its files are")
+        return False
+    else:
+        subprocess.run([args.programs / "encode_csv", "--train", args.adult / "train.csv",
+                        "--test", args.adult / "test.csv", "--schema", args.adult / "schema.json",
+                        "--out", partial], check=True)
+    partial.rename(folder)
+    return True
+
+
+def median_of(runs, *keys):
+    values = []
+    for value in runs:
+        for key in keys:
+            value = value[key]
+        values.append(value)
+    return statistics.median(values)
+
+
+def table(name, runs):
+    last = runs[-1]
+    yield (f"{name}: {last['rows']} x {last['columns']}, {last['threads']} threads, reads "
+           f"{median_of(runs, 'read_bytes_per_second') / 1e9:.1f} GB/s, multiplies "
+           f"{median_of(runs, 'peak_flops') / 1e9:.0f} Gflop/s; fit: {last['fit']['passes']} passes, "
+           f"{last['fit']['hessians']} Hessians, gradient {last['fit']['gradient_norm']:.1e}")
+    for part in PARTS:
+        seconds = [run["seconds"][part] for run in runs]
+        took, least = statistics.median(seconds), median_of(runs, "floor_seconds", part)
+        target = f"   target {TARGET_SECONDS[name]} s" if part == "total" else ""
+        yield (f"  {part:12}{took:9.4f} s{(max(seconds) - min(seconds)) / took:7.0%}"
+               f"{least:9.4f} s floor{took / least:7.1f} x{target}")
+    yield (f"  peak {median_of(runs, 'peak_mb'):.0f} MB, matrix {last['matrix_mb']:.0f} MB, "
+           f"allowed {last['allowed_mb']:.0f} MB")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("programs", type=pathlib.Path)
+    parser.add_argument("--data", type=pathlib.Path,
+                        default=pathlib.Path(tempfile.gettempdir()) / "recant-bench")
+    parser.add_argument("--adult", type=pathlib.Path)
+    parser.add_argument("--only", nargs="+", choices=TARGET_SECONDS, default=list(TARGET_SECONDS))
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--json", type=pathlib.Path)
+    args = parser.parse_args()
+    args.data.mkdir(parents=True, exist_ok=True)
+    names = [name for name in args.only if prepare(name, args.data / name, args)]
+    runs = {name: [] for name in names}
+    for _ in range(args.repeats):
+        for name in names:
+            output = subprocess.run([args.programs / "pipeline_bench", args.data / name],
+                                    check=True, capture_output=True, text=True).stdout
+            runs[name].append(json.loads(output))
+    for name in names:
+        print("\n".join(table(name, runs[name])), flush=True)
+    if args.json:
+        args.json.write_text(json.dumps(runs, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

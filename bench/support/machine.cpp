@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "machine.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+#include <vector>
+
+#include "recant/core/stopwatch.hpp"
+#include "recant/core/threads.hpp"
+
+// One body, compiled for each width of vector registers; the processor chooses when it starts.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#define RECANT_EVERY_WIDTH __attribute__((target_clones("avx512f", "fma", "default")))
+#else
+#define RECANT_EVERY_WIDTH
+#endif
+
+namespace recant::bench {
+namespace {
+
+constexpr Index kLanes = 8;
+using Lanes = double __attribute__((vector_size(kLanes * sizeof(double))));
+
+RECANT_EVERY_WIDTH double sum(const double* values, Index count) {
+  Lanes sums[4] = {};
+  const Index step = 4 * kLanes;
+  Index i = 0;
+  for (; i + step <= count; i += step) {
+    for (Index k = 0; k < 4; ++k) {
+      Lanes part;
+      __builtin_memcpy(&part, values + i + k * kLanes, sizeof part);
+      sums[k] += part;
+    }
+  }
+  double total = 0;
+  for (const Lanes& part : sums) {
+    for (Index lane = 0; lane < kLanes; ++lane) total += part[lane];
+  }
+  for (; i < count; ++i) total += values[i];
+  return total;
+}
+
+constexpr Index kChains = 16;
+
+RECANT_EVERY_WIDTH double multiply_add(Index steps, double factor) {
+  Lanes chains[kChains] = {};
+  for (Index i = 0; i < steps; ++i) {
+    for (Lanes& chain : chains) chain = chain * factor + 1.0;
+  }
+  double total = 0;
+  for (const Lanes& chain : chains) total += chain[0];
+  return total;
+}
+
+template <class Task>
+double least_seconds(int repeats, Task&& task) {
+  double least = 1e300;
+  for (int i = 0; i < repeats; ++i) {
+    Stopwatch watch;
+    task();
+    least = std::min(least, watch.lap());
+  }
+  return least;
+}
+
+/// Runs with `count` threads and puts back what was set before.
+template <class Task>
+auto with_threads(int count, Task&& task) {
+  const int before = threads();
+  set_threads(count);
+  const auto result = task();
+  set_threads(before);
+  return result;
+}
+
+std::atomic<double> sink{0};  // what is computed must be used
+
+}  // namespace
+
+double read_seconds(RowsView rows, int count) {
+  constexpr int kRepeats = 5;
+  return with_threads(count, [&] {
+    return least_seconds(kRepeats, [&] {
+      for_each_block(rows.rows(), [&](RowBlock block) {
+        sink = sum(rows.data() + block.begin * rows.cols(), block.size() * rows.cols());
+      });
+    });
+  });
+}
+
+double peak_flops(int count) {
+  constexpr Index kSteps = 4'000'000;
+  constexpr int kRepeats = 5;
+  return with_threads(count, [&] {
+    const double seconds = least_seconds(kRepeats, [&] {
+      parallel_for(count, [](Index) { sink = multiply_add(kSteps, 0.5); });
+    });
+    return 2.0 * static_cast<double>(kSteps * kChains * kLanes * count) / seconds;
+  });
+}
+
+double median_seconds(int repeats, const std::function<void()>& task) {
+  task();
+  std::vector<double> seconds;
+  for (int i = 0; i < repeats; ++i) {
+    Stopwatch watch;
+    task();
+    seconds.push_back(watch.lap());
+  }
+  const auto middle = seconds.begin() + static_cast<std::ptrdiff_t>(seconds.size() / 2);
+  std::nth_element(seconds.begin(), middle, seconds.end());
+  return *middle;
+}
+
+namespace {
+
+/// The rest of the first line of a file of /proc that starts with `key`.
+std::string proc_line(const char* path, const std::string& key) {
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) {
+    if (!line.starts_with(key)) continue;
+    const auto value = line.find_first_not_of(" \t:", key.size());
+    return value == std::string::npos ? "" : line.substr(value);
+  }
+  return "";
+}
+
+}  // namespace
+
+double peak_resident_bytes() {
+  std::istringstream kilobytes(proc_line("/proc/self/status", "VmHWM"));
+  double value = 0;
+  kilobytes >> value;
+  return 1024 * value;
+}
+
+std::string processor() {
+  return proc_line("/proc/cpuinfo", "model name");
+}
+
+void require(bool right, const char* what) {
+  if (right) return;
+  std::cerr << "wrong answer: " << what << '\n';
+  std::exit(1);
+}
+
+}  // namespace recant::bench

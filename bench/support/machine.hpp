@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "recant/linalg/types.hpp"
+
+/// What the machine can do at best, measured in the same process as what is compared with it.
+namespace recant::bench {
+
+/// Seconds to read all the values once, from wherever the machine keeps them: the least of
+/// several readings by `threads` threads. The floor of every pass over these rows.
+[[nodiscard]] double read_seconds(RowsView rows, int threads);
+
+/// Fused multiply-adds of doubles that `threads` cores do in registers, counted as two operations
+/// each, in operations a second. The floor of everything that multiplies.
+[[nodiscard]] double peak_flops(int threads);
+
+/// Median of the seconds that `task` takes, over `repeats` calls after one that is not counted.
+[[nodiscard]] double median_seconds(int repeats, const std::function<void()>& task);
+
+/// The most memory this process has held at once, mapped files that are in memory included.
+[[nodiscard]] double peak_resident_bytes();
+
+/// Model name of the processor.
+[[nodiscard]] std::string processor();
+
+/// Ends the program if `right` is false: no figure is worth anything then.
+void require(bool right, const char* what);
+
+}  // namespace recant::bench

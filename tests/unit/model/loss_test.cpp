@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "recant/model/loss.hpp"
+
+#include <gtest/gtest.h>
+
+#include "compare.hpp"
+#include "expect_error.hpp"
+#include "finite_difference.hpp"
+#include "naive_model.hpp"
+#include "problems.hpp"
+#include "recant/core/error.hpp"
+
+namespace recant {
+namespace {
+
+constexpr LossKind kKinds[] = {LossKind::kLogistic, LossKind::kSquared, LossKind::kSoftmax};
+
+struct Evaluated {
+  Vector values;
+  Matrix residuals;
+};
+Evaluated evaluate(const Loss& loss, const Matrix& scores, const Vector& targets) {
+  Evaluated all{Vector(scores.rows()), Matrix(scores.rows(), scores.cols())};
+  loss.evaluate(scores, targets, all.values, all.residuals);
+  return all;
+}
+
+Vector targets_for(const Loss& loss, Index n, test::Random& random) {
+  Vector y(n);
+  for (Index i = 0; i < n; ++i) {
+    y(i) = loss.kind() == LossKind::kSquared    ? random.normal()
+           : loss.kind() == LossKind::kLogistic ? static_cast<double>(random.below(2))
+                                                : static_cast<double>(random.below(loss.outputs()));
+  }
+  return y;
+}
+
+class LossTest : public testing::TestWithParam<std::pair<LossKind, Index>> {
+ protected:
+  const Loss loss_{GetParam().first, GetParam().second};
+  const Index outputs_ = loss_.outputs();
+};
+
+TEST_P(LossTest, ResidualsAreTheDerivativesOfValues) {
+  test::Random random(1);
+  const Index n = 23;
+  const Matrix t = 2 * random.normal_matrix(n, outputs_);
+  const Vector y = targets_for(loss_, n, random);
+  const Matrix residuals = evaluate(loss_, t, y).residuals;
+  for (Index k = 0; k < outputs_; ++k) {
+    const Vector wanted = test::derivative([&](double h) {
+      Matrix moved = t;
+      moved.col(k).array() += h;
+      return evaluate(loss_, moved, y).values;
+    });
+    test::expect_close(residuals.col(k), wanted, 1e-10, 0, "residual " + std::to_string(k));
+  }
+}
+
+TEST_P(LossTest, CurvaturesAreTheDerivativesOfResiduals) {
+  test::Random random(2);
+  const Index n = 19;
+  const Matrix t = 2 * random.normal_matrix(n, outputs_);
+  const Vector y = targets_for(loss_, n, random);
+  for (Index l = 0; l < outputs_; ++l) {
+    const Matrix wanted = test::derivative([&](double h) {
+      Matrix moved = t;
+      moved.col(l).array() += h;
+      return evaluate(loss_, moved, y).residuals;
+    });
+    for (Index k = 0; k < outputs_; ++k) {
+      Vector curvature(n);
+      loss_.curvatures(t, k, l, {curvature.data(), static_cast<std::size_t>(n)});
+      EXPECT_GE(curvature.minCoeff(), 0) << "sizes, the sign is apart";
+      test::expect_close(loss_.curvature_sign(k, l) * curvature, wanted.col(k), 1e-10, 1e-12,
+                         "curvature");
+    }
+  }
+}
+
+TEST_P(LossTest, CurvatureProductsAreTheCurvaturesTimesTheDirection) {
+  test::Random random(3);
+  const Index n = 17;
+  const Matrix t = 3 * random.normal_matrix(n, outputs_), v = random.normal_matrix(n, outputs_);
+  Matrix wanted = Matrix::Zero(n, outputs_), found(n, outputs_);
+  for (Index k = 0; k < outputs_; ++k) {
+    for (Index l = 0; l < outputs_; ++l) {
+      Vector curvature(n);
+      loss_.curvatures(t, k, l, {curvature.data(), static_cast<std::size_t>(n)});
+      wanted.col(k).array() +=
+          loss_.curvature_sign(k, l) * curvature.array() * v.col(l).array();
+    }
+  }
+  loss_.curvature_products(t, v, found);
+  test::expect_close(found, wanted, 1e-14, 0, "products");
+  Matrix in_place = v;
+  loss_.curvature_products(t, in_place, in_place);
+  EXPECT_TRUE(test::same_bytes(in_place, found)) << "the direction may be overwritten";
+}
+
+/// Scores from tiny to +-900, where e^t overflows and 1-p is 0 in double precision.
+TEST_P(LossTest, KeepsItsDigitsAtEveryMargin) {
+  const double sizes[] = {0,  1e-300, 1e-17, 1e-9, 0.01, 0.5,   1,   3.3,
+                          16, 36.7,   37.5,  50,   300,  708.5, 745, 900};
+  std::vector<double> margins;
+  for (const double size : sizes) margins.insert(margins.end(), {size, -size});
+  test::Random random(4);
+  for (const double margin : margins) {
+    for (Index k = 0; k < (loss_.kind() == LossKind::kLogistic ? 2 : outputs_); ++k) {
+      Matrix t(1, outputs_);
+      for (Index c = 0; c < outputs_; ++c) t(0, c) = 0.3 * random.normal();
+      t(0, k % outputs_) = margin;
+      const Vector y = Vector::Constant(1, static_cast<double>(k));
+      const test::Reals reals(t.data(), t.data() + outputs_);
+      const test::NaiveLoss wanted = test::naive_loss(loss_.kind(), reals, y(0));
+      const Evaluated found = evaluate(loss_, t, y);
+      SCOPED_TRACE(testing::Message() << "margin " << margin << ", target " << k);
+      // Softmax reads differences of scores, whose rounding is a relative error of e^t.
+      const double rounding = loss_.kind() == LossKind::kSoftmax ? 5e-16 * std::abs(margin) : 0;
+      const double relative = 1e-14 + rounding, tiny = 1e-300;
+      test::expect_close(found.values(0), static_cast<double>(wanted.value), relative, tiny, "phi");
+      for (Index a = 0; a < outputs_; ++a) {
+        const auto i = static_cast<std::size_t>(a);
+        test::expect_close(found.residuals(0, a), static_cast<double>(wanted.slope[i]), relative,
+                           tiny, "residual");
+        for (Index b = 0; b < outputs_; ++b) {
+          double curvature = -1;
+          loss_.curvatures(t, a, b, {&curvature, 1});
+          test::expect_close(loss_.curvature_sign(a, b) * curvature,
+                             static_cast<double>(wanted.curvature[i][static_cast<std::size_t>(b)]),
+                             relative, tiny, "curvature");
+        }
+      }
+    }
+  }
+}
+
+TEST_P(LossTest, ProbabilitiesAgreeWithResidualsAndMayOverwriteTheScores) {
+  test::Random random(5);
+  const Index n = 11;
+  const Matrix t = 4 * random.normal_matrix(n, outputs_);
+  Matrix p(n, outputs_);
+  loss_.probabilities(t, p);
+  if (loss_.kind() == LossKind::kSquared) {
+    EXPECT_TRUE(test::same_bytes(p, t));
+  } else {
+    const Vector zero = Vector::Zero(n);
+    Matrix wanted = evaluate(loss_, t, zero).residuals;  // p - onehot(0), or p for y = 0
+    if (loss_.kind() == LossKind::kSoftmax) {
+      wanted.col(0).array() += 1;
+      test::expect_close(p.rowwise().sum(), Vector::Ones(n), 1e-15, 0, "sum");
+    }
+    test::expect_close(p, wanted, 1e-15, 0, "p");
+    EXPECT_GT(p.minCoeff(), 0);
+  }
+  Matrix in_place = t;
+  loss_.probabilities(in_place, in_place);
+  EXPECT_TRUE(test::same_bytes(in_place, p));
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, LossTest,
+                         testing::Values(std::pair(LossKind::kLogistic, Index{2}),
+                                         std::pair(LossKind::kSquared, Index{2}),
+                                         std::pair(LossKind::kSoftmax, Index{2}),
+                                         std::pair(LossKind::kSoftmax, Index{3}),
+                                         std::pair(LossKind::kSoftmax, Index{7})),
+                         [](const auto& tested) {
+                           return std::string(name(tested.param.first)) +
+                                  std::to_string(tested.param.second);
+                         });
+
+TEST(LossOfManyClasses, DerivativesAddUpToZeroAndAShiftChangesNothing) {
+  test::Random random(6);
+  const Loss loss(LossKind::kSoftmax, 5);
+  const Matrix t = 5 * random.normal_matrix(40, 5);
+  const Vector y = targets_for(loss, 40, random);
+  EXPECT_LE(evaluate(loss, t, y).residuals.rowwise().sum().cwiseAbs().maxCoeff(), 1e-15);
+  const Matrix shifted = t.array() + 300;
+  test::expect_close(evaluate(loss, shifted, y).values, evaluate(loss, t, y).values, 1e-12, 0,
+                     "shifted");
+}
+
+TEST(LossOfTwoClasses, IsTheLogisticLossOfTheDifference) {
+  test::Random random(7);
+  const Index n = 50;
+  const Vector t = 6 * random.normals(n);
+  const Vector y = targets_for(Loss(LossKind::kLogistic), n, random);
+  Matrix two(n, 2);
+  two.col(0) = 0.25 * t;
+  two.col(1) = 1.25 * t;
+  const Evaluated logistic = evaluate(Loss(LossKind::kLogistic), t, y);
+  const Evaluated softmax = evaluate(Loss(LossKind::kSoftmax, 2), two, y);
+  test::expect_close(softmax.values, logistic.values, 1e-14, 0, "phi");
+  test::expect_close(softmax.residuals.col(1), logistic.residuals, 1e-14, 0, "residual");
+  test::expect_close(softmax.residuals.col(0), -logistic.residuals, 1e-14, 0, "residual");
+}
+
+TEST(LossKindTest, HasNamesThatAreReadBack) {
+  for (const LossKind kind : kKinds) EXPECT_EQ(loss_kind(name(kind)), kind);
+  EXPECT_EQ(name(LossKind::kSoftmax), "softmax");
+  for (const char* bad : {"", "hinge", "Logistic", "softmax "}) {
+    test::expect_error<UsageError>([&] { return loss_kind(bad); },
+                                   {"logistic, squared or softmax", std::string("'") + bad});
+  }
+}
+
+TEST(LossKindTest, SoftmaxNeedsTwoClasses) {
+  for (const Index bad : {Index{1}, Index{0}, Index{-3}}) {
+    test::expect_error<UsageError>([&] { return Loss(LossKind::kSoftmax, bad); },
+                                   {"classes", std::to_string(bad)});
+  }
+  EXPECT_EQ(Loss(LossKind::kSoftmax, 5).outputs(), 5);
+  EXPECT_EQ(Loss(LossKind::kLogistic, 5).outputs(), 1);
+  EXPECT_EQ(Loss(LossKind::kSquared, 0).outputs(), 1);
+}
+
+}  // namespace
+}  // namespace recant
