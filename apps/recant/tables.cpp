@@ -13,6 +13,7 @@ std::string number(std::optional<double> value) {
   return value ? fmt::format("{:.4f}", *value) : "-";
 }
 std::string signed_number(std::optional<double> value) {
+  if (value && std::isnan(*value)) return "-";  // no row on one side of the gap
   return value ? fmt::format("{:+.4f}", *value) : "-";
 }
 
@@ -122,22 +123,21 @@ std::string goal_title(const Metric& goal, const CorrectionReport& report) {
   return title;
 }
 
-std::string goal_line(const CorrectionReport& report) {
-  std::string text;
-  const auto& rounds = report.result.rounds;
-  std::vector<double> predicted(report.goals.size()), actual(report.goals.size());
-  for (const CorrectionRound& round : rounds) {
-    if (!round.accepted) continue;
-    for (std::size_t g = 0; g < predicted.size(); ++g) {
-      predicted[g] += round.predicted[g];
-      actual[g] += round.actual[g];
-    }
+/// What the linearisations predicted of each goal, next to what happened, on every split.
+std::string goal_lines(const CorrectionReport& report) {
+  std::vector<Cells> lines = {{"change of the goal"}};
+  for (const SplitChange& split : report.splits) {
+    lines.front().insert(lines.front().end(), {"predicted, " + split.split, "actual"});
   }
   for (std::size_t g = 0; g < report.goals.size(); ++g) {
-    text += fmt::format("  {}: predicted {:+.4f}, actual {:+.4f} on validation\n",
-                        report.goals[g].name, predicted[g], actual[g]);
+    Cells line = {goal_title(report.goals[g], report)};
+    for (const std::vector<MetricChange>& changes : report.goal_changes) {
+      line.push_back(signed_number(changes[g].predicted));
+      line.push_back(signed_number(changes[g].actual));
+    }
+    lines.push_back(std::move(line));
   }
-  return text;
+  return table(lines);
 }
 
 std::string promises_line(const CorrectionRound& round) {
@@ -224,7 +224,7 @@ std::string describe_correction(const CorrectionReport& report, const Correction
   std::vector<Cells> rows = {names, head};
   for (Cells& line : change_lines(splits, model)) rows.push_back(std::move(line));
   for (Cells& line : group_lines(splits)) rows.push_back(std::move(line));
-  std::string text = table(rows) + "\n" + goal_line(report);
+  std::string text = table(rows) + "\n" + goal_lines(report);
 
   const CorrectionResult& result = report.result;
   int accepted = 0;

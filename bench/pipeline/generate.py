@@ -17,17 +17,18 @@ BLOCK = 50_000  # rows at a time, so that a million do not need twice their memo
 def write_split(out, split, rows, truth, seed):
     columns = len(truth)
     generator = np.random.default_rng(seed)
-    features = np.lib.format.open_memmap(out / f"{split}_features.npy", mode="w+", dtype=np.float64,
-                                         shape=(rows, columns))
     targets, groups = np.empty(rows), np.empty(rows, dtype=np.int64)
-    for begin in range(0, rows, BLOCK):
-        at = slice(begin, min(rows, begin + BLOCK))
-        x = generator.standard_normal((at.stop - at.start, columns))
-        group = (x[:, 0] + generator.standard_normal(len(x)) > 0).astype(np.int64)
-        score = x @ truth + 0.5 * (group - 0.5)
-        targets[at] = generator.random(len(x)) < 1 / (1 + np.exp(-score))
-        features[at], groups[at] = x, group
-    features.flush()
+    with open(out / f"{split}_features.npy", "wb") as features:
+        np.lib.format.write_array_header_1_0(
+            features, {"descr": "<f8", "fortran_order": False, "shape": (rows, columns)})
+        for begin in range(0, rows, BLOCK):
+            at = slice(begin, min(rows, begin + BLOCK))
+            x = generator.standard_normal((at.stop - at.start, columns))
+            group = (x[:, 0] + generator.standard_normal(len(x)) > 0).astype(np.int64)
+            score = x @ truth + 0.5 * (group - 0.5)
+            targets[at] = generator.random(len(x)) < 1 / (1 + np.exp(-score))
+            groups[at] = group
+            x.tofile(features)
     np.save(out / f"{split}_targets.npy", targets)
     np.save(out / f"{split}_groups.npy", groups)
 

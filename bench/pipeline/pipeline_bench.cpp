@@ -25,7 +25,9 @@ ArrayFiles files(const std::filesystem::path& folder, const std::string& split) 
   const auto path = [&](const char* what) {
     return folder / fmt::format("{}_{}.npy", split, what);
   };
-  return {.features = path("features"), .targets = path("targets"), .groups = path("groups"),
+  return {.features = path("features"),
+          .targets = path("targets"),
+          .groups = path("groups"),
           .row_weights = {}};
 }
 
@@ -37,9 +39,14 @@ struct Parts {
     return load + fit + curvature + influence + closed_form + bounded + update;
   }
   [[nodiscard]] nlohmann::ordered_json json() const {
-    return {{"load", load},           {"fit", fit},         {"curvature", curvature},
-            {"influence", influence}, {"closed_form", closed_form}, {"bounded", bounded},
-            {"update", update},       {"total", total()}};
+    return {{"load", load},
+            {"fit", fit},
+            {"curvature", curvature},
+            {"influence", influence},
+            {"closed_form", closed_form},
+            {"bounded", bounded},
+            {"update", update},
+            {"total", total()}};
   }
 };
 
@@ -58,9 +65,10 @@ Run run(const std::filesystem::path& folder, double l2) {
   Stopwatch watch;
   out.training = read_arrays(files(folder, "train"));
   const Dataset validation =
-      read_arrays(files(folder, "validation"),
-                  {.positive = {}, .training = false, .class_names = out.training.class_names,
-                   .groups = {out.training.sensitive[0].groups}});
+      read_arrays(files(folder, "validation"), {.positive = {},
+                                                .training = false,
+                                                .class_names = out.training.class_names,
+                                                .groups = {out.training.sensitive[0].groups}});
   const Vector& w = out.training.weights;
   out.seconds.load = watch.lap();
 
@@ -130,10 +138,11 @@ nlohmann::ordered_json to_json(const Run& out) {
           {"matrix_mb", matrix / kMega},
           {"peak_mb", out.peak_bytes / kMega},
           {"allowed_mb", 1.1 * matrix / kMega + 64},
-          {"fit", {{"converged", out.fit.converged},
-                   {"gradient_norm", out.fit.gradient_norm},
-                   {"passes", out.fit.passes},
-                   {"hessians", out.fit.hessians}}},
+          {"fit",
+           {{"converged", out.fit.converged},
+            {"gradient_norm", out.fit.gradient_norm},
+            {"passes", out.fit.passes},
+            {"hessians", out.fit.hessians}}},
           {"gap", out.gap},
           {"bounded", {{"status", name(out.weights.status)}, {"steps", out.weights.iterations}}},
           {"update_gradient_norm", out.update.gradient_norm}};

@@ -46,8 +46,9 @@ RECANT_EVERY_WIDTH double sum(const double* values, Index count) {
 
 constexpr Index kChains = 16;
 
-RECANT_EVERY_WIDTH double multiply_add(Index steps, double factor) {
-  Lanes chains[kChains] = {};
+RECANT_EVERY_WIDTH double multiply_add(Index steps, double factor, const Lanes* start) {
+  Lanes chains[kChains];
+  for (Index k = 0; k < kChains; ++k) chains[k] = start[k];
   for (Index i = 0; i < steps; ++i) {
     for (Lanes& chain : chains) chain = chain * factor + 1.0;
   }
@@ -96,9 +97,8 @@ double peak_flops(int count) {
   constexpr Index kSteps = 4'000'000;
   constexpr int kRepeats = 5;
   return with_threads(count, [&] {
-    const double seconds = least_seconds(kRepeats, [&] {
-      parallel_for(count, [](Index) { sink = multiply_add(kSteps, 0.5); });
-    });
+    const double seconds = least_seconds(
+        kRepeats, [&] { parallel_for(count, [](Index) { sink = multiply_add(kSteps, 0.5); }); });
     return 2.0 * static_cast<double>(kSteps * kChains * kLanes * count) / seconds;
   });
 }

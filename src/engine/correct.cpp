@@ -86,7 +86,11 @@ std::pair<FittedModel, CorrectionReport> correct(const FittedModel& fitted,
   if (test != nullptr) splits.push_back({"test", test});
   std::vector<ObservedSplit> observed;
   for (const Split& split : splits) {
-    observed.push_back({split.data, single_metrics(*split.data, fitted.model, fitted.settings)});
+    // The goals lead, so that what they were meant to do is told of every split.
+    ObservedSplit rows{split.data, report.goals};
+    const auto others = single_metrics(*split.data, fitted.model, fitted.settings);
+    rows.metrics.insert(rows.metrics.end(), others.begin(), others.end());
+    observed.push_back(std::move(rows));
   }
   CorrectionOptions options = request.options;
   options.trainer.tolerance = fitted.tolerance;
@@ -102,10 +106,14 @@ std::pair<FittedModel, CorrectionReport> correct(const FittedModel& fitted,
       fitted.objective().evaluate(corrected.model.theta, corrected.rows.weights).gradient;
   for (std::size_t s = 0; s < splits.size(); ++s) {
     const Dataset& data = *splits[s].data;
-    report.splits.push_back({splits[s].name, evaluate(data, fitted.model, fitted.settings),
+    std::vector<MetricChange> all = changes(observed[s], report.result.predicted[s], fitted.model,
+                                            corrected.model, fitted.settings);
+    const auto goals = static_cast<std::ptrdiff_t>(report.goals.size());
+    report.goal_changes.emplace_back(all.begin(), all.begin() + goals);
+    report.splits.push_back({splits[s].name,
+                             evaluate(data, fitted.model, fitted.settings),
                              evaluate(data, corrected.model, fitted.settings, &fitted.model),
-                             changes(observed[s], report.result.predicted[s], fitted.model,
-                                     corrected.model, fitted.settings)});
+                             {all.begin() + goals, all.end()}});
   }
   report.weights = summarize(report.result.change, fitted.rows.weights);
   report.total_weight_zero_rows = (corrected.rows.weights.array() == 0).count();

@@ -51,9 +51,8 @@ template <class A>
 [[nodiscard]] bool same_bytes(const Eigen::PlainObjectBase<A>& a,
                               const Eigen::PlainObjectBase<A>& b) {
   return a.rows() == b.rows() && a.cols() == b.cols() &&
-         (a.size() == 0 ||
-          std::memcmp(a.data(), b.data(), sizeof(double) * static_cast<std::size_t>(a.size())) ==
-              0);
+         (a.size() == 0 || std::memcmp(a.data(), b.data(),
+                                       sizeof(double) * static_cast<std::size_t>(a.size())) == 0);
 }
 
 /// Sets the number of threads until the end of the scope.

@@ -163,12 +163,10 @@ inline void expect_rows(const Vector& found, const Json& wanted, double relative
 }
 
 inline const std::vector<std::string>& small_logistic_cases() {
-  static const std::vector<std::string> names = {"synth_d5_l05_b0",  "synth_d5_l05_b1",
-                                                 "synth_d20_l1_b0",  "synth_d20_l1_b1",
-                                                 "german_l1_b0",     "german_l1_b1",
-                                                 "german_l001n_b0",  "german_l001n_b1",
-                                                 "compas_l1_b0",     "compas_l1_b1",
-                                                 "compas_l001n_b0",  "compas_l001n_b1"};
+  static const std::vector<std::string> names = {
+      "synth_d5_l05_b0", "synth_d5_l05_b1", "synth_d20_l1_b0", "synth_d20_l1_b1",
+      "german_l1_b0",    "german_l1_b1",    "german_l001n_b0", "german_l001n_b1",
+      "compas_l1_b0",    "compas_l1_b1",    "compas_l001n_b0", "compas_l001n_b1"};
   return names;
 }
 inline const std::vector<std::string>& large_logistic_cases() {

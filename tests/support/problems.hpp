@@ -96,7 +96,8 @@ inline Dataset made_up_rows(Random& random, Index n, Index d, Loss loss,
   const Matrix truth = random.normal_matrix(d, outputs);
   data.targets.resize(n);
   for (Index i = 0; i < n; ++i) {
-    const Vector t = truth.transpose() * x.row(i).transpose() / std::sqrt(1.0 + static_cast<double>(d));
+    const Vector t =
+        truth.transpose() * x.row(i).transpose() / std::sqrt(1.0 + static_cast<double>(d));
     switch (loss.kind()) {
       case LossKind::kLogistic:
         data.targets(i) = random.uniform() < 1 / (1 + std::exp(-2 * t(0) - 0.3)) ? 1 : 0;
@@ -107,7 +108,8 @@ inline Dataset made_up_rows(Random& random, Index n, Index d, Loss loss,
       case LossKind::kSoftmax: {
         Index best = 0;
         Vector noisy = 2 * t;
-        for (Index k = 0; k < outputs; ++k) noisy(k) -= std::log(-std::log(random.between(1e-9, 1)));
+        for (Index k = 0; k < outputs; ++k)
+          noisy(k) -= std::log(-std::log(random.between(1e-9, 1)));
         noisy.maxCoeff(&best);
         data.targets(i) = static_cast<double>(best);
         break;

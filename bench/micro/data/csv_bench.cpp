@@ -112,4 +112,3 @@ void other_rows(benchmark::State& state) {
 BENCHMARK(other_rows)->Unit(benchmark::kMillisecond);
 
 }  // namespace
-

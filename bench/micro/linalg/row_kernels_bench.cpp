@@ -50,8 +50,9 @@ Matrix gram(const Case& input) {
       [&](Matrix& sum, RowBlock block) {
         thread_local GramScratch scratch;
         scratch.begin(block.size(), input.d);
-        scratch.append(input.data.features.block(block), false,
-                       {input.weights.data() + block.begin, static_cast<std::size_t>(block.size())});
+        scratch.append(
+            input.data.features.block(block), false,
+            {input.weights.data() + block.begin, static_cast<std::size_t>(block.size())});
         scratch.add_gram(1, sum);
       },
       [](Matrix& into, const Matrix& from) { into += from; });

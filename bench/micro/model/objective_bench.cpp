@@ -81,7 +81,9 @@ void gradient_pass(benchmark::State& state) {
 void hessian_vector(benchmark::State& state) {
   const Case input(state);
   const Vector v = numbers(input.objective.parameters(), -1, 1, 6);
-  const auto pass = [&] { return input.objective.hessian_times(input.theta, input.data.weights, v); };
+  const auto pass = [&] {
+    return input.objective.hessian_times(input.theta, input.data.weights, v);
+  };
   require_equal(pass(), input.hessian_times(v), "hessian_times");
   for (auto _ : state) benchmark::DoNotOptimize(pass().data());
   report(state, pass_over(input.data.features.view(), 6 * input.n * input.p, input.threads));

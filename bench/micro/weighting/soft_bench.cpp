@@ -44,8 +44,8 @@ void closed_form(benchmark::State& state) {
   const auto solve = [&] { return soft_weights(input.gap, input.utility, value); };
   // Both promises bind: e = v f / v^T v with v orthogonal to the utility.
   const SoftWeights found = solve();
-  const Vector v = input.gap - input.gap.dot(input.utility) / input.utility.squaredNorm() *
-                                   input.utility;
+  const Vector v =
+      input.gap - input.gap.dot(input.utility) / input.utility.squaredNorm() * input.utility;
   const Vector wanted = v * (value / std::max(input.gap.squaredNorm(), v.squaredNorm()));
   require((found.change.delta - wanted).norm() <= 1e-10 * wanted.norm(), "soft_weights");
   for (auto _ : state) benchmark::DoNotOptimize(solve().a_dot_e);
@@ -61,11 +61,11 @@ void bounded(benchmark::State& state) {
   const BoundedSoftWeights found = solve();
   require(found.status == QpStatus::kSolved, "soft_weights_bounded: status");
   // Optimal by its own multipliers: e = clip((a - mu a + nu u) / (2 kappa)).
-  const Vector wanted = (((1 - found.gap_multipliers[0]) * input.gap +
-                          found.utility_multiplier * input.utility) /
-                         (2 * found.kappa))
-                            .cwiseMax(-1)
-                            .cwiseMin(1);
+  const Vector wanted =
+      (((1 - found.gap_multipliers[0]) * input.gap + found.utility_multiplier * input.utility) /
+       (2 * found.kappa))
+          .cwiseMax(-1)
+          .cwiseMin(1);
   require((found.change.delta - wanted).norm() <= 1e-9 * wanted.norm(), "soft_weights_bounded");
   for (auto _ : state) benchmark::DoNotOptimize(solve().objective);
   report(state, input.work());

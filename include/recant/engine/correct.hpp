@@ -35,7 +35,8 @@ struct SplitChange {
 struct CorrectionReport {
   CorrectionResult result;
   std::vector<Metric> goals;
-  std::vector<SplitChange> splits;  ///< train, validation and, if given, test
+  std::vector<SplitChange> splits;                      ///< train, validation and, if given, test
+  std::vector<std::vector<MetricChange>> goal_changes;  ///< by split and goal
   ReweightingSummary weights;
   Index total_weight_zero_rows = 0;  ///< rows that no longer count at all
   double evaluate_seconds = 0;

@@ -42,8 +42,8 @@ TEST_P(InfluenceGolden, ReferenceGradientsGiveTheReferenceInfluences) {
 
 INSTANTIATE_TEST_SUITE_P(Small, InfluenceGolden,
                          testing::ValuesIn(test::with(test::small_logistic_cases(),
-                                                      {"ridge_d5", "softmax_k3_d4",
-                                                       "softmax_k4_d6", "separable_n40_d60"})),
+                                                      {"ridge_d5", "softmax_k3_d4", "softmax_k4_d6",
+                                                       "separable_n40_d60"})),
                          [](const auto& tested) { return tested.param; });
 INSTANTIATE_TEST_SUITE_P(Large, InfluenceGolden, testing::ValuesIn(test::large_logistic_cases()),
                          [](const auto& tested) { return tested.param; });

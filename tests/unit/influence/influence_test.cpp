@@ -49,8 +49,7 @@ TEST_P(InfluenceByKind, IsTheFormulaInStraightLoops) {
       const auto factor = factor_hessian(objective, theta, w);
       ASSERT_TRUE(factor.has_value());
       const Matrix found = influences(objective, theta, *factor, gradients);
-      const Matrix hessian =
-          test::naive_objective(data, loss_, intercept_, 0.5, theta, w).hessian;
+      const Matrix hessian = test::naive_objective(data, loss_, intercept_, 0.5, theta, w).hessian;
       const Matrix solved = hessian.fullPivLu().solve(gradients);
       Matrix wanted(n, 2);
       for (Index i = 0; i < n; ++i) {
@@ -69,7 +68,8 @@ TEST_P(InfluenceByKind, IsTheChangeOfTheMetricByAChangeOfARowsWeight) {
   const Index n = 40;
   const Dataset data = test::made_up_rows(random, n, 3, loss_);
   const Dataset validation = test::made_up_rows(random, 25, 3, loss_);
-  const Objective objective(data, loss_, intercept_, 0.5), measure(validation, loss_, intercept_, 1);
+  const Objective objective(data, loss_, intercept_, 0.5),
+      measure(validation, loss_, intercept_, 1);
   const Vector w = Vector::Ones(n) + random.weights(n), ones = Vector::Ones(25);
   const Vector theta = train(objective, w).theta;
   const Matrix gradient = measure.weighted_gradients(theta, ones);

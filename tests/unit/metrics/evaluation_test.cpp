@@ -185,14 +185,18 @@ TEST(EvaluationTest, AModelWithoutWeightsHasNoRobustFigures) {
   EXPECT_TRUE(e.gaps.empty());
   Dataset none;
   none.features = FeatureMatrix(RowMatrix(0, 2));
-  test::expect_error<DataError>([&] { return evaluate(none, {Loss(), true, 2, Vector::Zero(3)}, {}); },
-                                {"no row to measure on"});
+  test::expect_error<DataError>(
+      [&] {
+        return evaluate(none, {Loss(), true, 2, Vector::Zero(3)}, {});
+      },
+      {"no row to measure on"});
 }
 
 TEST(EvaluationTest, TheAttackCanBeOnAnotherModel) {
   test::Random random(7);
   const Dataset data = test::made_up_rows(random, 90, 2, Loss());
-  const LinearModel old{Loss(), true, 2, random.normals(3)}, now{Loss(), true, 2, random.normals(3)};
+  const LinearModel old{Loss(), true, 2, random.normals(3)},
+      now{Loss(), true, 2, random.normals(3)};
   const Evaluation e = evaluate(data, now, {}, &old);
   test::expect_close(
       e.transferred_robust_loss.value(),
@@ -232,16 +236,16 @@ TEST(BootstrapTest, HasTheWidthOfANormalInterval) {
   const Index n = 2000;
   const Dataset data = test::made_up_rows(random, n, 2, Loss(), {2});
   const LinearModel model{Loss(), true, 2, random.normals(3)};
-  const auto intervals = bootstrap({{MetricKind::kUtility, ""},
-                                    {MetricKind::kDemographicParity, "", 0, 0}},
-                                   data, model, {}, 2000, 3);
+  const auto intervals =
+      bootstrap({{MetricKind::kUtility, ""}, {MetricKind::kDemographicParity, "", 0, 0}}, data,
+                model, {}, 2000, 3);
   Vector losses(n);
   for (Index i = 0; i < n; ++i) {
     losses(i) = test::naive_metric({MetricKind::kUtility, ""}, slice(data, {i, i + 1}), model, {});
   }
   const double mean = losses.mean();
-  const double spread = std::sqrt(static_cast<double>(n)) *
-                        std::sqrt((losses.array() - mean).square().mean());
+  const double spread =
+      std::sqrt(static_cast<double>(n)) * std::sqrt((losses.array() - mean).square().mean());
   // 2000 resamples know an end to 0.06 of the spread (one sigma): 0.3 is five times that.
   EXPECT_NEAR(intervals[0].low, losses.sum() - 1.96 * spread, 0.3 * spread);
   EXPECT_NEAR(intervals[0].high, losses.sum() + 1.96 * spread, 0.3 * spread);

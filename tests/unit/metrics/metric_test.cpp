@@ -306,13 +306,13 @@ TEST_F(MetricTest, NamesTheGroupAndLabelWithoutRows) {
   for (std::size_t i = 0; i < 4; ++i) negatives.targets(static_cast<Index>(i)) = 1;
   for (std::size_t i = 0; i < codes.size(); ++i)
     negatives.sensitive[0].codes[i] = i < 2 ? 1 : i < 4 ? 0 : 1;  // a has only positive rows
-  test::expect_error<DataError>([&] { return resolve_metric("equalized_odds", negatives, model, a); },
-                                {"group 'a' has no row with a negative target"});
+  test::expect_error<DataError>(
+      [&] { return resolve_metric("equalized_odds", negatives, model, a); },
+      {"group 'a' has no row with a negative target"});
   Dataset one = data;
   std::fill(one.sensitive[0].codes.begin(), one.sensitive[0].codes.end(), 1);
-  test::expect_error<DataError>(
-      [&] { return resolve_metric("demographic_parity", one, model, b); },
-      {"group 'a' has no row, so demographic_parity has no value"});
+  test::expect_error<DataError>([&] { return resolve_metric("demographic_parity", one, model, b); },
+                                {"group 'a' has no row, so demographic_parity has no value"});
   one.sensitive[0].groups = {"a"};
   std::fill(one.sensitive[0].codes.begin(), one.sensitive[0].codes.end(), 0);
   test::expect_error<DataError>(

@@ -61,8 +61,8 @@ TEST_P(MetricsGolden, ReferenceModelHasTheReferenceMetrics) {
 
 INSTANTIATE_TEST_SUITE_P(Small, MetricsGolden,
                          testing::ValuesIn(test::with(test::small_logistic_cases(),
-                                                      {"ridge_d5", "softmax_k3_d4",
-                                                       "softmax_k4_d6", "separable_n40_d60"})),
+                                                      {"ridge_d5", "softmax_k3_d4", "softmax_k4_d6",
+                                                       "separable_n40_d60"})),
                          [](const auto& tested) { return tested.param; });
 INSTANTIATE_TEST_SUITE_P(Large, MetricsGolden, testing::ValuesIn(test::large_logistic_cases()),
                          [](const auto& tested) { return tested.param; });

@@ -87,8 +87,7 @@ TEST_P(LossTest, CurvatureProductsAreTheCurvaturesTimesTheDirection) {
     for (Index l = 0; l < outputs_; ++l) {
       Vector curvature(n);
       loss_.curvatures(t, k, l, {curvature.data(), static_cast<std::size_t>(n)});
-      wanted.col(k).array() +=
-          loss_.curvature_sign(k, l) * curvature.array() * v.col(l).array();
+      wanted.col(k).array() += loss_.curvature_sign(k, l) * curvature.array() * v.col(l).array();
     }
   }
   loss_.curvature_products(t, v, found);

@@ -88,8 +88,8 @@ TEST_P(ModelGolden, FitsTheReferenceModel) {
 
 INSTANTIATE_TEST_SUITE_P(Small, ModelGolden,
                          testing::ValuesIn(test::with(test::small_logistic_cases(),
-                                                      {"ridge_d5", "softmax_k3_d4",
-                                                       "softmax_k4_d6", "separable_n40_d60"})),
+                                                      {"ridge_d5", "softmax_k3_d4", "softmax_k4_d6",
+                                                       "separable_n40_d60"})),
                          [](const auto& tested) { return tested.param; });
 INSTANTIATE_TEST_SUITE_P(Large, ModelGolden,
                          testing::ValuesIn(test::with(test::large_logistic_cases(),

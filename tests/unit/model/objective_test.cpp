@@ -84,8 +84,7 @@ TEST_P(ObjectiveByKind, RowGradientsAreTheDerivativesOfTheRowsLosses) {
 struct Size {
   Index n, d;
 };
-class ObjectiveBySize
-    : public testing::TestWithParam<std::tuple<LossKind, Size, bool>> {};
+class ObjectiveBySize : public testing::TestWithParam<std::tuple<LossKind, Size, bool>> {};
 
 TEST_P(ObjectiveBySize, AgreesWithStraightLoops) {
   const auto [kind, size, with_intercept] = GetParam();
@@ -103,8 +102,7 @@ TEST_P(ObjectiveBySize, AgreesWithStraightLoops) {
       for (Index i = 0; i < size.n; i += 3) w(i) = -random.between(0, 1);
     }
     SCOPED_TRACE(negative ? "some weights negative" : "weights >= 0, some 0");
-    const test::NaiveObjective wanted =
-        test::naive_objective(data, loss, intercept, 0.3, theta, w);
+    const test::NaiveObjective wanted = test::naive_objective(data, loss, intercept, 0.3, theta, w);
     const auto found = objective.evaluate(theta, w);
     const double gross = static_cast<double>(wanted.gross);
     // Sums are compared on the scale of what they add up, before anything cancels.
@@ -116,8 +114,8 @@ TEST_P(ObjectiveBySize, AgreesWithStraightLoops) {
                        1e-14 * phi_scale.sum() * 10, "F");
     test::expect_close(found.gradient, wanted.gradient, 1e-14, 1e-14 * gross, "gradient");
     const Matrix h = objective.hessian(theta, w);
-    const double curvature = test::naive_objective(data, loss, intercept, 0.3, theta, w.cwiseAbs())
-                                 .hessian.trace();
+    const double curvature =
+        test::naive_objective(data, loss, intercept, 0.3, theta, w.cwiseAbs()).hessian.trace();
     test::expect_close(h, wanted.hessian, 1e-14, 1e-14 * curvature, "Hessian");
     const Vector v = random.normals(theta.size());
     test::expect_close(objective.hessian_times(theta, w, v), Vector(wanted.hessian * v), 1e-13,
@@ -127,8 +125,8 @@ TEST_P(ObjectiveBySize, AgreesWithStraightLoops) {
     Matrix wanted_products(size.n, 2);
     for (Index i = 0; i < size.n; ++i) {
       wanted_products.row(i) =
-          (directions.transpose() *
-           test::naive_row_gradient(data, loss, intercept, i, theta)).transpose();
+          (directions.transpose() * test::naive_row_gradient(data, loss, intercept, i, theta))
+              .transpose();
     }
     test::expect_close(products, wanted_products, 1e-13, 0, "row products");
   }

@@ -59,10 +59,10 @@ class TrainerByKind : public testing::TestWithParam<std::tuple<LossKind, bool, d
   const bool intercept_ = std::get<1>(GetParam());
   const double l2_ = std::get<2>(GetParam());
 };
-INSTANTIATE_TEST_SUITE_P(
-    Kinds, TrainerByKind,
-    testing::Combine(testing::Values(LossKind::kLogistic, LossKind::kSquared, LossKind::kSoftmax),
-                     testing::Bool(), testing::Values(1e-3, 1.0, 1e4)));
+INSTANTIATE_TEST_SUITE_P(Kinds, TrainerByKind,
+                         testing::Combine(testing::Values(LossKind::kLogistic, LossKind::kSquared,
+                                                          LossKind::kSoftmax),
+                                          testing::Bool(), testing::Values(1e-3, 1.0, 1e4)));
 
 TEST_P(TrainerByKind, TheGradientVanishesAtTheResult) {
   for (const auto& [n, d] : {std::pair<Index, Index>{1, 1}, {1, 4}, {9, 30}, {60, 3}, {1300, 6}}) {

@@ -73,8 +73,8 @@ class Trained {
 };
 
 /// Metrics of a moved model on one part; the old model is the one whose attack is fixed.
-void expect_metrics(const Trained& t, const Dataset& data, const Vector& theta,
-                    const Json& wanted, const std::string& what) {
+void expect_metrics(const Trained& t, const Dataset& data, const Vector& theta, const Json& wanted,
+                    const std::string& what) {
   const LinearModel old = t.golden.model(t.theta()), now = t.golden.model(theta);
   const Evaluation e = evaluate(data, now, t.settings(), &old);
   const auto close = [&](const char* key, double found) {
@@ -136,8 +136,7 @@ void expect_updates(const Trained& t, const Reweighting& change, const Json& wan
       test::expect_close(moved.distance_bound, moved.gradient_norm / t.golden.l2, 1e-14, 0, key);
     }
   };
-  const UpdateResult step =
-      influence_step(t.objective, t.theta(), *t.hessian, t.weights(), change);
+  const UpdateResult step = influence_step(t.objective, t.theta(), *t.hessian, t.weights(), change);
   expect_update(step, "if_update");
   const UpdateResult newton = newton_step(t.objective, t.theta(), t.weights(), change);
   expect_update(newton, "newton_step");
@@ -155,8 +154,8 @@ void expect_updates(const Trained& t, const Reweighting& change, const Json& wan
   test::expect_close((polished.theta - newton.theta).norm(), target.at("dist_from_newton_step"),
                      1e-6, slack, "distance");
   if (wanted.at("newton_step").contains("step_norm")) {
-    test::expect_close((newton.theta - t.theta()).norm(),
-                       wanted.at("newton_step").at("step_norm"), 1e-6, 0, "step");
+    test::expect_close((newton.theta - t.theta()).norm(), wanted.at("newton_step").at("step_norm"),
+                       1e-6, 0, "step");
   }
 }
 
@@ -214,9 +213,8 @@ TEST_P(WeightsGolden, SoftWeightsAndWhatTheyDo) {
       options.kappa = kappa;
       options.lower = wanted.at("box").at(0);
       options.upper = wanted.at("box").at(1);
-      const BoundedSoftWeights soft =
-          soft_weights_bounded({{VectorView(influence.data(), influence.size()), gap}}, u,
-                               t.weights(), {}, options);
+      const BoundedSoftWeights soft = soft_weights_bounded(
+          {{VectorView(influence.data(), influence.size()), gap}}, u, t.weights(), {}, options);
       EXPECT_EQ(soft.status, QpStatus::kSolved);
       EXPECT_EQ(soft.at_lower + soft.at_upper, wanted.at("n_at_bound").get<Index>());
       change = soft.change;
@@ -277,8 +275,8 @@ TEST_P(WeightsGolden, HardDeletionAndWhatItDoes) {
 TEST_P(UnlearnGolden, Deletions) {
   const Trained& t = *trained_;
   for (const Json& wanted : t.golden.json.at("deletions")) {
-    SCOPED_TRACE(testing::Message() << wanted.value("kind", "random") << " "
-                                    << wanted.at("size").get<int>());
+    SCOPED_TRACE(testing::Message()
+                 << wanted.value("kind", "random") << " " << wanted.at("size").get<int>());
     const Reweighting change = delete_rows(test::indices_of(wanted.at("indices")), t.weights());
     const double l2 = t.golden.l2;
     const UpdateResult newton = newton_step(t.objective, t.theta(), t.weights(), change);
@@ -340,8 +338,8 @@ TEST(UnlearnGoldenRidge, LeaveOneOutResiduals) {
 
 INSTANTIATE_TEST_SUITE_P(Small, UnlearnGolden,
                          testing::ValuesIn(test::with(test::small_logistic_cases(),
-                                                      {"ridge_d5", "softmax_k3_d4",
-                                                       "softmax_k4_d6", "separable_n40_d60"})),
+                                                      {"ridge_d5", "softmax_k3_d4", "softmax_k4_d6",
+                                                       "separable_n40_d60"})),
                          [](const auto& tested) { return tested.param; });
 INSTANTIATE_TEST_SUITE_P(Large, UnlearnGolden,
                          testing::ValuesIn(test::with(test::large_logistic_cases(),

@@ -67,8 +67,8 @@ TEST_P(UpdateByKind, StepsSolveTheirEquations) {
     ASSERT_EQ(step.status, UpdateStatus::kDone);
     Vector gradients = Vector::Zero(fit_.theta.size());
     for (Index i = 0; i < n; ++i)
-      gradients += change_.delta(i) *
-                   test::naive_row_gradient(data_, loss_, intercept_, i, fit_.theta);
+      gradients +=
+          change_.delta(i) * test::naive_row_gradient(data_, loss_, intercept_, i, fit_.theta);
     const Vector influence_residual = old.hessian * (step.theta - fit_.theta) + gradients;
     EXPECT_LE(influence_residual.norm(), 1e-12 * scale);
 
@@ -96,12 +96,10 @@ TEST_P(UpdateByKind, AllAgreeToFirstOrderInTheChange) {
     return test::derivative(
         [&](double h) { return Vector(update(Reweighting{h * change_.delta})); }, 1e-3);
   };
-  const Vector exact = along([&](const Reweighting& c) {
-    return polish(*objective_, fit_.theta, w_, c).theta;
-  });
-  const Vector newton = along([&](const Reweighting& c) {
-    return newton_step(*objective_, fit_.theta, w_, c).theta;
-  });
+  const Vector exact =
+      along([&](const Reweighting& c) { return polish(*objective_, fit_.theta, w_, c).theta; });
+  const Vector newton = along(
+      [&](const Reweighting& c) { return newton_step(*objective_, fit_.theta, w_, c).theta; });
   const Vector step = along([&](const Reweighting& c) {
     return influence_step(*objective_, fit_.theta, *hessian_, w_, c).theta;
   });
@@ -146,8 +144,8 @@ TEST_P(UpdateByKind, NoChangeMovesNothing) {
   make(4, 120, 3);
   const Reweighting none{Vector::Zero(120)};
   const double leftover = 2 * fit_.gradient_norm / 0.5;
-  EXPECT_TRUE(test::same_bytes(
-      influence_step(*objective_, fit_.theta, *hessian_, w_, none).theta, fit_.theta));
+  EXPECT_TRUE(test::same_bytes(influence_step(*objective_, fit_.theta, *hessian_, w_, none).theta,
+                               fit_.theta));
   EXPECT_LE((newton_step(*objective_, fit_.theta, w_, none).theta - fit_.theta).norm(), leftover);
   EXPECT_LE((polish(*objective_, fit_.theta, w_, none).theta - fit_.theta).norm(), leftover);
 }
@@ -205,12 +203,12 @@ TEST_P(UpdateByKind, PolishTellsWhenItDidNotConverge) {
 
 TEST_P(UpdateByKind, RefusesAChangeThatDoesNotFit) {
   make(8, 50, 2);
-  for (const double bad : {std::numeric_limits<double>::quiet_NaN(),
-                           std::numeric_limits<double>::infinity()}) {
+  for (const double bad :
+       {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
     Reweighting change{Vector::Zero(50)};
     change.delta(3) = bad;
-    test::expect_error<UsageError>(
-        [&] { return newton_step(*objective_, fit_.theta, w_, change); }, {"delta", "finite"});
+    test::expect_error<UsageError>([&] { return newton_step(*objective_, fit_.theta, w_, change); },
+                                   {"delta", "finite"});
     test::expect_error<UsageError>([&] { return polish(*objective_, fit_.theta, w_, change); },
                                    {"delta", "finite"});
   }
