@@ -35,6 +35,12 @@ test: packages  ## all tests; WERROR=ON makes warnings errors
 	@$(call compile,release) --target all --target all_verify_interface_header_sets
 	@$(call check,release)
 
+.PHONY: test-quick
+test-quick: packages  ## the tests without the slow ones
+	@$(call configure,release)
+	@$(call compile,release)
+	@$(call check,release) --label-exclude slow
+
 .PHONY: sanitize
 sanitize: packages  ## the unit tests under the address and undefined-behaviour sanitizers
 	@$(call configure,asan)

@@ -97,8 +97,14 @@ double peak_flops(int count) {
   constexpr Index kSteps = 4'000'000;
   constexpr int kRepeats = 5;
   return with_threads(count, [&] {
-    const double seconds = least_seconds(
-        kRepeats, [&] { parallel_for(count, [](Index) { sink = multiply_add(kSteps, 0.5); }); });
+    const double seconds = least_seconds(kRepeats, [&] {
+      parallel_for(count, [](Index) {
+        // Different from each other, or the compiler would do one chain for all.
+        Lanes start[kChains];
+        for (Index k = 0; k < kChains; ++k) start[k] = Lanes{} + (sink + static_cast<double>(k));
+        sink = multiply_add(kSteps, 0.5, start);
+      });
+    });
     return 2.0 * static_cast<double>(kSteps * kChains * kLanes * count) / seconds;
   });
 }

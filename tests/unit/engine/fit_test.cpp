@@ -151,7 +151,7 @@ TEST_F(FitTest, RowsAreLoadedAsTheModelNeedsThem) {
   test::write_arrays(folder_, "other", test::made_up_rows(random, 20, 2, Loss(), {2}));
   const RowSource arrays{{}, ArrayFiles{folder_ / "other_x.npy", folder_ / "other_y.npy",
                                         folder_ / "other_s.npy", {}}};
-  test::expect_error<DataError>([&] { return load_rows(fitted, arrays); }, {});
+  test::expect_error<UsageError>([&] { return load_rows(fitted, arrays); }, {"give a CSV file"});
   test::expect_error<UsageError>([&] { return load_rows(fitted, {}); }, {"either"});
 }
 
