@@ -83,9 +83,13 @@ void add_common(CLI::App& command, Common& common) {
       ->check(CLI::IsMember({"auto", "always", "never"}))
       ->group("Output");
   command
-      .add_option("--threads", common.threads,
-                  "threads; 0 is one a processor; the result is the same")
-      ->each([](const std::string& text) { set_threads(std::stoi(text)); })
+      .add_option_function<int>(
+          "--threads",
+          [&common](int count) {
+            common.threads = count;
+            set_threads(count);
+          },
+          "threads; 0 is one a processor; the result is the same")
       ->group("Output");
   command.add_option("--seed", common.seed, "seed of resampling")->group("Output");
 }
@@ -124,6 +128,14 @@ FittedModel ModelFlags::open() const {
   set_privileged(fitted, privileged);
   if (!positive.empty()) set_positive_class(fitted, positive);
   return fitted;
+}
+
+void check_model_output(const std::string& path, const Common& common) {
+  if (path.empty() || !std::filesystem::exists(path)) return;
+  if (!common.force) {
+    throw UsageError("exists already", path, "choose another name or give --force");
+  }
+  Vault::check_replaceable(path);
 }
 
 void add_model(CLI::App& command, ModelFlags& model) {

@@ -52,7 +52,9 @@ void end_progress();
 /// Flags that name rows: PREFIX.csv-like positional or option, or arrays.
 struct RowFlags {
   std::string csv, features, targets, groups, weights;
-  [[nodiscard]] bool given() const { return !csv.empty() || !features.empty(); }
+  [[nodiscard]] bool given() const {
+    return !(csv.empty() && features.empty() && targets.empty() && groups.empty());
+  }
   [[nodiscard]] RowSource source() const;
 };
 /// "validation" adds --validation, --validation-features, ...; "" adds a positional `name`,
@@ -86,6 +88,10 @@ struct ModelFlags {
   [[nodiscard]] FittedModel open() const;
 };
 void add_model(CLI::App& command, ModelFlags& model);
+
+/// Before any work: refuses a model that cannot be written for what stands there already.
+/// @throws UsageError
+void check_model_output(const std::string& path, const Common& common);
 
 /// Each adds its subcommand and returns what runs it.
 using Run = std::function<int()>;

@@ -23,7 +23,7 @@ struct Flags {
 
 /// A test file alone is halved: its first half chooses the weights, its second only measures.
 std::pair<Dataset, Dataset> measured_splits(const FittedModel& fitted, const Flags& flags) {
-  if (!flags.test.given()) throw UsageError("--test is needed", "recant compare");
+  if (!flags.test.given()) throw UsageError("--test is needed", "compare");
   Dataset test = load_rows(fitted, flags.test.source()).data;
   if (flags.validation.given())
     return {load_rows(fitted, flags.validation.source()).data, std::move(test)};
@@ -37,7 +37,7 @@ int run(Flags& flags, const Common& common) {
   fit_request.rows = flags.train.source();
   if (!flags.positive.empty()) fit_request.table.positive = flags.positive;
   if (fit_request.rows.csv && fit_request.table.target.empty()) {
-    throw UsageError("--target COLUMN is needed to train on a CSV file", "recant compare");
+    throw UsageError("--target COLUMN is needed to train on a CSV file", "compare");
   }
   flags.request.seed = common.seed;
   const auto [fitted, report] = fit(fit_request, common.callback());

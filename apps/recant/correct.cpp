@@ -66,19 +66,28 @@ CorrectionRequest make_request(Flags& flags, const CLI::App& command) {
   return flags.request;
 }
 
-void check_outputs(const Flags& flags, const Common& common) {
-  if (!flags.output.empty() && std::filesystem::exists(flags.output) && !common.force) {
-    throw UsageError("exists already", flags.output, "choose another name or give --force");
+/// Both files or none of them.
+void write_outputs(const Flags& flags, const FittedModel& corrected, const Common& common) {
+  if (!flags.weights.empty()) {
+    write_row_values(flags.weights, "weight", corrected.rows.weights, corrected.rows.ids);
+  }
+  if (flags.output.empty()) return;
+  try {
+    Vault::create(flags.output, corrected, common.force);
+  } catch (...) {
+    std::error_code ignored;
+    if (!flags.weights.empty()) std::filesystem::remove(flags.weights, ignored);
+    throw;
   }
 }
 
 int run(Flags& flags, const Common& common, const CLI::App& command) {
   const CorrectionRequest request = make_request(flags, command);
-  check_outputs(flags, common);
+  check_model_output(flags.output, common);
+  if (!flags.weights.empty()) check_row_values_output(flags.weights);
   const FittedModel fitted = flags.model.open();
   if (!flags.validation.given())
-    throw UsageError("--validation is needed: gaps are never read on training rows",
-                     "recant correct");
+    throw UsageError("--validation is needed: gaps are never read on training rows", "correct");
   const MeasuredRows validation = load_rows(fitted, flags.validation.source());
   std::optional<MeasuredRows> test;
   if (flags.test.given()) test = load_rows(fitted, flags.test.source());
@@ -88,9 +97,11 @@ int run(Flags& flags, const Common& common, const CLI::App& command) {
   const CorrectionResult& result = report.result;
   int accepted = 0;
   for (const CorrectionRound& round : result.rounds) accepted += round.accepted ? 1 : 0;
+  const bool nothing = result.stop == CorrectionStop::kUpdateFailed ||
+                       (accepted == 0 && result.stop != CorrectionStop::kNoGap);
+  if (!nothing) write_outputs(flags, corrected, common);
   common.print_json(to_json(corrected, report, request));
-  if (result.stop == CorrectionStop::kUpdateFailed ||
-      (accepted == 0 && result.stop != CorrectionStop::kNoGap)) {
+  if (nothing) {
     end_progress();
     const std::string why = result.stop == CorrectionStop::kUpdateFailed
                                 ? std::string(describe(result.update_status))
@@ -99,14 +110,8 @@ int run(Flags& flags, const Common& common, const CLI::App& command) {
     return kOutcomeIsNo;
   }
   common.say(describe_correction(report, request.options, fitted.model));
-  if (!flags.weights.empty()) {
-    write_row_values(flags.weights, "weight", corrected.rows.weights, fitted.rows.ids);
-    common.say("wrote " + flags.weights);
-  }
-  if (!flags.output.empty()) {
-    Vault::create(flags.output, corrected, common.force);
-    common.say("wrote " + flags.output);
-  }
+  if (!flags.weights.empty()) common.say("wrote " + flags.weights);
+  if (!flags.output.empty()) common.say("wrote " + flags.output);
   const bool wanted = request.options.target_gap > 0;
   const bool reached =
       result.stop == CorrectionStop::kTarget || result.stop == CorrectionStop::kNoGap;

@@ -51,19 +51,18 @@ FitRequest make_request(Flags& flags) {
   table.header = !flags.no_header;
   apply_schema(flags);
   if (request.rows.csv && table.target.empty()) {
-    throw UsageError("--target COLUMN is needed to train on a CSV file", "recant fit");
+    throw UsageError("--target COLUMN is needed to train on a CSV file", "fit");
   }
   return request;
 }
 
 int run(Flags& flags, const Common& common) {
   const FitRequest request = make_request(flags);
-  if (std::filesystem::exists(flags.output) && !common.force) {
-    throw UsageError("exists already", flags.output, "choose another name or give --force");
-  }
+  check_model_output(flags.output, common);
   const auto [fitted, report] = fit(request, common.callback());
-  common.print_json(to_json(fitted, report));
   const TrainerResult& training = report.training;
+  if (training.converged) Vault::create(flags.output, fitted, common.force);
+  common.print_json(to_json(fitted, report));
   common.say(
       fmt::format("{} rows{}, {} features, {:.2f} s", report.rows,
                   report.rows_dropped > 0
@@ -85,7 +84,6 @@ int run(Flags& flags, const Common& common) {
   std::string text = describe_evaluation(report.evaluation, fitted.model);
   text.pop_back();
   common.say("on the training rows:\n" + text);
-  Vault::create(flags.output, fitted, common.force);
   common.say("wrote " + flags.output);
   return kDone;
 }

@@ -23,6 +23,7 @@ struct Flags {
 };
 
 int run(const Flags& flags, const Common& common) {
+  if (!flags.output.empty()) check_row_values_output(flags.output);
   const FittedModel fitted = flags.model.open();
   const MeasuredRows rows = load_rows(fitted, flags.validation.source());
   std::vector<Metric> metrics =

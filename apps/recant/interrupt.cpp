@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "interrupt.hpp"
 
+#include <fcntl.h>
 #include <unistd.h>
+
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <thread>
@@ -9,20 +12,43 @@
 #include "recant/core/atomic_file.hpp"
 
 namespace recant::app {
+namespace {
+
+int signals[2] = {-1, -1};  // a pipe: the handler writes the signal's number, a thread reads it
+
+extern "C" void tell_thread(int signal) {
+  const int code = errno;
+  const auto number = static_cast<unsigned char>(signal);
+  static_cast<void>(!::write(signals[1], &number, 1));
+  errno = code;
+}
+
+void handle(int signal) {
+  struct sigaction action {};
+  if (::sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN) return;  // nohup
+  action = {};
+  action.sa_handler = tell_thread;
+  action.sa_flags = SA_RESTART;
+  ::sigaction(signal, &action, nullptr);
+}
+
+}  // namespace
 
 void clean_up_on_interrupt() {
-  // A thread that waits, not a handler: cleaning up is not safe in one.
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGINT);
-  sigaddset(&signals, SIGTERM);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  std::thread([signals] {
-    int signal = 0;
-    sigwait(&signals, &signal);
+  // Past a limit on file sizes, writes shall fail and be cleaned up after, not kill.
+  std::signal(SIGXFSZ, SIG_IGN);
+  // Cleaning up is not safe in a handler. Blocking the signals for a thread with sigwait() would
+  // not do: threads that libraries start before main() would get them and end the process.
+  if (::pipe2(signals, O_CLOEXEC) != 0) return;
+  std::thread([] {
+    unsigned char signal = 0;
+    while (::read(signals[0], &signal, 1) != 1) {
+    }
     abandon_unfinished();
     _exit(128 + signal);
   }).detach();
+  handle(SIGINT);
+  handle(SIGTERM);
 }
 
 }  // namespace recant::app

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
 #include <exception>
 #include <filesystem>
 #include <map>
 #include <new>
+#include <string_view>
 
 #include "command.hpp"
 #include "interrupt.hpp"
@@ -30,6 +35,15 @@ int fail(const Error& error, const Common& common) {
   return exit_code(error.kind());
 }
 
+/// A result that nobody could read is no result.
+int flushed(int code) {
+  errno = 0;
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
+  const int reason = errno != 0 ? errno : EIO;
+  fmt::print(stderr, "recant: standard output: cannot be written: {}\n", std::strerror(reason));
+  return code == kDone ? static_cast<int>(kData) : code;
+}
+
 int run(int argc, char** argv, Common& common) {
   CLI::App app{"Changes, after the fact, how much each training row counts in a trained model.",
                "recant"};
@@ -52,9 +66,14 @@ int run(int argc, char** argv, Common& common) {
   } catch (const CLI::Success& success) {  // --help, --version
     return app.exit(success);
   } catch (const CLI::ParseError& error) {
+    // The flag itself may stand behind what is wrong.
+    common.json =
+        common.json || std::find(argv, argv + argc, std::string_view("--json")) != argv + argc;
     const auto chosen = app.get_subcommands();
-    const std::string command = chosen.empty() ? "recant" : "recant " + chosen.front()->get_name();
-    return fail(UsageError(one_line(error.what()), command, "see " + command + " --help"), common);
+    const std::string command = chosen.empty() ? "" : chosen.front()->get_name();
+    return fail(UsageError(one_line(error.what()), command.empty() ? "command line" : command,
+                           "see recant " + (command.empty() ? "" : command + " ") + "--help"),
+                common);
   }
   return commands.at(app.get_subcommands().front()->get_name())();
 }
@@ -65,7 +84,7 @@ int main(int argc, char** argv) {
   clean_up_on_interrupt();
   Common common;
   try {
-    return run(argc, argv, common);
+    return flushed(run(argc, argv, common));
   } catch (const Error& error) {
     return fail(error, common);
   } catch (const std::bad_alloc&) {

@@ -20,14 +20,18 @@ std::string cell(const std::string& text) {
 
 }  // namespace
 
+void check_row_values_output(const std::filesystem::path& path) {
+  if (path.extension() != ".npy" && path.extension() != ".csv") {
+    throw UsageError("must end in .npy or .csv", path.string());
+  }
+}
+
 void write_row_values(const std::filesystem::path& path, const std::string& title,
                       const Vector& values, const RowIds& ids) {
+  check_row_values_output(path);
   if (path.extension() == ".npy") {
     write_npy(path, values);
     return;
-  }
-  if (path.extension() != ".csv") {
-    throw UsageError("must end in .npy or .csv", path.string());
   }
   write_file(path, [&](std::ostream& out) {
     out << fmt::format("row,id,{}\n", title);

@@ -8,8 +8,11 @@
 
 namespace recant::app {
 
-/// Writes a value for every training row: NPY for a name that ends in .npy, else CSV with the
-/// columns row (from 0), id and `title`.
+/// Before any work: @throws UsageError unless `path` ends in .npy or .csv.
+void check_row_values_output(const std::filesystem::path& path);
+
+/// Writes a value for every training row: NPY for a name that ends in .npy, CSV with the columns
+/// row (from 0), id and `title` for one that ends in .csv.
 void write_row_values(const std::filesystem::path& path, const std::string& title,
                       const Vector& values, const RowIds& ids);
 

@@ -265,17 +265,20 @@ std::string describe_correction(const CorrectionReport& report, const Correction
 std::string describe_comparison(const CompareReport& report) {
   std::string text;
   for (const bool test : {false, true}) {
-    std::vector<Cells> rows = {{test ? "test" : "validation", "update", "gap", "95% interval",
-                                "hard labels", "log-loss", "accuracy", "robust loss",
-                                "rows removed", "seconds"}};
+    std::vector<Cells> rows = {{test ? "test" : "validation", "update", "gap", "predicted",
+                                "95% interval", "hard labels", "95% interval", "log-loss",
+                                "accuracy", "robust loss", "rows removed", "seconds"}};
+    const auto interval = [](const Interval& i) {
+      return fmt::format("{:+.3f} .. {:+.3f}", i.low, i.high);
+    };
     for (const CompareRow& row : report.rows) {
       const CompareCell& cell = test ? row.test : row.validation;
-      rows.push_back(
-          {row.scheme, row.update, signed_number(cell.gap),
-           fmt::format("{:+.4f} .. {:+.4f}", cell.gap_interval.low, cell.gap_interval.high),
-           signed_number(cell.gap_hard), number(cell.utility), number(cell.accuracy),
-           number(cell.robust_loss), std::to_string(row.removed_rows),
-           fmt::format("{:.3f}", row.seconds)});
+      rows.push_back({row.scheme, row.update, signed_number(cell.gap),
+                      signed_number(cell.gap_predicted), interval(cell.gap_interval),
+                      signed_number(cell.gap_hard),
+                      cell.gap_hard ? interval(cell.gap_hard_interval) : "-", number(cell.utility),
+                      number(cell.accuracy), number(cell.robust_loss),
+                      std::to_string(row.removed_rows), fmt::format("{:.3f}", row.seconds)});
     }
     text += table(rows) + "\n";
   }

@@ -56,9 +56,12 @@ Unfinished& unfinished() {
   static auto* const all = new Unfinished;  // outlives every static that may still write at exit
   return *all;
 }
-void begin_unfinished(const fs::path& path) {
+/// Makes `path` by create(), which nothing can come between.
+template <class Create>
+void begin_unfinished(const fs::path& path, Create create) {
   const std::lock_guard lock(unfinished().mutex);
   unfinished().paths.insert(path);
+  create();
 }
 void end_unfinished(const fs::path& path) {
   const std::lock_guard lock(unfinished().mutex);
@@ -74,11 +77,13 @@ bool exchange(const fs::path& a, const fs::path& b) {
 
 void write_file(const fs::path& path, const std::function<void(std::ostream&)>& write) {
   const fs::path partial = beside(path);
-  begin_unfinished(partial);
   try {
     {
-      errno = 0;
-      std::ofstream out(partial, std::ios::binary | std::ios::trunc);
+      std::ofstream out;
+      begin_unfinished(partial, [&] {
+        errno = 0;
+        out.open(partial, std::ios::binary | std::ios::trunc);
+      });
       if (!out) fail(path, "cannot be created", errno);
       write(out);
       out.flush();
@@ -112,10 +117,13 @@ StagedFolder::StagedFolder(fs::path target, bool replace)
   if (fs::exists(target_) && !replace_) {
     throw UsageError("exists already", target_.string(), "choose another name or give --force");
   }
-  begin_unfinished(staging_);
   std::error_code code;
-  fs::remove_all(staging_, code);
-  if (!fs::create_directory(staging_, code)) {
+  bool created = false;
+  begin_unfinished(staging_, [&] {
+    fs::remove_all(staging_, code);
+    created = fs::create_directory(staging_, code);
+  });
+  if (!created) {
     end_unfinished(staging_);
     fail(target_, "cannot be created", code ? code.value() : EEXIST);
   }
@@ -158,8 +166,12 @@ void StagedFolder::commit() {
 void abandon_unfinished() noexcept {
   unfinished().mutex.lock();  // for good: nothing gets its name any more
   for (const fs::path& path : unfinished().paths) {
-    std::error_code ignored;
-    fs::remove_all(path, ignored);
+    // Whoever fills a folder may add a file while it is being emptied; once gone, none can.
+    std::error_code failed;
+    for (int tries = 0; tries < 1000; ++tries) {
+      fs::remove_all(path, failed);
+      if (!failed) break;
+    }
   }
 }
 

@@ -9,6 +9,7 @@
 #include <set>
 #include <tuple>
 
+#include "class_order.hpp"
 #include "number.hpp"
 #include "recant/core/check.hpp"
 #include "recant/core/error.hpp"
@@ -114,6 +115,8 @@ void code_classes(const std::filesystem::path& file, const ArrayOptions& options
   if (data.class_names.size() < 2) {
     throw DataError("has the same value in every row, so there is nothing to learn", file);
   }
+  if (options.training)
+    require_repeated_classes(data.class_names.size(), table.rows, file.string());
   for (Index i = 0; i < table.rows; ++i) {
     const std::int32_t code = codes.at(table.values[static_cast<std::size_t>(i)]);
     if (!options.training && code >= static_cast<Index>(known)) {

@@ -47,6 +47,14 @@ const std::string& positive_of(const std::vector<std::string>& values,
 
 }  // namespace
 
+void require_repeated_classes(std::size_t classes, Index rows, const std::string& where) {
+  if (static_cast<Index>(classes) == rows) {
+    throw DataError(
+        fmt::format("has {} classes in as many rows, so there is nothing to learn", classes), where,
+        "choose the squared loss, or another target");
+  }
+}
+
 SortedTexts order_classes(const std::vector<std::string>& values, TargetKind kind,
                           const std::optional<std::string>& positive, const std::string& where) {
   if (values.size() < 2) {

@@ -17,4 +17,7 @@ namespace recant {
                                         const std::optional<std::string>& positive,
                                         const std::string& where);
 
+/// A class for every row is a number or an id taken for a class. @throws DataError
+void require_repeated_classes(std::size_t classes, Index rows, const std::string& where);
+
 }  // namespace recant

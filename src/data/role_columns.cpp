@@ -102,6 +102,9 @@ void RoleColumns::finish_target(const std::string& where, Dataset& data, Encoder
   if (training_) {
     SortedTexts classes =
         order_classes(classes_.texts(), options_.target_kind, options_.positive, where);
+    if (options_.target_kind == TargetKind::kClasses) {
+      require_repeated_classes(classes.texts.size(), data.targets.size(), where);
+    }
     for (double& target : data.targets) target = classes.rank[static_cast<std::size_t>(target)];
     encoder.class_names = std::move(classes.texts);
   }

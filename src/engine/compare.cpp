@@ -26,6 +26,7 @@ class Comparison {
       throw UsageError("compare needs a goal with one value", "close",
                        "name one group, e.g. NAME:COLUMN=GROUP");
     }
+    influence_move_ = Vector::Zero(objective_.parameters());
     gap_ = metric_values(goals_, validation, fitted.model, fitted.settings).front();
     report_.target_gap = (1 - request.close_share) * std::abs(gap_);
   }
@@ -61,6 +62,7 @@ class Comparison {
     const Vector total = fitted_.rows.weights + found.change.delta;
     row.removed_rows = (total.array() == 0).count() - (fitted_.rows.weights.array() == 0).count();
 
+    influence_move_ = one_step(UpdateKind::kInfluence, found.change).theta - fitted_.model.theta;
     for (const UpdateKind update : {UpdateKind::kInfluence, UpdateKind::kNewton}) {
       row.update = name(update);
       watch.lap();
@@ -100,19 +102,30 @@ class Comparison {
   }
 
   CompareCell cell(const Dataset& data, const LinearModel& model) const {
+    std::vector<Metric> gaps = goals_;
+    const bool reads_p = gaps.front().kind == MetricKind::kDemographicParity ||
+                         gaps.front().kind == MetricKind::kEqualOpportunity;
+    if (reads_p) {
+      gaps.push_back(gaps.front());
+      gaps.back().hard = true;
+    }
+    const auto values = metric_values(gaps, data, model, fitted_.settings, &fitted_.model);
+    const auto intervals = bootstrap(gaps, data, model, fitted_.settings, request_.resamples,
+                                     request_.seed, &fitted_.model);
     const Evaluation evaluation = evaluate(data, model, fitted_.settings);
     CompareCell cell;
-    cell.gap = metric_values(goals_, data, model, fitted_.settings, &fitted_.model).front();
-    cell.gap_interval = bootstrap(goals_, data, model, fitted_.settings, request_.resamples,
-                                  request_.seed, &fitted_.model)
-                            .front();
+    cell.gap = values.front();
+    cell.gap_interval = intervals.front();
+    cell.gap_predicted =
+        metric_values(goals_, data, fitted_.model, fitted_.settings).front() +
+        metric_gradients(goals_, data, fitted_.model, fitted_.settings).col(0).dot(influence_move_);
+    if (reads_p) {
+      cell.gap_hard = values.back();
+      cell.gap_hard_interval = intervals.back();
+    }
     cell.utility = evaluation.log_loss_mean;
     cell.accuracy = evaluation.accuracy.value_or(0);
     cell.robust_loss = evaluation.robust_loss.value_or(0) / static_cast<double>(data.rows());
-    const auto column = static_cast<std::size_t>(goals_.front().column);
-    if (column < evaluation.gaps.size()) {
-      cell.gap_hard = evaluation.gaps[column].demographic_parity_hard.value_or(0);
-    }
     return cell;
   }
 
@@ -128,6 +141,7 @@ class Comparison {
   const ProgressCallback& progress_;
   std::vector<Metric> goals_;
   double gap_ = 0;
+  Vector influence_move_;  // of theta, to first order, by the weights being looked at
   CompareReport report_;
 };
 

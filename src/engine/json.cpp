@@ -65,6 +65,7 @@ Json metrics_json(const Evaluation& e) {
           {"equalized_odds", gap(&G::equalized_odds)},
           {"demographic_parity_hard", gap(&G::demographic_parity_hard)},
           {"equal_opportunity_hard", gap(&G::equal_opportunity_hard)},
+          {"equalized_odds_hard", gap(&G::equalized_odds_hard)},
           {"privileged", by_column(e.gaps, [](const G& g) { return Json(g.privileged); })},
           {"groups", by_column(e.gaps, groups_json)}};
 }
@@ -150,7 +151,11 @@ const char* level(UpdateKind update) {
 Json cell_json(const CompareCell& cell) {
   return {{"gap", cell.gap},
           {"gap_interval", {cell.gap_interval.low, cell.gap_interval.high}},
-          {"gap_hard", cell.gap_hard},
+          {"gap_predicted", cell.gap_predicted},
+          {"gap_hard", value(cell.gap_hard)},
+          {"gap_hard_interval",
+           cell.gap_hard ? Json({cell.gap_hard_interval.low, cell.gap_hard_interval.high})
+                         : Json(nullptr)},
           {"log_loss_mean", cell.utility},
           {"accuracy", cell.accuracy},
           {"robust_loss_mean", cell.robust_loss}};

@@ -87,6 +87,13 @@ Json describe_model(const FittedModel& fitted) {
           {"row_ids", fitted.rows.ids.texts.empty() ? "numbers" : "texts"}};
 }
 
+/// Everything else decides the id, so that the same model has the same one, and a changed
+/// manifest another.
+std::string id_of(Json manifest) {
+  manifest["model_id"] = "";
+  return text_hash(manifest.dump()).substr(0, 32);
+}
+
 std::string read_text(const fs::path& path) {
   std::ifstream in(path, std::ios::binary);
   if (!in)
@@ -181,10 +188,15 @@ FittedModel read_model(const fs::path& folder, const Json& manifest) {
 
 }  // namespace
 
-void Vault::create(const fs::path& path, const FittedModel& fitted, bool replace) {
-  if (replace && fs::exists(path) && !fs::exists(path / "manifest.json")) {
-    throw UsageError("exists and is not a model, so it is not replaced", path.string());
+void Vault::check_replaceable(const fs::path& path) {
+  if (fs::exists(path) && !fs::exists(path / "manifest.json")) {
+    throw UsageError("exists and is not a model, so it is not replaced", path.string(),
+                     "choose another name");
   }
+}
+
+void Vault::create(const fs::path& path, const FittedModel& fitted, bool replace) {
+  if (replace) check_replaceable(path);
   StagedFolder folder(path, replace);
   Json hashes = Json::object();
   for (const std::string& file : write_rows_and_state(folder.path(), fitted)) {
@@ -197,8 +209,7 @@ void Vault::create(const fs::path& path, const FittedModel& fitted, bool replace
       {"model", describe_model(fitted)},
       {"encoder", fitted.encoder ? Json::parse(fitted.encoder->to_json()) : Json(nullptr)},
       {"files", hashes}};
-  // Everything else decides the id, so that the same model has the same one.
-  manifest["model_id"] = text_hash(manifest.dump()).substr(0, 32);
+  manifest["model_id"] = id_of(manifest);
   write_file(folder.path() / "manifest.json", manifest.dump(1) + "\n");
   folder.commit();
 }
@@ -216,6 +227,8 @@ FittedModel Vault::open(const fs::path& path) {
                                      version, kFormatVersion),
                          file.string(), "use a newer recant");
     }
+    require(manifest.at("model_id") == id_of(manifest), "does not have the bytes that were written",
+            file);
     check_hashes(path, manifest.at("files"));
     return read_model(path, manifest);
   } catch (const nlohmann::json::exception&) {
@@ -223,6 +236,8 @@ FittedModel Vault::open(const fs::path& path) {
   } catch (const UsageError& error) {
     throw DamagedError(error.message(), file.string());
   } catch (const DataError& error) {
+    throw DamagedError(error.message(), error.where());
+  } catch (const NotFoundError& error) {
     throw DamagedError(error.message(), error.where());
   }
 }

@@ -27,17 +27,10 @@ Rows read_rows(const Dataset& data, const LinearModel& model, const MetricSettin
   rows.p = positive_probability(rows.scores, model, settings);
   if (model.loss.kind() == LossKind::kSquared) return rows;
   rows.positive = positive_rows(data, model, settings);
+  rows.selected = selected_rows(rows.scores, model, settings);
   for (Index i = 0; i < data.rows(); ++i) {
-    // At the usual threshold by the score, so that p = 0.5 to rounding keeps its side.
-    const bool selected = model.loss.kind() == LossKind::kLogistic && settings.threshold == 0.5
-                              ? rows.scores(i, 0) > 0
-                              : rows.p(i) > settings.threshold;
-    rows.selected.push_back(selected);
-    Index best = 0;
-    if (model.loss.kind() == LossKind::kSoftmax)
-      rows.scores.row(i).maxCoeff(&best);
-    else
-      best = selected ? 1 : 0;
+    Index best = rows.selected[static_cast<std::size_t>(i)] ? 1 : 0;
+    if (model.loss.kind() == LossKind::kSoftmax) rows.scores.row(i).maxCoeff(&best);
     rows.correct.push_back(static_cast<double>(best) == data.targets(i));
   }
   return rows;
@@ -101,6 +94,7 @@ GapEvaluation evaluate_gaps(const Rows& rows, Index column) {
                      .equalized_odds = {},
                      .demographic_parity_hard = {},
                      .equal_opportunity_hard = {},
+                     .equalized_odds_hard = {},
                      .groups = evaluate_groups(rows, sensitive)};
   const std::vector<std::int32_t> compared = compared_groups(rows.data, column, rows.settings);
   if (compared.empty()) return gaps;
@@ -109,12 +103,8 @@ GapEvaluation evaluate_gaps(const Rows& rows, Index column) {
     std::vector<std::pair<std::int32_t, double>> values;
     for (const std::int32_t group : compared) {
       for (const MetricKind kind : kinds) {
-        Terms terms = metric_terms({kind, "", column, group}, rows.data, rows.model, rows.scores,
-                                   rows.settings, nullptr);
-        if (hard) {
-          for (Index i = 0; i < terms.h.size(); ++i)
-            terms.h(i) = rows.selected[static_cast<std::size_t>(i)];
-        }
+        const Terms terms = metric_terms({kind, "", column, group, hard}, rows.data, rows.model,
+                                         rows.scores, rows.settings, nullptr);
         values.emplace_back(group, metric_value(terms));
       }
     }
@@ -131,6 +121,8 @@ GapEvaluation evaluate_gaps(const Rows& rows, Index column) {
       worst({MetricKind::kEqualOpportunity, MetricKind::kEqualOpportunityNegative}, false).value;
   gaps.demographic_parity_hard = worst({MetricKind::kDemographicParity}, true).value;
   gaps.equal_opportunity_hard = worst({MetricKind::kEqualOpportunity}, true).value;
+  gaps.equalized_odds_hard =
+      worst({MetricKind::kEqualOpportunity, MetricKind::kEqualOpportunityNegative}, true).value;
   return gaps;
 }
 

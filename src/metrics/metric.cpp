@@ -257,6 +257,7 @@ Matrix metric_gradients(const std::vector<Metric>& metrics, const Dataset& data,
   Matrix along_attack = Matrix::Zero(model.features, q);  // what the rows' own movement adds
   for (Index m = 0; m < q; ++m) {
     const Metric& metric = metrics[static_cast<std::size_t>(m)];
+    if (metric.hard) throw UsageError("hard labels have no gradient", metric.name);
     auto slopes = factors.middleCols(m * outputs, outputs);
     if (metric.kind == MetricKind::kTransferredRobustLoss ||
         metric.kind == MetricKind::kRobustLoss) {

@@ -43,6 +43,18 @@ std::vector<bool> positive_rows(const Dataset& data, const LinearModel& model,
   return positive;
 }
 
+std::vector<bool> selected_rows(const Matrix& scores, const LinearModel& model,
+                                const MetricSettings& settings) {
+  const Vector p = positive_probability(scores, model, settings);
+  // At the usual threshold by the score, so that p = 0.5 to rounding keeps its side.
+  const bool by_score = model.loss.kind() == LossKind::kLogistic && settings.threshold == 0.5;
+  std::vector<bool> selected(static_cast<std::size_t>(scores.rows()));
+  for (Index i = 0; i < scores.rows(); ++i) {
+    selected[static_cast<std::size_t>(i)] = by_score ? scores(i, 0) > 0 : p(i) > settings.threshold;
+  }
+  return selected;
+}
+
 Vector positive_probability(const Matrix& scores, const LinearModel& model,
                             const MetricSettings& settings) {
   Matrix p(scores.rows(), scores.cols());
@@ -53,6 +65,14 @@ Vector positive_probability(const Matrix& scores, const LinearModel& model,
 Terms metric_terms(const Metric& metric, const Dataset& data, const LinearModel& model,
                    const Matrix& scores, const MetricSettings& settings,
                    const LinearModel* attack) {
+  if (metric.hard) {
+    Metric soft = metric;
+    soft.hard = false;
+    Terms terms = metric_terms(soft, data, model, scores, settings, attack);
+    const auto selected = selected_rows(scores, model, settings);
+    for (Index i = 0; i < terms.h.size(); ++i) terms.h(i) = selected[static_cast<std::size_t>(i)];
+    return terms;
+  }
   const auto robust = [&](const LinearModel& attacked) {
     return losses(make_attack(attacked, data, settings).moved_scores(scores, model), data, model);
   };

@@ -30,6 +30,10 @@ struct Terms {
 [[nodiscard]] Vector positive_probability(const Matrix& scores, const LinearModel& model,
                                           const MetricSettings& settings);
 
+/// Hard labels: p above the threshold. Not for squared loss.
+[[nodiscard]] std::vector<bool> selected_rows(const Matrix& scores, const LinearModel& model,
+                                              const MetricSettings& settings);
+
 /// The terms of one metric from the scores of the model, and of the attacked one if another.
 [[nodiscard]] Terms metric_terms(const Metric& metric, const Dataset& data,
                                  const LinearModel& model, const Matrix& scores,

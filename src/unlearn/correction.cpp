@@ -54,6 +54,12 @@ class Correction {
 
   CorrectionResult run() {
     measure();
+    for (std::size_t g = 0; g < gaps_.size(); ++g) {
+      if (!std::isfinite(gaps_[g])) {
+        throw DataError(fmt::format("{} has no value on the validation rows", goals_[g].name),
+                        "close", "every group needs a row, with each label the metric reads");
+      }
+    }
     first_gaps_ = gaps_;
     first_utility_ = utility_;
     result_.stop = reached()              ? CorrectionStop::kNoGap
@@ -105,11 +111,13 @@ class Correction {
     return true;
   }
 
-  /// Of what is left of the gaps, the largest part that lies above the target.
-  [[nodiscard]] double share_above_target() const {
+  /// Of what is left of the gaps, the largest part that lies above the target, or `margin` (a
+  /// share of where a gap started) below it: steps that aim at the target itself only approach it.
+  [[nodiscard]] double share_above_target(double margin) const {
     double share = 0;
-    for (const double gap : gaps_) {
-      if (gap != 0) share = std::max(share, 1 - options_.target_gap / std::abs(gap));
+    for (std::size_t g = 0; g < gaps_.size(); ++g) {
+      const double aim = std::max(0.0, options_.target_gap - margin * std::abs(first_gaps_[g]));
+      if (gaps_[g] != 0) share = std::max(share, 1 - aim / std::abs(gaps_[g]));
     }
     return share;
   }
@@ -255,7 +263,7 @@ class Correction {
 
   CorrectionStop one_round() {
     if (!linearise()) return CorrectionStop::kNoStepHelps;
-    const double share = share_above_target();
+    const double share = share_above_target(0);
     const Choice choice = choose(share);
     result_.reachable_share = choice.reachable_share;
     if (!choice.feasible) return CorrectionStop::kBounds;
@@ -284,7 +292,7 @@ class Correction {
       CorrectionStop why = CorrectionStop::kNoStepHelps;
       bool advanced = false;
       while (!advanced && pace >= kLeastPace) {
-        advanced = try_round(pace * step * share_above_target(), why);
+        advanced = try_round(pace * step * share_above_target(kClosed), why);
         if (!advanced) pace /= 2;
       }
       if (!advanced) return why;

@@ -117,7 +117,8 @@ class World(unittest.TestCase):
         parts = (said["where"] + ": " if said["where"] else "") + said["message"]
         parts += "; " + said["hint"] if said["hint"] else ""
         self.assertEqual(done.err, f"recant: {parts}\n", str(done))
-        self.assertTrue(said["where"], f"says no where\n{done}")
+        if case.code != 2:  # an option out of range is named in the message
+            self.assertTrue(said["where"], f"says no where\n{done}")
         if case.where is not None:
             self.assertRegex(said["where"], case.where, str(done))
         if case.hint:
@@ -220,7 +221,7 @@ TRAINING_FILES = [
              content=with_cells({(None, "age"): "?"})),
     fit_case("a missing cell under --missing error", 3, r"bad\.csv, line 9: column 'age' has a missing value; ",
              with_cells({(7, "age"): "NA"}), "--missing", "error", where=r"line 9$"),
-    fit_case("more classes than rows can be told apart", 3, r"bad\.csv, column 'admitted': .*classes.*rows",
+    fit_case("a class for every row", 3, r"bad\.csv, column 'admitted': has 40 classes in as many rows, so there is nothing to learn; ",
              with_cells({(None, "admitted"): lambda i: f"secret{i}"}),
              fit=["--target", "admitted", "--loss", "softmax", "--drop", "id,region,w"]),
     fit_case("binary garbage", 3, r"bad\.csv, line 1: ", GARBAGE, where=r"bad\.csv, line \d+$"),
@@ -343,7 +344,7 @@ ARRAYS = [
     array_case("one target value", 3, r"bad\.npy: has 1 distinct values, but a binary model needs 2; ", "targets", npy([1.0] * 60)),
     array_case("classes that are no integers", 3, r"bad\.npy, row 10: is no whole number", "targets",
                npy(changed(Y, 9, 0.5)), "--loss", "softmax", hint=False),
-    array_case("more classes than rows can be told apart", 3, r"bad\.npy: .*classes.*rows", "targets",
+    array_case("a class for every row", 3, r"bad\.npy: has 60 classes in as many rows, so there is nothing to learn; ", "targets",
                npy([float(i) for i in range(60)]), "--loss", "softmax"),
     array_case("negative weight", 3, r"bad\.npy, row 5: is a negative weight", "row-weights", npy(changed(W, 4, -1.0)), hint=False),
     array_case("NaN weight", 3, r"bad\.npy, row 5, column 1: is NaN", "row-weights", npy(changed(W, 4, float("nan")))),
@@ -393,7 +394,7 @@ def option(name, line, command, *flags, code=2, **more):
 
 
 def numbers(flag, name, command, values, *flags):
-    return [option(f"{flag} {value}", rf"{name}.*{re.escape(value)}|{name} must be|{flag}", command, f"{flag}={value}", *flags, hint=False)
+    return [option(f"{command} {flag} {value}", rf"{name}.*{re.escape(value)}|{name} must be|{flag}", command, f"{flag}={value}", *flags, hint=False)
             for value in values]
 
 
@@ -416,7 +417,7 @@ OPTIONS = [
     *numbers("--close-share", "close_share", "compare", ["-0.1", "1.5", "nan", "abc"]),
     *numbers("--rounds", "rounds", "compare", ["0", "abc"]),
     *numbers("--resamples", "resamples", "compare", ["-1", "0", "abc"]),
-    option("both l2", r"give l2 or l2_per_row, not both|--l2.*--l2-per-row", "fit", "--l2", "1", "--l2-per-row", "0.1", hint=False),
+    option("both strengths", r"give l2 or l2_per_row, not both|--l2.*--l2-per-row", "fit", "--l2", "1", "--l2-per-row", "0.1", hint=False),
     option("both l2 (compare)", r"give l2 or l2_per_row, not both|--l2.*--l2-per-row", "compare", "--l2", "1", "--l2-per-row", "0.1", hint=False),
     option("unknown loss", r"loss must be logistic, squared or softmax, but is 'hinge'", "fit", "--loss", "hinge", hint=False),
     option("unknown missing", r"--missing", "fit", "--missing", "ignore"),
@@ -594,9 +595,9 @@ class Odd(World):
                 self.assertEqual(by_name, piped)
 
     def test_a_bad_line_of_standard_input_is_named(self):
-        done = run(COMMAND, *self.fill(["evaluate", "{model}", "-"]), input=b"id,age\n1\n")
+        done = run(COMMAND, *self.fill(["evaluate", "{model}", "-"]), input=csv_text([["1"]]).encode())
         self.assertEqual((done.code, done.err),
-                         (3, "recant: standard input, line 2: has 1 cells, but the first record has 2\n"))
+                         (3, "recant: standard input, line 2: has 1 cells, but the first record has 8\n"))
 
     def test_a_huge_cell_is_fine_while_it_is_a_cell(self):
         self.assertEqual(self.fit_of(with_cells({(3, "id"): "x" * 2**20}).encode())["rows"], 40)
@@ -733,7 +734,7 @@ class FullDisk(World):
 
     def test_a_limit_on_file_sizes(self):
         for name in self.RUNS:
-            for size in (0, 100, 1500):
+            for size in (0, 100, 1000):
                 with self.subTest(f"{name}, {size} bytes"), tempfile.TemporaryDirectory(dir=self.root) as out:
                     self.assertTrue(self.assert_clean(name, Path(out), limit_file_size(size)))
 

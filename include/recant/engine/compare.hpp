@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,9 +27,13 @@ struct CompareRequest {
 
 /// One model of the table, on one split.
 struct CompareCell {
-  double gap = 0, utility = 0;  ///< utility: mean loss
-  Interval gap_interval;        ///< 95%, bootstrap over the split's rows
-  double gap_hard = 0, accuracy = 0;
+  double gap = 0;
+  double gap_predicted = 0;  ///< by the first-order effect of the weights on the original model
+  Interval gap_interval;     ///< 95%, bootstrap over the split's rows
+  std::optional<double> gap_hard;  ///< on hard labels; none for a goal that is no gap in p
+  Interval gap_hard_interval;
+  double utility = 0;  ///< mean loss
+  double accuracy = 0;
   double robust_loss = 0;  ///< mean; the attack follows the model
 };
 

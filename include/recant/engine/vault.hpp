@@ -42,6 +42,9 @@ class Vault {
   /// be written.
   static void create(const std::filesystem::path& path, const FittedModel& model, bool replace);
 
+  /// @throws UsageError if something stands at `path` that is not a model.
+  static void check_replaceable(const std::filesystem::path& path);
+
   /// Opens a model; its features are mapped, not read. Every other file is checked against its
   /// hash, the features against their shape.
   /// @throws NotFoundError; DamagedError for a folder that does not check or is of a newer format.

@@ -26,7 +26,7 @@ struct GapEvaluation {
   std::string column;
   std::string privileged;  ///< the group whose gap it is: that group minus the rest
   std::optional<double> demographic_parity, equal_opportunity, equal_opportunity_loss,
-      equalized_odds, demographic_parity_hard, equal_opportunity_hard;
+      equalized_odds, demographic_parity_hard, equal_opportunity_hard, equalized_odds_hard;
   std::vector<GroupEvaluation> groups;
 };
 

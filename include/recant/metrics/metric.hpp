@@ -43,6 +43,7 @@ struct Metric {
   std::string name;        ///< as asked for, e.g. "demographic_parity:race"
   Index column = 0;        ///< index into Dataset::sensitive, for the gaps
   std::int32_t group = 0;  ///< group a; b is every other row
+  bool hard = false;       ///< a gap read on hard labels in place of p: has no gradient
 };
 
 /// How the metrics read a model; stored with the model.
