@@ -28,6 +28,7 @@ function(recant_add_stage name)
   target_sources(recant_${name} PUBLIC FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR}/include
                  FILES ${headers})
   target_include_directories(recant_${name} PRIVATE ${PROJECT_SOURCE_DIR}/src/${name})
+  target_compile_features(recant_${name} PUBLIC cxx_std_20)  # of the headers: users need it too
   target_link_libraries(recant_${name}
     PUBLIC ${edges} Eigen3::Eigen
     PRIVATE ${arg_EXTERNAL} OpenMP::OpenMP_CXX $<BUILD_INTERFACE:recant_warnings>)

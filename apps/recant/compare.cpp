@@ -5,20 +5,19 @@
 
 #include <memory>
 
-#include "command.hpp"
 #include "recant/core/error.hpp"
 #include "recant/core/stopwatch.hpp"
 #include "recant/engine/json.hpp"
 #include "tables.hpp"
+#include "training_flags.hpp"
 
 namespace recant::app {
 namespace {
 
 struct Flags {
-  RowFlags train, validation, test;
-  FitRequest fit;
+  TrainingFlags training;
+  RowFlags validation, test;
   CompareRequest request;
-  std::string positive;
 };
 
 /// A test file alone is halved: its first half chooses the weights, its second only measures.
@@ -33,12 +32,7 @@ std::pair<Dataset, Dataset> measured_splits(const FittedModel& fitted, const Fla
 
 int run(Flags& flags, const Common& common) {
   Stopwatch watch;
-  FitRequest& fit_request = flags.fit;
-  fit_request.rows = flags.train.source();
-  if (!flags.positive.empty()) fit_request.table.positive = flags.positive;
-  if (fit_request.rows.csv && fit_request.table.target.empty()) {
-    throw UsageError("--target COLUMN is needed to train on a CSV file", "compare");
-  }
+  const FitRequest fit_request = flags.training.make_request("compare");
   flags.request.seed = common.seed;
   const auto [fitted, report] = fit(fit_request, common.callback());
   if (!report.training.converged) {
@@ -60,22 +54,10 @@ Run add_compare(CLI::App& app, Common& common) {
       "compare", "Soft weights and deletion under every update, next to retraining, in one table");
   auto flags = std::make_shared<Flags>();
   CompareRequest& request = flags->request;
-  add_rows(command, flags->train, "", "train", "training rows");
+  add_training(command, flags->training);
   add_rows(command, flags->validation, "validation", "",
            "rows the gap is closed on (default: first half of the test rows)");
   add_rows(command, flags->test, "test", "", "rows only measured on");
-  command.add_option("--target", flags->fit.table.target, "column to predict");
-  command.add_option("--positive", flags->positive, "value of the target that counts as 1");
-  command
-      .add_option("--sensitive", flags->fit.table.sensitive, "columns whose groups are compared")
-      ->delimiter(',');
-  command.add_option("--privileged", flags->fit.privileged,
-                     "COLUMN=GROUP whose gap is that group minus all others");
-  command.add_option("--drop", flags->fit.table.drop, "columns that are no features")
-      ->delimiter(',');
-  command.add_option("--l2", flags->fit.l2, "L2 strength of the summed loss (1)");
-  command.add_option("--l2-per-row", flags->fit.l2_per_row,
-                     "the same divided by the number of rows");
   command.add_option("--close", request.goal, "the gap to close")->capture_default_str();
   command.add_option("--close-share", request.close_share, "share of the validation gap to close")
       ->capture_default_str();

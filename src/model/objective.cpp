@@ -30,9 +30,6 @@ void for_each_piece(RowBlock block, Index columns, Task&& task) {
   }
 }
 
-/// Rows of a Gram product: what OpenBLAS multiplies at once, so that they are still in cache.
-constexpr Index kGramRows = 256;
-
 Eigen::Map<const Matrix> as_columns(ConstVectorRef theta, Index width, Index outputs) {
   return {theta.data(), width, outputs};
 }
@@ -114,22 +111,19 @@ Matrix Objective::hessian(ConstVectorRef theta, ConstVectorRef weights) const {
   const auto add_rows = [&](Matrix& sum, RowBlock block, double sign, GramScratch& scratch) {
     for (Index k = 0; k < outputs; ++k) {
       for (Index l = 0; l <= k; ++l) {
-        for (Index begin = block.begin; begin < block.end; begin += kGramRows) {
-          const RowBlock part{begin, std::min(block.end, begin + kGramRows)};
-          scratch.begin(part.size(), p);
-          for_each_piece(part, p, [&](RowBlock piece) {
-            Matrix scores(piece.size(), outputs);
-            std::vector<double> curvature(static_cast<std::size_t>(piece.size()));
-            row_scores(features_.block(piece), intercept_, columns, scores);
-            loss_.curvatures(scores, k, l, curvature);
-            for (Index i = 0; i < piece.size(); ++i) {
-              curvature[static_cast<std::size_t>(i)] *=
-                  std::max(sign * weights(piece.begin + i), 0.0);
-            }
-            scratch.append(features_.block(piece), intercept_, curvature);
-          });
-          scratch.add_gram(sign * loss_.curvature_sign(k, l), sum.block(k * p, l * p, p, p));
-        }
+        scratch.begin(block.size(), p);
+        for_each_piece(block, p, [&](RowBlock piece) {
+          Matrix scores(piece.size(), outputs);
+          std::vector<double> curvature(static_cast<std::size_t>(piece.size()));
+          row_scores(features_.block(piece), intercept_, columns, scores);
+          loss_.curvatures(scores, k, l, curvature);
+          for (Index i = 0; i < piece.size(); ++i) {
+            curvature[static_cast<std::size_t>(i)] *=
+                std::max(sign * weights(piece.begin + i), 0.0);
+          }
+          scratch.append(features_.block(piece), intercept_, curvature);
+        });
+        scratch.add_gram(sign * loss_.curvature_sign(k, l), sum.block(k * p, l * p, p, p));
       }
     }
   };

@@ -145,8 +145,14 @@ class Correction {
     }
     HardOptions options{.count = options_.count, .share = options_.share, .predicted_total = {}};
     if (!options.count && !options.share) options.predicted_total = share;
-    HardWeights hard = hard_weights(influence, static_cast<double>(gaps_.size()),
-                                    weights_ + result_.change.delta, options);
+    const Vector total = weights_ + result_.change.delta;
+    const double whole = static_cast<double>(gaps_.size());
+    HardWeights hard = hard_weights(influence, whole, total, options);
+    // A row is the least that can be deleted: where it is more than this step, it is the step.
+    if (hard.rows.empty() && hard.stop == HardStop::kReached) {
+      hard =
+          hard_weights(influence, whole, total, {.count = 1, .share = {}, .predicted_total = {}});
+    }
     Choice choice;
     choice.feasible = !hard.rows.empty();
     choice.change = std::move(hard.change);

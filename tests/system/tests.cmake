@@ -17,6 +17,8 @@ endif()
 
 recant_system_test(demo_data system ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/demo_data_test.py)
 recant_system_test(docs_self docs ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/check_docs_test.py)
+recant_system_test(references docs ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tools/check_references.py)
+recant_system_test(references_self docs ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/check_references_test.py)
 
 if(TARGET recant_all)
   recant_system_test(install system ${CMAKE_CURRENT_LIST_DIR}/install_test.sh
@@ -26,6 +28,8 @@ endif()
 if(TARGET recant_command)
   recant_system_test(docs docs ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tools/check_docs.py
     --bin $<TARGET_FILE_DIR:recant_command> --build ${PROJECT_BINARY_DIR})
+  recant_system_test(command_reference docs ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tools/gen_command_reference.py
+    $<TARGET_FILE:recant_command> --check)
   recant_system_test(demo system ${CMAKE_COMMAND} -E env --modify PATH=path_list_prepend:$<TARGET_FILE_DIR:recant_command>
     ${PROJECT_SOURCE_DIR}/examples/demo.sh)
 endif()

@@ -18,7 +18,8 @@ namespace {
 
 class CompareTest : public testing::Test {
  protected:
-  FittedModel fitted(std::vector<std::string> sensitive, LossKind loss = LossKind::kLogistic) const {
+  FittedModel fitted(std::vector<std::string> sensitive,
+                     LossKind loss = LossKind::kLogistic) const {
     FitRequest request;
     request.rows.csv = folder_.write("train.csv", test::small_csv(1, 500));
     request.table.target = "hired";
@@ -46,9 +47,9 @@ TEST_F(CompareTest, EverySchemeAndUpdateHasARow) {
   std::vector<std::pair<std::string, std::string>> found;
   for (const CompareRow& row : report.rows) found.emplace_back(row.scheme, row.update);
   const std::vector<std::pair<std::string, std::string>> wanted = {
-      {"original", ""},     {"soft", "influence"}, {"soft", "newton"},
-      {"soft", "polish"},   {"soft", "retrain"},   {"hard", "influence"},
-      {"hard", "newton"},   {"hard", "polish"},    {"hard", "retrain"}};
+      {"original", ""},   {"soft", "influence"}, {"soft", "newton"},
+      {"soft", "polish"}, {"soft", "retrain"},   {"hard", "influence"},
+      {"hard", "newton"}, {"hard", "polish"},    {"hard", "retrain"}};
   EXPECT_EQ(found, wanted);
   const Evaluation original = evaluate(validation, model.model, model.settings);
   const CompareRow& first = report.rows.front();

@@ -121,7 +121,10 @@ TEST_F(CorrectTest, RefusesGoalsItCannotResolve) {
   for (const auto& [goal, text] : {std::pair("beauty", "'beauty' is not a metric"),
                                    std::pair("demographic_parity:age", "not a sensitive column")}) {
     test::expect_error<UsageError>(
-        [&] { return correct(model, data, nullptr, {{goal}, {}}); }, {text});
+        [&] {
+          return correct(model, data, nullptr, {{goal}, {}});
+        },
+        {text});
   }
   test::expect_error<UsageError>([&] { return correct(model, data, nullptr, {}); },
                                  {"no gap to close"});

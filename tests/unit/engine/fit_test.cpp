@@ -103,8 +103,7 @@ TEST_F(FitTest, ArraysAreTakenAsTheyAre) {
     EXPECT_FALSE(fitted.encoder.has_value());
     EXPECT_TRUE((fitted.rows.features.view().array() == data.features.view().array()).all());
     const Objective objective(data, Loss(kind, 3), true, 1);
-    EXPECT_TRUE(
-        test::same_bytes(fitted.model.theta, train(objective, Vector::Ones(120)).theta));
+    EXPECT_TRUE(test::same_bytes(fitted.model.theta, train(objective, Vector::Ones(120)).theta));
     ASSERT_EQ(fitted.settings.privileged.size(), 1U);
     EXPECT_TRUE(fitted.settings.privileged[0].has_value());
   }
@@ -144,13 +143,13 @@ TEST_F(FitTest, RowsAreLoadedAsTheModelNeedsThem) {
   for (const UnseenCategories& column : rows.unseen) unseen += column.rows;
   EXPECT_EQ(unseen, 1);
   const LoadedTable wanted = read_csv(*source.csv, *fitted.encoder);
-  EXPECT_TRUE(
-      (rows.data.features.view().array() == wanted.data.features.view().array()).all());
+  EXPECT_TRUE((rows.data.features.view().array() == wanted.data.features.view().array()).all());
 
   test::Random random(3);
   test::write_arrays(folder_, "other", test::made_up_rows(random, 20, 2, Loss(), {2}));
-  const RowSource arrays{{}, ArrayFiles{folder_ / "other_x.npy", folder_ / "other_y.npy",
-                                        folder_ / "other_s.npy", {}}};
+  const RowSource arrays{
+      {},
+      ArrayFiles{folder_ / "other_x.npy", folder_ / "other_y.npy", folder_ / "other_s.npy", {}}};
   test::expect_error<UsageError>([&] { return load_rows(fitted, arrays); }, {"give a CSV file"});
   test::expect_error<UsageError>([&] { return load_rows(fitted, {}); }, {"either"});
 }
@@ -168,8 +167,11 @@ TEST_F(FitTest, ArrayModelsReadArraysOnly) {
   };
   EXPECT_EQ(load_rows(fitted, {{}, files("other")}).data.rows(), 30);
   test::write_arrays(folder_, "wide", test::made_up_rows(random, 30, 4, Loss(), {2}));
-  test::expect_error<DataError>([&] { return load_rows(fitted, {{}, files("wide")}); },
-                                {"wide_x.npy", "4 columns", "3 features"});
+  test::expect_error<DataError>(
+      [&] {
+        return load_rows(fitted, {{}, files("wide")});
+      },
+      {"wide_x.npy", "4 columns", "3 features"});
   const RowSource csv{folder_.write("rows.csv", test::small_csv(1, 10)), {}};
   test::expect_error<UsageError>([&] { return load_rows(fitted, csv); },
                                  {"trained on arrays", "rows.csv"});
@@ -185,12 +187,21 @@ TEST_F(FitTest, ThePositiveClassOfSoftmaxCanBeChosen) {
   EXPECT_EQ(fitted.settings.positive_class, 2);
   set_positive_class(fitted, "south");
   EXPECT_EQ(fitted.settings.positive_class, 1);
-  test::expect_error<UsageError>([&] { set_positive_class(fitted, "east"); return 0; },
-                                 {"'east' is not a class", "north, south, west"});
+  test::expect_error<UsageError>(
+      [&] {
+        set_positive_class(fitted, "east");
+        return 0;
+      },
+      {"'east' is not a class", "north, south, west"});
   request.table.positive = "north";
   EXPECT_EQ(fit(request).first.settings.positive_class, 0);
   FittedModel logistic = fit(csv_request()).first;
-  test::expect_error<UsageError>([&] { set_positive_class(logistic, "no"); return 0; }, {"softmax"});
+  test::expect_error<UsageError>(
+      [&] {
+        set_positive_class(logistic, "no");
+        return 0;
+      },
+      {"softmax"});
 }
 
 }  // namespace

@@ -40,10 +40,10 @@ void expect_members(const Json& object, const std::vector<std::string>& names) {
 
 /// The members of "metrics" in an evaluation.
 void expect_metrics(const Json& metrics) {
-  expect_members(metrics, {"log_loss_sum", "log_loss_mean", "accuracy", "transferred_robust_loss",
-                           "robust_loss", "demographic_parity", "equal_opportunity",
-                           "equal_opportunity_loss", "equalized_odds", "demographic_parity_hard",
-                           "equal_opportunity_hard", "groups"});
+  expect_members(
+      metrics, {"log_loss_sum", "log_loss_mean", "accuracy", "transferred_robust_loss",
+                "robust_loss", "demographic_parity", "equal_opportunity", "equal_opportunity_loss",
+                "equalized_odds", "demographic_parity_hard", "equal_opportunity_hard", "groups"});
 }
 
 class JsonTest : public testing::Test {
@@ -58,9 +58,7 @@ class JsonTest : public testing::Test {
     return fit(request);
   }
   MeasuredRows rows(const FittedModel& fitted, std::uint64_t seed) const {
-    return load_rows(fitted,
-                     {folder_.write("rows.csv", test::small_csv(seed, 200)),
-                      {}});
+    return load_rows(fitted, {folder_.write("rows.csv", test::small_csv(seed, 200)), {}});
   }
   test::TemporaryFolder folder_;
 };
@@ -68,9 +66,9 @@ class JsonTest : public testing::Test {
 TEST_F(JsonTest, FitHasItsMembersAndEveryDigit) {
   const auto [fitted, report] = fit_csv({"sex"});
   const Json object = parse(to_json(fitted, report), "fit");
-  expect_members(object, {"rows", "rows_dropped", "features", "columns", "l2", "loss",
-                          "gradient_norm", "iterations", "converged", "coefficients", "intercept",
-                          "metrics"});
+  expect_members(object,
+                 {"rows", "rows_dropped", "features", "columns", "l2", "loss", "gradient_norm",
+                  "iterations", "converged", "coefficients", "intercept", "metrics"});
   expect_metrics(object.at("metrics"));
   EXPECT_EQ(object.at("rows"), 290);
   EXPECT_EQ(object.at("rows_dropped"), 10);
@@ -106,8 +104,8 @@ TEST_F(JsonTest, SeveralColumnsMakeTheGapsObjects) {
   }
   const auto [one, one_report] = fit_csv({"sex"});
   const MeasuredRows again = rows(one, 5);
-  const Json single = parse(
-      to_json(evaluate(again.data, one.model, one.settings), again, 0.1), "evaluation");
+  const Json single =
+      parse(to_json(evaluate(again.data, one.model, one.settings), again, 0.1), "evaluation");
   EXPECT_TRUE(single.at("metrics").at("demographic_parity").is_number());
   EXPECT_TRUE(single.at("metrics").at("groups").contains("f"));
 }
@@ -119,7 +117,8 @@ TEST_F(JsonTest, WhatIsUnknownIsNull) {
     test::write_arrays(folder_, "a", test::made_up_rows(random, 90, 2, loss, {2}));
     FitRequest request;
     request.loss = kind;
-    request.rows.arrays = ArrayFiles{folder_ / "a_x.npy", folder_ / "a_y.npy", folder_ / "a_s.npy", {}};
+    request.rows.arrays =
+        ArrayFiles{folder_ / "a_x.npy", folder_ / "a_y.npy", folder_ / "a_s.npy", {}};
     const auto [fitted, report] = fit(request);
     const Json object = parse(to_json(fitted, report), "fit");
     EXPECT_TRUE(object.at("columns").is_null());
@@ -142,14 +141,11 @@ TEST_F(JsonTest, WhatIsUnknownIsNull) {
 }
 
 TEST_F(JsonTest, InfluenceHasItsMembers) {
-  const Json object = parse(to_json(InfluenceReport{"demographic_parity",
-                                                    0.1,
-                                                    {3, -0.5, 2, -1, 0.7, 2, 1},
-                                                    0.5,
-                                                    0.25}),
-                            "influence");
-  expect_members(object, {"metric", "metric_value", "count", "sum", "norm2", "min", "max",
-                          "argmin", "argmax"});
+  const Json object = parse(
+      to_json(InfluenceReport{"demographic_parity", 0.1, {3, -0.5, 2, -1, 0.7, 2, 1}, 0.5, 0.25}),
+      "influence");
+  expect_members(object, {"metric", "metric_value", "count", "sum", "norm2", "min", "max", "argmin",
+                          "argmax"});
   EXPECT_EQ(object.at("argmin"), 2);
   EXPECT_EQ(object.at("argmax"), 1);
   EXPECT_EQ(object.at("metric_value"), 0.1);

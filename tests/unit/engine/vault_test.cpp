@@ -85,7 +85,8 @@ FittedModel array_model(const test::TemporaryFolder& folder, LossKind kind) {
 void expect_same(const FittedModel& a, const FittedModel& b) {
   EXPECT_TRUE(test::same_bytes(a.model.theta, b.model.theta));
   EXPECT_TRUE(test::same_bytes(a.gradient, b.gradient));
-  EXPECT_TRUE(test::same_bytes(RowMatrix(a.rows.features.view()), RowMatrix(b.rows.features.view())));
+  EXPECT_TRUE(
+      test::same_bytes(RowMatrix(a.rows.features.view()), RowMatrix(b.rows.features.view())));
   EXPECT_TRUE(test::same_bytes(a.rows.targets, b.rows.targets));
   EXPECT_TRUE(test::same_bytes(a.rows.weights, b.rows.weights));
   EXPECT_EQ(a.model.loss.kind(), b.model.loss.kind());
@@ -148,8 +149,12 @@ TEST_F(VaultTest, ReplacesOnlyModelsAndOnlyWhenAsked) {
   other.l2 = 7;
   Vault::create(path_, model, false);
   const auto before = contents(path_);
-  test::expect_error<UsageError>([&] { Vault::create(path_, other, false); return 0; },
-                                 {"exists", "--force"});
+  test::expect_error<UsageError>(
+      [&] {
+        Vault::create(path_, other, false);
+        return 0;
+      },
+      {"exists", "--force"});
   EXPECT_EQ(contents(path_), before);
   Vault::create(fs::path(path_.string() + "/"), other, true);
   EXPECT_EQ(Vault::open(path_).l2, 7);
@@ -157,17 +162,29 @@ TEST_F(VaultTest, ReplacesOnlyModelsAndOnlyWhenAsked) {
   const fs::path photos = folder_ / "photos";
   fs::create_directory(photos);
   write(photos / "cat.jpg", "meow");
-  test::expect_error<UsageError>([&] { Vault::create(photos, model, true); return 0; },
-                                 {"photos", "not a model"});
+  test::expect_error<UsageError>(
+      [&] {
+        Vault::create(photos, model, true);
+        return 0;
+      },
+      {"photos", "not a model"});
   EXPECT_EQ(read(photos / "cat.jpg"), "meow");
   const fs::path file = folder_.write("notes.txt", "keep me");
   for (const bool replace : {false, true}) {
-    test::expect_error<UsageError>([&] { Vault::create(file, model, replace); return 0; },
-                                   {"notes.txt", "exists"});
+    test::expect_error<UsageError>(
+        [&] {
+          Vault::create(file, model, replace);
+          return 0;
+        },
+        {"notes.txt", "exists"});
     EXPECT_EQ(read(file), "keep me");
   }
   test::expect_error<DataError>(
-      [&] { Vault::create(folder_ / "no/such/folder/m.rct", model, false); return 0; }, {"m.rct"});
+      [&] {
+        Vault::create(folder_ / "no/such/folder/m.rct", model, false);
+        return 0;
+      },
+      {"m.rct"});
   EXPECT_EQ(entries(folder_.path()), 3);
 }
 
@@ -203,9 +220,9 @@ TEST_F(VaultTest, EveryDamagedFileIsNoticed) {
     SCOPED_TRACE(name);
     for (int trial = 0; trial < 40; ++trial) {
       std::string damaged = bytes;
-      const auto at = trial < 2 ? (trial == 0 ? 0 : bytes.size() - 1)
-                                : static_cast<std::size_t>(
-                                      random.below(static_cast<Index>(bytes.size())));
+      const auto at =
+          trial < 2 ? (trial == 0 ? 0 : bytes.size() - 1)
+                    : static_cast<std::size_t>(random.below(static_cast<Index>(bytes.size())));
       damaged[at] = static_cast<char>(damaged[at] ^ (1 << random.below(8)));
       write(file, damaged);
       const std::string end = outcome(path_);

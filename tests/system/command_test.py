@@ -1,0 +1,426 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What the command promises when nothing is wrong: help, output, files, and that parts agree.
+
+    command_test.py COMMAND [unittest arguments]
+"""
+import csv
+import math
+import os
+import re
+import shutil
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+from command_support import COLUMNS, FIT, arrays, contents, csv_text, npy, read_npy, run, table
+
+COMMAND = ""
+COMMON = ["--help", "--json", "--quiet", "--progress", "--threads", "--seed"]
+ARRAYS = ["--features", "--targets", "--groups", "--row-weights"]
+MEASURED = [f"--{part}{kind}" for part in ("validation", "test") for kind in ("", "-features", "-targets", "-groups")]
+MODEL = ["model", "--privileged", "--positive-class"]
+TABLE = ["--target", "--positive", "--sensitive", "--privileged", "--drop", "--l2", "--l2-per-row"]
+FLAGS = {
+    "fit": ["train", "--output", "--force", *ARRAYS, *TABLE, "--id", "--weight", "--schema", "--no-header", "--missing", "--na",
+            "--encoding", "--loss", "--no-intercept", "--tolerance", "--max-iterations", "--refine"],
+    "evaluate": [*MODEL, "data", *ARRAYS, "--radius", "--threshold", "--attack-correct-only"],
+    "influence": [*MODEL, *MEASURED[:4], "--metric", "--output"],
+    "correct": [*MODEL, *MEASURED, "--close", "--keep", "--scheme", "--update", "--bounds", "--count", "--share", "--rounds",
+                "--target-gap", "--kappa", "--kappa-rel", "--output", "--weights", "--force"],
+    "compare": ["train", *ARRAYS, *MEASURED, *TABLE, "--close", "--close-share", "--rounds", "--resamples"]}
+GAPS = ["demographic_parity", "equal_opportunity", "equal_opportunity_loss"]
+
+
+def timeless(value):
+    """A JSON object without what the clock says."""
+    if isinstance(value, dict):
+        return {key: timeless(item) for key, item in value.items() if key != "seconds"}
+    return [timeless(item) for item in value] if isinstance(value, list) else value
+
+
+def without(flags, *names):
+    flags = list(flags)
+    for name in names:
+        del flags[flags.index(name):flags.index(name) + 2]
+    return flags
+
+
+class World(unittest.TestCase):
+    maxDiff = 2000
+
+    @classmethod
+    def setUpClass(cls):
+        cls.root = Path(tempfile.mkdtemp(prefix="recant-command-"))
+        cls.rows = table(400, 21)
+        for name, rows in (("train", cls.rows), ("val", table(300, 22)), ("test", table(280, 23))):
+            (cls.root / f"{name}.csv").write_text(csv_text(rows))
+        cls.train, cls.val, cls.test = (cls.root / f"{name}.csv" for name in ("train", "val", "test"))
+        cls.model = cls.root / "model.rct"
+        cls.fitted = cls.call("fit", cls.train, *FIT, "-o", cls.model, "--json").json
+
+    @classmethod
+    def tearDownClass(cls):
+        shutil.rmtree(cls.root)
+
+    def setUp(self):
+        self.out = Path(tempfile.mkdtemp(dir=self.root))
+
+    @classmethod
+    def call(cls, *arguments, **more):
+        """Runs what has to succeed."""
+        done = run(COMMAND, *arguments, **more)
+        if done.code != 0:
+            raise AssertionError(str(done))
+        return done
+
+    def correct(self, *flags, model=None):
+        return self.call("correct", model or self.model, "--validation", self.val, *flags, "--json").json
+
+
+class Output(World):
+    def test_help_names_every_flag(self):
+        for command, flags in FLAGS.items():
+            done = self.call(command, "--help")
+            self.assertEqual(done.err, "")
+            for flag in [*flags, *COMMON]:
+                with self.subTest(f"{command} {flag}"):
+                    self.assertRegex(done.out, rf"(^|[\s,]){re.escape(flag)}([\s,=:{{]|$)")
+            listed = set(re.findall(r"^\s+(?:-\w,\s*)?(--[a-z0-9-]+)", done.out, re.M))
+            self.assertLessEqual(listed, {*flags, *COMMON}, f"{command}: flags that this test does not know")
+        main = self.call("--help").out
+        for command in FLAGS:
+            self.assertRegex(main, rf"(?m)^\s+{command}\s")
+
+    def test_version(self):
+        done = self.call("--version")
+        self.assertRegex(done.out, r"^recant \d+\.\d+\.\d+\n$")
+        self.assertEqual(done.err, "")
+        self.assertEqual(done.out.split()[1], self.fitted["version"])
+
+    def commands(self):
+        return {"fit": ("fit", self.train, *FIT, "-o", self.out / "m.rct", "--force"),
+                "evaluate": ("evaluate", self.model, self.val),
+                "influence": ("influence", self.model, "--validation", self.val, "--metric", "utility"),
+                "correct": ("correct", self.model, "--validation", self.val, "--test", self.test, "--close",
+                            "demographic_parity", "-o", self.out / "m2.rct", "--force"),
+                "compare": ("compare", self.train, "--validation", self.val, "--test", self.test, *without(FIT, "--id"),
+                            "--drop", "id", "--resamples", "40")}
+
+    SCHEMAS = {"fit": "fit", "evaluate": "evaluation", "influence": "influence", "correct": "correction", "compare": "comparison"}
+
+    def test_json_is_one_object_and_nothing_else(self):
+        for name, command in self.commands().items():
+            for more in ([], ["--quiet"]):
+                with self.subTest(f"{name} {more}"):
+                    done = self.call(*command, "--json", *more)
+                    self.assertEqual(done.json["schema"], f"recant.{self.SCHEMAS[name]}/1")
+                    self.assertTrue(all(isinstance(s, float) for s in done.json["seconds"].values()))
+                    self.assertEqual(done.err, "")
+                    self.assertNotRegex(done.out, r"\bnan\b|\binf\b|NaN|Infinity")
+
+    def test_quiet_prints_nothing(self):
+        for name, command in self.commands().items():
+            with self.subTest(name):
+                done = self.call(*command, "--quiet")
+                self.assertEqual((done.out, done.err), ("", ""))
+                done = self.call(*command)
+                self.assertGreater(len(done.out), 20)
+                self.assertEqual(done.err, "")
+
+    def test_progress_goes_to_standard_error_only(self):
+        for name, command in self.commands().items():
+            with self.subTest(name):
+                told = self.call(*command, "--json", "--progress", "always")
+                silent = self.call(*command, "--json", "--progress", "never")
+                self.assertEqual(timeless(told.json), timeless(silent.json))
+                self.assertEqual(silent.err, "")
+                if name in ("fit", "correct", "compare"):
+                    self.assertIn("\r", told.err)
+                    self.assertTrue(told.err.endswith("\r\x1b[K"), repr(told.err[-40:]))
+                self.assertNotIn("\n", told.err)
+
+    def test_json_carries_whole_doubles(self):
+        theta = read_npy(self.model / "state/theta.npy")
+        self.assertEqual([*self.fitted["coefficients"], self.fitted["intercept"]], theta)
+
+
+class Threads(World):
+    def test_the_same_bytes_for_any_number(self):
+        """Enough rows for many blocks, so that the order of a sum could differ."""
+        big = self.out / "big.csv"
+        big.write_text(csv_text(table(6000, 24)))
+        first = None
+        for threads in (1, 2, 4):
+            folder = self.out / f"threads{threads}"
+            folder.mkdir()
+            more = ["--threads", threads, "--json"]
+            fit = self.call("fit", big, *FIT, "-o", folder / "m.rct", *more).json
+            influence = self.call("influence", folder / "m.rct", "--validation", self.val, "--metric", "demographic_parity",
+                                 "-o", folder / "i.npy", *more).json
+            correct = self.call("correct", folder / "m.rct", "--validation", self.val, "--test", self.test, "--close",
+                               "demographic_parity", "-o", folder / "m2.rct", "--weights", folder / "w.csv", *more).json
+            compare = self.call("compare", big, "--test", self.test, *without(FIT, "--id"), "--drop", "id", "--resamples", "40", *more).json
+            result = [timeless(fit), timeless(influence), timeless(correct), timeless(compare)], contents(folder)
+            first = first or result
+            self.assertTrue(result == first, f"--threads {threads} gives other bytes than --threads 1")
+
+    def test_another_input_gives_other_bytes(self):
+        """Else the comparison above could not fail."""
+        other = self.out / "other.rct"
+        self.call("fit", self.train, *FIT, "--l2", "1.000001", "-o", other)
+        self.assertNotEqual(contents(other), contents(self.model))
+
+
+class Files(World):
+    def weights(self, name, *flags):
+        path = self.out / name
+        done = self.correct("--close", "demographic_parity", "--weights", path, *flags)
+        return done, path
+
+    def test_weights_as_csv_and_npy_agree(self):
+        done, path = self.weights("w.csv")
+        again, array = self.weights("w.npy")
+        self.assertEqual(timeless(done), timeless(again))
+        with open(path, newline="") as file:
+            rows = list(csv.DictReader(file))
+        values = [float(row["weight"]) for row in rows]
+        self.assertEqual(values, read_npy(array))
+        self.assertEqual([int(row["row"]) for row in rows], list(range(400)))
+        self.assertEqual([row["id"] for row in rows], [row[0] for row in self.rows])
+        changes = [w - 1 for w in values]
+        self.assertAlmostEqual(min(changes), done["weights"]["min"], 12)
+        self.assertAlmostEqual(max(changes), done["weights"]["max"], 12)
+        self.assertAlmostEqual(math.sqrt(sum(d * d for d in changes)), done["weights"]["norm2"], 10)
+
+    def test_influences_as_csv_and_npy_agree(self):
+        for name in ("i.csv", "i.npy"):
+            done = self.call("influence", self.model, "--validation", self.val, "--metric", "utility", "-o", self.out / name, "--json").json
+        with open(self.out / "i.csv", newline="") as file:
+            rows = list(csv.DictReader(file))
+        values = read_npy(self.out / "i.npy")
+        self.assertEqual([float(row["influence"]) for row in rows], values)
+        self.assertEqual([row["id"] for row in rows], [row[0] for row in self.rows])
+        self.assertEqual((values[done["argmin"]], values[done["argmax"]]), (min(values), max(values)))
+        self.assertEqual((values[done["argmin"]], values[done["argmax"]], len(values)), (done["min"], done["max"], done["count"]))
+
+    def test_ids_that_need_quotes(self):
+        rows = table(60, 31)
+        rows[3][0], rows[7][0], rows[9][0] = 'a,"b"', "two\nlines", "æ"
+        (self.out / "t.csv").write_text(csv_text(rows), encoding="utf-8")
+        self.call("fit", self.out / "t.csv", *FIT, "-o", self.out / "m.rct")
+        self.correct("--close", "demographic_parity", "--weights", self.out / "w.csv", model=self.out / "m.rct")
+        with open(self.out / "w.csv", newline="", encoding="utf-8") as file:
+            self.assertEqual([row["id"] for row in csv.DictReader(file)], [row[0] for row in rows])
+
+    def test_rows_keep_their_numbers_after_dropped_ones(self):
+        rows = table(80, 32)
+        for i in (0, 5, 6, 79):
+            rows[i][1] = "?"
+        (self.out / "t.csv").write_text(csv_text(rows))
+        fitted = self.call("fit", self.out / "t.csv", *without(FIT, "--id"), "--drop", "id", "-o", self.out / "m.rct", "--json").json
+        self.assertEqual((fitted["rows"], fitted["rows_dropped"]), (76, 4))
+        self.correct("--close", "demographic_parity", "--weights", self.out / "w.csv", model=self.out / "m.rct")
+        with open(self.out / "w.csv", newline="") as file:
+            self.assertEqual([int(row["id"]) for row in csv.DictReader(file)],
+                             [i + 1 for i in range(80) if i not in (0, 5, 6, 79)])
+
+
+class Agreement(World):
+    def metrics(self, model, data, *flags):
+        return self.call("evaluate", model, data, *flags, "--json").json["metrics"]
+
+    def close(self, got, want, tolerance, what=""):
+        if isinstance(want, dict):
+            self.assertEqual(set(got), set(want), what)
+            for key in want:
+                self.close(got[key], want[key], tolerance, f"{what}.{key}")
+        elif isinstance(want, float):
+            self.assertLessEqual(abs(got - want), tolerance * max(1, abs(want)), f"{what}: {got} and {want}")
+        else:
+            self.assertEqual(got, want, what)
+
+    def test_evaluate_reads_the_folder_as_fit_left_it(self):
+        self.close(self.metrics(self.model, self.train), self.fitted["metrics"], 1e-12)
+
+    def test_privileged_flips_the_sign(self):
+        male, female = (self.metrics(self.model, self.val, "--privileged", f"sex={group}") for group in ("male", "female"))
+        for gap in [*GAPS, "demographic_parity_hard", "equal_opportunity_hard"]:
+            self.assertNotEqual(male[gap], 0)
+            self.assertAlmostEqual(male[gap], -female[gap], 14, gap)
+        self.assertEqual((male["privileged"], female["privileged"]), ("male", "female"))
+        self.assertEqual(male["log_loss_sum"], female["log_loss_sum"])
+        self.assertEqual(self.metrics(self.model, self.val), male)  # has the higher rate in training
+
+    def test_several_sensitive_columns(self):
+        model = self.out / "m.rct"
+        flags = [*without(FIT, "--sensitive", "--drop"), "--sensitive", "sex,region", "--drop", "w,region"]
+        self.call("fit", self.train, *flags, "-o", model)
+        both, one = self.metrics(model, self.val), self.metrics(self.model, self.val)
+        for gap in [*GAPS, "equalized_odds", "groups", "privileged"]:
+            self.assertEqual(list(both[gap]), ["sex", "region"])
+            self.close(both[gap]["sex"], one[gap], 1e-12, gap)
+        self.assertIsNone(both["privileged"]["region"])
+        scores = [both["groups"]["region"][g] for g in ("north", "south", "west")]
+        self.assertEqual(sum(group["rows"] for group in scores), 300)
+        # Of several groups the gap is the largest of one minus all others.
+        gaps = []
+        for i, group in enumerate(scores):
+            others = [g for j, g in enumerate(scores) if j != i]
+            rest = sum(g["mean_score"] * g["rows"] for g in others) / sum(g["rows"] for g in others)
+            gaps.append(group["mean_score"] - rest)
+        self.assertAlmostEqual(abs(both["demographic_parity"]["region"]), max(map(abs, gaps)), 12)
+        done = self.correct("--close", "demographic_parity:region", model=model)
+        self.assertLess(abs(done["after"]["validation"]["metrics"]["demographic_parity"]["region"]),
+                        0.1 * abs(both["demographic_parity"]["region"]))
+
+    def test_softmax_with_positive(self):
+        model = self.out / "m.rct"
+        flags = ["--target", "city", "--loss", "softmax", "--sensitive", "sex", "--drop", "region,w,id"]
+        fitted = self.call("fit", self.train, *flags, "--positive", "rome", "-o", model, "--json").json
+        self.assertEqual(fitted["classes"], ["lima", "oslo", "rome"])
+        self.assertEqual((len(fitted["coefficients"]), len(fitted["intercept"])), (3, 3))
+        rates = [float(row[3] == "rome") for row in self.rows if row[4] == "male"]
+        self.assertAlmostEqual(fitted["metrics"]["groups"]["male"]["positive_rate"], sum(rates) / len(rates), 14)
+        lima = self.metrics(model, self.val, "--positive-class", "lima")
+        rome = self.metrics(model, self.val)
+        self.assertNotEqual(lima["demographic_parity"], rome["demographic_parity"])
+        self.assertEqual(lima["log_loss_sum"], rome["log_loss_sum"])
+        done = self.correct("--close", "demographic_parity", model=model)
+        self.assertLess(abs(done["after"]["validation"]["metrics"]["demographic_parity"]), abs(rome["demographic_parity"]))
+
+    def test_squared_loss(self):
+        """Against the closed form of one standardised feature."""
+        data = [(float(row[2]), float(row[1])) for row in self.rows]
+        (self.out / "t.csv").write_text(csv_text([[f"{x!r}", f"{y!r}"] for x, y in data], ["x", "y"]))
+        fitted = self.call("fit", self.out / "t.csv", "--target", "y", "--loss", "squared", "--l2", "2.5", "--no-intercept",
+                          "-o", self.out / "m.rct", "--json").json
+        n = len(data)
+        mean = math.fsum(x for x, _ in data) / n
+        scale = math.sqrt(math.fsum((x - mean) ** 2 for x, _ in data) / n)
+        slope = math.fsum((x - mean) / scale * y for x, y in data) / (n + 2.5)
+        self.assertAlmostEqual(fitted["coefficients"][0] / slope, 1, 11)
+        self.assertIsNone(fitted["metrics"]["accuracy"])
+
+    def test_the_corrected_folder_is_what_the_correction_measured(self):
+        for update in ("polish", "influence", "newton"):
+            with self.subTest(update):
+                target = self.out / f"{update}.rct"
+                done = self.correct("--close", "demographic_parity", "--test", self.test, "--update", update, "-o", target)
+                for part, data in (("train", self.train), ("validation", self.val), ("test", self.test)):
+                    before, after = self.metrics(self.model, data), self.metrics(target, data)
+                    # How the points of the transferred attack were made is not part of a model.
+                    for metrics in (after, done["after"][part]["metrics"]):
+                        metrics.pop("transferred_robust_loss")
+                    self.close(done["before"][part]["metrics"], before, 1e-12)
+                    self.close(after, done["after"][part]["metrics"], 1e-12)
+                for name, change in done["actual_change"].items():
+                    if name in GAPS:
+                        was, is_ = (done[when]["validation"]["metrics"][name] for when in ("before", "after"))
+                        self.assertAlmostEqual(change, is_ - was, 12)
+
+    def test_corrected_weights_train_the_same_model(self):
+        target = self.out / "m2.rct"
+        done = self.correct("--close", "demographic_parity", "-o", target, "--weights", self.out / "w.csv")
+        self.assertGreater(done["weights"]["nonzero"], 0)
+        with open(self.out / "w.csv", newline="") as file:
+            weights = [row["weight"] for row in csv.DictReader(file)]
+        self.assertGreaterEqual(min(map(float, weights)), 0)
+        rows = [row[:6] + [weight] + row[7:] for row, weight in zip(self.rows, weights)]
+        (self.out / "t.csv").write_text(csv_text(rows))
+        fit = ["fit", self.out / "t.csv", *without(FIT, "--drop"), "--drop", "region"]
+        again = self.call(*fit, "--weight", "w", "-o", self.out / "again.rct", "--json").json
+        self.close(self.metrics(self.out / "again.rct", self.test), self.metrics(target, self.test), 1e-8)
+        for a, b in zip([*again["coefficients"], again["intercept"]], [*done["coefficients"], done["intercept"]]):
+            self.assertLess(abs(a - b), 1e-8)
+        self.assertGreater(max(abs(a - b) for a, b in zip(again["coefficients"], self.fitted["coefficients"])), 1e-3)
+
+    def test_weight_2_is_a_row_twice(self):
+        x, y, _, w = arrays(50, 41)
+        w = [float(1 + i % 2) for i in range(50)]
+        for name, values, shape in (("x", x, (50, 3)), ("y", y, None), ("w", w, None)):
+            (self.out / f"{name}.npy").write_bytes(npy(values, shape))
+        weighted = self.call("fit", "--features", self.out / "x.npy", "--targets", self.out / "y.npy", "--row-weights",
+                            self.out / "w.npy", "-o", self.out / "a.rct", "--json").json
+        keep = [i for i in range(50) for _ in range(int(w[i]))]
+        (self.out / "x.npy").write_bytes(npy([v for i in keep for v in x[3 * i:3 * i + 3]], (len(keep), 3)))
+        (self.out / "y.npy").write_bytes(npy([y[i] for i in keep]))
+        twice = self.call("fit", "--features", self.out / "x.npy", "--targets", self.out / "y.npy", "-o", self.out / "b.rct", "--json").json
+        for a, b in zip(weighted["coefficients"], twice["coefficients"]):
+            self.assertLess(abs(a - b), 1e-10)
+
+    def test_rounds_at_most(self):
+        for most in (1, 2, 3):
+            done = self.correct("--close", "demographic_parity", "--rounds", most)
+            self.assertLessEqual(done["rounds"], most)
+
+    def test_target_gap_is_reached(self):
+        done = self.correct("--close", "demographic_parity", "--target-gap", "0.02")
+        self.assertEqual(done["stop"], "target")
+        self.assertLessEqual(abs(done["after"]["validation"]["metrics"]["demographic_parity"]), 0.02 + 1e-9)
+
+    def test_count_deletes_so_many(self):
+        done = self.correct("--close", "demographic_parity", "--scheme", "hard", "--count", "7", "--weights", self.out / "w.npy")
+        self.assertEqual(read_npy(self.out / "w.npy").count(0.0), 7)
+        self.assertEqual(done["weights"]["nonzero"], 7)
+
+    def test_force_replaces_a_model(self):
+        target = self.out / "m.rct"
+        self.call("fit", self.train, *FIT, "-o", target, "--l2", "9")
+        self.call("fit", self.train, *FIT, "-o", target, "--force")
+        self.assertEqual(contents(target), contents(self.model))
+
+
+class Compare(World):
+    def compare(self, *flags, split=True):
+        validation = ["--validation", self.val] if split else []
+        return self.call("compare", self.train, *validation, "--test", self.test, *without(FIT, "--id"), "--drop", "id", "--resamples", "40",
+                        "--json", *flags).json
+
+    def test_the_table_is_consistent(self):
+        done = self.compare()
+        models = {(row["scheme"], row["update"]): row for row in done["models"]}
+        updates = ["influence", "newton", "polish", "retrain"]
+        self.assertEqual(set(models), {("original", None), *((s, u) for s in ("soft", "hard") for u in updates)})
+        start = models["original", None]
+        metrics = self.call("evaluate", self.model, self.test, "--json").json["metrics"]
+        self.assertAlmostEqual(start["test"]["gap"], metrics["demographic_parity"], 12)
+        self.assertAlmostEqual(start["test"]["log_loss_mean"], metrics["log_loss_mean"], 12)
+        self.assertEqual(start["removed_rows"], 0)
+        for scheme in ("soft", "hard"):
+            polish, retrain = models[scheme, "polish"], models[scheme, "retrain"]
+            for part in ("validation", "test"):
+                self.assertLess(abs(polish[part]["gap"] - retrain[part]["gap"]), 1e-8)
+                for row in models.values():
+                    low, high = row[part]["gap_interval"]
+                    self.assertLess(low, high)
+            self.assertEqual(polish["reached"], abs(polish["validation"]["gap"]) <= done["target_gap"] * (1 + 1e-3) + 1e-9)
+        printed = self.call("compare", self.train, "--validation", self.val, "--test", self.test, *without(FIT, "--id"), "--drop", "id",
+                           "--resamples", "40").out
+        for row in models.values():
+            self.assertRegex(printed, rf"(?m)^\s*{row['scheme']}\s.*{re.escape(format(row['test']['gap'], '+.4f'))}")
+
+    def test_seed_changes_only_intervals(self):
+        def bare(value):
+            if isinstance(value, dict):
+                return {key: bare(item) for key, item in value.items() if not key.endswith("interval")}
+            return [bare(item) for item in value] if isinstance(value, list) else value
+        one, two, again = (timeless(self.compare("--seed", seed)) for seed in (1, 2, 1))
+        self.assertEqual(one, again)
+        self.assertNotEqual(one, two)
+        self.assertEqual(bare(one), bare(two))
+
+    def test_a_test_file_alone_is_halved(self):
+        rows = table(280, 23)
+        (self.out / "first.csv").write_text(csv_text(rows[:140]))
+        (self.out / "second.csv").write_text(csv_text(rows[140:]))
+        halved = self.compare(split=False)
+        given = self.call("compare", self.train, "--validation", self.out / "first.csv", "--test", self.out / "second.csv",
+                         *without(FIT, "--id"), "--drop", "id", "--resamples", "40", "--json").json
+        self.assertEqual(timeless(halved), timeless(given))
+
+
+if __name__ == "__main__":
+    COMMAND = os.path.abspath(sys.argv.pop(1))
+    unittest.main()

@@ -1,0 +1,55 @@
+#!/usr/bin/env python3
+"""Writes docs/reference/command.md from the --help of the command and of each of its subcommands.
+
+Usage: gen_command_reference.py RECANT [--check]     with --check: compares, and writes nothing
+"""
+import pathlib
+import re
+import subprocess
+import sys
+
+PAGE = pathlib.Path(__file__).resolve().parent.parent / "docs" / "reference" / "command.md"
+FOOTER = re.compile(r"\n*Exit codes:.*\Z", re.DOTALL)
+HEAD = """# Command
+
+<!-- Written by tools/gen_command_reference.py from the command itself; do not edit. -->
+
+`recant COMMAND --help` prints the same. What the commands do: [fit](../algorithms/fit.md),
+[evaluate](../algorithms/metrics.md), [influence](../algorithms/influence.md),
+[correct](../algorithms/correction.md), [compare](../algorithms/compare.md). What they read and
+print: [CSV](../formats/csv.md), [JSON](../formats/json.md), [model folder](../formats/model-folder.md).
+"""
+
+
+def help_of(recant, *subcommand):
+    text = subprocess.run([recant, *subcommand, "--help"], check=True, capture_output=True,
+                          text=True, stdin=subprocess.DEVNULL).stdout
+    return "\n".join(line.rstrip() for line in re.sub(r"\n{3,}", "\n\n", text).strip().splitlines())
+
+
+def page(recant):
+    top = help_of(recant)
+    names = re.findall(r"^  (\w+)", top[top.index("Subcommands:"):], re.MULTILINE)
+    parts = [HEAD, "## recant\n", f"```text\n{top}\n```\n"]
+    for name in names:
+        parts += [f"## recant {name}\n", f"```text\n{FOOTER.sub('', help_of(recant, name))}\n```\n"]
+    return "\n".join(parts)
+
+
+def main():
+    if len(sys.argv) not in (2, 3) or sys.argv[2:] not in ([], ["--check"]):
+        print(__doc__, file=sys.stderr)
+        return 2
+    text = page(sys.argv[1])
+    if len(sys.argv) == 2:
+        PAGE.parent.mkdir(parents=True, exist_ok=True)
+        PAGE.write_text(text, encoding="utf-8")
+        return 0
+    if not PAGE.is_file() or PAGE.read_text(encoding="utf-8") != text:
+        print(f"{PAGE} is stale: run tools/gen_command_reference.py RECANT")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
