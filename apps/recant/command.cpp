@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <charconv>
 #include <cstdio>
 
 #include "recant/core/error.hpp"
@@ -16,6 +17,16 @@ bool progress_line_open = false;
 
 std::string flag(const std::string& prefix, const char* name) {
   return prefix.empty() ? fmt::format("--{}", name) : fmt::format("--{}-{}", prefix, name);
+}
+
+/// CLI11 would take -1 and what is too long for some other number.
+std::uint64_t parse_seed(const std::string& text) {
+  std::uint64_t seed = 0;
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), seed);
+  if (code != std::errc() || end != text.data() + text.size()) {
+    throw UsageError(fmt::format("'{}' is not a whole number from 0 to 2^64 - 1", text), "--seed");
+  }
+  return seed;
 }
 
 }  // namespace
@@ -91,7 +102,12 @@ void add_common(CLI::App& command, Common& common) {
           },
           "threads; 0 is one a processor; the result is the same")
       ->group("Output");
-  command.add_option("--seed", common.seed, "seed of resampling")->group("Output");
+  command
+      .add_option_function<std::string>(
+          "--seed", [&common](const std::string& text) { common.seed = parse_seed(text); },
+          "seed of resampling")
+      ->type_name("UINT")
+      ->group("Output");
 }
 
 RowSource RowFlags::source() const {

@@ -23,6 +23,13 @@ double sigmoid_slope(double t) {
   return e / ((1 + e) * (1 + e));
 }
 
+/// log(1 + e) for e in [0, 1]: log u with what rounding 1 + e to u has taken away put back, to
+/// first order. As accurate as std::log1p, which takes twice as long on the scores of rows.
+double log_of_one_plus(double e) {
+  const double u = 1 + e;
+  return std::log(u) + (e - (u - 1)) / u;
+}
+
 /// Softmax of one row of scores, shifted by its maximum; returns logsumexp.
 template <class Scores, class Probabilities>
 double softmax(const Scores& scores, Probabilities&& probabilities) {
@@ -77,7 +84,7 @@ void Loss::evaluate(ConstMatrixRef scores, ConstVectorRef targets, VectorRef val
         // With margin m = (2y-1)t:  phi = log(1 + e^-m),  phi' = -(2y-1)/(1 + e^m).
         const double side = targets(i) > 0.5 ? 1 : -1, margin = side * scores(i, 0);
         const double e = std::exp(-std::abs(margin));
-        values(i) = std::max(-margin, 0.0) + std::log1p(e);
+        values(i) = std::max(-margin, 0.0) + log_of_one_plus(e);
         residuals(i, 0) = -side * (margin >= 0 ? e : 1) / (1 + e);
       }
       break;

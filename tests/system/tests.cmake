@@ -4,7 +4,7 @@ find_package(Python3 REQUIRED COMPONENTS Interpreter)
 # recant_system_test(NAME LABEL command...): runs with no .pyc left in the source tree.
 function(recant_system_test name label)
   add_test(NAME system/${name} COMMAND ${CMAKE_COMMAND} -E env PYTHONDONTWRITEBYTECODE=1 ${ARGN})
-  set_tests_properties(system/${name} PROPERTIES LABELS ${label} TIMEOUT 600)
+  set_tests_properties(system/${name} PROPERTIES LABELS "${label}" TIMEOUT 600)
 endfunction()
 
 set(layers ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tools/check_layers.py)
@@ -30,6 +30,27 @@ if(TARGET recant_command)
     --bin $<TARGET_FILE_DIR:recant_command> --build ${PROJECT_BINARY_DIR})
   recant_system_test(command_reference docs ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tools/gen_command_reference.py
     $<TARGET_FILE:recant_command> --check)
+  foreach(class Tables Odd Damage FullDisk Interrupted)
+    recant_system_test(bad_input_${class} system ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/bad_input_test.py
+      $<TARGET_FILE:recant_command> ${class})
+  endforeach()
+  recant_system_test(command system ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/command_test.py
+    $<TARGET_FILE:recant_command>)
+
+  # Against values of an independent program, which are not in the tree: skipped where they are not.
+  set(RECANT_SHARED_DIR ${PROJECT_SOURCE_DIR}/../shared CACHE PATH "Folder with data/ and oracle/golden/")
+  function(recant_golden_test name labels)
+    recant_system_test(${name} "${labels}" ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tests/system/golden_test.py
+      $<TARGET_FILE:recant_command> ${RECANT_SHARED_DIR} ${ARGN})
+    set_tests_properties(system/${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 1800)
+  endfunction()
+  recant_golden_test(golden_small system
+    synth_d20_l1_b0 synth_d20_l1_b1 synth_d5_l05_b0 synth_d5_l05_b1 ridge_d5 softmax_k3_d4 softmax_k4_d6 separable_n40_d60
+    german_l1_b0 german_l1_b1 german_l001n_b0 german_l001n_b1 compas_l1_b0 compas_l1_b1 compas_l001n_b0 compas_l001n_b1)
+  foreach(case adult_l1_b0 adult_l1_b1 adult_l001n_b0 adult_l001n_b1)
+    recant_golden_test(golden_${case} "system;slow" ${case})
+  endforeach()
+
   recant_system_test(demo system ${CMAKE_COMMAND} -E env --modify PATH=path_list_prepend:$<TARGET_FILE_DIR:recant_command>
     ${PROJECT_SOURCE_DIR}/examples/demo.sh)
 endif()
