@@ -10,7 +10,9 @@
 namespace recant {
 namespace {
 std::atomic<int> requested{0};
-}
+/// One a processor, or what OMP_NUM_THREADS says; read before BLAS is told to use one.
+const int available = omp_get_max_threads();
+}  // namespace
 
 void set_threads(int count) {
   check_at_least("threads", count, 0);
@@ -19,7 +21,7 @@ void set_threads(int count) {
 
 int threads() noexcept {
   const int count = requested;
-  return count > 0 ? count : omp_get_num_procs();
+  return count > 0 ? count : available;
 }
 
 }  // namespace recant

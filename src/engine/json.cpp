@@ -17,8 +17,9 @@ Json header(const char* name) {
   return {{"schema", std::string("recant.") + name + "/1"}, {"version", version()}};
 }
 
+/// File names may be any bytes: what is not UTF-8 in them is replaced, not refused.
 std::string finish(const Json& object) {
-  return object.dump(1);
+  return object.dump(1, ' ', false, Json::error_handler_t::replace);
 }
 
 std::string column_key(const GapEvaluation& gap) {

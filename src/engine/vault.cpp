@@ -109,6 +109,10 @@ void require(bool good, std::string_view what, const fs::path& where) {
 }
 
 void check_hashes(const fs::path& folder, const Json& files) {
+  for (const char* file : {kFeatures, "rows/targets.npy", "rows/weights.npy", "rows/ids.npy",
+                           "state/theta.npy", "state/gradient.npy"}) {
+    require(files.contains(file), "has no hash in the manifest", folder / file);
+  }
   for (const auto& [file, hash] : files.items()) {
     // The features can be larger than memory: their shape is checked when they are mapped.
     if (file == kFeatures) continue;
@@ -178,6 +182,9 @@ FittedModel read_model(const fs::path& folder, const Json& manifest) {
   fitted.tolerance = model.at("tolerance");
   fitted.optimal = model.at("optimal");
   fitted.settings.positive_class = model.at("positive_class");
+  require(fitted.settings.positive_class >= 0 &&
+              fitted.settings.positive_class < std::max<Index>(2, loss.outputs()),
+          "names a class that the model does not have", folder / "manifest.json");
   fitted.settings.threshold = model.at("threshold");
   for (const Json& group : model.at("privileged")) {
     fitted.settings.privileged.push_back(group.is_null() ? std::nullopt

@@ -8,7 +8,12 @@
 namespace recant::qp {
 namespace {
 
-constexpr Index kGroups = 64;
+/// Few unknowns are summed by one thread: waiting for others takes longer.
+Index groups(Index n) {
+  constexpr Index kUnknowns = 32768, kMost = 64;
+  return std::clamp<Index>(n / kUnknowns, 1, kMost);
+}
+
 using Buffer = std::array<double, static_cast<std::size_t>(kBlockRows)>;
 
 // A product is reduced in an order that does not depend on where its factors lie in memory.
@@ -18,7 +23,7 @@ double dot(const double* x, const double* y, Index n) {
 
 double largest_entry(const double* values, Index n) {
   return reduce_rows(
-      n, kGroups, 0.0,
+      n, groups(n), 0.0,
       [&](double& most, RowBlock block) {
         for (Index i = block.begin; i < block.end; ++i) most = std::max(most, std::abs(values[i]));
       },
@@ -31,7 +36,7 @@ double norm(const double* values, Index n, double largest) {
   const double inverse = 1 / largest;
   if (!std::isfinite(inverse)) return largest;  // denormal numbers only
   const double sum = reduce_rows(
-      n, kGroups, 0.0,
+      n, groups(n), 0.0,
       [&](double& total, RowBlock block) {
         Buffer scaled;
         for (Index i = 0; i < block.size(); ++i)
@@ -58,7 +63,7 @@ struct Dual::Sums {
 Index first_not_finite(VectorView values) {
   const Index n = values.size();
   return reduce_rows(
-      n, kGroups, n,
+      n, groups(n), n,
       [&](Index& first, RowBlock block) {
         // The sum of x * 0 is 0 unless some x is NaN or infinite.
         double probe = 0;
@@ -160,7 +165,7 @@ DualPoint Dual::sum_over(Fill&& fill) const {
   const Index q = constraints();
   const Sums zero{.activity = Vector::Zero(q), .gram = Matrix::Zero(q, q)};
   Sums sums = reduce_rows(
-      n_, kGroups, zero,
+      n_, groups(n_), zero,
       [&](Sums& into, RowBlock block) {
         Buffer e, free;
         fill(block, e.data(), free.data());
@@ -244,7 +249,7 @@ Recession Dual::recession(const Vector& d) const {
   ++passes_;
   const Vector w = weights(d);
   Recession out = reduce_rows(
-      n_, kGroups, Recession{},
+      n_, groups(n_), Recession{},
       [&](Recession& into, RowBlock block) {
         Buffer s;
         combine(w, block, s.data());
@@ -301,7 +306,7 @@ double Dual::root_between_breakpoints(const Vector& nu, const Vector& d,
   ++passes_;
   const Vector at = weights(nu), along = weights(d);
   Breakpoints points = reduce_rows(
-      n_, kGroups, Breakpoints{},
+      n_, groups(n_), Breakpoints{},
       [&](Breakpoints& into, RowBlock block) {
         Buffer y, s;
         unclipped(at, block, y.data());
@@ -330,7 +335,7 @@ Measured Dual::measure(const Vector& nu, const Vector& e) const {
   ++passes_;
   const Vector w = weights(nu);
   Measured out = reduce_rows(
-      n_, kGroups, Measured{},
+      n_, groups(n_), Measured{},
       [&](Measured& into, RowBlock block) {
         const Index m = block.size();
         Buffer y;
@@ -368,7 +373,7 @@ void Dual::reach(Vector& least, Vector& greatest) const {
   using Pair = std::pair<Vector, Vector>;
   ++passes_;
   std::tie(least, greatest) = reduce_rows(
-      n_, kGroups, Pair(zero, zero),
+      n_, groups(n_), Pair(zero, zero),
       [&](Pair& into, RowBlock block) {
         for (Index k = 0; k < q; ++k) {
           const double* c = row(k).coefficients;

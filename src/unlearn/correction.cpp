@@ -81,11 +81,14 @@ class Correction {
     result_.seconds.measure += watch.lap();
   }
 
+  [[nodiscard]] bool closed(std::size_t g) const {
+    const double first = first_gaps_.empty() ? gaps_[g] : first_gaps_[g];
+    return std::abs(gaps_[g]) <= std::max(options_.target_gap, kClosed * std::abs(first));
+  }
+
   [[nodiscard]] bool reached() const {
     for (std::size_t g = 0; g < gaps_.size(); ++g) {
-      const double first = first_gaps_.empty() ? gaps_[g] : first_gaps_[g];
-      if (std::abs(gaps_[g]) > std::max(options_.target_gap, kClosed * std::abs(first)))
-        return false;
+      if (!closed(g)) return false;
     }
     return true;
   }
@@ -140,18 +143,19 @@ class Correction {
   Choice choose_hard(double share) const {
     // Several goals count by the share of each that is closed.
     Vector influence = Vector::Zero(objective_.rows());
+    double open = 0;
     for (std::size_t g = 0; g < gaps_.size(); ++g) {
-      if (gaps_[g] != 0) influence += influences_.col(static_cast<Index>(g)) / gaps_[g];
+      if (closed(g)) continue;
+      influence += influences_.col(static_cast<Index>(g)) / gaps_[g];
+      ++open;
     }
     HardOptions options{.count = options_.count, .share = options_.share, .predicted_total = {}};
     if (!options.count && !options.share) options.predicted_total = share;
     const Vector total = weights_ + result_.change.delta;
-    const double whole = static_cast<double>(gaps_.size());
-    HardWeights hard = hard_weights(influence, whole, total, options);
+    HardWeights hard = hard_weights(influence, open, total, options);
     // A row is the least that can be deleted: where it is more than this step, it is the step.
     if (hard.rows.empty() && hard.stop == HardStop::kReached) {
-      hard =
-          hard_weights(influence, whole, total, {.count = 1, .share = {}, .predicted_total = {}});
+      hard = hard_weights(influence, open, total, {.count = 1, .share = {}, .predicted_total = {}});
     }
     Choice choice;
     choice.feasible = !hard.rows.empty();
@@ -180,7 +184,9 @@ class Correction {
     std::vector<SoftGoal> goals;
     for (std::size_t g = 0; g < gaps_.size(); ++g) {
       const auto influence = influences_.col(static_cast<Index>(g));
-      goals.push_back({VectorView(influence.data(), influence.size()), gaps_[g]});
+      // A gap that is closed already is held where it is: as a goal, its smallness would make it
+      // weigh more than all others.
+      goals.push_back({VectorView(influence.data(), influence.size()), closed(g) ? 0 : gaps_[g]});
     }
     BoundedSoftOptions options;
     options.kappa = options_.kappa;
@@ -307,7 +313,7 @@ class Correction {
       pace = std::min(1.0, 2 * pace);
       if (progress_) {
         progress_(
-            {"correct", static_cast<double>(accepted_), static_cast<double>(options_.rounds)});
+            {"correct", static_cast<double>(accepted_), static_cast<double>(std::max(accepted_, options_.rounds))});
       }
     }
     return CorrectionStop::kRounds;
@@ -362,13 +368,17 @@ class Correction {
                         "the gaps fell by less than half of what was predicted");
   }
 
-  /// By how much a change lowers the sizes of the gaps, each as a share of where it started.
+  /// By how much a change lowers what of the gaps lies above the target, each as a share of where
+  /// it started.
   [[nodiscard]] double fell(const std::vector<double>& gaps,
                             const std::vector<double>& change) const {
+    const auto above = [&](double gap) {
+      return std::max(0.0, std::abs(gap) - options_.target_gap);
+    };
     double sum = 0;
     for (std::size_t g = 0; g < gaps.size(); ++g) {
-      if (first_gaps_[g] == 0) continue;
-      sum += (std::abs(gaps[g]) - std::abs(gaps[g] + change[g])) / std::abs(first_gaps_[g]);
+      const double scale = std::max(std::abs(first_gaps_[g]), options_.target_gap);
+      if (scale > 0) sum += (above(gaps[g]) - above(gaps[g] + change[g])) / scale;
     }
     return sum;
   }
@@ -394,10 +404,11 @@ class Correction {
 void check_options(const CorrectionOptions& options, std::size_t goals) {
   validate(options);
   if (goals == 0) throw UsageError("there is no gap to close", "close", "name at least one metric");
-  if (!(options.lower <= 0 && options.upper >= 0)) {
-    throw UsageError(fmt::format("bounds must hold 0 between them, but are {} and {}",
-                                 options.lower, options.upper),
-                     "bounds");
+  if (!(options.lower <= 0 && options.upper >= 0 && options.lower < options.upper)) {
+    throw UsageError(
+        fmt::format("bounds must be two numbers with 0 between them, but are {} and {}",
+                    options.lower, options.upper),
+        "bounds");
   }
   const bool sized = options.count || options.share;
   if (options.scheme == Scheme::kSoft && sized) {

@@ -10,7 +10,11 @@
 namespace recant {
 namespace {
 
-constexpr Index kGroups = 64;
+/// Few entries are summed by one thread: waiting for others takes longer.
+Index groups(Index n) {
+  constexpr Index kEntries = 32768, kMost = 64;
+  return std::clamp<Index>(n / kEntries, 1, kMost);
+}
 
 template <class Accept>
 void check_entries(std::string_view name, std::string_view wanted, ConstVectorRef x,
@@ -26,7 +30,7 @@ void check_entries(std::string_view name, std::string_view wanted, ConstVectorRe
 
 double block_dot(ConstVectorRef x, ConstVectorRef y) {
   return reduce_rows(
-      x.size(), kGroups, 0.0,
+      x.size(), groups(x.size()), 0.0,
       [&](double& sum, RowBlock block) {
         sum += x.segment(block.begin, block.size()).dot(y.segment(block.begin, block.size()));
       },

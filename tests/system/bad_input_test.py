@@ -437,8 +437,8 @@ OPTIONS = [
     option("bounds of text", r"--bounds: 'high' is not a number", "correct", "--bounds=-1,high", hint=False),
     option("bounds of three numbers", r"--bounds: '1,2' is not a number|--bounds: must be LO,HI", "correct", "--bounds=-1,1,2", hint=False),
     option("bounds that are no bounds", r"bounds", "correct", "--bounds=nan,1", hint=False),
-    option("bounds without 0", r"bounds: bounds must hold 0 between them, but are 0\.5 and 1", "correct", "--bounds=0.5,1", hint=False),
-    option("bounds the wrong way", r"bounds: bounds must hold 0", "correct", "--bounds=1,-1", hint=False),
+    option("bounds without 0", r"bounds must be two numbers with 0 between them, but are 0\.5 and 1", "correct", "--bounds=0.5,1", hint=False),
+    option("bounds the wrong way", r"bounds must be two numbers with 0 between them, but are 1 and -1", "correct", "--bounds=1,-1", hint=False),
     option("keep of text", r"--keep: must be utility, utility:TOL or none; ", "correct", "--keep", "loss"),
     option("keep with a bad tolerance", r"--keep: 'much' is not a number", "correct", "--keep", "utility:much", hint=False),
     option("keep with a negative tolerance", r"utility_tolerance must be finite and >= 0, but is -1", "correct", "--keep", "utility:-1", hint=False),
@@ -779,7 +779,7 @@ class Interrupted(World):
     def setUpClass(cls):
         super().setUpClass()
         cls.big = cls.root / "big.csv"
-        cls.big.write_text(csv_text(table(8000, 11)))
+        cls.big.write_text(csv_text(table(3000, 11)))
         cls.good("fit", cls.big, *FIT, "-o", cls.root / "big.rct")
 
     def command(self, what, out):
@@ -827,7 +827,7 @@ class Interrupted(World):
                 elif code == 0:
                     self.fail(f"exit 0 without {model}")
                 if "w.csv" in after:
-                    self.assertEqual(after["w.csv"].count(b"\n"), 8001)
+                    self.assertEqual(after["w.csv"].count(b"\n"), 3001)
                 self.assertLessEqual(set(before), set(after))
         return stopped
 
@@ -838,7 +838,7 @@ class Interrupted(World):
         whole = time.monotonic() - begin
         for stop in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
             for what in ("fit", "correct", "replace"):
-                times = [0.5 * whole, *[None] * 3]
+                times = [0.5 * whole, *[None] * 2]
                 self.assertGreater(self.assert_stopped(what, stop, times), 0, f"no run of {what} was stopped in time")
 
     def test_a_killed_run_does_not_hinder_the_next(self):

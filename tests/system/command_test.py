@@ -21,15 +21,16 @@ COMMON = ["--help", "--json", "--quiet", "--progress", "--threads", "--seed"]
 ARRAYS = ["--features", "--targets", "--groups", "--row-weights"]
 MEASURED = [f"--{part}{kind}" for part in ("validation", "test") for kind in ("", "-features", "-targets", "-groups")]
 MODEL = ["model", "--privileged", "--positive-class"]
-TABLE = ["--target", "--positive", "--sensitive", "--privileged", "--drop", "--l2", "--l2-per-row"]
+TRAINING = ["train", *ARRAYS, "--target", "--positive", "--sensitive", "--privileged", "--drop", "--l2", "--l2-per-row", "--id",
+            "--weight", "--schema", "--no-header", "--missing", "--na", "--encoding", "--loss", "--no-intercept", "--tolerance",
+            "--max-iterations", "--refine"]
 FLAGS = {
-    "fit": ["train", "--output", "--force", *ARRAYS, *TABLE, "--id", "--weight", "--schema", "--no-header", "--missing", "--na",
-            "--encoding", "--loss", "--no-intercept", "--tolerance", "--max-iterations", "--refine"],
+    "fit": [*TRAINING, "--output", "--force"],
     "evaluate": [*MODEL, "data", *ARRAYS, "--radius", "--threshold", "--attack-correct-only"],
     "influence": [*MODEL, *MEASURED[:4], "--metric", "--output"],
     "correct": [*MODEL, *MEASURED, "--close", "--keep", "--scheme", "--update", "--bounds", "--count", "--share", "--rounds",
                 "--target-gap", "--kappa", "--kappa-rel", "--output", "--weights", "--force"],
-    "compare": ["train", *ARRAYS, *MEASURED, *TABLE, "--close", "--close-share", "--rounds", "--resamples"]}
+    "compare": [*TRAINING, *MEASURED, "--close", "--close-share", "--rounds", "--resamples"]}
 GAPS = ["demographic_parity", "equal_opportunity", "equal_opportunity_loss"]
 
 

@@ -3,7 +3,8 @@
 
 namespace recant {
 
-/// Threads for passes over rows; 0 (the default) is one per processor this process may use.
+/// Threads for passes over rows; 0 (the default) is one per processor this process may use, or
+/// OMP_NUM_THREADS.
 /// Results are the same to the last bit for any number of threads.
 void set_threads(int count);
 

@@ -41,8 +41,9 @@ struct CorrectionOptions {
     using O = CorrectionOptions;
     return std::tuple{
         Field{"rounds", &O::rounds,
-              "linearisations at most; 1 is one linearisation and one update, "
-              "with nothing measured in between",
+              "equal steps to the target, each from a new linearisation (and up to as many again "
+              "where a step has to be halved); 1 is one linearisation and one update, whatever "
+              "comes of it",
               Accept::kPositive},
         Field{"target_gap", &O::target_gap, "stop when no gap is larger than this",
               Accept::kNonNegative},

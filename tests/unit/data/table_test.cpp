@@ -209,8 +209,9 @@ TEST_F(Table, KnowsClassesAndNumericTargets) {
   const LoadedTable table = train("x,y\n1,10\n2,9\n3,-1\n4,9\n", options);
   EXPECT_THAT(table.data.class_names, ElementsAre("-1", "9", "10"));
   EXPECT_THAT(table.data.targets, ElementsAre(2, 1, 0, 1));
-  EXPECT_THAT(train("x,y\n1,10\n2,9\n3,b\n", options).data.class_names,
+  EXPECT_THAT(train("x,y\n1,10\n2,9\n3,b\n4,b\n", options).data.class_names,
               ElementsAre("10", "9", "b"));
+  train_fails("x,y\n1,10\n2,9\n3,b\n", options, {"column 'y'", "3 classes in as many rows"});
   train_fails("x,y\n1,10\n2,10\n", options, {"same value"});
   other_fails("x,y\n1,10\n\n2,11\n", table.encoder, {"other.csv, line 4", "column 'y'", "class"});
 
