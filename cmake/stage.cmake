@@ -31,7 +31,7 @@ function(recant_add_stage name)
   target_compile_features(recant_${name} PUBLIC cxx_std_20)  # of the headers: users need it too
   target_link_libraries(recant_${name}
     PUBLIC ${edges} Eigen3::Eigen
-    PRIVATE ${arg_EXTERNAL} OpenMP::OpenMP_CXX $<BUILD_INTERFACE:recant_warnings>)
+    PRIVATE ${arg_EXTERNAL} Threads::Threads $<BUILD_INTERFACE:recant_warnings>)
 
   string(JOIN " " line "${name}:" ${arg_DEPENDS})
   file(APPEND ${PROJECT_BINARY_DIR}/stages.txt "${line}\n")

@@ -59,8 +59,8 @@ if [[ $# -eq 0 ]]; then
   rates all.csv yes
   say "A gap of 14 points. A model fitted to these applications shows it too:"
   demo admitted yes
-  say "The mean scores of men and women are equal now. On hard labels the gap has turned round: this" \
-      "model knows only twelve kinds of applicant, so whole departments cross the threshold at once." \
+  say "The mean scores of men and women are equal now. On hard labels nothing has moved: this model" \
+      "knows only twelve kinds of applicant, and none of them crosses the threshold of one half." \
       "" \
       "So much for the total. Now look at the admissions department by department:"
   rates all.csv yes department

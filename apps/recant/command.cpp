@@ -114,6 +114,10 @@ RowSource RowFlags::source() const {
   RowSource source;
   if (!csv.empty()) source.csv = csv;
   const bool arrays = !features.empty() || !targets.empty() || !groups.empty() || !weights.empty();
+  if (!arrays && csv.empty()) throw UsageError("is missing", flags);
+  if (arrays && !csv.empty()) {
+    throw UsageError("give either a CSV file or arrays, not both", flags);
+  }
   if (!arrays) return source;
   if (features.empty() || targets.empty()) {
     throw UsageError("arrays need both features and targets", "rows");
@@ -130,13 +134,11 @@ void add_rows(CLI::App& command, RowFlags& rows, const std::string& prefix, cons
   command.add_option(prefix.empty() ? name : "--" + prefix, rows.csv,
                      help + " (CSV; - is standard input)");
   const char* group = "Arrays instead of CSV: used as they are, nothing is encoded or standardised";
+  rows.flags = prefix.empty() ? name : "--" + prefix;
   command.add_option(flag(prefix, "features"), rows.features, "n x d NPY")->group(group);
   command.add_option(flag(prefix, "targets"), rows.targets, "n NPY")->group(group);
   command.add_option(flag(prefix, "groups"), rows.groups, "n or n x k NPY of integers")
       ->group(group);
-  if (prefix.empty()) {
-    command.add_option("--row-weights", rows.weights, "n NPY, >= 0")->group(group);
-  }
 }
 
 FittedModel ModelFlags::open() const {

@@ -52,6 +52,7 @@ void end_progress();
 /// Flags that name rows: PREFIX.csv-like positional or option, or arrays.
 struct RowFlags {
   std::string csv, features, targets, groups, weights;
+  std::string flags;  ///< how to give them, for errors; set by add_rows
   [[nodiscard]] bool given() const {
     return !(csv.empty() && features.empty() && targets.empty() && groups.empty());
   }

@@ -140,6 +140,7 @@ Run add_correct(CLI::App& app, Common& common) {
           "gaps to close: demographic_parity, equal_opportunity, equal_opportunity_loss, "
           "equalized_odds, robust_loss or transferred_robust_loss; gaps take :COLUMN[=GROUP]")
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->required();
   command
       .add_option("--keep", flags->keep,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "recant/core/error.hpp"
@@ -16,6 +17,18 @@ struct Flags {
   std::string output;
 };
 
+/// How many features, and from what: a stray text in a column of numbers shows here.
+std::string describe_features(const FittedModel& fitted) {
+  const std::string count = fmt::format("{} features", fitted.model.features);
+  if (!fitted.encoder) return count;
+  const auto& columns = fitted.encoder->features;
+  const auto numeric = std::count_if(columns.begin(), columns.end(), [](const FeatureColumn& c) {
+    return c.type == ColumnType::kNumeric;
+  });
+  return fmt::format("{} from {} numeric and {} categorical columns", count, numeric,
+                     columns.size() - static_cast<std::size_t>(numeric));
+}
+
 int run(const Flags& flags, const Common& common) {
   const FitRequest request = flags.training.make_request("fit");
   check_model_output(flags.output, common);
@@ -24,11 +37,11 @@ int run(const Flags& flags, const Common& common) {
   if (training.converged) Vault::create(flags.output, fitted, common.force);
   common.print_json(to_json(fitted, report));
   common.say(
-      fmt::format("{} rows{}, {} features, {:.2f} s", report.rows,
+      fmt::format("{} rows{}, {}, {:.2f} s", report.rows,
                   report.rows_dropped > 0
                       ? fmt::format(" ({} more dropped for missing values)", report.rows_dropped)
                       : "",
-                  fitted.model.features, report.load_seconds));
+                  describe_features(fitted), report.load_seconds));
   common.say(
       fmt::format("{} loss, l2 = {:g}: {} in {} steps, gradient {:.1e} (needed {:.1e}), {:.2f} s",
                   name(fitted.model.loss.kind()), fitted.l2,

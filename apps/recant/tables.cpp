@@ -116,7 +116,8 @@ std::string goal_title(const Metric& goal, const CorrectionReport& report) {
   const auto column = static_cast<std::size_t>(goal.column);
   const bool is_gap = goal.kind != MetricKind::kUtility && goal.kind != MetricKind::kRobustLoss &&
                       goal.kind != MetricKind::kTransferredRobustLoss;
-  if (is_gap && column < gaps.size() && gaps[column].groups.size() > 2) {
+  if (is_gap && column < gaps.size() && gaps[column].groups.size() > 2 &&
+      title.find('=') == std::string::npos) {
     title += ", " + gaps[column].groups[static_cast<std::size_t>(goal.group)].name;
   }
   if (goal.kind == MetricKind::kEqualOpportunityNegative) title += ", negative targets";

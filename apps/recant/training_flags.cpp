@@ -47,6 +47,8 @@ FitRequest TrainingFlags::make_request(const std::string& command) const {
 
 void add_training(CLI::App& command, TrainingFlags& flags) {
   add_rows(command, flags.rows, "", "train", "training rows");
+  command.add_option("--row-weights", flags.rows.weights, "n NPY, >= 0")
+      ->group(command.get_option("--features")->get_group());
   const char* columns = "Columns";
   command.add_option("--target", flags.request.table.target, "column to predict")->group(columns);
   command
@@ -57,6 +59,7 @@ void add_training(CLI::App& command, TrainingFlags& flags) {
   command
       .add_option("--sensitive", flags.request.table.sensitive, "columns whose groups are compared")
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->group(columns);
   command
       .add_option("--privileged", flags.request.privileged,
@@ -68,6 +71,7 @@ void add_training(CLI::App& command, TrainingFlags& flags) {
   command.add_option("--weight", flags.weight, "column with row weights")->group(columns);
   command.add_option("--drop", flags.request.table.drop, "columns that are no features")
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->group(columns);
   command
       .add_option("--schema", flags.schema, "JSON file with column types (default: by inspection)")
@@ -83,6 +87,7 @@ void add_training(CLI::App& command, TrainingFlags& flags) {
   command
       .add_option("--na", flags.missing_values, "cells that are missing (default: ?, NA and empty)")
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->group(columns);
   command
       .add_option("--encoding", flags.encoding,

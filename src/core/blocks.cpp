@@ -10,17 +10,14 @@
 namespace recant {
 namespace {
 
-/// Calls work(), which must not throw, on `workers` threads at once and waits for all.
+/// Calls work(), which must not throw, on `workers` threads at once and waits for all. Threads are
+/// started for each pass and none is kept: a pool that waits by spinning (OpenMP's) makes every
+/// pass a hundred times slower where another program keeps the processors busy, and starting one
+/// costs some ten microseconds (docs/decisions/0004).
 void run_on_threads(int workers, const std::function<void()>& work) {
-#ifdef __SANITIZE_THREAD__
-  // The thread sanitizer is blind to how libgomp synchronises and would report every pass.
   std::vector<std::jthread> others;
   for (int i = 1; i < workers; ++i) others.emplace_back(work);
   work();
-#else
-#pragma omp parallel num_threads(workers)
-  work();
-#endif
 }
 
 }  // namespace

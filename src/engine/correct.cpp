@@ -17,6 +17,9 @@ std::vector<Metric> resolve_goals(const CorrectionRequest& request, const Datase
   std::vector<Metric> goals;
   for (const std::string& text : request.goals) {
     for (Metric& metric : resolve_metric(text, validation, fitted.model, fitted.settings)) {
+      if (metric.kind == MetricKind::kUtility) {
+        throw UsageError("utility is kept, not closed", "close");
+      }
       goals.push_back(std::move(metric));
     }
   }
@@ -101,7 +104,8 @@ std::pair<FittedModel, CorrectionReport> correct(const FittedModel& fitted,
   FittedModel corrected = fitted;
   corrected.model.theta = report.result.theta;
   corrected.rows.weights += report.result.change.delta;
-  corrected.optimal = options.update == UpdateKind::kPolish;
+  report.weights = summarize(report.result.change, fitted.rows.weights);
+  corrected.optimal = options.update == UpdateKind::kPolish || report.weights.nonzero == 0;
   corrected.gradient =
       fitted.objective().evaluate(corrected.model.theta, corrected.rows.weights).gradient;
   for (std::size_t s = 0; s < splits.size(); ++s) {
@@ -115,7 +119,6 @@ std::pair<FittedModel, CorrectionReport> correct(const FittedModel& fitted,
                              evaluate(data, corrected.model, fitted.settings, &fitted.model),
                              {all.begin() + goals, all.end()}});
   }
-  report.weights = summarize(report.result.change, fitted.rows.weights);
   report.total_weight_zero_rows = (corrected.rows.weights.array() == 0).count();
   report.evaluate_seconds = watch.lap();
   return {std::move(corrected), std::move(report)};

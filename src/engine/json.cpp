@@ -235,6 +235,23 @@ std::string to_json(const FittedModel& fitted, const CorrectionReport& report,
   int rounds = 0;
   for (const CorrectionRound& round : result.rounds) rounds += round.accepted ? 1 : 0;
 
+  Json goals = Json::array();
+  for (std::size_t g = 0; g < report.goals.size(); ++g) {
+    const Metric& goal = report.goals[g];
+    const auto& columns = fitted.rows.sensitive;
+    const auto column = static_cast<std::size_t>(goal.column);
+    const bool gap = goal.kind != MetricKind::kRobustLoss &&
+                     goal.kind != MetricKind::kTransferredRobustLoss && column < columns.size();
+    Json entry = {{"metric", goal.name},
+                  {"group", gap ? Json(columns[column].groups[static_cast<std::size_t>(goal.group)])
+                                : Json(nullptr)},
+                  {"negative_targets", goal.kind == MetricKind::kEqualOpportunityNegative}};
+    for (std::size_t s = 0; s < report.splits.size(); ++s) {
+      entry[report.splits[s].split] = {{"predicted_change", report.goal_changes[s][g].predicted},
+                                       {"actual_change", report.goal_changes[s][g].actual}};
+    }
+    goals.push_back(std::move(entry));
+  }
   Json before = Json::object(), after = Json::object(), splits = Json::object();
   for (const SplitChange& split : report.splits) {
     before[split.split] = {{"rows", split.before.rows}, {"metrics", metrics_json(split.before)}};
@@ -246,7 +263,7 @@ std::string to_json(const FittedModel& fitted, const CorrectionReport& report,
   object.update({{"scheme", name(request.options.scheme)},
                  {"update", name(request.options.update)},
                  {"level", level(request.options.update)},
-                 {"goals", request.goals},
+                 {"goals", goals},
                  {"rounds", rounds},
                  {"stop", name(result.stop)},
                  {"kappa", last != nullptr ? Json(last->kappa) : Json(nullptr)},

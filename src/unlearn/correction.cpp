@@ -16,6 +16,9 @@ namespace {
 
 /// A gap this share of where it started counts as closed: what is left is second order.
 constexpr double kClosed = 1e-4;
+/// kappa_rel of a step among several, relative to the part of the gap that it is to close: the
+/// change may be about (1/kKappaOfStep)^(1/2) times as large as without the promise on utility.
+constexpr double kKappaOfStep = 0.05;
 /// The least part of a step worth a round.
 constexpr double kLeastPace = 1.0 / 32;
 
@@ -125,10 +128,12 @@ class Correction {
     return share;
   }
 
-  /// One linearisation weighs the gap against the size of the change; in several the step is
-  /// what limits it, and kappa only has to be small enough to let the step be taken.
-  [[nodiscard]] double kappa_rel() const {
-    return options_.kappa_rel.value_or(options_.rounds == 1 ? 1 : 0.01);
+  /// One linearisation weighs the whole gap against the size of the change. In several the step
+  /// is what limits it, and kappa only keeps a step from becoming huge where the promise on the
+  /// utility leaves little of its direction.
+  [[nodiscard]] double kappa_rel(double share) const {
+    if (options_.rounds == 1) return options_.kappa_rel.value_or(1);
+    return options_.kappa_rel.value_or(kKappaOfStep) / share;
   }
 
   Choice choose(double share) {
@@ -167,9 +172,10 @@ class Correction {
   }
 
   Choice choose_closed_form(double share) const {
-    SoftWeights soft = soft_weights(
-        influences_.col(0), influences_.col(1), share * gaps_.front(),
-        {.kappa = options_.kappa, .kappa_rel = kappa_rel(), .keep_utility = options_.keep_utility});
+    SoftWeights soft = soft_weights(influences_.col(0), influences_.col(1), share * gaps_.front(),
+                                    {.kappa = options_.kappa,
+                                     .kappa_rel = kappa_rel(share),
+                                     .keep_utility = options_.keep_utility});
     Reweighting total{result_.change.delta + soft.change.delta};
     return {.change = std::move(soft.change),
             .total = std::move(total),
@@ -181,27 +187,33 @@ class Correction {
   }
 
   Choice choose_bounded(double share) const {
+    // A gap that is closed already is no goal: its smallness would make it weigh more than all
+    // others. If a step opens it again, it is one in the next round.
     std::vector<SoftGoal> goals;
+    std::vector<std::size_t> of;
     for (std::size_t g = 0; g < gaps_.size(); ++g) {
+      if (closed(g)) continue;
       const auto influence = influences_.col(static_cast<Index>(g));
-      // A gap that is closed already is held where it is: as a goal, its smallness would make it
-      // weigh more than all others.
-      goals.push_back({VectorView(influence.data(), influence.size()), closed(g) ? 0 : gaps_[g]});
+      goals.push_back({VectorView(influence.data(), influence.size()), gaps_[g]});
+      of.push_back(g);
     }
     BoundedSoftOptions options;
     options.kappa = options_.kappa;
-    options.kappa_rel = kappa_rel();
+    options.kappa_rel = kappa_rel(share);
     options.keep_utility = options_.keep_utility;
     options.target_share = share;
     options.lower = options_.lower;
     options.upper = options_.upper;
     BoundedSoftWeights soft = soft_weights_bounded(goals, influences_.col(influences_.cols() - 1),
                                                    weights_, result_.change, options);
-    const Vector& multipliers = soft.gap_multipliers;
+    std::vector<double> multipliers(gaps_.size(), 0);
+    for (std::size_t k = 0; k < of.size(); ++k) {
+      multipliers[of[k]] = soft.gap_multipliers(static_cast<Index>(k));
+    }
     return {.change = std::move(soft.change),
             .total = std::move(soft.total),
             .active = soft.active,
-            .gap_multipliers = {multipliers.begin(), multipliers.end()},
+            .gap_multipliers = std::move(multipliers),
             .utility_multiplier = soft.utility_multiplier,
             .kappa = soft.kappa,
             .reachable_share = soft.reachable_shares.minCoeff(),
@@ -312,8 +324,8 @@ class Correction {
       if (reached()) return CorrectionStop::kTarget;
       pace = std::min(1.0, 2 * pace);
       if (progress_) {
-        progress_(
-            {"correct", static_cast<double>(accepted_), static_cast<double>(std::max(accepted_, options_.rounds))});
+        progress_({"correct", static_cast<double>(accepted_),
+                   static_cast<double>(std::max(accepted_, options_.rounds))});
       }
     }
     return CorrectionStop::kRounds;

@@ -2,7 +2,7 @@
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 
 # recant_system_test(NAME LABEL command...): runs with no .pyc left in the source tree, and on one thread unless
-# it asks for more, as tests run side by side and OpenMP spins while it waits.
+# it asks for more, as tests run side by side.
 function(recant_system_test name label)
   add_test(NAME system/${name} COMMAND ${CMAKE_COMMAND} -E env PYTHONDONTWRITEBYTECODE=1 OMP_NUM_THREADS=1 ${ARGN})
   set_tests_properties(system/${name} PROPERTIES LABELS "${label}" TIMEOUT 600)

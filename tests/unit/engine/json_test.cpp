@@ -201,7 +201,7 @@ TEST_F(JsonTest, ErrorsSayWhatWhereAndWhatToDo) {
   }
 }
 
-/// File names need not be UTF-8. Not yet so: an exception of the JSON library gets out.
+/// File names need not be UTF-8.
 TEST_F(JsonTest, AnErrorAboutAnyFileNameIsJson) {
   EXPECT_NO_THROW(parse(to_json(NotFoundError("does not exist", "caf\xe9.csv")), "error"));
 }

@@ -412,6 +412,7 @@ struct TwoGoals {
 
 TEST(CorrectionTest, SeveralGoalsFallTogether) {
   TwoGoals two;
+  two.options.keep_utility = false;
   const Setting& s = two.setting;
   ASSERT_EQ(two.goals.size(), 2U);
   const CorrectionResult result = s.run(two.goals, two.options);
@@ -423,9 +424,10 @@ TEST(CorrectionTest, SeveralGoalsFallTogether) {
   expect_kept(s, two.goals, two.options, s.run(two.goals, two.options));
 }
 
-/// Not yet so: a goal that is nearly closed weighs 1/|gap| and takes all later rounds.
+/// A goal that is nearly closed weighs 1/|gap|; it must not take all later rounds.
 TEST(CorrectionTest, SeveralGoalsReachTheTarget) {
-  const TwoGoals two;
+  TwoGoals two;
+  two.options.keep_utility = false;
   const CorrectionResult result = two.setting.run(two.goals, two.options);
   EXPECT_EQ(result.stop, CorrectionStop::kTarget) << describe(result.stop);
   for (const double gap : two.setting.values(two.goals, result.theta))
@@ -441,6 +443,7 @@ TEST(CorrectionTest, EveryGapOfMoreThanTwoGroupsReachesTheTarget) {
   for (const double gap : before) worst = std::max(worst, std::abs(gap));
   CorrectionOptions options;
   options.target_gap = worst / 4;
+  options.keep_utility = false;
   const CorrectionResult result = s.run(goals, options);
   expect_kept(s, goals, options, result);
   const auto after = s.values(goals, result.theta);
@@ -463,7 +466,6 @@ TEST(CorrectionTest, NothingToCloseIsNotTouched) {
   }
 }
 
-/// Not yet so: the least kappa is divided by upper - lower.
 TEST(CorrectionTest, BoundsOfZeroAreNone) {
   const Setting s = make(9);
   CorrectionOptions options;
