@@ -114,7 +114,8 @@ RowSource RowFlags::source() const {
   RowSource source;
   if (!csv.empty()) source.csv = csv;
   const bool arrays = !features.empty() || !targets.empty() || !groups.empty() || !weights.empty();
-  if (!arrays && csv.empty()) throw UsageError("is missing", flags);
+  if (!arrays && csv.empty())
+    throw UsageError("is missing", flags, "give a CSV file, or arrays of features and targets");
   if (arrays && !csv.empty()) {
     throw UsageError("give either a CSV file or arrays, not both", flags);
   }

@@ -18,7 +18,7 @@ namespace {
 constexpr double kClosed = 1e-4;
 /// kappa_rel of a step among several, relative to the part of the gap that it is to close: the
 /// change may be about (1/kKappaOfStep)^(1/2) times as large as without the promise on utility.
-constexpr double kKappaOfStep = 0.05;
+constexpr double kKappaOfStep = 0.01;
 /// The least part of a step worth a round.
 constexpr double kLeastPace = 1.0 / 32;
 

@@ -30,7 +30,7 @@ struct CorrectionOptions {
   bool keep_utility = true;
   std::optional<double> utility_tolerance;
   std::optional<double> kappa;
-  std::optional<double> kappa_rel;  ///< of a step; 1 in one round, 0.05 in several
+  std::optional<double> kappa_rel;  ///< of a step; 1 in one round, 0.01 in several
   bool bounded = true;
   double lower = -1, upper = 1;
   std::optional<std::int64_t> count;  ///< hard, one round: see HardOptions
