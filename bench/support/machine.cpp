@@ -7,7 +7,6 @@
 #include <fstream>
 #include <iostream>
 #include <sstream>
-#include <vector>
 
 #include "recant/core/stopwatch.hpp"
 #include "recant/core/threads.hpp"
@@ -107,19 +106,6 @@ double peak_flops(int count) {
     });
     return 2.0 * static_cast<double>(kSteps * kChains * kLanes * count) / seconds;
   });
-}
-
-double median_seconds(int repeats, const std::function<void()>& task) {
-  task();
-  std::vector<double> seconds;
-  for (int i = 0; i < repeats; ++i) {
-    Stopwatch watch;
-    task();
-    seconds.push_back(watch.lap());
-  }
-  const auto middle = seconds.begin() + static_cast<std::ptrdiff_t>(seconds.size() / 2);
-  std::nth_element(seconds.begin(), middle, seconds.end());
-  return *middle;
 }
 
 namespace {

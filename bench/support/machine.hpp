@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <functional>
 #include <string>
 
 #include "recant/linalg/types.hpp"
@@ -16,9 +15,6 @@ namespace recant::bench {
 /// Fused multiply-adds of doubles that `threads` cores do in registers, counted as two operations
 /// each, in operations a second. The floor of everything that multiplies.
 [[nodiscard]] double peak_flops(int threads);
-
-/// Median of the seconds that `task` takes, over `repeats` calls after one that is not counted.
-[[nodiscard]] double median_seconds(int repeats, const std::function<void()>& task);
 
 /// The most memory this process has held at once, mapped files that are in memory included.
 [[nodiscard]] double peak_resident_bytes();

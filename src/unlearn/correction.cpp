@@ -19,6 +19,8 @@ constexpr double kClosed = 1e-4;
 /// kappa_rel of a step among several, relative to the part of the gap that it is to close: the
 /// change may be about (1/kKappaOfStep)^(1/2) times as large as without the promise on utility.
 constexpr double kKappaOfStep = 0.01;
+/// A goal waits while it is smaller than this part of the largest one.
+constexpr double kLargest = 0.25;
 /// The least part of a step worth a round.
 constexpr double kLeastPace = 1.0 / 32;
 
@@ -64,6 +66,13 @@ class Correction {
       }
     }
     first_gaps_ = gaps_;
+    for (const Metric& goal : goals_) {
+      double scale = 0;
+      for (std::size_t h = 0; h < goals_.size(); ++h) {
+        if (goals_[h].name == goal.name) scale = std::max(scale, std::abs(gaps_[h]));
+      }
+      scales_.push_back(scale);
+    }
     first_utility_ = utility_;
     result_.stop = reached()              ? CorrectionStop::kNoGap
                    : options_.rounds == 1 ? one_round()
@@ -85,8 +94,22 @@ class Correction {
   }
 
   [[nodiscard]] bool closed(std::size_t g) const {
-    const double first = first_gaps_.empty() ? gaps_[g] : first_gaps_[g];
-    return std::abs(gaps_[g]) <= std::max(options_.target_gap, kClosed * std::abs(first));
+    return std::abs(gaps_[g]) <= std::max(options_.target_gap, kClosed * scales_[g]);
+  }
+
+  /// The goals of this round: those not closed whose size is within kLargest of the largest. A
+  /// small gap among large ones would weigh more than they do, as each counts by its share that
+  /// is closed; its turn comes when the others have come down to it.
+  [[nodiscard]] std::vector<std::size_t> goals_of_round() const {
+    double largest = 0;
+    for (std::size_t g = 0; g < gaps_.size(); ++g) {
+      if (!closed(g)) largest = std::max(largest, std::abs(gaps_[g]) / scales_[g]);
+    }
+    std::vector<std::size_t> goals;
+    for (std::size_t g = 0; g < gaps_.size(); ++g) {
+      if (!closed(g) && std::abs(gaps_[g]) / scales_[g] >= kLargest * largest) goals.push_back(g);
+    }
+    return goals;
   }
 
   [[nodiscard]] bool reached() const {
@@ -121,9 +144,9 @@ class Correction {
   /// share of where a gap started) below it: steps that aim at the target itself only approach it.
   [[nodiscard]] double share_above_target(double margin) const {
     double share = 0;
-    for (std::size_t g = 0; g < gaps_.size(); ++g) {
-      const double aim = std::max(0.0, options_.target_gap - margin * std::abs(first_gaps_[g]));
-      if (gaps_[g] != 0) share = std::max(share, 1 - aim / std::abs(gaps_[g]));
+    for (const std::size_t g : goals_of_round()) {
+      const double aim = std::max(0.0, options_.target_gap - margin * scales_[g]);
+      share = std::max(share, 1 - aim / std::abs(gaps_[g]));
     }
     return share;
   }
@@ -148,12 +171,11 @@ class Correction {
   Choice choose_hard(double share) const {
     // Several goals count by the share of each that is closed.
     Vector influence = Vector::Zero(objective_.rows());
-    double open = 0;
-    for (std::size_t g = 0; g < gaps_.size(); ++g) {
-      if (closed(g)) continue;
+    const std::vector<std::size_t> goals = goals_of_round();
+    for (const std::size_t g : goals) {
       influence += influences_.col(static_cast<Index>(g)) / gaps_[g];
-      ++open;
     }
+    const auto open = static_cast<double>(goals.size());
     HardOptions options{.count = options_.count, .share = options_.share, .predicted_total = {}};
     if (!options.count && !options.share) options.predicted_total = share;
     const Vector total = weights_ + result_.change.delta;
@@ -187,15 +209,21 @@ class Correction {
   }
 
   Choice choose_bounded(double share) const {
-    // A gap that is closed already is no goal: its smallness would make it weigh more than all
-    // others. If a step opens it again, it is one in the next round.
+    // The gaps of a metric that has no goal in this round are held where they are.
+    std::vector<std::size_t> of = goals_of_round();
+    const std::size_t open = of.size();
+    const auto in_round = [&](const Metric& goal) {
+      return std::any_of(of.begin(), of.begin() + static_cast<std::ptrdiff_t>(open),
+                         [&](std::size_t g) { return goals_[g].name == goal.name; });
+    };
+    for (std::size_t g = 0; g < goals_.size(); ++g) {
+      if (!in_round(goals_[g])) of.push_back(g);
+    }
     std::vector<SoftGoal> goals;
-    std::vector<std::size_t> of;
-    for (std::size_t g = 0; g < gaps_.size(); ++g) {
-      if (closed(g)) continue;
-      const auto influence = influences_.col(static_cast<Index>(g));
-      goals.push_back({VectorView(influence.data(), influence.size()), gaps_[g]});
-      of.push_back(g);
+    for (std::size_t k = 0; k < of.size(); ++k) {
+      const auto influence = influences_.col(static_cast<Index>(of[k]));
+      goals.push_back(
+          {VectorView(influence.data(), influence.size()), k < open ? gaps_[of[k]] : 0});
     }
     BoundedSoftOptions options;
     options.kappa = options_.kappa;
@@ -216,7 +244,7 @@ class Correction {
             .gap_multipliers = std::move(multipliers),
             .utility_multiplier = soft.utility_multiplier,
             .kappa = soft.kappa,
-            .reachable_share = soft.reachable_shares.minCoeff(),
+            .reachable_share = soft.reachable_shares.head(static_cast<Index>(open)).minCoeff(),
             .feasible = soft.status != QpStatus::kInfeasible};
   }
 
@@ -389,7 +417,7 @@ class Correction {
     };
     double sum = 0;
     for (std::size_t g = 0; g < gaps.size(); ++g) {
-      const double scale = std::max(std::abs(first_gaps_[g]), options_.target_gap);
+      const double scale = std::max(scales_[g], options_.target_gap);
       if (scale > 0) sum += (above(gaps[g]) - above(gaps[g] + change[g])) / scale;
     }
     return sum;
@@ -406,6 +434,7 @@ class Correction {
   const ProgressCallback& progress_;
 
   std::vector<double> gaps_, first_gaps_;
+  std::vector<double> scales_;  // of each goal: the largest first gap of its metric
   double utility_ = 0, first_utility_ = 0;
   int accepted_ = 0;
   std::optional<Cholesky> hessian_;
