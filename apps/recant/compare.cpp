@@ -36,7 +36,9 @@ int run(Flags& flags, const Common& common) {
   flags.request.seed = common.seed;
   const auto [fitted, report] = fit(fit_request, common.callback());
   if (!report.training.converged) {
-    fmt::print(stderr, "recant: compare: the fit did not converge\n");
+    common.print_json(to_json(fitted, report));
+    fmt::print(stderr,
+               "recant: compare: the fit did not converge; raise --max-iterations or --l2\n");
     return kOutcomeIsNo;
   }
   const auto [validation, test] = measured_splits(fitted, flags);
@@ -61,7 +63,10 @@ Run add_compare(CLI::App& app, Common& common) {
   command.add_option("--close", request.goal, "the gap to close")->capture_default_str();
   command.add_option("--close-share", request.close_share, "share of the validation gap to close")
       ->capture_default_str();
-  command.add_option("--rounds", request.rounds, "linearisations at most")->capture_default_str();
+  command
+      .add_option("--rounds", request.rounds,
+                  "equal steps to the target, and up to as many again where one has to be halved")
+      ->capture_default_str();
   command.add_option("--resamples", request.resamples, "bootstrap resamples of each interval")
       ->capture_default_str();
   add_common(command, common);

@@ -60,23 +60,23 @@ CorrectionRequest make_request(Flags& flags, const CLI::App& command) {
   parse_keep(flags.keep, options);
   parse_bounds(flags.bounds, options);
   // A size, or the closed form, is one linearisation; said in the result.
-  const bool once =
-      options.count || options.share || (!options.bounded && options.scheme == Scheme::kSoft);
+  const bool once = options.count || options.share || !options.delete_rows.empty() ||
+                    (!options.bounded && options.scheme == Scheme::kSoft);
   if (once && command.count("--rounds") == 0) options.rounds = 1;
   return flags.request;
 }
 
 /// Both files or none of them.
 void write_outputs(const Flags& flags, const FittedModel& corrected, const Common& common) {
-  if (!flags.weights.empty()) {
-    write_row_values(flags.weights, "weight", corrected.rows.weights, corrected.rows.ids);
-  }
-  if (flags.output.empty()) return;
+  // The model first: where it cannot be written, a weights file of an earlier run stays as it is.
+  const bool new_model = !flags.output.empty() && !std::filesystem::exists(flags.output);
+  if (!flags.output.empty()) Vault::create(flags.output, corrected, common.force);
+  if (flags.weights.empty()) return;
   try {
-    Vault::create(flags.output, corrected, common.force);
+    write_row_values(flags.weights, "weight", corrected.rows.weights, corrected.rows.ids);
   } catch (...) {
-    std::error_code ignored;
-    if (!flags.weights.empty()) std::filesystem::remove(flags.weights, ignored);
+    std::error_code ignored;  // both or neither
+    if (new_model) std::filesystem::remove_all(flags.output, ignored);
     throw;
   }
 }
@@ -92,12 +92,20 @@ int run(Flags& flags, const Common& common, const CLI::App& command) {
   std::optional<MeasuredRows> test;
   if (flags.test.given()) test = load_rows(fitted, flags.test.source());
 
-  const auto [corrected, report] =
+  auto [corrected, report] =
       correct(fitted, validation.data, test ? &test->data : nullptr, request, common.callback());
+  const auto note = [](SplitChange& split, const MeasuredRows& rows) {
+    split.rows_dropped = rows.rows_dropped;
+    split.unseen = rows.unseen;
+  };
+  note(report.splits[1], validation);
+  if (test) note(report.splits[2], *test);
   const CorrectionResult& result = report.result;
   int accepted = 0;
   for (const CorrectionRound& round : result.rounds) accepted += round.accepted ? 1 : 0;
-  const bool nothing = result.stop == CorrectionStop::kUpdateFailed ||
+  const bool one_too_dear =
+      request.options.rounds == 1 && result.stop == CorrectionStop::kUtilityPrice;
+  const bool nothing = result.stop == CorrectionStop::kUpdateFailed || one_too_dear ||
                        (accepted == 0 && result.stop != CorrectionStop::kNoGap);
   if (!nothing) write_outputs(flags, corrected, common);
   common.print_json(to_json(corrected, report, request));
@@ -106,7 +114,10 @@ int run(Flags& flags, const Common& common, const CLI::App& command) {
     const std::string why = result.stop == CorrectionStop::kUpdateFailed
                                 ? std::string(describe(result.update_status))
                                 : std::string(describe(result.stop));
-    fmt::print(stderr, "recant: correct: nothing was changed: {}\n", why);
+    const bool bounds_help = result.update_status == UpdateStatus::kNegativeWeights ||
+                             result.update_status == UpdateStatus::kNotPositiveDefinite;
+    fmt::print(stderr, "recant: correct: nothing was written: {}{}\n", why,
+               bounds_help ? "; --bounds -1,1 keeps them from it" : "");
     return kOutcomeIsNo;
   }
   common.say(describe_correction(report, request.options, fitted.model));
@@ -156,6 +167,10 @@ Run add_correct(CLI::App& app, Common& common) {
                   "LO,HI of every weight's change, or none (closed form)")
       ->capture_default_str();
   command.add_option("--count", options.count, "hard: delete this many rows");
+  command
+      .add_option("--rows", options.delete_rows, "hard: delete exactly these training rows, from 0")
+      ->delimiter(',')
+      ->allow_extra_args(false);
   command.add_option("--share", options.share, "hard: delete this share of all rows");
   add_fields(command, options, {"keep_utility", "utility_tolerance", "lower", "upper"});
   command.add_option("-o,--output", flags->output, "model folder to write");

@@ -40,9 +40,23 @@ int run(const Flags& flags, const Common& common) {
   Stopwatch watch;
   InfluenceReport report{.metric = flags.metric,
                          .metric_value = values[static_cast<std::size_t>(headline)],
+                         .group = {},
+                         .negative_targets = false,
+                         .validation_rows_dropped = rows.rows_dropped,
                          .summary = {},
                          .curvature_seconds = 0,
                          .influence_seconds = 0};
+  const Metric& metric = metrics.front();
+  if (metric.is_gap()) {
+    report.group = rows.data.sensitive[static_cast<std::size_t>(metric.column)]
+                       .groups[static_cast<std::size_t>(metric.group)];
+    report.negative_targets = metric.kind == MetricKind::kEqualOpportunityNegative;
+  }
+  if (!fitted.optimal) {
+    common.warn(
+        "the model is an approximate update, not the optimum of its weights: influences at it mean "
+        "little");
+  }
   const Objective objective = fitted.objective();
   const auto hessian = factor_hessian(objective, fitted.model.theta, fitted.rows.weights);
   if (!hessian)
@@ -59,9 +73,12 @@ int run(const Flags& flags, const Common& common) {
   common.print_json(to_json(report));
   const InfluenceSummary& s = report.summary;
   const RowIds& ids = fitted.rows.ids;
-  common.say(
-      fmt::format("{} = {:+.6g} on {} rows{}", flags.metric, report.metric_value, rows.data.rows(),
-                  values.size() > 1 ? fmt::format(" (the largest of {})", values.size()) : ""));
+  common.say(fmt::format(
+      "{} = {:+.6g} on {} rows{}", flags.metric, report.metric_value, rows.data.rows(),
+      values.size() > 1
+          ? fmt::format(" (the largest of {}: {}{})", values.size(), report.group.value_or(""),
+                        report.negative_targets ? ", negative targets" : "")
+          : ""));
   common.say(fmt::format(
       "influence of {} training rows (more weight on a row lowers the metric by this): sum "
       "{:+.4g}, norm {:.4g}",

@@ -67,7 +67,10 @@ std::vector<Cells> change_lines(const std::vector<const SplitChange*>& splits,
   lines.push_back(change_line("robust loss (mean)", splits, per_row, false));
   const auto& gaps = splits.front()->before.gaps;
   for (std::size_t c = 0; c < gaps.size(); ++c) {
-    const std::string of = gaps.size() == 1 ? "" : ", " + gap_title(gaps[c]);
+    // Among several groups the largest gap may be another group's afterwards: compare sizes.
+    const bool several = gaps[c].groups.size() > 2;
+    const std::string of =
+        (gaps.size() == 1 ? "" : ", " + gap_title(gaps[c])) + (several ? " (largest)" : "");
     using G = GapEvaluation;
     const std::pair<const char*, std::optional<double> G::*> members[] = {
         {"demographic parity gap", &G::demographic_parity},
@@ -76,7 +79,12 @@ std::vector<Cells> change_lines(const std::vector<const SplitChange*>& splits,
     for (const auto& [title, member] : members) {
       const auto m = member;
       lines.push_back(change_line(
-          title + of, splits, [c, m](const Evaluation& e) { return gap_of(e, c, m); }, true));
+          title + of, splits,
+          [c, m, several](const Evaluation& e) {
+            const auto gap = gap_of(e, c, m);
+            return several && gap ? std::optional(std::abs(*gap)) : gap;
+          },
+          !several));
     }
     std::swap(lines[lines.size() - 1], lines[lines.size() - 2]);  // hard labels under their own gap
   }
@@ -114,9 +122,7 @@ std::string goal_title(const Metric& goal, const CorrectionReport& report) {
   std::string title = goal.name;
   const auto& gaps = report.splits.front().before.gaps;
   const auto column = static_cast<std::size_t>(goal.column);
-  const bool is_gap = goal.kind != MetricKind::kUtility && goal.kind != MetricKind::kRobustLoss &&
-                      goal.kind != MetricKind::kTransferredRobustLoss;
-  if (is_gap && column < gaps.size() && gaps[column].groups.size() > 2 &&
+  if (goal.is_gap() && column < gaps.size() && gaps[column].groups.size() > 2 &&
       title.find('=') == std::string::npos) {
     title += ", " + gaps[column].groups[static_cast<std::size_t>(goal.group)].name;
   }
@@ -141,7 +147,7 @@ std::string goal_lines(const CorrectionReport& report) {
   return table(lines);
 }
 
-std::string promises_line(const CorrectionRound& round) {
+std::string promises_line(const CorrectionRound& round, const CorrectionReport& report) {
   std::string text = "  active: ";
   switch (round.active) {
     case ActivePromises::kNone:
@@ -157,9 +163,14 @@ std::string promises_line(const CorrectionRound& round) {
       text += "gap and utility";
       break;
   }
-  for (const double multiplier : round.gap_multipliers) {
-    if (multiplier != 0) text += fmt::format("; gap multiplier {:.4g}", multiplier);
+  for (std::size_t g = 0; g < round.gap_multipliers.size(); ++g) {
+    if (round.gap_multipliers[g] == 0) continue;
+    const std::string of =
+        report.goals.size() == 1 ? "" : " of " + goal_title(report.goals[g], report);
+    text += fmt::format("; gap multiplier{} {:.4g}", of, round.gap_multipliers[g]);
   }
+  if (round.kappa_raised) text += fmt::format("; kappa was raised to {:.3g}", round.kappa);
+  if (!round.accurate) text += "; the weights are only approximately the best";
   if (round.utility_multiplier != 0) {
     text += fmt::format("; utility multiplier {:.4g} (gap given up per unit of loss kept)",
                         round.utility_multiplier);
@@ -235,7 +246,7 @@ std::string describe_correction(const CorrectionReport& report, const Correction
     ++accepted;
     last = &round;
   }
-  if (last != nullptr && options.scheme == Scheme::kSoft) text += promises_line(*last);
+  if (last != nullptr && options.scheme == Scheme::kSoft) text += promises_line(*last, report);
   if (result.reachable_share < 1) {
     text += fmt::format("  the bounds reach {:.1f}% of the gap in one linearisation\n",
                         100 * result.reachable_share);

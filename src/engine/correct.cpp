@@ -114,10 +114,13 @@ std::pair<FittedModel, CorrectionReport> correct(const FittedModel& fitted,
                                             corrected.model, fitted.settings);
     const auto goals = static_cast<std::ptrdiff_t>(report.goals.size());
     report.goal_changes.emplace_back(all.begin(), all.begin() + goals);
-    report.splits.push_back({splits[s].name,
-                             evaluate(data, fitted.model, fitted.settings),
-                             evaluate(data, corrected.model, fitted.settings, &fitted.model),
-                             {all.begin() + goals, all.end()}});
+    report.splits.push_back(
+        {.split = splits[s].name,
+         .before = evaluate(data, fitted.model, fitted.settings),
+         .after = evaluate(data, corrected.model, fitted.settings, &fitted.model),
+         .rows_dropped = 0,
+         .unseen = {},
+         .changes = {all.begin() + goals, all.end()}});
   }
   report.total_weight_zero_rows = (corrected.rows.weights.array() == 0).count();
   report.evaluate_seconds = watch.lap();

@@ -126,7 +126,9 @@ Json rounds_json(const CorrectionResult& result) {
          {"active", name(round.active)},
          {"gap_multipliers", round.gap_multipliers},
          {"utility_multiplier", round.utility_multiplier},
-         {"kappa", round.kappa}});
+         {"kappa", round.kappa},
+         {"kappa_raised", round.kappa_raised},
+         {"accurate", round.accurate}});
   }
   return list;
 }
@@ -216,6 +218,9 @@ std::string to_json(const InfluenceReport& report) {
   object.update(
       {{"metric", report.metric},
        {"metric_value", report.metric_value},
+       {"group", report.group ? Json(*report.group) : Json(nullptr)},
+       {"negative_targets", report.negative_targets},
+       {"validation_rows_dropped", report.validation_rows_dropped},
        {"count", report.summary.count},
        {"sum", report.summary.sum},
        {"norm2", report.summary.norm2},
@@ -240,8 +245,7 @@ std::string to_json(const FittedModel& fitted, const CorrectionReport& report,
     const Metric& goal = report.goals[g];
     const auto& columns = fitted.rows.sensitive;
     const auto column = static_cast<std::size_t>(goal.column);
-    const bool gap = goal.kind != MetricKind::kRobustLoss &&
-                     goal.kind != MetricKind::kTransferredRobustLoss && column < columns.size();
+    const bool gap = goal.is_gap();
     Json entry = {{"metric", goal.name},
                   {"group", gap ? Json(columns[column].groups[static_cast<std::size_t>(goal.group)])
                                 : Json(nullptr)},
@@ -252,17 +256,23 @@ std::string to_json(const FittedModel& fitted, const CorrectionReport& report,
     }
     goals.push_back(std::move(entry));
   }
-  Json before = Json::object(), after = Json::object(), splits = Json::object();
+  Json before = Json::object(), after = Json::object(), splits = Json::object(),
+       files = Json::object();
   for (const SplitChange& split : report.splits) {
     before[split.split] = {{"rows", split.before.rows}, {"metrics", metrics_json(split.before)}};
     after[split.split] = {{"rows", split.after.rows}, {"metrics", metrics_json(split.after)}};
+    Json unseen = Json::object();
+    for (const UnseenCategories& column : split.unseen) unseen[column.column] = column.rows;
+    files[split.split] = {{"rows", split.before.rows},
+                          {"rows_dropped", split.rows_dropped},
+                          {"unseen_categories", unseen}};
     splits[split.split] = {{"predicted_change", changes_json(split, &MetricChange::predicted)},
                            {"actual_change", changes_json(split, &MetricChange::actual)}};
   }
   Json object = header("correction");
   object.update({{"scheme", name(request.options.scheme)},
                  {"update", name(request.options.update)},
-                 {"level", level(request.options.update)},
+                 {"level", rounds > 0 ? Json(level(request.options.update)) : Json(nullptr)},
                  {"goals", goals},
                  {"rounds", rounds},
                  {"stop", name(result.stop)},
@@ -270,6 +280,7 @@ std::string to_json(const FittedModel& fitted, const CorrectionReport& report,
                  {"active", last != nullptr ? Json(name(last->active)) : Json("none")},
                  {"multipliers", multipliers_json(last)},
                  {"reachable_share", result.reachable_share},
+                 {"data", files},
                  {"before", before},
                  {"after", after},
                  {"predicted_change", splits.at("validation").at("predicted_change")},

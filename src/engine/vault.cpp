@@ -114,8 +114,6 @@ void check_hashes(const fs::path& folder, const Json& files) {
     require(files.contains(file), "has no hash in the manifest", folder / file);
   }
   for (const auto& [file, hash] : files.items()) {
-    // The features can be larger than memory: their shape is checked when they are mapped.
-    if (file == kFeatures) continue;
     require(file_hash(folder / file) == hash.get<std::string>(),
             "does not have the bytes that were written", folder / file);
   }

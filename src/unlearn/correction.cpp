@@ -31,7 +31,7 @@ struct Choice {
   ActivePromises active = ActivePromises::kNone;
   std::vector<double> gap_multipliers;
   double utility_multiplier = 0, kappa = 0, reachable_share = 1;
-  bool feasible = true;
+  bool feasible = true, kappa_raised = false, accurate = true;
 };
 
 class Correction {
@@ -99,10 +99,10 @@ class Correction {
 
   /// The goals of this round: those not closed whose size is within kLargest of the largest. A
   /// small gap among large ones would weigh more than they do, as each counts by its share that
-  /// is closed; its turn comes when the others have come down to it.
+  /// is closed; its turn comes when the others have come down to it. All of them in one round.
   [[nodiscard]] std::vector<std::size_t> goals_of_round() const {
     double largest = 0;
-    for (std::size_t g = 0; g < gaps_.size(); ++g) {
+    for (std::size_t g = 0; g < gaps_.size() && options_.rounds > 1; ++g) {
       if (!closed(g)) largest = std::max(largest, std::abs(gaps_[g]) / scales_[g]);
     }
     std::vector<std::size_t> goals;
@@ -168,7 +168,17 @@ class Correction {
     return choice;
   }
 
+  /// Exactly the rows that were listed.
+  Choice choose_listed() const {
+    Choice choice;
+    choice.change = delete_rows(options_.delete_rows, weights_);
+    choice.total = choice.change;
+    choice.gap_multipliers.assign(gaps_.size(), 0);
+    return choice;
+  }
+
   Choice choose_hard(double share) const {
+    if (!options_.delete_rows.empty()) return choose_listed();
     // Several goals count by the share of each that is closed.
     Vector influence = Vector::Zero(objective_.rows());
     const std::vector<std::size_t> goals = goals_of_round();
@@ -229,6 +239,9 @@ class Correction {
     options.kappa = options_.kappa;
     options.kappa_rel = kappa_rel(share);
     options.keep_utility = options_.keep_utility;
+    if (options_.repay) {
+      options.repay = std::max(0.0, utility_ - first_utility_) * std::min(share, 1.0);
+    }
     options.target_share = share;
     options.lower = options_.lower;
     options.upper = options_.upper;
@@ -245,7 +258,9 @@ class Correction {
             .utility_multiplier = soft.utility_multiplier,
             .kappa = soft.kappa,
             .reachable_share = soft.reachable_shares.head(static_cast<Index>(open)).minCoeff(),
-            .feasible = soft.status != QpStatus::kInfeasible};
+            .feasible = soft.status != QpStatus::kInfeasible,
+            .kappa_raised = soft.kappa_raised,
+            .accurate = soft.status == QpStatus::kSolved};
   }
 
   UpdateResult move(const Choice& choice) {
@@ -280,6 +295,8 @@ class Correction {
     round.gap_multipliers = choice.gap_multipliers;
     round.utility_multiplier = choice.utility_multiplier;
     round.kappa = choice.kappa;
+    round.kappa_raised = choice.kappa_raised;
+    round.accurate = choice.accurate;
     return round;
   }
 
@@ -330,6 +347,7 @@ class Correction {
     take(choice, std::move(moved.theta), round);
     result_.rounds.push_back(std::move(round));
     if (moved.status != UpdateStatus::kDone) return CorrectionStop::kUpdateFailed;
+    if (!affordable()) return CorrectionStop::kUtilityPrice;
     return reached() ? CorrectionStop::kTarget : CorrectionStop::kRounds;
   }
 
@@ -384,13 +402,12 @@ class Correction {
     const double utility_before = utility_;
     take(choice, std::move(moved.theta), round);
     const bool overshoots = options_.target_gap > 0 && beyond_target();
-    const bool affordable = !options_.utility_tolerance ||
-                            utility_ <= first_utility_ * (1 + *options_.utility_tolerance);
+    const bool affords = affordable();
     const bool helps = fell(gaps_before, round.actual) >= fell(gaps_before, round.predicted) / 2 &&
                        fell(gaps_before, round.actual) > 0;
     const Vector theta_after = result_.theta;
     result_.theta = theta_before;
-    if (affordable && helps && !overshoots) {
+    if (affords && helps && !overshoots) {
       predict_on_splits(choice.change);
       result_.theta = theta_after;
       result_.update_status = UpdateStatus::kDone;
@@ -400,12 +417,18 @@ class Correction {
     result_.change.delta = delta_before;
     gaps_ = gaps_before;
     utility_ = utility_before;
-    return !affordable
+    return !affords
                ? reject(CorrectionStop::kUtilityPrice, "the validation loss would rise too far")
            : overshoots
                ? reject(CorrectionStop::kNoStepHelps, "the gaps fell well below the target")
                : reject(CorrectionStop::kNoStepHelps,
                         "the gaps fell by less than half of what was predicted");
+  }
+
+  /// The validation loss is no higher than the price that was named.
+  [[nodiscard]] bool affordable() const {
+    return !options_.utility_tolerance ||
+           utility_ <= first_utility_ * (1 + *options_.utility_tolerance);
   }
 
   /// By how much a change lowers what of the gaps lies above the target, each as a share of where
@@ -451,12 +474,20 @@ void check_options(const CorrectionOptions& options, std::size_t goals) {
                     options.lower, options.upper),
         "bounds");
   }
-  const bool sized = options.count || options.share;
+  const bool sized = options.count || options.share || !options.delete_rows.empty();
+  if (int(options.count.has_value()) + int(options.share.has_value()) +
+          int(!options.delete_rows.empty()) >
+      1) {
+    throw UsageError("give one of count, share and rows to delete", "scheme");
+  }
+  if (options.kappa && options.kappa_rel) {
+    throw UsageError("give kappa or kappa_rel, not both", "kappa");
+  }
   if (options.scheme == Scheme::kSoft && sized) {
-    throw UsageError("count and share belong to the hard scheme", "scheme");
+    throw UsageError("count, share and rows to delete belong to the hard scheme", "scheme");
   }
   if (sized && options.rounds != 1) {
-    throw UsageError("count and share delete once, so rounds must be 1", "rounds");
+    throw UsageError("count, share and listed rows delete once, so rounds must be 1", "rounds");
   }
   if (options.scheme == Scheme::kSoft && !options.bounded) {
     if (goals > 1)

@@ -442,10 +442,10 @@ OPTIONS = [
     option("keep of text", r"--keep: must be utility, utility:TOL or none; ", "correct", "--keep", "loss"),
     option("keep with a bad tolerance", r"--keep: 'much' is not a number", "correct", "--keep", "utility:much", hint=False),
     option("keep with a negative tolerance", r"utility_tolerance must be finite and >= 0, but is -1", "correct", "--keep", "utility:-1", hint=False),
-    option("count with soft", r"scheme: count and share belong to the hard scheme", "correct", "--count", "3", hint=False),
-    option("share with soft", r"scheme: count and share belong to the hard scheme", "correct", "--share", "0.1", hint=False),
+    option("count with soft", r"scheme: count, share and rows to delete belong to the hard scheme", "correct", "--count", "3", hint=False),
+    option("share with soft", r"scheme: count, share and rows to delete belong to the hard scheme", "correct", "--share", "0.1", hint=False),
     option("count and share", r"count.*share", "correct", "--scheme", "hard", "--count", "3", "--share", "0.1", hint=False),
-    option("count with rounds", r"rounds: count and share delete once, so rounds must be 1", "correct", "--scheme", "hard", "--count", "3",
+    option("count with rounds", r"rounds: count, share and listed rows delete once, so rounds must be 1", "correct", "--scheme", "hard", "--count", "3",
            "--rounds", "2", hint=False),
     option("closed form with rounds", r"bounds: the closed form is one linearisation, so rounds must be 1; ", "correct", "--bounds", "none", "--rounds", "2"),
     option("closed form with two gaps", r"bounds: the closed form closes one gap, but there are several; give bounds", "correct",
@@ -499,7 +499,7 @@ OUTCOMES = [
     Bad("not converged, over a model", 4, r"did not converge, so nothing was written", "fit", "{train}", *FIT, "--max-iterations", "0",
         "-o", "{model}", "--force"),
     Bad("negative total weights cannot be polished", 4,
-        r"recant: correct: nothing was changed: some total row weights are negative", "correct", "{model}", "--validation", "{val}",
+        r"recant: correct: nothing was written: some total row weights are negative", "correct", "{model}", "--validation", "{val}",
         "--close", "robust_loss", "--bounds", "none", "--kappa-rel", "0.01", "--update", "polish", "-o", "{out}/m2.rct",
         "--weights", "{out}/w.csv"),
     Bad("a target that cannot be reached", 4, r"recant: correct: .*", "correct", "{model}", "--validation", "{val}", "--close",
@@ -645,7 +645,7 @@ class Damage(World):
         documented exception (include/recant/engine/vault.hpp): mapped, and checked by shape only."""
         for file in self.FILES:
             size = (self.root / "model.rct" / file).stat().st_size
-            for at in (0, size // 2, size - 3) if file != "rows/features.npy" else (0, 20, 80):
+            for at in (0, size // 2, size - 3):
                 def flip(model):
                     data = bytearray((model / file).read_bytes())
                     data[at] ^= 0x04
@@ -817,7 +817,9 @@ class Interrupted(World):
                     stopped += code != 0
                     after = {name: data for name, data in after.items() if ".partial" not in name}
                 else:
-                    self.assertIn(code, (0, 128 + stop), error)
+                    # A signal by the clock may come before main(), while libraries are still loaded.
+                    early = () if when is None else (-stop,)
+                    self.assertIn(code, (0, 128 + stop, *early), error)
                     stopped += code != 0
                     self.assertEqual([name for name in after if ".partial" in name], [])
                 # Each output is as before or whole, whatever the time of the signal.

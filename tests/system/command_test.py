@@ -28,7 +28,7 @@ FLAGS = {
     "fit": [*TRAINING, "--output", "--force"],
     "evaluate": [*MODEL, "data", *ARRAYS[:3], "--radius", "--threshold", "--attack-correct-only"],
     "influence": [*MODEL, *MEASURED[:4], "--metric", "--output"],
-    "correct": [*MODEL, *MEASURED, "--close", "--keep", "--scheme", "--update", "--bounds", "--count", "--share", "--rounds",
+    "correct": [*MODEL, *MEASURED, "--close", "--keep", "--scheme", "--update", "--bounds", "--count", "--share", "--rounds", "--repay", "--rows",
                 "--target-gap", "--kappa", "--kappa-rel", "--output", "--weights", "--force"],
     "compare": [*TRAINING, *MEASURED, "--close", "--close-share", "--rounds", "--resamples"]}
 GAPS = ["demographic_parity", "equal_opportunity", "equal_opportunity_loss"]

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "recant/data/table.hpp"
 #include "recant/engine/vault.hpp"
 #include "recant/metrics/evaluation.hpp"
 #include "recant/unlearn/correction.hpp"
@@ -29,6 +30,8 @@ struct MetricChange {
 struct SplitChange {
   std::string split;  ///< "train", "validation", "test"
   Evaluation before, after;
+  Index rows_dropped = 0;                ///< of its file, for missing values
+  std::vector<UnseenCategories> unseen;  ///< categories that training has not seen
   std::vector<MetricChange> changes;
 };
 

@@ -26,6 +26,9 @@ namespace recant {
 struct InfluenceReport {
   std::string metric;
   double metric_value = 0;
+  std::optional<std::string> group;  ///< whose gap, for the gaps
+  bool negative_targets = false;     ///< the half of equalized_odds for y = 0
+  Index validation_rows_dropped = 0;
   InfluenceSummary summary;
   double curvature_seconds = 0, influence_seconds = 0;
 };

@@ -45,8 +45,8 @@ class Vault {
   /// @throws UsageError if something stands at `path` that is not a model.
   static void check_replaceable(const std::filesystem::path& path);
 
-  /// Opens a model; its features are mapped, not read. Every other file is checked against its
-  /// hash, the features against their shape.
+  /// Opens a model; its features are mapped. Every file is checked against its hash, which reads
+  /// it once.
   /// @throws NotFoundError; DamagedError for a folder that does not check or is of a newer format.
   [[nodiscard]] static FittedModel open(const std::filesystem::path& path);
 };

@@ -44,6 +44,12 @@ struct Metric {
   Index column = 0;        ///< index into Dataset::sensitive, for the gaps
   std::int32_t group = 0;  ///< group a; b is every other row
   bool hard = false;       ///< a gap read on hard labels in place of p: has no gradient
+
+  /// A difference between groups, rather than a sum over rows.
+  [[nodiscard]] bool is_gap() const noexcept {
+    return kind != MetricKind::kUtility && kind != MetricKind::kTransferredRobustLoss &&
+           kind != MetricKind::kRobustLoss;
+  }
 };
 
 /// How the metrics read a model; stored with the model.

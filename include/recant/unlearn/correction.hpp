@@ -35,6 +35,8 @@ struct CorrectionOptions {
   double lower = -1, upper = 1;
   std::optional<std::int64_t> count;  ///< hard, one round: see HardOptions
   std::optional<double> share;        ///< hard, one round
+  std::vector<Index> delete_rows;     ///< hard, one round: exactly these
+  bool repay = false;
   TrainerOptions trainer;
 
   static constexpr auto fields() {
@@ -53,6 +55,9 @@ struct CorrectionOptions {
               "share by which the validation loss may rise; without it the price is reported, not "
               "capped",
               Accept::kNonNegative},
+        Field{"repay", &O::repay,
+              "demand of each round that it wins back what earlier ones raised the validation "
+              "loss by, in proportion to the step"},
         Field{"kappa", &O::kappa, "price of the squared size of the change", Accept::kPositive},
         Field{"kappa_rel", &O::kappa_rel,
               "the same relative to the gap: at 1 the change that nothing "
@@ -74,6 +79,8 @@ struct CorrectionRound {
   std::vector<double> gap_multipliers;  ///< a goal each: the price of closing no more than asked
   double utility_multiplier = 0;        ///< the price of keeping the utility
   double kappa = 0;
+  bool kappa_raised = false;  ///< kappa was below what the bounded program can be solved for
+  bool accurate = true;       ///< the program's residual is within its tolerance
   bool accepted = true;
   std::string rejected_because;
 };

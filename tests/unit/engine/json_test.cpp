@@ -141,11 +141,14 @@ TEST_F(JsonTest, WhatIsUnknownIsNull) {
 }
 
 TEST_F(JsonTest, InfluenceHasItsMembers) {
-  const Json object = parse(
-      to_json(InfluenceReport{"demographic_parity", 0.1, {3, -0.5, 2, -1, 0.7, 2, 1}, 0.5, 0.25}),
-      "influence");
-  expect_members(object, {"metric", "metric_value", "count", "sum", "norm2", "min", "max", "argmin",
-                          "argmax"});
+  const Json object = parse(to_json(InfluenceReport{.metric = "demographic_parity",
+                                                    .metric_value = 0.1,
+                                                    .summary = {3, -0.5, 2, -1, 0.7, 2, 1},
+                                                    .curvature_seconds = 0.5,
+                                                    .influence_seconds = 0.25}),
+                            "influence");
+  expect_members(object, {"metric", "metric_value", "group", "count", "sum", "norm2", "min", "max",
+                          "argmin", "argmax"});
   EXPECT_EQ(object.at("argmin"), 2);
   EXPECT_EQ(object.at("argmax"), 1);
   EXPECT_EQ(object.at("metric_value"), 0.1);

@@ -451,6 +451,43 @@ TEST(CorrectionTest, EveryGapOfMoreThanTwoGroupsReachesTheTarget) {
   for (const double gap : after) EXPECT_LE(std::abs(gap), options.target_gap);
 }
 
+/// With the options as they are: small gaps among large ones must not stop the walk.
+TEST(CorrectionTest, TheLargestOfSeveralGapsFallsByDefault) {
+  const Setting s = make(7, Loss(), {4}, 900);
+  const auto goals = s.goals("demographic_parity");
+  const auto largest = [&](const Vector& theta) {
+    double size = 0;
+    for (const double gap : s.values(goals, theta)) size = std::max(size, std::abs(gap));
+    return size;
+  };
+  const CorrectionResult result = s.run(goals, CorrectionOptions{});
+  EXPECT_LT(largest(result.theta), 0.5 * largest(s.model.theta));
+}
+
+TEST(CorrectionTest, ExactlyTheListedRowsAreDeleted) {
+  const Setting s = make(9);
+  CorrectionOptions options;
+  options.scheme = Scheme::kHard;
+  options.rounds = 1;
+  options.delete_rows = {3, 1, 40};
+  const CorrectionResult result = s.run(s.goals("demographic_parity"), options);
+  const Vector total = s.weights + result.change.delta;
+  for (Index j = 0; j < total.size(); ++j) {
+    EXPECT_EQ(total(j) == 0, j == 3 || j == 1 || j == 40) << j;
+  }
+  options.scheme = Scheme::kSoft;
+  test::expect_error<UsageError>([&] { return s.run(s.goals("demographic_parity"), options); },
+                                 {"belong to the hard scheme"});
+}
+
+TEST(CorrectionTest, OneRoundThatCostsTooMuchSaysSo) {
+  const Setting s = make(9);
+  CorrectionOptions options;
+  options.rounds = 1;
+  options.utility_tolerance = 0;
+  EXPECT_EQ(s.run(s.goals("demographic_parity"), options).stop, CorrectionStop::kUtilityPrice);
+}
+
 TEST(CorrectionTest, NothingToCloseIsNotTouched) {
   const Setting s = make(8);
   const auto metrics = s.goals("demographic_parity");
