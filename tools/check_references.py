@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Checks that every key cited as [Name2020] has an entry in docs/references.bib, and every entry a
-citation.
+citation; and that every relative link of a page leads to a file.
 
 Usage: check_references.py [ROOT]
 """
@@ -10,6 +10,7 @@ import sys
 
 CITATION = re.compile(r"\[([A-Z][A-Za-z]+[0-9]{4})\]")
 ENTRY = re.compile(r"^@\w+\{\s*([^,\s]+)\s*,", re.MULTILINE)
+LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
 PLACES = ("include", "src", "apps", "bench", "docs", "examples", "tests", "tools")
 KINDS = {".hpp", ".cpp", ".md", ".py"}
 
@@ -27,6 +28,14 @@ def citations(root):
     return found
 
 
+def dead_links(root):
+    pages = [*sorted(root.glob("*.md")), *sorted((root / "docs").rglob("*.md")), *sorted((root / "examples").rglob("*.md"))]
+    for page in pages:
+        for target in LINK.findall(page.read_text(encoding="utf-8")):
+            if not (page.parent / target).exists():
+                yield f"{page.relative_to(root)}: links to {target}, which is not there"
+
+
 def main():
     root = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else __file__).resolve()
     if len(sys.argv) < 2:
@@ -38,6 +47,7 @@ def main():
     errors += [f"docs/references.bib: {key} is not cited" for key in sorted(set(entries) - cited.keys())]
     errors += [f"docs/references.bib: {key} is there twice"
                for key in sorted({key for key in entries if entries.count(key) > 1})]
+    errors += dead_links(root)
     print(*errors, sep="\n", end="\n" if errors else "")
     print(f"{len(entries)} entries, {len(cited)} keys cited, {len(errors)} errors")
     return 1 if errors else 0

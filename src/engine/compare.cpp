@@ -124,8 +124,10 @@ class Comparison {
       cell.gap_hard_interval = intervals.back();
     }
     cell.utility = evaluation.log_loss_mean;
-    cell.accuracy = evaluation.accuracy.value_or(0);
-    cell.robust_loss = evaluation.robust_loss.value_or(0) / static_cast<double>(data.rows());
+    cell.accuracy = evaluation.accuracy.value();  // the logistic loss has one
+    if (evaluation.robust_loss) {
+      cell.robust_loss = *evaluation.robust_loss / static_cast<double>(data.rows());
+    }
     return cell;
   }
 

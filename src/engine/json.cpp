@@ -161,7 +161,7 @@ Json cell_json(const CompareCell& cell) {
                          : Json(nullptr)},
           {"log_loss_mean", cell.utility},
           {"accuracy", cell.accuracy},
-          {"robust_loss_mean", cell.robust_loss}};
+          {"robust_loss_mean", value(cell.robust_loss)}};
 }
 
 }  // namespace

@@ -34,6 +34,17 @@ class CheckReferences(unittest.TestCase):
         self.assertEqual(code, 1)
         self.assertIn("Koh2017 is not cited", text)
 
+    def test_a_dead_link(self):
+        with tempfile.TemporaryDirectory() as folder:
+            root = pathlib.Path(folder)
+            (root / "docs").mkdir()
+            (root / "docs" / "references.bib").write_text("")
+            (root / "README.md").write_text("[a](docs/references.bib) [b](docs/none.md) [c](https://example.org/x)\n")
+            done = subprocess.run([sys.executable, TOOL, root], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("README.md: links to docs/none.md, which is not there", done.stdout)
+        self.assertIn("1 errors", done.stdout)
+
     def test_twice(self):
         code, text = self.run_tool("// [Koh2017]\n", "@book{Koh2017,\n}\n@misc{ Koh2017,\n}\n")
         self.assertEqual(code, 1)

@@ -34,7 +34,7 @@ struct CompareCell {
   Interval gap_hard_interval;
   double utility = 0;  ///< mean loss
   double accuracy = 0;
-  double robust_loss = 0;  ///< mean; the attack follows the model
+  std::optional<double> robust_loss;  ///< mean; the attack follows the model; none for w = 0
 };
 
 struct CompareRow {

@@ -90,8 +90,9 @@ TEST_F(CompareTest, IsTheSameForAnyThreads) {
     const test::WithThreads threads(count);
     std::vector<double> now;
     for (const CompareRow& row : compare(model, validation, held_out, request).rows) {
-      now.insert(now.end(), {row.validation.gap, row.validation.gap_interval.low,
-                             row.test.gap_interval.high, row.test.utility, row.test.robust_loss});
+      now.insert(now.end(),
+                 {row.validation.gap, row.validation.gap_interval.low, row.test.gap_interval.high,
+                  row.test.utility, row.test.robust_loss.value()});
     }
     if (count == 1) one = now;
     EXPECT_EQ(now, one) << count;
