@@ -16,7 +16,7 @@ namespace recant {
 /// BLAS runs in the calling thread only: threads run over row blocks, and the result must not
 /// depend on how many there are. Called before every use.
 /// @throws InternalError when the OpenBLAS that was loaded is its serial build: that one shares
-/// buffers between callers without a lock and gives wrong sums (docs/decisions/0002).
+/// buffers between callers without a lock and gives wrong sums (docs/decisions/0001).
 inline void single_threaded_blas() {
   static const bool ready = [] {
     if (openblas_get_parallel() == 0) {
