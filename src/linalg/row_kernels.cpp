@@ -12,15 +12,25 @@ int narrow(Index value) {
   return static_cast<int>(value);
 }
 
+/// From so many columns on, one product of matrices is faster than products with each column.
+constexpr Index kManyColumns = 8;
+
 }  // namespace
 
 void row_scores(RowsView rows, bool intercept, ConstMatrixRef coefficients,
                 Eigen::Ref<Matrix> scores) {
   single_threaded_blas();
-  const Index d = rows.cols();
-  for (Index c = 0; c < coefficients.cols(); ++c) {
-    scores.col(c).setConstant(intercept ? coefficients(d, c) : 0.0);
-    if (d == 0) continue;
+  const Index d = rows.cols(), count = coefficients.cols();
+  for (Index c = 0; c < count; ++c) scores.col(c).setConstant(intercept ? coefficients(d, c) : 0.0);
+  if (d == 0 || rows.rows() == 0) return;
+  if (count >= kManyColumns) {
+    cblas_dgemm(CblasColMajor, CblasTrans, CblasNoTrans, narrow(rows.rows()), narrow(count),
+                narrow(d), 1.0, rows.data(), narrow(d), coefficients.data(),
+                narrow(coefficients.outerStride()), 1.0, scores.data(),
+                narrow(scores.outerStride()));
+    return;
+  }
+  for (Index c = 0; c < count; ++c) {
     cblas_dgemv(CblasRowMajor, CblasNoTrans, narrow(rows.rows()), narrow(d), 1.0, rows.data(),
                 narrow(d), coefficients.col(c).data(), 1, 1.0, scores.col(c).data(), 1);
   }
@@ -29,10 +39,16 @@ void row_scores(RowsView rows, bool intercept, ConstMatrixRef coefficients,
 void add_weighted_rows(RowsView rows, bool intercept, ConstMatrixRef factors,
                        Eigen::Ref<Matrix> sums) {
   single_threaded_blas();
-  const Index d = rows.cols();
-  for (Index c = 0; c < factors.cols(); ++c) {
-    if (intercept) sums(d, c) += factors.col(c).sum();
-    if (d == 0) continue;
+  const Index d = rows.cols(), count = factors.cols();
+  if (intercept) sums.row(d) += factors.colwise().sum();
+  if (d == 0 || rows.rows() == 0) return;
+  if (count >= kManyColumns) {
+    cblas_dgemm(CblasColMajor, CblasNoTrans, CblasNoTrans, narrow(d), narrow(count),
+                narrow(rows.rows()), 1.0, rows.data(), narrow(d), factors.data(),
+                narrow(factors.outerStride()), 1.0, sums.data(), narrow(sums.outerStride()));
+    return;
+  }
+  for (Index c = 0; c < count; ++c) {
     cblas_dgemv(CblasRowMajor, CblasTrans, narrow(rows.rows()), narrow(d), 1.0, rows.data(),
                 narrow(d), factors.col(c).data(), 1, 1.0, sums.col(c).data(), 1);
   }
