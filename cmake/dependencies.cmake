@@ -25,3 +25,8 @@ recant_system_library(libcsv csv.h csv)
 # OpenBLAS carries LAPACK. The pthread build: the serial one is not safe to call from several threads.
 recant_system_library(openblas cblas.h openblas openblas-pthread)
 recant_system_library(sodium sodium.h sodium)
+# Vector code for several instruction sets in one binary. Not compiled for: what differs from its
+# neighbour in nothing that sums of products use, and vectors of unknown length, which no array holds.
+recant_system_library(highway hwy/highway.h hwy)
+target_compile_definitions(recant_highway INTERFACE
+  "HWY_DISABLED_TARGETS=(HWY_SSSE3|HWY_AVX3_DL|HWY_SVE|HWY_SVE2|HWY_SVE_256|HWY_SVE2_128|HWY_RVV)")

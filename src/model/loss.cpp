@@ -3,32 +3,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
+#include "logistic_kernels.hpp"
 #include "recant/core/check.hpp"
 #include "recant/core/error.hpp"
 
 namespace recant {
 namespace {
-
-/// 1/(1+e^-t), accurate in both tails.
-double sigmoid(double t) {
-  const double e = std::exp(-std::abs(t));
-  return t >= 0 ? 1 / (1 + e) : e / (1 + e);
-}
-
-/// p(1-p) from e^-|t| alone, so that it keeps its digits where p is near 0 or 1.
-double sigmoid_slope(double t) {
-  const double e = std::exp(-std::abs(t));
-  return e / ((1 + e) * (1 + e));
-}
-
-/// log(1 + e) for e in [0, 1]: log u with what rounding 1 + e to u has taken away put back, to
-/// first order. As accurate as std::log1p, which takes twice as long on the scores of rows.
-double log_of_one_plus(double e) {
-  const double u = 1 + e;
-  return std::log(u) + (e - (u - 1)) / u;
-}
 
 /// Softmax of one row of scores, shifted by its maximum; returns logsumexp.
 template <class Scores, class Probabilities>
@@ -80,13 +63,8 @@ void Loss::evaluate(ConstMatrixRef scores, ConstVectorRef targets, VectorRef val
                     Eigen::Ref<Matrix> residuals) const {
   switch (kind_) {
     case LossKind::kLogistic:
-      for (Index i = 0; i < scores.rows(); ++i) {
-        // With margin m = (2y-1)t:  phi = log(1 + e^-m),  phi' = -(2y-1)/(1 + e^m).
-        const double side = targets(i) > 0.5 ? 1 : -1, margin = side * scores(i, 0);
-        const double e = std::exp(-std::abs(margin));
-        values(i) = std::max(-margin, 0.0) + log_of_one_plus(e);
-        residuals(i, 0) = -side * (margin >= 0 ? e : 1) / (1 + e);
-      }
+      simd::logistic_loss(static_cast<std::size_t>(scores.rows()), scores.data(), targets.data(),
+                          values.data(), residuals.data());
       break;
     case LossKind::kSquared:
       residuals.col(0) = scores.col(0) - targets;
@@ -109,59 +87,65 @@ void Loss::evaluate(ConstMatrixRef scores, ConstVectorRef targets, VectorRef val
 }
 
 void Loss::curvatures(ConstMatrixRef scores, Index k, Index l, std::span<double> curvatures) const {
-  Vector p(outputs_);
-  for (Index i = 0; i < scores.rows(); ++i) {
-    double& value = curvatures[static_cast<std::size_t>(i)];
-    switch (kind_) {
-      case LossKind::kLogistic:
-        value = sigmoid_slope(scores(i, 0));
-        break;
-      case LossKind::kSquared:
-        value = 1;
-        break;
-      case LossKind::kSoftmax:
+  switch (kind_) {
+    case LossKind::kLogistic:
+      simd::logistic_curvature(curvatures.size(), scores.data(), curvatures.data());
+      break;
+    case LossKind::kSquared:
+      std::fill(curvatures.begin(), curvatures.end(), 1.0);
+      break;
+    case LossKind::kSoftmax: {
+      Vector p(outputs_);
+      for (Index i = 0; i < scores.rows(); ++i) {
         softmax(scores.row(i).transpose(), p);
-        value = p(k) * (k == l ? rest(p, k) : p(l));
-        break;
+        curvatures[static_cast<std::size_t>(i)] = p(k) * (k == l ? rest(p, k) : p(l));
+      }
+      break;
     }
   }
 }
 
 void Loss::curvature_products(ConstMatrixRef scores, ConstMatrixRef directions,
                               Eigen::Ref<Matrix> out) const {
-  Vector p(outputs_);
-  for (Index i = 0; i < scores.rows(); ++i) {
-    switch (kind_) {
-      case LossKind::kLogistic:
-        out(i, 0) = sigmoid_slope(scores(i, 0)) * directions(i, 0);
-        break;
-      case LossKind::kSquared:
-        out(i, 0) = directions(i, 0);
-        break;
-      case LossKind::kSoftmax: {
+  switch (kind_) {
+    case LossKind::kLogistic: {
+      Vector slopes(scores.rows());
+      simd::logistic_curvature(static_cast<std::size_t>(scores.rows()), scores.data(),
+                               slopes.data());
+      out.col(0) = slopes.cwiseProduct(directions.col(0));
+      break;
+    }
+    case LossKind::kSquared:
+      out.col(0) = directions.col(0);
+      break;
+    case LossKind::kSoftmax: {
+      Vector p(outputs_);
+      for (Index i = 0; i < scores.rows(); ++i) {
         softmax(scores.row(i).transpose(), p);
         const double mean = directions.row(i).dot(p);
         out.row(i) = (p.array() * (directions.row(i).transpose().array() - mean)).transpose();
-        break;
       }
+      break;
     }
   }
 }
 
 void Loss::probabilities(ConstMatrixRef scores, Eigen::Ref<Matrix> probabilities) const {
-  Vector p(outputs_);
-  for (Index i = 0; i < scores.rows(); ++i) {
-    switch (kind_) {
-      case LossKind::kLogistic:
-        probabilities(i, 0) = sigmoid(scores(i, 0));
-        break;
-      case LossKind::kSquared:
-        probabilities(i, 0) = scores(i, 0);
-        break;
-      case LossKind::kSoftmax:
+  switch (kind_) {
+    case LossKind::kLogistic:
+      simd::logistic_probability(static_cast<std::size_t>(scores.rows()), scores.data(),
+                                 probabilities.data());
+      break;
+    case LossKind::kSquared:
+      probabilities.col(0) = scores.col(0);
+      break;
+    case LossKind::kSoftmax: {
+      Vector p(outputs_);
+      for (Index i = 0; i < scores.rows(); ++i) {
         softmax(scores.row(i).transpose(), p);
         probabilities.row(i) = p.transpose();
-        break;
+      }
+      break;
     }
   }
 }

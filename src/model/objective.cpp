@@ -20,14 +20,23 @@ Index matrix_groups(Index parameters) {
   return std::clamp<Index>((Index{16} << 20) / bytes, 4, 32);
 }
 
-/// A block is walked in pieces that stay in the second-level cache between the two products
-/// that read them, so that each pass reads memory once.
+/// Rows of a piece: a block is walked in pieces that stay in the first-level cache (or nearly)
+/// between the two products that read them, so that each pass reads memory once.
+Index piece_rows(Index columns) {
+  return std::clamp<Index>(3072 / std::max<Index>(columns, 1) / 8 * 8, 8, 128);
+}
+
 template <class Task>
-void for_each_piece(RowBlock block, Index columns, Task&& task) {
-  const Index piece = std::clamp<Index>(32768 / std::max<Index>(columns, 1), 16, kBlockRows);
-  for (Index begin = block.begin; begin < block.end; begin += piece) {
-    task(RowBlock{begin, std::min(block.end, begin + piece)});
+void for_each_piece(RowBlock block, Index rows, Task&& task) {
+  for (Index begin = block.begin; begin < block.end; begin += rows) {
+    task(RowBlock{begin, std::min(block.end, begin + rows)});
   }
+}
+
+/// Euclidean norms of the rows: |w_i| |phi'_i|.
+Vector residual_sizes(ConstMatrixRef residuals) {
+  if (residuals.cols() == 1) return residuals.col(0).cwiseAbs();
+  return residuals.rowwise().norm();
 }
 
 Eigen::Map<const Matrix> as_columns(ConstVectorRef theta, Index width, Index outputs) {
@@ -69,18 +78,19 @@ Objective::Evaluation Objective::data_terms(ConstVectorRef theta, ConstVectorRef
       rows(), kVectorGroups, zero,
       [&](Evaluation& sum, RowBlock block) {
         Eigen::Map<Matrix> gradient(sum.gradient.data(), width(), loss_.outputs());
-        for_each_piece(block, width(), [&](RowBlock piece) {
+        const Index most = piece_rows(width());
+        Matrix score_buffer(most, loss_.outputs()), residual_buffer(most, loss_.outputs());
+        Vector value_buffer(most);
+        for_each_piece(block, most, [&](RowBlock piece) {
           const auto w = weights.segment(piece.begin, piece.size());
-          const auto y = targets_.segment(piece.begin, piece.size());
-          Matrix scores(piece.size(), loss_.outputs()), residuals(piece.size(), loss_.outputs());
-          Vector values(piece.size());
+          auto scores = score_buffer.topRows(piece.size());
+          auto residuals = residual_buffer.topRows(piece.size());
+          auto values = value_buffer.head(piece.size());
           row_scores(features_.block(piece), intercept_, columns, scores);
-          loss_.evaluate(scores, y, values, residuals);
+          loss_.evaluate(scores, targets_.segment(piece.begin, piece.size()), values, residuals);
           sum.data_loss += w.dot(values);
-          sum.gross += (w.array().abs() * residuals.rowwise().norm().array() *
-                        row_norms_.segment(piece.begin, piece.size()).array())
-                           .sum();
           residuals.array().colwise() *= w.array();
+          sum.gross += residual_sizes(residuals).dot(row_norms_.segment(piece.begin, piece.size()));
           add_weighted_rows(features_.block(piece), intercept_, residuals, gradient);
         });
       },
@@ -108,22 +118,28 @@ Matrix Objective::hessian(ConstVectorRef theta, ConstVectorRef weights) const {
   const Index p = width(), outputs = loss_.outputs();
 
   // Adds the rows whose weight has the given sign, block (k, l) of the lower triangle by block.
-  const auto add_rows = [&](Matrix& sum, RowBlock block, double sign, GramScratch& scratch) {
+  const auto add_rows = [&](Matrix& sum, RowBlock rows_of_gram, double sign, GramScratch& scratch) {
+    const Index most = piece_rows(p);
+    Matrix score_buffer(most, outputs);
+    std::vector<double> curvatures(static_cast<std::size_t>(most));
+    const RowBlock next{rows_of_gram.end, std::min(rows(), rows_of_gram.end + GramScratch::kRows)};
     for (Index k = 0; k < outputs; ++k) {
       for (Index l = 0; l <= k; ++l) {
-        scratch.begin(block.size(), p);
-        for_each_piece(block, p, [&](RowBlock piece) {
-          Matrix scores(piece.size(), outputs);
-          std::vector<double> curvature(static_cast<std::size_t>(piece.size()));
+        scratch.begin(p);
+        for_each_piece(rows_of_gram, most, [&](RowBlock piece) {
+          auto scores = score_buffer.topRows(piece.size());
+          const auto curvature =
+              std::span(curvatures).first(static_cast<std::size_t>(piece.size()));
           row_scores(features_.block(piece), intercept_, columns, scores);
           loss_.curvatures(scores, k, l, curvature);
-          for (Index i = 0; i < piece.size(); ++i) {
-            curvature[static_cast<std::size_t>(i)] *=
-                std::max(sign * weights(piece.begin + i), 0.0);
+          for (std::size_t i = 0; i < curvature.size(); ++i) {
+            curvature[i] *= std::max(sign * weights(piece.begin + static_cast<Index>(i)), 0.0);
           }
           scratch.append(features_.block(piece), intercept_, curvature);
         });
-        scratch.add_gram(sign * loss_.curvature_sign(k, l), sum.block(k * p, l * p, p, p));
+        const bool last = k == outputs - 1 && l == k;
+        scratch.add_gram(sign * loss_.curvature_sign(k, l), sum.block(k * p, l * p, p, p),
+                         features_.block(last ? next : RowBlock{next.begin, next.begin}));
       }
     }
   };
@@ -131,9 +147,11 @@ Matrix Objective::hessian(ConstVectorRef theta, ConstVectorRef weights) const {
       rows(), matrix_groups(parameters()), Matrix(Matrix::Zero(parameters(), parameters())),
       [&](Matrix& sum, RowBlock block) {
         thread_local GramScratch scratch;
-        const auto w = weights.segment(block.begin, block.size());
-        add_rows(sum, block, 1, scratch);
-        if (w.minCoeff() < 0) add_rows(sum, block, -1, scratch);
+        for_each_piece(block, GramScratch::kRows, [&](RowBlock part) {
+          add_rows(sum, part, 1, scratch);
+          const bool negative = weights.segment(part.begin, part.size()).minCoeff() < 0;
+          if (negative) add_rows(sum, part, -1, scratch);
+        });
       },
       [](Matrix& into, const Matrix& from) { into += from; });
 
@@ -153,18 +171,21 @@ Vector Objective::hessian_times(ConstVectorRef theta, ConstVectorRef weights,
                                 ConstVectorRef v) const {
   check_shapes(theta, weights);
   check_size("v", v.size(), parameters());
-  const auto columns = as_columns(theta, width(), loss_.outputs());
-  const auto directions = as_columns(v, width(), loss_.outputs());
+  const Index outputs = loss_.outputs(), most = piece_rows(width());
+  Matrix columns(width(), 2 * outputs);  // one product with the rows gives scores and directions
+  columns.leftCols(outputs) = as_columns(theta, width(), outputs);
+  columns.rightCols(outputs) = as_columns(v, width(), outputs);
   const Vector zero = Vector::Zero(parameters());
   Vector product = reduce_rows(
       rows(), kVectorGroups, zero,
       [&](Vector& sum, RowBlock block) {
-        Eigen::Map<Matrix> out(sum.data(), width(), loss_.outputs());
-        for_each_piece(block, width(), [&](RowBlock piece) {
-          Matrix scores(piece.size(), loss_.outputs()), along(piece.size(), loss_.outputs());
-          row_scores(features_.block(piece), intercept_, columns, scores);
-          row_scores(features_.block(piece), intercept_, directions, along);
-          loss_.curvature_products(scores, along, along);
+        Eigen::Map<Matrix> out(sum.data(), width(), outputs);
+        Matrix buffer(most, 2 * outputs);
+        for_each_piece(block, most, [&](RowBlock piece) {
+          auto products = buffer.topRows(piece.size());
+          row_scores(features_.block(piece), intercept_, columns, products);
+          auto along = products.rightCols(outputs);
+          loss_.curvature_products(products.leftCols(outputs), along, along);
           along.array().colwise() *= weights.segment(piece.begin, piece.size()).array();
           add_weighted_rows(features_.block(piece), intercept_, along, out);
         });
@@ -185,13 +206,16 @@ Matrix Objective::row_gradient_products(ConstVectorRef theta, ConstMatrixRef dir
     columns.middleCols((1 + m) * outputs, outputs) = as_columns(s, width(), outputs);
   }
   Matrix products(rows(), q);
+  const Index most = piece_rows(width());
   for_each_block(rows(), [&](RowBlock block) {
-    for_each_piece(block, width(), [&](RowBlock piece) {
-      Matrix along(piece.size(), columns.cols()), residuals(piece.size(), outputs);
-      Vector values(piece.size());
+    Matrix along_buffer(most, columns.cols()), residual_buffer(most, outputs);
+    Vector value_buffer(most);
+    for_each_piece(block, most, [&](RowBlock piece) {
+      auto along = along_buffer.topRows(piece.size());
+      auto residuals = residual_buffer.topRows(piece.size());
       row_scores(features_.block(piece), intercept_, columns, along);
-      loss_.evaluate(along.leftCols(outputs), targets_.segment(piece.begin, piece.size()), values,
-                     residuals);
+      loss_.evaluate(along.leftCols(outputs), targets_.segment(piece.begin, piece.size()),
+                     value_buffer.head(piece.size()), residuals);
       for (Index m = 0; m < q; ++m) {
         products.col(m).segment(piece.begin, piece.size()) =
             (residuals.array() * along.middleCols((1 + m) * outputs, outputs).array())

@@ -49,11 +49,15 @@ Matrix gram(const Case& input) {
       input.n, kGroups, Matrix(Matrix::Zero(input.d, input.d)),
       [&](Matrix& sum, RowBlock block) {
         thread_local GramScratch scratch;
-        scratch.begin(block.size(), input.d);
-        scratch.append(
-            input.data.features.block(block), false,
-            {input.weights.data() + block.begin, static_cast<std::size_t>(block.size())});
-        scratch.add_gram(1, sum);
+        for (Index begin = block.begin; begin < block.end; begin += GramScratch::kRows) {
+          const RowBlock part{begin, std::min(block.end, begin + GramScratch::kRows)};
+          const RowBlock next{part.end, std::min(input.n, part.end + GramScratch::kRows)};
+          scratch.begin(input.d);
+          scratch.append(
+              input.data.features.block(part), false,
+              {input.weights.data() + part.begin, static_cast<std::size_t>(part.size())});
+          scratch.add_gram(1, sum, input.data.features.block(next));
+        }
       },
       [](Matrix& into, const Matrix& from) { into += from; });
 }

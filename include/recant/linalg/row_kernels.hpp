@@ -6,7 +6,7 @@
 
 #include "recant/linalg/types.hpp"
 
-/// The kernels of a pass over rows, and the only door to BLAS level 2 and 3. Each works on one
+/// The kernels of a pass over rows, and the only door to BLAS level 3. Each works on one
 /// row block X (m x d, row-major, contiguous) in the calling thread; with `intercept` every row
 /// carries a further last feature that is 1 and is not stored, so p = d + 1, else p = d.
 namespace recant {
@@ -20,20 +20,31 @@ void row_scores(RowsView rows, bool intercept, ConstMatrixRef coefficients,
 void add_weighted_rows(RowsView rows, bool intercept, ConstMatrixRef factors,
                        Eigen::Ref<Matrix> sums);
 
-/// A weighted Gram matrix of one block: rows are appended scaled by the roots of their weights,
-/// a few at a time while they are in cache, and multiplied at once. Reused between blocks.
+/// A weighted Gram matrix: rows are appended, scaled by the roots of their weights, a few at a time
+/// while they are in cache, and multiplied at once when there are kRows of them or no more.
+/// Reused between uses.
 class GramScratch {
  public:
-  /// Forgets the rows, makes room for m of p values.
-  void begin(Index m, Index p);
+  static constexpr Index kRows = 256;  ///< the most rows it holds
+
+  /// Forgets the rows; those to come have p values.
+  void begin(Index p);
   /// Appends diag(weights)^(1/2) [X 1], weights >= 0.
   void append(RowsView rows, bool intercept, std::span<const double> weights);
   /// Lower triangle of gram (p x p) += sign * sum_i weight_i x_i x_i^T over the rows appended.
-  /// Cost: m p^2 multiply-adds.
-  void add_gram(double sign, Eigen::Ref<Matrix> gram) const;
+  /// What is above the diagonal is left undefined. `next`: rows that will be appended after these;
+  /// they are brought to the cache during the multiplication.
+  /// Cost: m p^2 multiply-adds. Source: docs/performance.md, the Gram kernel.
+  void add_gram(double sign, Eigen::Ref<Matrix> gram, RowsView next = {nullptr, 0, 0}) const;
 
  private:
-  std::vector<double> values_;
+  static constexpr std::size_t kLineValues = 8;
+  struct alignas(64) Line {
+    double values[kLineValues];
+  };
+  std::vector<Line> lines_;
+  std::vector<double> roots_;
+  std::size_t panel_ = 0;
   Index rows_ = 0, width_ = 0;
 };
 

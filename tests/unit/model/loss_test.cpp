@@ -6,6 +6,7 @@
 #include "compare.hpp"
 #include "expect_error.hpp"
 #include "finite_difference.hpp"
+#include "instruction_sets.hpp"
 #include "naive_model.hpp"
 #include "problems.hpp"
 #include "recant/core/error.hpp"
@@ -211,6 +212,53 @@ TEST(LossKindTest, SoftmaxNeedsTwoClasses) {
   EXPECT_EQ(Loss(LossKind::kSoftmax, 5).outputs(), 5);
   EXPECT_EQ(Loss(LossKind::kLogistic, 5).outputs(), 1);
   EXPECT_EQ(Loss(LossKind::kSquared, 0).outputs(), 1);
+}
+
+/// Every instruction set against long double, at vectors' ends and within, tails included.
+TEST(LogisticLoss, IsRightToAFewUnitsInTheLastPlaceWithEveryInstructionSet) {
+  std::vector<double> margins = {0, -0.0, 1e-300, -1e-17, 36.9, -37.1, 709.7, -745.2, 800, -1e6};
+  test::Random random(9);
+  while (margins.size() < 1003) margins.push_back(40 * random.normal());
+  const Matrix t = Eigen::Map<const Vector>(margins.data(), static_cast<Index>(margins.size()));
+  const Loss loss(LossKind::kLogistic);
+  const Vector y = targets_for(loss, t.rows(), random);
+  for_each_instruction_set([&] {
+    const Evaluated found = evaluate(loss, t, y);
+    Vector curvature(t.rows());
+    Matrix p(t.rows(), 1);
+    loss.curvatures(t, 0, 0, {curvature.data(), static_cast<std::size_t>(t.rows())});
+    loss.probabilities(t, p);
+    for (Index i = 0; i < t.rows(); ++i) {
+      SCOPED_TRACE(testing::Message() << "score " << t(i, 0) << ", target " << y(i));
+      const long double side = y(i) > 0.5 ? 1 : -1, margin = side * t(i, 0);
+      const long double e = std::exp(-std::abs(margin));
+      const auto near = [](double value, long double wanted, const char* what) {
+        const auto exact = static_cast<double>(wanted);
+        EXPECT_LE(std::abs(value - exact), 4 * 2.3e-16 * std::abs(exact) + 1e-320) << what;
+      };
+      near(found.values(i), std::max(-margin, 0.0L) + std::log1p(e), "phi");
+      near(found.residuals(i, 0), -side * (margin >= 0 ? e : 1) / (1 + e), "phi'");
+      near(curvature(i), e / ((1 + e) * (1 + e)), "phi''");
+      near(p(i, 0), 1 / (1 + std::exp(-static_cast<long double>(t(i, 0)))), "p");
+    }
+  });
+}
+
+TEST(LogisticLoss, OfAScoreThatIsNotANumberIsNotANumber) {
+  const Matrix t = Matrix::Constant(11, 1, std::nan(""));
+  const Vector y = Vector::LinSpaced(11, 0, 1);
+  const Loss loss(LossKind::kLogistic);
+  for_each_instruction_set([&] {
+    const Evaluated found = evaluate(loss, t, y);
+    Vector curvature(11);
+    Matrix p(11, 1);
+    loss.curvatures(t, 0, 0, {curvature.data(), 11});
+    loss.probabilities(t, p);
+    for (Index i = 0; i < 11; ++i) {
+      EXPECT_TRUE(std::isnan(found.values(i)) && std::isnan(found.residuals(i, 0)));
+      EXPECT_TRUE(std::isnan(curvature(i)) && std::isnan(p(i, 0)));
+    }
+  });
 }
 
 }  // namespace

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+
+/// The inner loops of row_kernels.hpp, compiled for several instruction sets (Highway) and chosen
+/// at run time, so that one binary is fast on old and new processors. Plain pointers: rows are
+/// row-major and contiguous, m x d; vectors of columns are column-major.
+namespace recant::simd {
+
+/// scores[i + c*ld_scores] = sum_j rows(i, j) coefficients[j + c*ld] + offsets[c*ld], the offset
+/// being coefficients[d + c*ld] if `intercept`, else 0.
+void scores(const double* rows, std::size_t m, std::size_t d, bool intercept,
+            const double* coefficients, std::size_t ld, std::size_t columns, double* out,
+            std::size_t ld_out);
+
+/// sums[j + c*ld] += sum_i rows(i, j) factors[i + c*ld_factors], and with `intercept` sums[d +
+/// c*ld]
+/// += sum_i factors[i + c*ld_factors].
+void add_weighted(const double* rows, std::size_t m, std::size_t d, bool intercept,
+                  const double* factors, std::size_t ld_factors, std::size_t columns, double* sums,
+                  std::size_t ld);
+
+/// Values of a panel's row: columns are packed in panels of as many as a vector holds, the rows of
+/// a panel one after the other, zeros beyond the last column.
+std::size_t panel_width();
+
+/// Packs roots[i] * [rows(i, :) 1] from row `first` on, `panel` values from one panel to the next.
+void pack(const double* rows, std::size_t m, std::size_t d, bool intercept, const double* roots,
+          double* panels, std::size_t panel, std::size_t first);
+
+/// Lower triangle of gram (p x p, column-major) += sign * P^T P of the m rows packed. The
+/// `ahead_count` values at `ahead` will be read next: they are brought to the cache meanwhile,
+/// since memory idles during the multiplication.
+void add_gram(const double* panels, std::size_t panel, std::size_t m, std::size_t p, double sign,
+              double* gram, std::size_t ld, const double* ahead, std::size_t ahead_count);
+
+}  // namespace recant::simd
