@@ -86,9 +86,9 @@ std::int32_t find_group(const std::string& group, const Dataset& data, Index col
 }
 
 /// A gap needs rows on both sides; names the side that has none.
-void check_sides(const Metric& metric, const Terms& terms, const Dataset& data) {
+void check_sides(const Metric& metric, const std::vector<signed char>& sides, const Dataset& data) {
   const auto has = [&](int side) {
-    return std::find(terms.side.begin(), terms.side.end(), side) != terms.side.end();
+    return std::find(sides.begin(), sides.end(), side) != sides.end();
   };
   const auto& groups = data.sensitive[static_cast<std::size_t>(metric.column)].groups;
   const auto& group = groups[static_cast<std::size_t>(metric.group)];
@@ -111,49 +111,79 @@ void check_sides(const Metric& metric, const Terms& terms, const Dataset& data) 
   }
 }
 
-/// d h / d t of every row at the scores that h reads: n x C.
-Matrix term_slopes(const Metric& metric, const Dataset& data, const LinearModel& model,
-                   const Matrix& scores, const MetricSettings& settings) {
-  Matrix slopes(scores.rows(), scores.cols());
-  switch (metric.kind) {
+/// Accumulators of a pass over the validation rows, and the rows whose slopes are worked out at
+/// once: few enough that their features stay in the cache while several metrics read them.
+constexpr Index kGradientGroups = 64, kGradientPiece = 128;
+
+/// What the gradient of one metric needs of every row: dm/dt_i = factor of the side times dh/dt.
+struct Slopes {
+  MetricKind kind;
+  std::vector<signed char> side;  // empty for a sum
+  double in_group = 1, outside = 1;
+  std::optional<Attack> attack;
+
+  [[nodiscard]] double factor(Index row) const {
+    if (side.empty()) return 1;
+    const int s = side[static_cast<std::size_t>(row)];
+    return s > 0 ? in_group : s < 0 ? outside : 0;
+  }
+  [[nodiscard]] bool follows() const { return kind == MetricKind::kRobustLoss; }
+};
+
+Slopes prepare(const Metric& metric, const Dataset& data, const LinearModel& model,
+               const Matrix& scores, const MetricSettings& settings, const LinearModel* attack) {
+  if (metric.hard) throw UsageError("hard labels have no gradient", metric.name);
+  Slopes slopes{.kind = metric.kind, .side = metric_sides(metric, data, model, settings)};
+  if (metric.is_gap()) {
+    const auto count = [&](int side) {
+      return static_cast<double>(std::count(slopes.side.begin(), slopes.side.end(), side));
+    };
+    slopes.in_group = 1 / count(1);
+    slopes.outside = -1 / count(-1);
+  } else if (metric.kind != MetricKind::kUtility) {
+    const bool other = attack != nullptr && !slopes.follows();
+    slopes.attack = make_attack(other ? *attack : model, data, settings, other ? nullptr : &scores);
+  }
+  return slopes;
+}
+
+/// dm/dt of the rows of a piece, m x C, at the scores of the unmoved rows.
+Matrix row_weights(const Slopes& slopes, const Dataset& data, const LinearModel& model,
+                   const Matrix& all_scores, RowBlock piece, const MetricSettings& settings) {
+  const Matrix scores = all_scores.middleRows(piece.begin, piece.size());
+  Matrix out(scores.rows(), scores.cols());
+  const auto loss_slopes = [&](ConstMatrixRef at) {
+    Vector values(scores.rows());
+    model.loss.evaluate(at, data.targets.segment(piece.begin, piece.size()), values, out);
+  };
+  switch (slopes.kind) {
     case MetricKind::kDemographicParity:
     case MetricKind::kEqualOpportunity:
     case MetricKind::kEqualOpportunityNegative: {
       // p is the derivative of the log-partition, so its slope is a column of phi''.
       Matrix along = Matrix::Zero(scores.rows(), scores.cols());
       along.col(model.loss.kind() == LossKind::kSoftmax ? settings.positive_class : 0).setOnes();
-      model.loss.curvature_products(scores, along, slopes);
-      return slopes;
+      model.loss.curvature_products(scores, along, out);
+      break;
     }
-    default: {
-      Vector values(scores.rows());
-      model.loss.evaluate(scores, data.targets, values, slopes);
-      return metric.kind == MetricKind::kEqualOpportunityLoss ? Matrix(-slopes) : slopes;
+    case MetricKind::kEqualOpportunityLoss:
+      loss_slopes(scores);
+      out = -out;
+      break;
+    case MetricKind::kUtility:
+      loss_slopes(scores);
+      break;
+    case MetricKind::kTransferredRobustLoss:
+    case MetricKind::kRobustLoss: {
+      const auto shift = slopes.attack->shift.segment(piece.begin, piece.size());
+      loss_slopes(scores + shift * slopes.attack->w.dot(model.theta.head(model.features)));
+      // The attack follows theta: a moved row's score is (1 - kAttack) t.
+      if (slopes.follows()) out = (shift.array() != 0).select((1 - kAttack) * out, out);
+      break;
     }
   }
-}
-
-/// Turns slopes of h into weights of rows: 1 for a sum, +-1/count for a gap.
-void weigh_by_side(Matrix& slopes, const std::vector<signed char>& side) {
-  if (side.empty()) return;
-  const double a = 1.0 / static_cast<double>(std::count(side.begin(), side.end(), 1));
-  const double b = -1.0 / static_cast<double>(std::count(side.begin(), side.end(), -1));
-  for (Index i = 0; i < slopes.rows(); ++i) {
-    const int s = side[static_cast<std::size_t>(i)];
-    slopes.row(i) *= s > 0 ? a : s < 0 ? b : 0.0;
-  }
-}
-
-/// X^T factors over all rows: p x columns.
-Matrix weighted_rows(const LinearModel& model, const FeatureMatrix& features,
-                     const Matrix& factors) {
-  return reduce_rows(
-      features.rows(), 64, Matrix(Matrix::Zero(model.width(), factors.cols())),
-      [&](Matrix& sum, RowBlock block) {
-        const Matrix part = factors.middleRows(block.begin, block.size());
-        add_weighted_rows(features.block(block), model.intercept, part, sum);
-      },
-      [](Matrix& into, const Matrix& from) { into += from; });
+  for (Index i = 0; i < out.rows(); ++i) out.row(i) *= slopes.factor(piece.begin + i);
+  return out;
 }
 
 }  // namespace
@@ -212,10 +242,13 @@ std::vector<Metric> resolve_metric(std::string_view text, const Dataset& data,
       }
     }
   }
-  const Matrix t = scores(model, data.features);
   for (const Metric& metric : metrics) {
-    const Terms terms = metric_terms(metric, data, model, t, settings, nullptr);
-    if (!terms.side.empty()) check_sides(metric, terms, data);
+    const auto sides = metric_sides(metric, data, model, settings);
+    if (metric.is_gap()) {
+      check_sides(metric, sides, data);
+    } else if (metric.kind != MetricKind::kUtility) {
+      attacked_weights_squared(model);
+    }
   }
   return metrics;
 }
@@ -253,36 +286,42 @@ Matrix metric_gradients(const std::vector<Metric>& metrics, const Dataset& data,
                         const LinearModel* attack) {
   const Matrix t = scores(model, data.features);
   const Index outputs = model.loss.outputs(), q = static_cast<Index>(metrics.size());
-  Matrix factors(data.rows(), q * outputs);
-  Matrix along_attack = Matrix::Zero(model.features, q);  // what the rows' own movement adds
-  for (Index m = 0; m < q; ++m) {
-    const Metric& metric = metrics[static_cast<std::size_t>(m)];
-    if (metric.hard) throw UsageError("hard labels have no gradient", metric.name);
-    auto slopes = factors.middleCols(m * outputs, outputs);
-    if (metric.kind == MetricKind::kTransferredRobustLoss ||
-        metric.kind == MetricKind::kRobustLoss) {
-      const bool follows = metric.kind == MetricKind::kRobustLoss;
-      const LinearModel& attacked = attack != nullptr && !follows ? *attack : model;
-      const Attack moved = make_attack(attacked, data, settings);
-      slopes = term_slopes(metric, data, model, moved.moved_scores(t, model), settings);
-      if (follows) {
-        // The attack follows theta: a moved row's score is (1 - kAttack) t.
-        slopes = (moved.shift.array() != 0).select((1 - kAttack) * slopes, slopes);
-      } else {
-        along_attack.col(m) = slopes.col(0).dot(moved.shift) * moved.w;
-      }
-    } else {
-      Matrix weighed = term_slopes(metric, data, model, t, settings);
-      weigh_by_side(weighed, metric_terms(metric, data, model, t, settings, nullptr).side);
-      slopes = weighed;
-    }
+  std::vector<Slopes> slopes;
+  for (const Metric& metric : metrics) {
+    slopes.push_back(prepare(metric, data, model, t, settings, attack));
   }
-  const Matrix sums = weighted_rows(model, data.features, factors);
+  struct Sums {
+    Matrix rows;   // p x q C: sum_i dm/dt_i x_i
+    Vector along;  // q: sum_i dm/dt_i shift_i, for an attack that is held fixed
+  };
+  const Sums sums = reduce_rows(
+      data.rows(), kGradientGroups, Sums{Matrix::Zero(model.width(), q * outputs), Vector::Zero(q)},
+      [&](Sums& sum, RowBlock block) {
+        for (Index begin = block.begin; begin < block.end; begin += kGradientPiece) {
+          const RowBlock piece{begin, std::min(block.end, begin + kGradientPiece)};
+          Matrix weights(piece.size(), q * outputs);
+          for (Index m = 0; m < q; ++m) {
+            const Slopes& slope = slopes[static_cast<std::size_t>(m)];
+            const Matrix part = row_weights(slope, data, model, t, piece, settings);
+            weights.middleCols(m * outputs, outputs) = part;
+            if (slope.attack && !slope.follows()) {
+              sum.along(m) +=
+                  part.col(0).dot(slope.attack->shift.segment(piece.begin, piece.size()));
+            }
+          }
+          add_weighted_rows(data.features.block(piece), model.intercept, weights, sum.rows);
+        }
+      },
+      [](Sums& into, const Sums& from) {
+        into.rows += from.rows;
+        into.along += from.along;
+      });
   Matrix gradients(outputs * model.width(), q);
   for (Index m = 0; m < q; ++m) {
-    const Matrix block = sums.middleCols(m * outputs, outputs);
+    const Matrix block = sums.rows.middleCols(m * outputs, outputs);
     gradients.col(m) = Eigen::Map<const Vector>(block.data(), block.size());
-    gradients.col(m).head(model.features) += along_attack.col(m);
+    const auto& moved = slopes[static_cast<std::size_t>(m)].attack;
+    if (moved) gradients.col(m).head(model.features) += sums.along(m) * moved->w;
   }
   return gradients;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "terms.hpp"
 
+#include <algorithm>
 #include <limits>
 
 #include "recant/core/error.hpp"
@@ -10,21 +11,13 @@ namespace {
 
 Vector losses(const Matrix& scores, const Dataset& data, const LinearModel& model) {
   Vector values(scores.rows());
-  Matrix residuals(scores.rows(), scores.cols());
-  model.loss.evaluate(scores, data.targets, values, residuals);
+  for_each_block(scores.rows(), [&](RowBlock block) {
+    Matrix residuals(block.size(), scores.cols());
+    model.loss.evaluate(scores.middleRows(block.begin, block.size()),
+                        data.targets.segment(block.begin, block.size()),
+                        values.segment(block.begin, block.size()), residuals);
+  });
   return values;
-}
-
-/// Side of each row: a against the rest, among the rows with the wanted label if one is wanted.
-std::vector<signed char> sides(const Metric& metric, const Dataset& data,
-                               const std::vector<bool>* label, bool wanted) {
-  const auto& codes = data.sensitive.at(static_cast<std::size_t>(metric.column)).codes;
-  std::vector<signed char> side(codes.size());
-  for (std::size_t i = 0; i < codes.size(); ++i) {
-    if (label != nullptr && (*label)[i] != wanted) continue;
-    side[i] = codes[i] == metric.group ? 1 : -1;
-  }
-  return side;
 }
 
 }  // namespace
@@ -43,6 +36,22 @@ std::vector<bool> positive_rows(const Dataset& data, const LinearModel& model,
   return positive;
 }
 
+std::vector<signed char> metric_sides(const Metric& metric, const Dataset& data,
+                                      const LinearModel& model, const MetricSettings& settings) {
+  if (!metric.is_gap()) return {};
+  const auto& codes = data.sensitive.at(static_cast<std::size_t>(metric.column)).codes;
+  std::vector<signed char> side(codes.size());
+  std::transform(codes.begin(), codes.end(), side.begin(),
+                 [&](std::int32_t code) -> signed char { return code == metric.group ? 1 : -1; });
+  if (metric.kind == MetricKind::kDemographicParity) return side;
+  const auto positive = positive_rows(data, model, settings);
+  const bool wanted = metric.kind != MetricKind::kEqualOpportunityNegative;
+  for (std::size_t i = 0; i < side.size(); ++i) {
+    if (positive[i] != wanted) side[i] = 0;
+  }
+  return side;
+}
+
 std::vector<bool> selected_rows(const Matrix& scores, const LinearModel& model,
                                 const MetricSettings& settings) {
   const Vector p = positive_probability(scores, model, settings);
@@ -57,9 +66,14 @@ std::vector<bool> selected_rows(const Matrix& scores, const LinearModel& model,
 
 Vector positive_probability(const Matrix& scores, const LinearModel& model,
                             const MetricSettings& settings) {
-  Matrix p(scores.rows(), scores.cols());
-  model.loss.probabilities(scores, p);
-  return p.col(model.loss.kind() == LossKind::kSoftmax ? settings.positive_class : 0);
+  const Index column = model.loss.kind() == LossKind::kSoftmax ? settings.positive_class : 0;
+  Vector p(scores.rows());
+  for_each_block(scores.rows(), [&](RowBlock block) {
+    Matrix part(block.size(), scores.cols());
+    model.loss.probabilities(scores.middleRows(block.begin, block.size()), part);
+    p.segment(block.begin, block.size()) = part.col(column);
+  });
+  return p;
 }
 
 Terms metric_terms(const Metric& metric, const Dataset& data, const LinearModel& model,
@@ -73,24 +87,21 @@ Terms metric_terms(const Metric& metric, const Dataset& data, const LinearModel&
     for (Index i = 0; i < terms.h.size(); ++i) terms.h(i) = selected[static_cast<std::size_t>(i)];
     return terms;
   }
+  auto side = metric_sides(metric, data, model, settings);
   const auto robust = [&](const LinearModel& attacked) {
-    return losses(make_attack(attacked, data, settings).moved_scores(scores, model), data, model);
+    const Attack moved =
+        make_attack(attacked, data, settings, &attacked == &model ? &scores : nullptr);
+    return losses(moved.moved_scores(scores, model), data, model);
   };
   switch (metric.kind) {
     case MetricKind::kUtility:
       return {losses(scores, data, model), {}};
     case MetricKind::kDemographicParity:
-      return {positive_probability(scores, model, settings), sides(metric, data, nullptr, true)};
     case MetricKind::kEqualOpportunity:
-    case MetricKind::kEqualOpportunityNegative: {
-      const auto positive = positive_rows(data, model, settings);
-      return {positive_probability(scores, model, settings),
-              sides(metric, data, &positive, metric.kind == MetricKind::kEqualOpportunity)};
-    }
-    case MetricKind::kEqualOpportunityLoss: {
-      const auto positive = positive_rows(data, model, settings);
-      return {-losses(scores, data, model), sides(metric, data, &positive, true)};
-    }
+    case MetricKind::kEqualOpportunityNegative:
+      return {positive_probability(scores, model, settings), std::move(side)};
+    case MetricKind::kEqualOpportunityLoss:
+      return {-losses(scores, data, model), std::move(side)};
     case MetricKind::kTransferredRobustLoss:
       return {robust(attack != nullptr ? *attack : model), {}};
     case MetricKind::kRobustLoss:
@@ -103,20 +114,25 @@ Matrix Attack::moved_scores(const Matrix& scores, const LinearModel& model) cons
   return scores + shift * w.dot(model.theta.head(model.features));
 }
 
-Attack make_attack(const LinearModel& attacked, const Dataset& data,
-                   const MetricSettings& settings) {
+double attacked_weights_squared(const LinearModel& attacked) {
   if (attacked.loss.kind() != LossKind::kLogistic) {
     throw UsageError("robust losses need the logistic loss", "metric");
   }
-  Attack attack{attacked.theta.head(attacked.features), {}};
-  const double size = attack.w.squaredNorm();
+  const double size = attacked.theta.head(attacked.features).squaredNorm();
   if (!(size > 0))
     throw DataError("a robust metric has no meaning for a model whose weights are all 0");
-  const Matrix t = scores(attacked, data.features);
-  attack.shift = -kAttack / size * t.col(0);
+  return size;
+}
+
+Attack make_attack(const LinearModel& attacked, const Dataset& data, const MetricSettings& settings,
+                   const Matrix* at) {
+  const double size = attacked_weights_squared(attacked);
+  Attack attack{attacked.theta.head(attacked.features), {}};
+  const Vector t = at != nullptr ? Vector(at->col(0)) : Vector(scores(attacked, data.features));
+  attack.shift = -kAttack / size * t;
   if (settings.attack_correct_only) {
     for (Index i = 0; i < data.rows(); ++i) {
-      const bool right = (data.targets(i) > 0.5 ? t(i, 0) : -t(i, 0)) > 0;
+      const bool right = (data.targets(i) > 0.5 ? t(i) : -t(i)) > 0;
       if (!right) attack.shift(i) = 0;
     }
   }

@@ -34,6 +34,12 @@ struct Terms {
 [[nodiscard]] std::vector<bool> selected_rows(const Matrix& scores, const LinearModel& model,
                                               const MetricSettings& settings);
 
+/// Side of each row: 1 in the metric's group, -1 in every other, 0 without the label that the
+/// metric looks at. Empty for a sum. @throws UsageError for a gap of labels and squared loss.
+[[nodiscard]] std::vector<signed char> metric_sides(const Metric& metric, const Dataset& data,
+                                                    const LinearModel& model,
+                                                    const MetricSettings& settings);
+
 /// The terms of one metric from the scores of the model, and of the attacked one if another.
 [[nodiscard]] Terms metric_terms(const Metric& metric, const Dataset& data,
                                  const LinearModel& model, const Matrix& scores,
@@ -47,9 +53,13 @@ struct Attack {
   /// Scores of the moved rows at a model whose scores of the unmoved rows are `scores`.
   [[nodiscard]] Matrix moved_scores(const Matrix& scores, const LinearModel& model) const;
 };
+/// |w|^2 of a model that can be attacked.
 /// @throws UsageError unless the loss is logistic; DataError for w = 0.
+double attacked_weights_squared(const LinearModel& attacked);
+/// `scores` are the attacked model's, when they are at hand: else they cost a pass.
+/// @throws as attacked_weights_squared.
 [[nodiscard]] Attack make_attack(const LinearModel& attacked, const Dataset& data,
-                                 const MetricSettings& settings);
+                                 const MetricSettings& settings, const Matrix* scores = nullptr);
 
 /// The metric's value, NaN for a gap with an empty side; rows counted `times` over (all once when
 /// empty).

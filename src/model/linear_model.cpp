@@ -10,9 +10,8 @@ Matrix scores(const LinearModel& model, const FeatureMatrix& features) {
   check_size("columns of the features", features.columns(), model.features);
   Matrix out(features.rows(), model.loss.outputs());
   for_each_block(features.rows(), [&](RowBlock block) {
-    Matrix part(block.size(), out.cols());
-    row_scores(features.block(block), model.intercept, model.coefficients(), part);
-    out.middleRows(block.begin, block.size()) = part;
+    row_scores(features.block(block), model.intercept, model.coefficients(),
+               out.middleRows(block.begin, block.size()));
   });
   return out;
 }

@@ -13,17 +13,19 @@ namespace {
 /// Accumulators for sums of length p: cheap, so enough of them for any machine's threads.
 constexpr Index kVectorGroups = 64;
 
-/// Accumulators for Hessians: at least 4 for parallelism, else as many as 16 MB hold. Depends on
-/// the size alone, so that the result does not depend on the number of threads.
-Index matrix_groups(Index parameters) {
+/// Accumulators for Hessians: one for about four blocks, since each is zeroed and merged, in
+/// eights for an even share, and as many as 16 MB hold but at least 4. Depends on the sizes alone,
+/// so that the result does not depend on the number of threads.
+Index matrix_groups(Index rows, Index parameters) {
   const Index bytes = std::max<Index>(8 * parameters * parameters, 1);
-  return std::clamp<Index>((Index{16} << 20) / bytes, 4, 32);
+  const Index useful = (block_count(rows) / 4 + 7) / 8 * 8;
+  return std::max<Index>(std::min({Index{32}, (Index{16} << 20) / bytes, useful}), 4);
 }
 
 /// Rows of a piece: a block is walked in pieces that stay in the first-level cache (or nearly)
 /// between the two products that read them, so that each pass reads memory once.
 Index piece_rows(Index columns) {
-  return std::clamp<Index>(3072 / std::max<Index>(columns, 1) / 8 * 8, 8, 128);
+  return std::clamp<Index>(16384 / std::max<Index>(columns, 1) / 8 * 8, 8, 128);
 }
 
 template <class Task>
@@ -144,7 +146,7 @@ Matrix Objective::hessian(ConstVectorRef theta, ConstVectorRef weights) const {
     }
   };
   Matrix h = reduce_rows(
-      rows(), matrix_groups(parameters()), Matrix(Matrix::Zero(parameters(), parameters())),
+      rows(), matrix_groups(rows(), parameters()), Matrix(Matrix::Zero(parameters(), parameters())),
       [&](Matrix& sum, RowBlock block) {
         thread_local GramScratch scratch;
         for_each_piece(block, GramScratch::kRows, [&](RowBlock part) {

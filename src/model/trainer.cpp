@@ -2,6 +2,7 @@
 #include "recant/model/trainer.hpp"
 
 #include <cmath>
+#include <limits>
 
 #include "recant/core/check.hpp"
 #include "recant/core/error.hpp"
@@ -14,34 +15,52 @@ namespace {
 constexpr double kSufficientDecrease = 1e-4;
 constexpr double kRoundingOfValue = 1e-13;
 constexpr double kSmallestStep = 1e-12;
+/// Decades of the gradient that a Newton step is taken to gain at least, far from the optimum.
+constexpr double kLeastNewtonGain = 0.05;
 
-/// What a Hessian costs in gradient passes. A pass reads 8 bytes for two multiply-adds, a
-/// Hessian does p multiply-adds for them: measured, they are even at p of about 20.
-double hessian_cost_in_passes(Index parameters) {
-  return std::max(1.0, static_cast<double>(parameters) / 20);
+/// What a Hessian costs in gradient passes. A pass reads 8 bytes for two multiply-adds a score, a
+/// Hessian does p (C+1)/2 multiply-adds for them: measured, they are even at 30 of these.
+double hessian_cost_in_passes(const Objective& objective) {
+  const auto width = static_cast<double>(objective.width());
+  return std::max(1.0, width * static_cast<double>(objective.loss().outputs() + 1) / 60);
 }
 
-/// The secant corrections to an old factor: what the steps since then have shown of how the
-/// Hessian changed. BFGS's inverse formula with the factor as its start, by the two-loop
-/// recursion. Source: [NocedalWright2006] algorithm 7.4.
-class SecantMemory {
+/// From this cost on, the first steps are taken without a Hessian.
+constexpr double kDearHessian = 10;
+/// Steps without a Hessian before their contraction is judged: they are uneven.
+constexpr int kTrialSteps = 5;
+
+/// The inverse of a model of the Hessian: a multiple of the identity or the factor of an earlier
+/// Hessian, corrected by what the steps since then have shown. BFGS's inverse formula with either
+/// as its start, by the two-loop recursion. Source: [NocedalWright2006] algorithm 7.4.
+class InverseModel {
  public:
-  void clear() { pairs_.clear(); }
+  void start_from(double scale) {
+    scale_ = scale;
+    factor_.reset();
+    pairs_.clear();
+  }
+  void start_from(Cholesky factor) {
+    factor_ = std::move(factor);
+    pairs_.clear();
+  }
+  [[nodiscard]] bool has_factor() const { return factor_.has_value(); }
 
   void add(Vector step, Vector gradient_change) {
     const double curvature = step.dot(gradient_change);
     if (!(curvature > 0)) return;  // rounding: F is strongly convex
     if (pairs_.size() == kPairs) pairs_.erase(pairs_.begin());
+    if (!factor_) scale_ = curvature / gradient_change.squaredNorm();
     pairs_.push_back({std::move(step), std::move(gradient_change), 1 / curvature});
   }
 
-  [[nodiscard]] Vector apply(Vector q, const Cholesky& factor) const {
+  [[nodiscard]] Vector apply(Vector q) const {
     std::vector<double> alpha(pairs_.size());
     for (std::size_t i = pairs_.size(); i-- > 0;) {
       alpha[i] = pairs_[i].rho * pairs_[i].step.dot(q);
       q -= alpha[i] * pairs_[i].change;
     }
-    Vector r = factor.solve(q);
+    Vector r = factor_ ? factor_->solve(q) : Vector(scale_ * q);
     for (std::size_t i = 0; i < pairs_.size(); ++i) {
       r += (alpha[i] - pairs_[i].rho * pairs_[i].change.dot(r)) * pairs_[i].step;
     }
@@ -54,6 +73,8 @@ class SecantMemory {
     Vector step, change;
     double rho;
   };
+  std::optional<Cholesky> factor_;
+  double scale_ = 1;
   std::vector<Pair> pairs_;
 };
 
@@ -66,12 +87,11 @@ class Newton {
   TrainerResult run(Vector start) {
     theta_ = std::move(start);
     now_ = evaluate(theta_);
+    if (hessian_cost_in_passes(objective_) >= kDearHessian && !finished()) start_without_hessian();
     while (result_.iterations < options_.max_iterations && !finished()) {
-      if (!factor_ || rebuild_pays()) rebuild();
-      if (!step()) {
-        if (factor_is_new_) break;  // no step lowers F: rounding, or not finite
-        factor_.reset();
-      }
+      if (must_rebuild_ || rebuild_pays()) rebuild();
+      must_rebuild_ = !step();
+      if (must_rebuild_ && steps_of_model_ == 0 && model_.has_factor()) break;  // rounding
     }
     result_.theta = theta_;
     result_.value = now_.value;
@@ -90,40 +110,57 @@ class Newton {
   /// Within the tolerance, and (when refining) the last step no longer halved the gradient.
   [[nodiscard]] bool finished() const {
     if (!within_tolerance()) return false;
-    return !options_.refine || now_.gradient.norm() == 0 || (factor_ && contraction_ > 0.5);
+    return !options_.refine || now_.gradient.norm() == 0 || contraction_ > 0.5;
   }
 
-  /// Newton's next steps from a new Hessian square the error; a kept factor multiplies it by
-  /// contraction_. Compares passes to the tolerance.
+  /// Compares the passes to the tolerance with the model as it is, at the contraction that was
+  /// measured, with those after m new Hessians: the gain of Newton's steps, in decades, doubles
+  /// from one to the next, and a factor that is kept repeats its first gain.
   [[nodiscard]] bool rebuild_pays() const {
-    if (factor_is_new_ && contraction_ < 0) return false;  // not tried yet
-    if (within_tolerance()) return false;                  // refining: cheap steps only
+    if (within_tolerance()) return false;  // refining: cheap steps only
+    if (steps_of_model_ < (model_.has_factor() ? 2 : kTrialSteps)) return false;  // not known yet
     if (!(contraction_ < 0.9)) return true;
     const double decades = std::log10(now_.gradient.norm() / tolerance());
-    const double passes = decades / -std::log10(contraction_);
-    return passes > hessian_cost_in_passes(objective_.parameters()) + 2;
+    const double keep = decades / -std::log10(contraction_);
+    const double hessian = hessian_cost_in_passes(objective_) + 1;
+    double gain = newton_gain_, reached = 0, renew = std::numeric_limits<double>::infinity();
+    for (int m = 1; m <= 8; ++m) {
+      gain *= 2;
+      reached += gain;
+      renew = std::min(renew, m * hessian + std::max(0.0, decades - reached) / gain);
+    }
+    return keep > renew;
+  }
+
+  /// The step along -g that is best for the quadratic at theta, and secants from there.
+  void start_without_hessian() {
+    const Vector& g = now_.gradient;
+    const double curvature = g.dot(objective_.hessian_times(theta_, weights_, g));
+    ++result_.passes;
+    model_.start_from(g.squaredNorm() / curvature);
+    must_rebuild_ = false;
   }
 
   void rebuild() {
-    factor_ = Cholesky::factor(objective_.hessian(theta_, weights_));
+    auto factor = Cholesky::factor(objective_.hessian(theta_, weights_));
     // H >= l2 I, so only overflow or an l2 lost in rounding can fail; then F says so too.
-    if (!factor_) {
+    if (!factor) {
       Matrix damped = objective_.hessian(theta_, weights_);
       damped.diagonal().array() += 1e-12 * damped.diagonal().maxCoeff();
-      factor_ = Cholesky::factor(std::move(damped));
+      factor = Cholesky::factor(std::move(damped));
     }
-    if (!factor_)
+    if (!factor)
       throw UsageError("the Hessian is not positive definite in double precision", "l2",
                        "give a larger l2 or scale the features");
-    factor_is_new_ = true;
-    memory_.clear();
+    model_.start_from(*std::move(factor));
+    steps_of_model_ = 0;
     contraction_ = -1;
     ++result_.hessians;
   }
 
   /// One step along -H^{-1} g, halved until F falls enough. False if none does.
   bool step() {
-    const Vector direction = -memory_.apply(now_.gradient, *factor_);
+    const Vector direction = -model_.apply(now_.gradient);
     const double slope = now_.gradient.dot(direction), norm = now_.gradient.norm();
     const bool refining = within_tolerance();
     const double slack = kRoundingOfValue * std::abs(now_.value);
@@ -137,21 +174,34 @@ class Newton {
         return true;
       }
       if (!descends || !std::isfinite(candidate_norm)) continue;
-      contraction_ = candidate_norm / norm;
-      memory_.add(candidate - theta_, there.gradient - now_.gradient);
+      learn(candidate_norm / norm);
+      model_.add(candidate - theta_, there.gradient - now_.gradient);
       theta_ = std::move(candidate);
       now_ = std::move(there);
       record(size);
-      factor_is_new_ = false;
       return true;
     }
     return false;
   }
 
+  /// Without a factor steps are uneven: their contraction is averaged over the last few.
+  void learn(double contraction) {
+    ++steps_of_model_;
+    if (!model_.has_factor() && contraction_ > 0) {
+      constexpr double kShare = 1.0 / kTrialSteps;
+      contraction_ = std::pow(contraction_, 1 - kShare) * std::pow(contraction, kShare);
+      return;
+    }
+    contraction_ = contraction;
+    if (model_.has_factor() && steps_of_model_ == 1) {
+      newton_gain_ = std::max(kLeastNewtonGain, -std::log10(contraction));
+    }
+  }
+
   void record(double size) {
     ++result_.iterations;
-    result_.history.push_back(
-        {result_.iterations, now_.value, now_.gradient.norm(), size, factor_is_new_});
+    result_.history.push_back({result_.iterations, now_.value, now_.gradient.norm(), size,
+                               model_.has_factor() && steps_of_model_ == 1});
     if (progress_) progress_({"fit", static_cast<double>(result_.iterations), 0});
   }
 
@@ -166,10 +216,11 @@ class Newton {
   const ProgressCallback& progress_;
   Vector theta_;
   Objective::Evaluation now_;
-  std::optional<Cholesky> factor_;
-  SecantMemory memory_;
-  bool factor_is_new_ = false;
-  double contraction_ = -1;  // of the last step with this factor; negative: none yet
+  InverseModel model_;
+  bool must_rebuild_ = true;
+  int steps_of_model_ = 0;    // taken since its factor or its start
+  double contraction_ = -1;   // of these steps' gradients; negative: none yet
+  double newton_gain_ = 0.3;  // decades, of the first step with the last factor
   TrainerResult result_;
 };
 

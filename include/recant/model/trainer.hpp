@@ -58,12 +58,13 @@ struct TrainerResult {
 ///
 /// The factor of an earlier Hessian is used again, corrected by the secants of the steps since
 /// (BFGS started from the factor), while the contraction it gives, measured as the ratio of
-/// gradient norms, costs fewer passes to the tolerance than a new Hessian would. Costs are
-/// counted in operations, never in seconds: the same input gives the same bytes.
+/// gradient norms, costs fewer passes to the tolerance than new Hessians would. Where a Hessian
+/// costs ten passes or more the first steps do without (BFGS started from the identity). Costs
+/// are counted in operations, never in seconds: the same input gives the same bytes.
 ///
 /// Assumes w >= 0 (UsageError). Failure outcome: converged = false after max_iterations or when
 /// no step lowers F; never an exception.
-/// Cost: 1 to 3 Hessians and 10 to 25 passes. Source: docs/mathematics.md section 1;
+/// Cost: 0 to 6 Hessians and 10 to 30 passes. Source: docs/mathematics.md section 1;
 /// [NocedalWright2006] algorithms 3.1 and 7.4.
 [[nodiscard]] TrainerResult train(const Objective& objective, ConstVectorRef weights,
                                   const TrainerOptions& options = {},
