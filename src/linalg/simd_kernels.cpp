@@ -36,17 +36,50 @@ HWY_INLINE void store_first(Lanes value, double* to, std::size_t count) {
   std::copy_n(values, count, to);
 }
 
-/// R rows times C columns: every value of a row is used C times while it is in a register.
+constexpr std::size_t kLine = 64;
+
+/// Asks for a line of memory to be brought to the second-level cache. An address, since it may lie
+/// beyond the array.
+HWY_INLINE void prefetch(std::uintptr_t address) {
+  __builtin_prefetch(reinterpret_cast<const void*>(address), 0, 3);
+}
+
+/// The sums over the lanes of Count = N vectors, in one vector. For every one of them in the same
+/// order, so that equal rows have equal scores wherever they stand.
+template <std::size_t Count>
+HWY_INLINE Lanes sums_of_lanes(const Lanes (&v)[Count]) {
+#if HWY_TARGET == HWY_SCALAR
+  return v[0];
+#else
+  const Tag tag;
+  const auto pairs = [tag](Lanes a, Lanes b) HWY_ATTR {
+    return hn::Add(hn::InterleaveLower(tag, a, b), hn::InterleaveUpper(tag, a, b));
+  };
+  if constexpr (Count == 2) return pairs(v[0], v[1]);
+  const auto halves = [tag](Lanes a, Lanes b) HWY_ATTR {
+    return hn::Add(hn::ConcatLowerLower(tag, b, a), hn::ConcatUpperUpper(tag, b, a));
+  };
+  if constexpr (Count == 4) return halves(pairs(v[0], v[1]), pairs(v[2], v[3]));
+  if constexpr (Count == 8) {
+    const Lanes even = halves(pairs(v[0], v[1]), pairs(v[4], v[5]));
+    const Lanes odd = halves(pairs(v[2], v[3]), pairs(v[6], v[7]));
+    return hn::OddEvenBlocks(hn::Add(odd, hn::SwapAdjacentBlocks(odd)),
+                             hn::Add(even, hn::SwapAdjacentBlocks(even)));
+  }
+#endif
+}
+
+/// R rows, N or 1, times C columns: every value of a row is used C times while it is in a register.
 template <std::size_t R, std::size_t C>
 HWY_INLINE void scores_tile(const double* rows, std::size_t d, bool intercept,
                             const double* coefficients, std::size_t ld, double* out,
                             std::size_t ld_out) {
   const Tag tag;
-  Lanes sum[R][C];
+  Lanes sum[C][N];
 #pragma GCC unroll 8
-  for (std::size_t i = 0; i < R; ++i) {
+  for (std::size_t c = 0; c < C; ++c) {
 #pragma GCC unroll 8
-    for (std::size_t c = 0; c < C; ++c) sum[i][c] = hn::Zero(tag);
+    for (std::size_t i = 0; i < N; ++i) sum[c][i] = hn::Zero(tag);
   }
   const auto add = [&](auto load, std::size_t j) HWY_ATTR {
     Lanes right[C];
@@ -54,99 +87,129 @@ HWY_INLINE void scores_tile(const double* rows, std::size_t d, bool intercept,
     for (std::size_t c = 0; c < C; ++c) right[c] = load(coefficients + c * ld + j);
 #pragma GCC unroll 8
     for (std::size_t i = 0; i < R; ++i) {
-      const Lanes left = load(rows + i * d + j);
+      const double* at = rows + i * d + j;
+      const Lanes left = load(at);
+      // Rows side by side are not the one stream that the processor would read ahead of itself.
+      if constexpr (R > 1) prefetch(reinterpret_cast<std::uintptr_t>(at + R * d));
 #pragma GCC unroll 8
-      for (std::size_t c = 0; c < C; ++c) sum[i][c] = hn::MulAdd(left, right[c], sum[i][c]);
+      for (std::size_t c = 0; c < C; ++c) sum[c][i] = hn::MulAdd(left, right[c], sum[c][i]);
     }
   };
   std::size_t j = 0;
   for (; j + N <= d; j += N) add([&](const double* at) HWY_ATTR { return hn::LoadU(tag, at); }, j);
   if (j < d) add([&](const double* at) HWY_ATTR { return load_first(at, d - j); }, j);
 #pragma GCC unroll 8
-  for (std::size_t i = 0; i < R; ++i) {
-#pragma GCC unroll 8
-    for (std::size_t c = 0; c < C; ++c) {
-      const double offset = intercept ? coefficients[c * ld + d] : 0;
-      out[c * ld_out + i] = offset + hn::GetLane(hn::SumOfLanes(tag, sum[i][c]));
+  for (std::size_t c = 0; c < C; ++c) {
+    const Lanes offset = hn::Set(tag, intercept ? coefficients[c * ld + d] : 0);
+    const Lanes scores = hn::Add(sums_of_lanes(sum[c]), offset);
+    if constexpr (R == N) {
+      hn::StoreU(scores, tag, out + c * ld_out);
+    } else {
+      out[c * ld_out] = hn::GetLane(scores);
     }
   }
 }
 
-template <std::size_t C>
-void scores_columns(const double* rows, std::size_t m, std::size_t d, bool intercept,
-                    const double* coefficients, std::size_t ld, double* out, std::size_t ld_out) {
-  std::size_t i = 0;
-  for (; i + 4 <= m; i += 4) {
-    scores_tile<4, C>(rows + i * d, d, intercept, coefficients, ld, out + i, ld_out);
+/// R rows times all columns, three at a time: 3 N sums fill the registers, and the rows are read
+/// again from the nearest cache.
+template <std::size_t R>
+HWY_INLINE void scores_of_tile(const double* rows, std::size_t d, bool intercept,
+                               const double* coefficients, std::size_t ld, std::size_t columns,
+                               double* out, std::size_t ld_out) {
+  std::size_t c = 0;
+  for (; c + 3 <= columns; c += 3) {
+    scores_tile<R, 3>(rows, d, intercept, coefficients + c * ld, ld, out + c * ld_out, ld_out);
   }
-  for (; i < m; ++i) {
-    scores_tile<1, C>(rows + i * d, d, intercept, coefficients, ld, out + i, ld_out);
+  if (columns - c == 2) {
+    scores_tile<R, 2>(rows, d, intercept, coefficients + c * ld, ld, out + c * ld_out, ld_out);
+  } else if (columns - c == 1) {
+    scores_tile<R, 1>(rows, d, intercept, coefficients + c * ld, ld, out + c * ld_out, ld_out);
   }
 }
 
 void scores(const double* rows, std::size_t m, std::size_t d, bool intercept,
             const double* coefficients, std::size_t ld, std::size_t columns, double* out,
             std::size_t ld_out) {
-  for (std::size_t c = 0; c < columns;) {
-    const double* from = coefficients + c * ld;
-    double* to = out + c * ld_out;
-    switch (columns - c) {
-      case 1:
-        scores_columns<1>(rows, m, d, intercept, from, ld, to, ld_out);
-        return;
-      case 2:
-        scores_columns<2>(rows, m, d, intercept, from, ld, to, ld_out);
-        return;
-      case 3:
-        scores_columns<3>(rows, m, d, intercept, from, ld, to, ld_out);
-        return;
-      default:
-        scores_columns<4>(rows, m, d, intercept, from, ld, to, ld_out);
-        c += 4;
-    }
+  std::size_t i = 0;
+  for (; i + N <= m; i += N) {
+    scores_of_tile<N>(rows + i * d, d, intercept, coefficients, ld, columns, out + i, ld_out);
+  }
+  for (; i < m; ++i) {
+    scores_of_tile<1>(rows + i * d, d, intercept, coefficients, ld, columns, out + i, ld_out);
   }
 }
 
-/// V vectors of columns at once, so that their sums stay in registers over all rows.
-template <std::size_t V>
+/// V vectors of columns times C columns of factors, V C <= 12: the sums stay in registers over all
+/// rows, and a value of a row is used C times.
+template <std::size_t V, std::size_t C>
 HWY_INLINE void add_weighted_tile(const double* rows, std::size_t m, std::size_t d,
-                                  const double* factors, double* sums) {
+                                  const double* factors, std::size_t ld_factors, double* sums,
+                                  std::size_t ld) {
   const Tag tag;
-  Lanes sum[V];
+  Lanes sum[C][V];
 #pragma GCC unroll 8
-  for (std::size_t v = 0; v < V; ++v) sum[v] = hn::LoadU(tag, sums + v * N);
+  for (std::size_t c = 0; c < C; ++c) {
+#pragma GCC unroll 8
+    for (std::size_t v = 0; v < V; ++v) sum[c][v] = hn::LoadU(tag, sums + c * ld + v * N);
+  }
   for (std::size_t i = 0; i < m; ++i) {
-    const Lanes factor = hn::Set(tag, factors[i]);
+    Lanes row[V];
 #pragma GCC unroll 8
-    for (std::size_t v = 0; v < V; ++v) {
-      sum[v] = hn::MulAdd(factor, hn::LoadU(tag, rows + i * d + v * N), sum[v]);
+    for (std::size_t v = 0; v < V; ++v) row[v] = hn::LoadU(tag, rows + i * d + v * N);
+#pragma GCC unroll 8
+    for (std::size_t c = 0; c < C; ++c) {
+      const Lanes factor = hn::Set(tag, factors[c * ld_factors + i]);
+#pragma GCC unroll 8
+      for (std::size_t v = 0; v < V; ++v) sum[c][v] = hn::MulAdd(factor, row[v], sum[c][v]);
     }
   }
 #pragma GCC unroll 8
-  for (std::size_t v = 0; v < V; ++v) hn::StoreU(sum[v], tag, sums + v * N);
+  for (std::size_t c = 0; c < C; ++c) {
+#pragma GCC unroll 8
+    for (std::size_t v = 0; v < V; ++v) hn::StoreU(sum[c][v], tag, sums + c * ld + v * N);
+  }
+}
+
+template <std::size_t C>
+void add_weighted_columns(const double* rows, std::size_t m, std::size_t d, bool intercept,
+                          const double* factors, std::size_t ld_factors, double* sums,
+                          std::size_t ld) {
+  constexpr std::size_t kWide = C == 1 ? 8 : 4;
+  std::size_t j = 0;
+  for (; j + kWide * N <= d; j += kWide * N) {
+    add_weighted_tile<kWide, C>(rows + j, m, d, factors, ld_factors, sums + j, ld);
+  }
+  if (j + 4 * N <= d) {
+    add_weighted_tile<4, C>(rows + j, m, d, factors, ld_factors, sums + j, ld);
+    j += 4 * N;
+  }
+  for (; j + N <= d; j += N) {
+    add_weighted_tile<1, C>(rows + j, m, d, factors, ld_factors, sums + j, ld);
+  }
+  for (std::size_t c = 0; c < C; ++c) {
+    const double* factor = factors + c * ld_factors;
+    double* to = sums + c * ld;
+    if (j < d) {
+      Lanes sum = load_first(to + j, d - j);
+      for (std::size_t i = 0; i < m; ++i) {
+        sum = hn::MulAdd(hn::Set(Tag(), factor[i]), load_first(rows + i * d + j, d - j), sum);
+      }
+      store_first(sum, to + j, d - j);
+    }
+    if (intercept) {
+      for (std::size_t i = 0; i < m; ++i) to[d] += factor[i];
+    }
+  }
 }
 
 void add_weighted(const double* rows, std::size_t m, std::size_t d, bool intercept,
                   const double* factors, std::size_t ld_factors, std::size_t columns, double* sums,
                   std::size_t ld) {
-  for (std::size_t c = 0; c < columns; ++c, factors += ld_factors, sums += ld) {
-    std::size_t j = 0;
-    for (; j + 8 * N <= d; j += 8 * N) add_weighted_tile<8>(rows + j, m, d, factors, sums + j);
-    if (j + 4 * N <= d) {
-      add_weighted_tile<4>(rows + j, m, d, factors, sums + j);
-      j += 4 * N;
-    }
-    for (; j + N <= d; j += N) add_weighted_tile<1>(rows + j, m, d, factors, sums + j);
-    if (j < d) {
-      Lanes sum = load_first(sums + j, d - j);
-      for (std::size_t i = 0; i < m; ++i) {
-        sum = hn::MulAdd(hn::Set(Tag(), factors[i]), load_first(rows + i * d + j, d - j), sum);
-      }
-      store_first(sum, sums + j, d - j);
-    }
-    if (intercept) {
-      for (std::size_t i = 0; i < m; ++i) sums[d] += factors[i];
-    }
+  for (std::size_t c = 0; c < columns; c += 3) {
+    const auto add = columns - c == 1   ? add_weighted_columns<1>
+                     : columns - c == 2 ? add_weighted_columns<2>
+                                        : add_weighted_columns<3>;
+    add(rows, m, d, intercept, factors + c * ld_factors, ld_factors, sums + c * ld, ld);
   }
 }
 
@@ -172,13 +235,6 @@ void pack(const double* rows, std::size_t m, std::size_t d, bool intercept, cons
       to[rest] = roots[i];
     }
   }
-}
-
-constexpr std::size_t kLine = 64;
-
-/// Asks for a line of memory to be brought to the second-level cache.
-HWY_INLINE void prefetch(std::uintptr_t address) {
-  __builtin_prefetch(reinterpret_cast<const void*>(address), 0, 2);
 }
 
 /// N columns of gram by V*N of its rows: N*V sums in registers, the shape that fills the 32

@@ -113,7 +113,7 @@ void check_sides(const Metric& metric, const std::vector<signed char>& sides, co
 
 /// Accumulators of a pass over the validation rows, and the rows whose slopes are worked out at
 /// once: few enough that their features stay in the cache while several metrics read them.
-constexpr Index kGradientGroups = 64, kGradientPiece = 128;
+constexpr Index kGradientGroups = 64, kGradientPiece = 64;
 
 /// What the gradient of one metric needs of every row: dm/dt_i = factor of the side times dh/dt.
 struct Slopes {
@@ -121,6 +121,7 @@ struct Slopes {
   std::vector<signed char> side;  // empty for a sum
   double in_group = 1, outside = 1;
   std::optional<Attack> attack;
+  bool own_attack = true;  // the attacked model is the model itself
 
   [[nodiscard]] double factor(Index row) const {
     if (side.empty()) return 1;
@@ -131,7 +132,7 @@ struct Slopes {
 };
 
 Slopes prepare(const Metric& metric, const Dataset& data, const LinearModel& model,
-               const Matrix& scores, const MetricSettings& settings, const LinearModel* attack) {
+               const MetricSettings& settings, const LinearModel* attack) {
   if (metric.hard) throw UsageError("hard labels have no gradient", metric.name);
   Slopes slopes{.kind = metric.kind, .side = metric_sides(metric, data, model, settings)};
   if (metric.is_gap()) {
@@ -141,29 +142,35 @@ Slopes prepare(const Metric& metric, const Dataset& data, const LinearModel& mod
     slopes.in_group = 1 / count(1);
     slopes.outside = -1 / count(-1);
   } else if (metric.kind != MetricKind::kUtility) {
-    const bool other = attack != nullptr && !slopes.follows();
-    slopes.attack = make_attack(other ? *attack : model, data, settings, other ? nullptr : &scores);
+    slopes.own_attack = attack == nullptr || slopes.follows();
+    slopes.attack = Attack(slopes.own_attack ? model : *attack, settings);
   }
   return slopes;
 }
 
-/// dm/dt of the rows of a piece, m x C, at the scores of the unmoved rows.
+/// Scores of a piece of rows: at the model, and at the attacked one where that is another.
+struct PieceScores {
+  RowBlock piece;
+  Matrix model, attacked;
+};
+
+/// dm/dt of the rows of a piece, m x C; adds to `along` what the movement of an attack that is held
+/// fixed contributes, sum_i dm/dt_i shift_i.
 Matrix row_weights(const Slopes& slopes, const Dataset& data, const LinearModel& model,
-                   const Matrix& all_scores, RowBlock piece, const MetricSettings& settings) {
-  const Matrix scores = all_scores.middleRows(piece.begin, piece.size());
+                   const PieceScores& at, const MetricSettings& settings, double& along) {
+  const auto targets = data.targets.segment(at.piece.begin, at.piece.size());
+  const Matrix& scores = at.model;
   Matrix out(scores.rows(), scores.cols());
-  const auto loss_slopes = [&](ConstMatrixRef at) {
-    Vector values(scores.rows());
-    model.loss.evaluate(at, data.targets.segment(piece.begin, piece.size()), values, out);
-  };
+  const auto loss_slopes = [&](ConstMatrixRef t) { model.loss.derivatives(t, targets, out); };
   switch (slopes.kind) {
     case MetricKind::kDemographicParity:
     case MetricKind::kEqualOpportunity:
     case MetricKind::kEqualOpportunityNegative: {
       // p is the derivative of the log-partition, so its slope is a column of phi''.
-      Matrix along = Matrix::Zero(scores.rows(), scores.cols());
-      along.col(model.loss.kind() == LossKind::kSoftmax ? settings.positive_class : 0).setOnes();
-      model.loss.curvature_products(scores, along, out);
+      Matrix direction = Matrix::Zero(scores.rows(), scores.cols());
+      direction.col(model.loss.kind() == LossKind::kSoftmax ? settings.positive_class : 0)
+          .setOnes();
+      model.loss.curvature_products(scores, direction, out);
       break;
     }
     case MetricKind::kEqualOpportunityLoss:
@@ -175,14 +182,18 @@ Matrix row_weights(const Slopes& slopes, const Dataset& data, const LinearModel&
       break;
     case MetricKind::kTransferredRobustLoss:
     case MetricKind::kRobustLoss: {
-      const auto shift = slopes.attack->shift.segment(piece.begin, piece.size());
-      loss_slopes(scores + shift * slopes.attack->w.dot(model.theta.head(model.features)));
-      // The attack follows theta: a moved row's score is (1 - kAttack) t.
-      if (slopes.follows()) out = (shift.array() != 0).select((1 - kAttack) * out, out);
+      const Vector shift =
+          slopes.attack->shifts((slopes.own_attack ? scores : at.attacked).col(0), targets);
+      loss_slopes(scores + shift * slopes.attack->reach(model));
+      if (slopes.follows()) {  // a moved row's score is (1 - kAttack) t
+        out = (shift.array() != 0).select((1 - kAttack) * out, out);
+      } else {
+        along += out.col(0).dot(shift);
+      }
       break;
     }
   }
-  for (Index i = 0; i < out.rows(); ++i) out.row(i) *= slopes.factor(piece.begin + i);
+  for (Index i = 0; i < out.rows(); ++i) out.row(i) *= slopes.factor(at.piece.begin + i);
   return out;
 }
 
@@ -247,7 +258,7 @@ std::vector<Metric> resolve_metric(std::string_view text, const Dataset& data,
     if (metric.is_gap()) {
       check_sides(metric, sides, data);
     } else if (metric.kind != MetricKind::kUtility) {
-      attacked_weights_squared(model);
+      static_cast<void>(Attack(model, settings));  // throws where there is none
     }
   }
   return metrics;
@@ -284,12 +295,14 @@ std::vector<double> metric_values(const std::vector<Metric>& metrics, const Data
 Matrix metric_gradients(const std::vector<Metric>& metrics, const Dataset& data,
                         const LinearModel& model, const MetricSettings& settings,
                         const LinearModel* attack) {
-  const Matrix t = scores(model, data.features);
+  check_size("columns of the features", data.features.columns(), model.features);
   const Index outputs = model.loss.outputs(), q = static_cast<Index>(metrics.size());
   std::vector<Slopes> slopes;
   for (const Metric& metric : metrics) {
-    slopes.push_back(prepare(metric, data, model, t, settings, attack));
+    slopes.push_back(prepare(metric, data, model, settings, attack));
   }
+  const bool other =
+      std::any_of(slopes.begin(), slopes.end(), [](const Slopes& s) { return !s.own_attack; });
   struct Sums {
     Matrix rows;   // p x q C: sum_i dm/dt_i x_i
     Vector along;  // q: sum_i dm/dt_i shift_i, for an attack that is held fixed
@@ -299,15 +312,16 @@ Matrix metric_gradients(const std::vector<Metric>& metrics, const Dataset& data,
       [&](Sums& sum, RowBlock block) {
         for (Index begin = block.begin; begin < block.end; begin += kGradientPiece) {
           const RowBlock piece{begin, std::min(block.end, begin + kGradientPiece)};
+          const auto score = [&](const LinearModel& of) {
+            Matrix t(piece.size(), of.loss.outputs());
+            row_scores(data.features.block(piece), of.intercept, of.coefficients(), t);
+            return t;
+          };
+          const PieceScores at{piece, score(model), other ? score(*attack) : Matrix()};
           Matrix weights(piece.size(), q * outputs);
           for (Index m = 0; m < q; ++m) {
-            const Slopes& slope = slopes[static_cast<std::size_t>(m)];
-            const Matrix part = row_weights(slope, data, model, t, piece, settings);
-            weights.middleCols(m * outputs, outputs) = part;
-            if (slope.attack && !slope.follows()) {
-              sum.along(m) +=
-                  part.col(0).dot(slope.attack->shift.segment(piece.begin, piece.size()));
-            }
+            weights.middleCols(m * outputs, outputs) = row_weights(
+                slopes[static_cast<std::size_t>(m)], data, model, at, settings, sum.along(m));
           }
           add_weighted_rows(data.features.block(piece), model.intercept, weights, sum.rows);
         }
@@ -321,7 +335,7 @@ Matrix metric_gradients(const std::vector<Metric>& metrics, const Dataset& data,
     const Matrix block = sums.rows.middleCols(m * outputs, outputs);
     gradients.col(m) = Eigen::Map<const Vector>(block.data(), block.size());
     const auto& moved = slopes[static_cast<std::size_t>(m)].attack;
-    if (moved) gradients.col(m).head(model.features) += sums.along(m) * moved->w;
+    if (moved) gradients.col(m).head(model.features) += sums.along(m) * moved->w();
   }
   return gradients;
 }

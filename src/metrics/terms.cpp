@@ -89,9 +89,11 @@ Terms metric_terms(const Metric& metric, const Dataset& data, const LinearModel&
   }
   auto side = metric_sides(metric, data, model, settings);
   const auto robust = [&](const LinearModel& attacked) {
-    const Attack moved =
-        make_attack(attacked, data, settings, &attacked == &model ? &scores : nullptr);
-    return losses(moved.moved_scores(scores, model), data, model);
+    const Attack moved(attacked, settings);
+    const bool own = &attacked == &model;
+    const Vector t = own ? Vector(scores.col(0)) : Vector(recant::scores(attacked, data.features));
+    const Vector shift = moved.shifts(t, data.targets);
+    return losses(scores + shift * moved.reach(model), data, model);
   };
   switch (metric.kind) {
     case MetricKind::kUtility:
@@ -110,33 +112,27 @@ Terms metric_terms(const Metric& metric, const Dataset& data, const LinearModel&
   throw InternalError("unknown metric");
 }
 
-Matrix Attack::moved_scores(const Matrix& scores, const LinearModel& model) const {
-  return scores + shift * w.dot(model.theta.head(model.features));
-}
-
-double attacked_weights_squared(const LinearModel& attacked) {
+Attack::Attack(const LinearModel& attacked, const MetricSettings& settings)
+    : correct_only_(settings.attack_correct_only) {
   if (attacked.loss.kind() != LossKind::kLogistic) {
     throw UsageError("robust losses need the logistic loss", "metric");
   }
-  const double size = attacked.theta.head(attacked.features).squaredNorm();
+  w_ = attacked.theta.head(attacked.features);
+  const double size = w_.squaredNorm();
   if (!(size > 0))
     throw DataError("a robust metric has no meaning for a model whose weights are all 0");
-  return size;
+  factor_ = -kAttack / size;
 }
 
-Attack make_attack(const LinearModel& attacked, const Dataset& data, const MetricSettings& settings,
-                   const Matrix* at) {
-  const double size = attacked_weights_squared(attacked);
-  Attack attack{attacked.theta.head(attacked.features), {}};
-  const Vector t = at != nullptr ? Vector(at->col(0)) : Vector(scores(attacked, data.features));
-  attack.shift = -kAttack / size * t;
-  if (settings.attack_correct_only) {
-    for (Index i = 0; i < data.rows(); ++i) {
-      const bool right = (data.targets(i) > 0.5 ? t(i) : -t(i)) > 0;
-      if (!right) attack.shift(i) = 0;
+Vector Attack::shifts(ConstVectorRef scores, ConstVectorRef targets) const {
+  Vector shift = factor_ * scores;
+  if (correct_only_) {
+    for (Index i = 0; i < shift.size(); ++i) {
+      const bool right = (targets(i) > 0.5 ? scores(i) : -scores(i)) > 0;
+      if (!right) shift(i) = 0;
     }
   }
-  return attack;
+  return shift;
 }
 
 double metric_value(const Terms& terms, const std::vector<std::int32_t>& times) {

@@ -47,19 +47,24 @@ struct Terms {
 
 /// The attack of the robust losses: row i moves by shift_i w, w the attacked model's weights
 /// without its intercept: shift_i = -kAttack t_i / |w|^2, or 0 for a row that is left alone.
-struct Attack {
-  Vector w;
-  Vector shift;  ///< n
-  /// Scores of the moved rows at a model whose scores of the unmoved rows are `scores`.
-  [[nodiscard]] Matrix moved_scores(const Matrix& scores, const LinearModel& model) const;
+class Attack {
+ public:
+  /// @throws UsageError unless the loss is logistic; DataError for w = 0.
+  Attack(const LinearModel& attacked, const MetricSettings& settings);
+
+  [[nodiscard]] const Vector& w() const noexcept { return w_; }
+  /// shift_i from the rows' scores t at the attacked model.
+  [[nodiscard]] Vector shifts(ConstVectorRef scores, ConstVectorRef targets) const;
+  /// How a unit of shift moves a score of the model: w^T w of it.
+  [[nodiscard]] double reach(const LinearModel& model) const {
+    return w_.dot(model.theta.head(model.features));
+  }
+
+ private:
+  Vector w_;
+  double factor_;
+  bool correct_only_;
 };
-/// |w|^2 of a model that can be attacked.
-/// @throws UsageError unless the loss is logistic; DataError for w = 0.
-double attacked_weights_squared(const LinearModel& attacked);
-/// `scores` are the attacked model's, when they are at hand: else they cost a pass.
-/// @throws as attacked_weights_squared.
-[[nodiscard]] Attack make_attack(const LinearModel& attacked, const Dataset& data,
-                                 const MetricSettings& settings, const Matrix* scores = nullptr);
 
 /// The metric's value, NaN for a gap with an empty side; rows counted `times` over (all once when
 /// empty).

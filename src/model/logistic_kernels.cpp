@@ -57,20 +57,30 @@ void logistic_loss(std::size_t count, const double* scores, const double* target
     const auto positive = hn::Gt(load(targets + i), half);
     const Lanes minus_margin = hn::IfThenElse(positive, hn::Neg(t), t);
     const Lanes e = exp_minus_abs(t);
-    const Lanes value = hn::Add(hn::Max(minus_margin, zero), hn::Log1p(tag, e));
     // phi' = -s e/(1+e) where the margin is >= 0, else -s/(1+e).
     const auto right = hn::Le(minus_margin, zero);
     const Lanes size = hn::Div(hn::IfThenElse(right, e, one), hn::Add(one, e));
-    store(hn::IfThenElse(hn::IsNaN(t), t, value), values + i);
     store(hn::IfThenElse(positive, hn::Neg(size), size), residuals + i);
+    if (values == nullptr) return;
+    const Lanes value = hn::Add(hn::Max(minus_margin, zero), hn::Log1p(tag, e));
+    store(hn::IfThenElse(hn::IsNaN(t), t, value), values + i);
   });
 }
 
+HWY_INLINE Lanes curvature(Lanes t) {
+  const Lanes e = exp_minus_abs(t), sum = hn::Add(hn::Set(Tag(), 1), e);
+  return hn::Div(e, hn::Mul(sum, sum));
+}
+
 void logistic_curvature(std::size_t count, const double* scores, double* out) {
-  const Lanes one = hn::Set(Tag(), 1);
+  for_each_vector(count, [&](std::size_t i, auto load, auto store)
+                             HWY_ATTR { store(curvature(load(scores + i)), out + i); });
+}
+
+void logistic_curvature_product(std::size_t count, const double* scores, const double* directions,
+                                double* out) {
   for_each_vector(count, [&](std::size_t i, auto load, auto store) HWY_ATTR {
-    const Lanes e = exp_minus_abs(load(scores + i)), sum = hn::Add(one, e);
-    store(hn::Div(e, hn::Mul(sum, sum)), out + i);
+    store(hn::Mul(curvature(load(scores + i)), load(directions + i)), out + i);
   });
 }
 
@@ -90,6 +100,7 @@ namespace recant::simd {
 
 HWY_EXPORT(logistic_loss);
 HWY_EXPORT(logistic_curvature);
+HWY_EXPORT(logistic_curvature_product);
 HWY_EXPORT(logistic_probability);
 
 void logistic_loss(std::size_t count, const double* scores, const double* targets, double* values,
@@ -99,6 +110,11 @@ void logistic_loss(std::size_t count, const double* scores, const double* target
 
 void logistic_curvature(std::size_t count, const double* scores, double* out) {
   HWY_DYNAMIC_DISPATCH(logistic_curvature)(count, scores, out);
+}
+
+void logistic_curvature_product(std::size_t count, const double* scores, const double* directions,
+                                double* out) {
+  HWY_DYNAMIC_DISPATCH(logistic_curvature_product)(count, scores, directions, out);
 }
 
 void logistic_probability(std::size_t count, const double* scores, double* out) {

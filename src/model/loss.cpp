@@ -86,6 +86,17 @@ void Loss::evaluate(ConstMatrixRef scores, ConstVectorRef targets, VectorRef val
   }
 }
 
+void Loss::derivatives(ConstMatrixRef scores, ConstVectorRef targets,
+                       Eigen::Ref<Matrix> residuals) const {
+  if (kind_ == LossKind::kLogistic) {
+    simd::logistic_loss(static_cast<std::size_t>(scores.rows()), scores.data(), targets.data(),
+                        nullptr, residuals.data());
+    return;
+  }
+  Vector values(scores.rows());
+  evaluate(scores, targets, values, residuals);
+}
+
 void Loss::curvatures(ConstMatrixRef scores, Index k, Index l, std::span<double> curvatures) const {
   switch (kind_) {
     case LossKind::kLogistic:
@@ -109,10 +120,8 @@ void Loss::curvature_products(ConstMatrixRef scores, ConstMatrixRef directions,
                               Eigen::Ref<Matrix> out) const {
   switch (kind_) {
     case LossKind::kLogistic: {
-      Vector slopes(scores.rows());
-      simd::logistic_curvature(static_cast<std::size_t>(scores.rows()), scores.data(),
-                               slopes.data());
-      out.col(0) = slopes.cwiseProduct(directions.col(0));
+      simd::logistic_curvature_product(static_cast<std::size_t>(scores.rows()), scores.data(),
+                                       directions.data(), out.data());
       break;
     }
     case LossKind::kSquared:

@@ -211,18 +211,18 @@ Matrix Objective::row_gradient_products(ConstVectorRef theta, ConstMatrixRef dir
   const Index most = piece_rows(width());
   for_each_block(rows(), [&](RowBlock block) {
     Matrix along_buffer(most, columns.cols()), residual_buffer(most, outputs);
-    Vector value_buffer(most);
     for_each_piece(block, most, [&](RowBlock piece) {
       auto along = along_buffer.topRows(piece.size());
       auto residuals = residual_buffer.topRows(piece.size());
       row_scores(features_.block(piece), intercept_, columns, along);
-      loss_.evaluate(along.leftCols(outputs), targets_.segment(piece.begin, piece.size()),
-                     value_buffer.head(piece.size()), residuals);
+      loss_.derivatives(along.leftCols(outputs), targets_.segment(piece.begin, piece.size()),
+                        residuals);
       for (Index m = 0; m < q; ++m) {
-        products.col(m).segment(piece.begin, piece.size()) =
-            (residuals.array() * along.middleCols((1 + m) * outputs, outputs).array())
-                .rowwise()
-                .sum();
+        auto product = products.col(m).segment(piece.begin, piece.size());
+        product = residuals.col(0).cwiseProduct(along.col((1 + m) * outputs));
+        for (Index c = 1; c < outputs; ++c) {
+          product += residuals.col(c).cwiseProduct(along.col((1 + m) * outputs + c));
+        }
       }
     });
   });

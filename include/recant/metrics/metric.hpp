@@ -80,7 +80,7 @@ struct MetricSettings {
 ///
 /// `attack` is the model whose attack transferred_robust_loss keeps fixed; without it the model
 /// itself, and then both robust losses have the same value but not the same gradient.
-/// Cost: one pass for the scores, one for all gradients together.
+/// Cost: one pass for the values, and one for all gradients together.
 /// @throws DataError for a robust metric where w = 0; UsageError where the loss has no such metric.
 [[nodiscard]] std::vector<double> metric_values(const std::vector<Metric>& metrics,
                                                 const Dataset& data, const LinearModel& model,

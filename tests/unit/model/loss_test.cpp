@@ -58,6 +58,15 @@ TEST_P(LossTest, ResidualsAreTheDerivativesOfValues) {
   }
 }
 
+TEST_P(LossTest, DerivativesAreTheResidualsToTheLastBit) {
+  test::Random random(5);
+  const Matrix t = 3 * random.normal_matrix(29, outputs_);
+  const Vector y = targets_for(loss_, 29, random);
+  Matrix found(29, outputs_);
+  loss_.derivatives(t, y, found);
+  EXPECT_TRUE(test::same_bytes(found, evaluate(loss_, t, y).residuals));
+}
+
 TEST_P(LossTest, CurvaturesAreTheDerivativesOfResiduals) {
   test::Random random(2);
   const Index n = 19;
