@@ -21,6 +21,10 @@ struct Named {
   bool gap;
 };
 
+/// Scores of all models that are measured together, one row: enough columns for products of
+/// matrices to run at full speed.
+constexpr Index kModelScores = 64;
+
 const std::vector<Named>& table() {
   static const std::vector<Named> metrics = {
       {"utility", {MetricKind::kUtility}, false},
@@ -248,6 +252,36 @@ std::vector<double> metric_values(const std::vector<Metric>& metrics, const Data
   return values;
 }
 
+Matrix metric_values_of_models(const std::vector<Metric>& metrics, const Dataset& data,
+                               const LinearModel& model, ConstMatrixRef thetas,
+                               const MetricSettings& settings, const LinearModel* attack) {
+  check_size("columns of the features", data.features.columns(), model.features);
+  check_size("theta", thetas.rows(), model.theta.size());
+  const Index outputs = model.loss.outputs(), q = static_cast<Index>(metrics.size());
+  const Index together = std::max<Index>(kModelScores / outputs, 1);
+  Matrix values(q, thetas.cols());
+  parallel_for((thetas.cols() + together - 1) / together, [&](Index task) {
+    const Index first = task * together, count = std::min(together, thetas.cols() - first);
+    const Matrix part = thetas.middleCols(first, count);
+    const Eigen::Map<const Matrix> columns(part.data(), model.width(), count * outputs);
+    Matrix t(data.rows(), count * outputs);
+    for (Index b = 0; b < block_count(data.rows()); ++b) {
+      const RowBlock rows = block_at(b, data.rows());
+      row_scores(data.features.block(rows), model.intercept, columns,
+                 t.middleRows(rows.begin, rows.size()));
+    }
+    for (Index k = 0; k < count; ++k) {
+      const LinearModel other = model.at(part.col(k));
+      const Matrix own = t.middleCols(k * outputs, outputs);
+      for (Index m = 0; m < q; ++m) {
+        values(m, first + k) = metric_value(
+            metric_terms(metrics[static_cast<std::size_t>(m)], data, other, own, settings, attack));
+      }
+    }
+  });
+  return values;
+}
+
 Matrix metric_gradients(const std::vector<Metric>& metrics, const Dataset& data,
                         const LinearModel& model, const MetricSettings& settings,
                         const LinearModel* attack) {
@@ -262,8 +296,10 @@ Matrix metric_gradients(const std::vector<Metric>& metrics, const Dataset& data,
     if (metric.kind == MetricKind::kTransferredRobustLoss ||
         metric.kind == MetricKind::kRobustLoss) {
       const bool follows = metric.kind == MetricKind::kRobustLoss;
-      const LinearModel& attacked = attack != nullptr && !follows ? *attack : model;
-      const Attack moved = make_attack(attacked, data, settings);
+      const bool fixed = attack != nullptr && !follows;
+      const Attack moved =
+          fixed ? make_attack(*attack, scores(*attack, data.features), data, settings)
+                : make_attack(model, t, data, settings);
       slopes = term_slopes(metric, data, model, moved.moved_scores(t, model), settings);
       if (follows) {
         // The attack follows theta: a moved row's score is (1 - kAttack) t.

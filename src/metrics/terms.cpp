@@ -73,8 +73,12 @@ Terms metric_terms(const Metric& metric, const Dataset& data, const LinearModel&
     for (Index i = 0; i < terms.h.size(); ++i) terms.h(i) = selected[static_cast<std::size_t>(i)];
     return terms;
   }
-  const auto robust = [&](const LinearModel& attacked) {
-    return losses(make_attack(attacked, data, settings).moved_scores(scores, model), data, model);
+  const auto robust = [&](const LinearModel* fixed) {
+    const Attack moved =
+        fixed == nullptr
+            ? make_attack(model, scores, data, settings)
+            : make_attack(*fixed, recant::scores(*fixed, data.features), data, settings);
+    return losses(moved.moved_scores(scores, model), data, model);
   };
   switch (metric.kind) {
     case MetricKind::kUtility:
@@ -92,9 +96,9 @@ Terms metric_terms(const Metric& metric, const Dataset& data, const LinearModel&
       return {-losses(scores, data, model), sides(metric, data, &positive, true)};
     }
     case MetricKind::kTransferredRobustLoss:
-      return {robust(attack != nullptr ? *attack : model), {}};
+      return {robust(attack), {}};
     case MetricKind::kRobustLoss:
-      return {robust(model), {}};
+      return {robust(nullptr), {}};
   }
   throw InternalError("unknown metric");
 }
@@ -103,7 +107,7 @@ Matrix Attack::moved_scores(const Matrix& scores, const LinearModel& model) cons
   return scores + shift * w.dot(model.theta.head(model.features));
 }
 
-Attack make_attack(const LinearModel& attacked, const Dataset& data,
+Attack make_attack(const LinearModel& attacked, const Matrix& t, const Dataset& data,
                    const MetricSettings& settings) {
   if (attacked.loss.kind() != LossKind::kLogistic) {
     throw UsageError("robust losses need the logistic loss", "metric");
@@ -112,7 +116,6 @@ Attack make_attack(const LinearModel& attacked, const Dataset& data,
   const double size = attack.w.squaredNorm();
   if (!(size > 0))
     throw DataError("a robust metric has no meaning for a model whose weights are all 0");
-  const Matrix t = scores(attacked, data.features);
   attack.shift = -kAttack / size * t.col(0);
   if (settings.attack_correct_only) {
     for (Index i = 0; i < data.rows(); ++i) {

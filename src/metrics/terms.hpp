@@ -47,9 +47,10 @@ struct Attack {
   /// Scores of the moved rows at a model whose scores of the unmoved rows are `scores`.
   [[nodiscard]] Matrix moved_scores(const Matrix& scores, const LinearModel& model) const;
 };
+/// `scores` are those of the attacked model.
 /// @throws UsageError unless the loss is logistic; DataError for w = 0.
-[[nodiscard]] Attack make_attack(const LinearModel& attacked, const Dataset& data,
-                                 const MetricSettings& settings);
+[[nodiscard]] Attack make_attack(const LinearModel& attacked, const Matrix& scores,
+                                 const Dataset& data, const MetricSettings& settings);
 
 /// The metric's value, NaN for a gap with an empty side; rows counted `times` over (all once when
 /// empty).

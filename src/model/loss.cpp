@@ -108,6 +108,35 @@ void Loss::evaluate(ConstMatrixRef scores, ConstVectorRef targets, VectorRef val
   }
 }
 
+void Loss::residuals(ConstMatrixRef scores, ConstVectorRef targets,
+                     Eigen::Ref<Matrix> residuals) const {
+  switch (kind_) {
+    case LossKind::kLogistic: {
+      // -(2y-1)/(1 + e^m), as in evaluate(); accurate in both tails as it stands.
+      const Eigen::ArrayXd side = (targets.array() > 0.5).select(Vector::Ones(targets.size()), -1);
+      for (Index c = 0; c < scores.cols(); ++c) {
+        residuals.col(c) = -side / (1 + (side * scores.col(c).array()).exp());
+      }
+      break;
+    }
+    case LossKind::kSquared:
+      residuals = scores.colwise() - targets;
+      break;
+    case LossKind::kSoftmax: {
+      Vector p(outputs_);
+      for (Index first = 0; first < scores.cols(); first += outputs_) {
+        for (Index i = 0; i < scores.rows(); ++i) {
+          const auto k = static_cast<Index>(targets(i));
+          softmax(scores.row(i).segment(first, outputs_).transpose(), p);
+          residuals.row(i).segment(first, outputs_) = p.transpose();
+          residuals(i, first + k) = -rest(p, k);
+        }
+      }
+      break;
+    }
+  }
+}
+
 void Loss::curvatures(ConstMatrixRef scores, Index k, Index l, std::span<double> curvatures) const {
   Vector p(outputs_);
   for (Index i = 0; i < scores.rows(); ++i) {

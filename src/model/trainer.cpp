@@ -6,6 +6,7 @@
 #include "recant/core/check.hpp"
 #include "recant/core/error.hpp"
 #include "recant/core/stopwatch.hpp"
+#include "recant/model/secant_memory.hpp"
 
 namespace recant {
 namespace {
@@ -20,42 +21,6 @@ constexpr double kSmallestStep = 1e-12;
 double hessian_cost_in_passes(Index parameters) {
   return std::max(1.0, static_cast<double>(parameters) / 20);
 }
-
-/// The secant corrections to an old factor: what the steps since then have shown of how the
-/// Hessian changed. BFGS's inverse formula with the factor as its start, by the two-loop
-/// recursion. Source: [NocedalWright2006] algorithm 7.4.
-class SecantMemory {
- public:
-  void clear() { pairs_.clear(); }
-
-  void add(Vector step, Vector gradient_change) {
-    const double curvature = step.dot(gradient_change);
-    if (!(curvature > 0)) return;  // rounding: F is strongly convex
-    if (pairs_.size() == kPairs) pairs_.erase(pairs_.begin());
-    pairs_.push_back({std::move(step), std::move(gradient_change), 1 / curvature});
-  }
-
-  [[nodiscard]] Vector apply(Vector q, const Cholesky& factor) const {
-    std::vector<double> alpha(pairs_.size());
-    for (std::size_t i = pairs_.size(); i-- > 0;) {
-      alpha[i] = pairs_[i].rho * pairs_[i].step.dot(q);
-      q -= alpha[i] * pairs_[i].change;
-    }
-    Vector r = factor.solve(q);
-    for (std::size_t i = 0; i < pairs_.size(); ++i) {
-      r += (alpha[i] - pairs_[i].rho * pairs_[i].change.dot(r)) * pairs_[i].step;
-    }
-    return r;
-  }
-
- private:
-  static constexpr std::size_t kPairs = 10;
-  struct Pair {
-    Vector step, change;
-    double rho;
-  };
-  std::vector<Pair> pairs_;
-};
 
 class Newton {
  public:
@@ -123,7 +88,8 @@ class Newton {
 
   /// One step along -H^{-1} g, halved until F falls enough. False if none does.
   bool step() {
-    const Vector direction = -memory_.apply(now_.gradient, *factor_);
+    const Vector direction =
+        -memory_.apply(now_.gradient, [&](const Vector& q) { return factor_->solve(q); });
     const double slope = now_.gradient.dot(direction), norm = now_.gradient.norm();
     const bool refining = within_tolerance();
     const double slack = kRoundingOfValue * std::abs(now_.value);
