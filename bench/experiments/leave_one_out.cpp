@@ -103,7 +103,8 @@ void run(const std::filesystem::path& folder, double l2, double tolerance) {
   Matrix predicted = influences(objective, found.theta, hessian.value(), gradients);
   predicted.array().colwise() *= rows.train.weights.array();
   fmt::print(
-      "| metric | all rows | largest change | error bound | Pearson | Spearman | slope | "
+      "| metric | all rows | largest change | error bound: largest, median relative | Pearson | "
+      "Spearman | slope | "
       "worst row: predicted, actual |\n|---|---|---|---|---|---|---|---|\n");
   for (Index m = 0; m < predicted.cols(); ++m) {
     const Vector actual = found.changes.col(m);
@@ -112,8 +113,8 @@ void run(const std::filesystem::path& folder, double l2, double tolerance) {
     fmt::print(
         "| {} | {:.5f} | {:.2e} | {:.1e} | {:.5f} | {:.5f} | {:.4f} | {}: {:.3e}, {:.3e} |\n",
         metrics[static_cast<std::size_t>(m)].name, found.measures(m), actual.cwiseAbs().maxCoeff(),
-        size * found.left.maxCoeff(), a.pearson.value(), a.spearman.value(), a.slope.value(),
-        a.worst, predicted(a.worst, m), actual(a.worst));
+        size * found.left.maxCoeff(), relative(relative.size() / 2), a.pearson.value(),
+        a.spearman.value(), a.slope.value(), a.worst, predicted(a.worst, m), actual(a.worst));
   }
 }
 
