@@ -322,7 +322,7 @@ Vector beta_size_probabilities(Index rows, double alpha, double beta) {
   check_at_least("rows", rows, 1);
   check_positive("alpha", alpha);
   check_positive("beta", beta);
-  // By the ratio of neighbours, in logarithms; the sum makes up for the first. lgamma of n would
+  // By the ratio of neighbors, in logarithms; the sum makes up for the first. lgamma of n would
   // lose as many digits as its value has before the point.
   Vector logs = Vector::Zero(rows);
   for (Index r = 0; r + 1 < rows; ++r) {

@@ -10,7 +10,7 @@
 #include "machine.hpp"
 #include "recant/core/threads.hpp"
 #include "recant/valuation/model_utility.hpp"
-#include "recant/valuation/neighbour_utility.hpp"
+#include "recant/valuation/neighbor_utility.hpp"
 
 namespace recant::bench {
 namespace {
@@ -30,19 +30,19 @@ void sample(benchmark::State& state, const SubsetUtility& utility, Semivalue kin
   set_threads(0);
 }
 
-void neighbours(benchmark::State& state, Semivalue kind) {
+void neighbors(benchmark::State& state, Semivalue kind) {
   set_threads(static_cast<int>(state.range(2)));
   const Dataset& data = logistic_data(state.range(0) + state.range(1), 20);
-  const auto utility = neighbour_utility(slice(data, {0, state.range(0)}),
-                                         slice(data, {state.range(0), data.rows()}), 5);
+  const auto utility = neighbor_utility(slice(data, {0, state.range(0)}),
+                                        slice(data, {state.range(0), data.rows()}), 5);
   sample(state, *utility, kind);
 }
-void sizes_of_neighbours(benchmark::internal::Benchmark* set) {
+void sizes_of_neighbors(benchmark::internal::Benchmark* set) {
   set->ArgNames({"rows", "validation", "threads"})->Unit(benchmark::kMillisecond)->UseRealTime();
   for (const int threads : {1, 2}) set->Args({10'000, 500, threads});
 }
-BENCHMARK_CAPTURE(neighbours, shapley, Semivalue::kDataShapley)->Apply(sizes_of_neighbours);
-BENCHMARK_CAPTURE(neighbours, banzhaf, Semivalue::kDataBanzhaf)->Apply(sizes_of_neighbours);
+BENCHMARK_CAPTURE(neighbors, shapley, Semivalue::kDataShapley)->Apply(sizes_of_neighbors);
+BENCHMARK_CAPTURE(neighbors, banzhaf, Semivalue::kDataBanzhaf)->Apply(sizes_of_neighbors);
 
 void model(benchmark::State& state, Semivalue kind) {
   set_threads(static_cast<int>(state.range(1)));

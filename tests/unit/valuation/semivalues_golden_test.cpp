@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The neighbour utility and its values against exact fractions of another program
+// The neighbor utility and its values against exact fractions of another program
 // (RECANT_SHARED_DIR/oracle).
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include "exact_values.hpp"
 #include "golden.hpp"
 #include "recant/data/npy.hpp"
-#include "recant/valuation/neighbour_utility.hpp"
+#include "recant/valuation/neighbor_utility.hpp"
 #include "recant/valuation/semivalues.hpp"
 
 namespace recant {
@@ -25,9 +25,10 @@ class SemivaluesGolden : public testing::TestWithParam<std::string> {
           read_npy_matrix(test::golden_folder() / files.at("X_" + part).get<std::string>());
       data.targets =
           read_npy_vector(test::golden_folder() / files.at("y_" + part).get<std::string>());
+      data.weights = Vector::Ones(data.rows());
       return data;
     };
-    utility_ = neighbour_utility(rows("train"), rows("val"), golden_.at("K").get<Index>());
+    utility_ = neighbor_utility(rows("train"), rows("val"), golden_.at("K").get<Index>());
   }
   [[nodiscard]] Vector wanted(const std::string& name) const {
     const auto values = test::numbers(golden_.at(name));

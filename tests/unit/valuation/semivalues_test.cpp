@@ -11,7 +11,7 @@
 #include "expect_error.hpp"
 #include "problems.hpp"
 #include "recant/core/error.hpp"
-#include "recant/valuation/neighbour_utility.hpp"
+#include "recant/valuation/neighbor_utility.hpp"
 #include "temporary_folder.hpp"
 
 namespace recant {
@@ -90,7 +90,7 @@ TEST_P(SemivaluesByKind, StandardErrorsAreOfTheSizeOfTheErrors) {
 TEST_P(SemivaluesByKind, AreTheSameForAnyNumberOfThreads) {
   test::Random random(4);
   const Dataset train = test::made_up_rows(random, 1100, 3, Loss());
-  const auto utility = neighbour_utility(train, test::made_up_rows(random, 20, 3, Loss()), 5);
+  const auto utility = neighbor_utility(train, test::made_up_rows(random, 20, 3, Loss()), 5);
   SampledValues one;
   for (const int count : {1, 2, 4}) {
     const test::WithThreads threads(count);

@@ -13,12 +13,12 @@
 #include "recant/core/error.hpp"
 #include "recant/model/trainer.hpp"
 #include "recant/valuation/model_utility.hpp"
-#include "recant/valuation/neighbour_utility.hpp"
+#include "recant/valuation/neighbor_utility.hpp"
 
 namespace recant {
 namespace {
 
-double naive_vote(const Dataset& train, const Dataset& validation, Index neighbours,
+double naive_vote(const Dataset& train, const Dataset& validation, Index neighbors,
                   const std::vector<Index>& rows) {
   double votes = 0;
   for (Index v = 0; v < validation.rows(); ++v) {
@@ -27,13 +27,13 @@ double naive_vote(const Dataset& train, const Dataset& validation, Index neighbo
       order.emplace_back((train.features.row(i) - validation.features.row(v)).squaredNorm(), i);
     }
     std::sort(order.begin(), order.end());
-    order.resize(std::min(order.size(), static_cast<std::size_t>(neighbours)));
+    order.resize(std::min(order.size(), static_cast<std::size_t>(neighbors)));
     for (const auto& [distance, i] : order) votes += train.targets(i) == validation.targets(v);
   }
-  return votes / static_cast<double>(neighbours * validation.rows());
+  return votes / static_cast<double>(neighbors * validation.rows());
 }
 
-TEST(NeighbourUtilityTest, IsTheVoteOfTheNearestInStraightLoops) {
+TEST(NeighborUtilityTest, IsTheVoteOfTheNearestInStraightLoops) {
   for (const LossKind kind : {LossKind::kLogistic, LossKind::kSoftmax}) {
     test::Random random(1);
     Dataset train = test::made_up_rows(random, 40, 2, Loss(kind, 3));
@@ -41,8 +41,8 @@ TEST(NeighbourUtilityTest, IsTheVoteOfTheNearestInStraightLoops) {
     train = test::pick_rows(train, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1, 2, 3, 4, 20, 21, 22, 23});
     for (Index i = 10; i < 15; ++i) train.targets(i) = static_cast<double>(random.below(2));
     const Dataset validation = test::made_up_rows(random, 7, 2, Loss(kind, 3));
-    for (const Index neighbours : {1, 3, 19}) {
-      const auto utility = neighbour_utility(train, validation, neighbours);
+    for (const Index neighbors : {1, 3, 19}) {
+      const auto utility = neighbor_utility(train, validation, neighbors);
       const auto set = utility->empty_set();
       for (int repeat = 0; repeat < 3; ++repeat) {
         set->clear();
@@ -51,35 +51,65 @@ TEST(NeighbourUtilityTest, IsTheVoteOfTheNearestInStraightLoops) {
         for (const Index row : random.permutation(train.rows())) {
           set->add(row);
           rows.push_back(row);
-          EXPECT_NEAR(set->value(), naive_vote(train, validation, neighbours, rows), 1e-14);
+          EXPECT_NEAR(set->value(), naive_vote(train, validation, neighbors, rows), 1e-14);
         }
       }
     }
   }
 }
 
-TEST(NeighbourUtilityTest, RefusesWhatItCannotUse) {
+TEST(NeighborUtilityTest, ARowOfWeightZeroNeverVotes) {
+  test::Random random(12);
+  Dataset train = test::made_up_rows(random, 12, 2, Loss());
+  const Dataset validation = test::made_up_rows(random, 9, 2, Loss());
+  train.weights = 3 * Vector::Ones(12);
+  train.weights(4) = 0;
+  std::vector<Index> others;
+  const auto utility = neighbor_utility(train, validation, 3);
+  const auto all = utility->empty_set();
+  for (Index i = 0; i < 12; ++i) {
+    all->add(i);
+    if (i != 4) others.push_back(i);
+  }
+  EXPECT_NEAR(all->value(), naive_vote(train, validation, 3, others), 1e-14);
+}
+
+TEST(NeighborUtilityTest, RefusesWhatItCannotUse) {
   test::Random random(2);
   const Dataset train = test::made_up_rows(random, 10, 2, Loss());
-  const Dataset validation = test::made_up_rows(random, 4, 2, Loss());
+  Dataset validation = test::made_up_rows(random, 4, 2, Loss());
+  validation.targets << 0, 1, 1, 0;
   for (const Index bad : {0, -1, 11}) {
-    test::expect_error<UsageError>([&] { return neighbour_utility(train, validation, bad); },
-                                   {"neighbours", "10"});
+    test::expect_error<UsageError>([&] { return neighbor_utility(train, validation, bad); },
+                                   {"neighbors", "10"});
   }
   test::expect_error<UsageError>(
-      [&] { return neighbour_utility(train, test::pick_rows(validation, {}), 1); },
+      [&] { return neighbor_utility(train, test::pick_rows(validation, {}), 1); },
       {"validation row"});
   test::expect_error<UsageError>(
-      [&] { return neighbour_utility(train, test::made_up_rows(random, 4, 3, Loss()), 1); },
+      [&] { return neighbor_utility(train, test::made_up_rows(random, 4, 3, Loss()), 1); },
       {"columns", "2"});
+  Dataset one_class = train, weighted = train;
+  one_class.targets.setOnes();
+  test::expect_error<DataError>([&] { return neighbor_utility(one_class, validation, 1); },
+                                {"class 0", "no training row"});
+  test::expect_error<DataError>([&] { return neighbor_utility(validation, one_class, 1); },
+                                {"validation", "class 0"});
+  weighted.weights(2) = -1;
+  test::expect_error<UsageError>([&] { return neighbor_utility(weighted, validation, 1); },
+                                 {"row weights", ">= 0"});
+  weighted.weights.setOnes();
+  weighted.weights.head(4).setZero();
+  test::expect_error<UsageError>([&] { return neighbor_utility(weighted, validation, 7); },
+                                 {"neighbors", "6"});
   for (const double bad : {std::nan(""), static_cast<double>(INFINITY)}) {
     RowMatrix x = validation.features.view();
     x(1, 1) = bad;
     Dataset broken = validation;
     broken.features = FeatureMatrix(std::move(x));
-    test::expect_error<DataError>([&] { return neighbour_utility(train, broken, 1); },
+    test::expect_error<DataError>([&] { return neighbor_utility(train, broken, 1); },
                                   {"validation rows", "finite"});
-    test::expect_error<DataError>([&] { return neighbour_utility(broken, train, 1); },
+    test::expect_error<DataError>([&] { return neighbor_utility(broken, train, 1); },
                                   {"training rows", "finite"});
   }
 }
@@ -184,11 +214,11 @@ TEST(SubsetUtilityTest, FingerprintsTellUtilitiesApart) {
     utility->add_to(fingerprint);
     found.push_back(fingerprint.value());
   };
-  add(neighbour_utility(rows, rows, 2));
-  add(neighbour_utility(rows, rows, 3));
-  add(neighbour_utility(relabelled, rows, 2));
-  add(neighbour_utility(rows, relabelled, 2));
-  add(neighbour_utility(moved, rows, 2));
+  add(neighbor_utility(rows, rows, 2));
+  add(neighbor_utility(rows, rows, 3));
+  add(neighbor_utility(relabelled, rows, 2));
+  add(neighbor_utility(rows, relabelled, 2));
+  add(neighbor_utility(moved, rows, 2));
   for (const Dataset* train : std::initializer_list<const Dataset*>{&rows, &relabelled, &moved}) {
     add(model_utility(Objective(*train, Loss(), true, 1), ones, rows, ModelScore::kLogLoss));
     add(model_utility(Objective(rows, Loss(), true, 1), ones, *train, ModelScore::kAccuracy));
