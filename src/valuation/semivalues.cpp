@@ -212,7 +212,10 @@ class Sampling {
     }
     result_.truncation = options_.truncation;
     std::optional<double> close;
-    if (options_.truncation > 0) close = options_.truncation * std::abs(result_.all - result_.none);
+    // Where all rows together are worth nothing, closeness to that says nothing.
+    if (options_.truncation > 0 && result_.all != result_.none) {
+      close = options_.truncation * std::abs(result_.all - result_.none);
+    }
     sampler_ =
         std::make_unique<PermutationSampler>(std::move(weights), result_.all, result_.none, close);
   }

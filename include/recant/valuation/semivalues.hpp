@@ -51,7 +51,7 @@ struct SamplingOptions {
               Accept::kNonNegative},
         Field{"truncation", &O::truncation,
               "permutations: the rest adds nothing once |v(all) - v(S)| is at most this times "
-              "|v(all) - v(none)|; 0: never",
+              "|v(all) - v(none)|; 0, or where that is 0: never",
               Accept::kUnitInterval},
         Field{"alpha", &O::alpha, "beta_shapley: above beta favours small sets", Accept::kPositive},
         Field{"beta", &O::beta, "beta_shapley: above alpha favours large sets", Accept::kPositive},

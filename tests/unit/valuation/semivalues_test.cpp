@@ -249,6 +249,18 @@ TEST(SemivaluesTest, TruncationIsReportedAndLeavesRowsOut) {
   EXPECT_NEAR(found.values.sum(), 1, 1e-14);
 }
 
+TEST(SemivaluesTest, NothingIsTruncatedWhereAllRowsTogetherAreWorthNothing) {
+  test::Random random(14);
+  std::vector<double> values = random_game(random, 6).values();
+  values.back() = values.front();
+  const test::TableUtility game(6, values);
+  const SampledValues found =
+      sample_values(game, Semivalue::kDataShapley, {.max_samples = 50, .truncation = 0.1});
+  EXPECT_EQ(found.truncated, 0);
+  EXPECT_EQ(found.evaluations, 300);
+  EXPECT_GT(found.values.cwiseAbs().maxCoeff(), 0);
+}
+
 TEST(SemivaluesTest, SizeProbabilitiesAreTheFormula) {
   for (const auto& [alpha, beta] : {std::pair{1.0, 1.0}, {16.0, 1.0}, {1.0, 16.0}, {0.5, 3.5}}) {
     for (const Index n : {1, 2, 7, 40}) {
