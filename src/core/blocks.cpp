@@ -10,6 +10,9 @@
 namespace recant {
 namespace {
 
+/// A pass within a task of another stays in its thread: the processors are busy with other tasks.
+thread_local bool inside_a_pass = false;
+
 /// Calls work(), which must not throw, on `workers` threads at once and waits for all. Threads are
 /// started for each pass and none is kept: a pool that waits by spinning (OpenMP's) makes every
 /// pass a hundred times slower where another program keeps the processors busy, and starting one
@@ -23,7 +26,7 @@ void run_on_threads(int workers, const std::function<void()>& work) {
 }  // namespace
 
 void parallel_for(Index count, const std::function<void(Index)>& task) {
-  const int workers = static_cast<int>(std::min<Index>(count, threads()));
+  const int workers = inside_a_pass ? 1 : static_cast<int>(std::min<Index>(count, threads()));
   if (workers <= 1) {
     for (Index i = 0; i < count; ++i) task(i);
     return;
@@ -35,6 +38,7 @@ void parallel_for(Index count, const std::function<void(Index)>& task) {
   // Relaxed: taking a number orders nothing else, so that a race between tasks is seen as one.
   const auto take = [&next] { return next.fetch_add(1, std::memory_order_relaxed); };
   run_on_threads(workers, [&] {
+    inside_a_pass = true;
     for (Index i = take(); i < count; i = take()) {
       try {
         task(i);
@@ -46,6 +50,7 @@ void parallel_for(Index count, const std::function<void(Index)>& task) {
         }
       }
     }
+    inside_a_pass = false;
   });
   if (error) std::rethrow_exception(error);
 }

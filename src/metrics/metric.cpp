@@ -21,6 +21,10 @@ struct Named {
   bool gap;
 };
 
+/// Scores of all models that are measured together, one row: enough columns for products of
+/// matrices to run at full speed.
+constexpr Index kModelScores = 64;
+
 const std::vector<Named>& table() {
   static const std::vector<Named> metrics = {
       {"utility", {MetricKind::kUtility}, false},
@@ -161,7 +165,7 @@ Matrix row_weights(const Slopes& slopes, const Dataset& data, const LinearModel&
   const auto targets = data.targets.segment(at.piece.begin, at.piece.size());
   const Matrix& scores = at.model;
   Matrix out(scores.rows(), scores.cols());
-  const auto loss_slopes = [&](ConstMatrixRef t) { model.loss.derivatives(t, targets, out); };
+  const auto loss_slopes = [&](ConstMatrixRef t) { model.loss.residuals(t, targets, out); };
   switch (slopes.kind) {
     case MetricKind::kDemographicParity:
     case MetricKind::kEqualOpportunity:
@@ -289,6 +293,36 @@ std::vector<double> metric_values(const std::vector<Metric>& metrics, const Data
   for (const Metric& metric : metrics) {
     values.push_back(metric_value(metric_terms(metric, data, model, t, settings, attack)));
   }
+  return values;
+}
+
+Matrix metric_values_of_models(const std::vector<Metric>& metrics, const Dataset& data,
+                               const LinearModel& model, ConstMatrixRef thetas,
+                               const MetricSettings& settings, const LinearModel* attack) {
+  check_size("columns of the features", data.features.columns(), model.features);
+  check_size("theta", thetas.rows(), model.theta.size());
+  const Index outputs = model.loss.outputs(), q = static_cast<Index>(metrics.size());
+  const Index together = std::max<Index>(kModelScores / outputs, 1);
+  Matrix values(q, thetas.cols());
+  parallel_for((thetas.cols() + together - 1) / together, [&](Index task) {
+    const Index first = task * together, count = std::min(together, thetas.cols() - first);
+    const Matrix part = thetas.middleCols(first, count);
+    const Eigen::Map<const Matrix> columns(part.data(), model.width(), count * outputs);
+    Matrix t(data.rows(), count * outputs);
+    for (Index b = 0; b < block_count(data.rows()); ++b) {
+      const RowBlock rows = block_at(b, data.rows());
+      row_scores(data.features.block(rows), model.intercept, columns,
+                 t.middleRows(rows.begin, rows.size()));
+    }
+    for (Index k = 0; k < count; ++k) {
+      const LinearModel other = model.at(part.col(k));
+      const Matrix own = t.middleCols(k * outputs, outputs);
+      for (Index m = 0; m < q; ++m) {
+        values(m, first + k) = metric_value(
+            metric_terms(metrics[static_cast<std::size_t>(m)], data, other, own, settings, attack));
+      }
+    }
+  });
   return values;
 }
 

@@ -86,15 +86,31 @@ void Loss::evaluate(ConstMatrixRef scores, ConstVectorRef targets, VectorRef val
   }
 }
 
-void Loss::derivatives(ConstMatrixRef scores, ConstVectorRef targets,
-                       Eigen::Ref<Matrix> residuals) const {
-  if (kind_ == LossKind::kLogistic) {
-    simd::logistic_loss(static_cast<std::size_t>(scores.rows()), scores.data(), targets.data(),
-                        nullptr, residuals.data());
-    return;
+void Loss::residuals(ConstMatrixRef scores, ConstVectorRef targets,
+                     Eigen::Ref<Matrix> residuals) const {
+  switch (kind_) {
+    case LossKind::kLogistic:
+      for (Index c = 0; c < scores.cols(); ++c) {
+        simd::logistic_loss(static_cast<std::size_t>(scores.rows()), scores.col(c).data(),
+                            targets.data(), nullptr, residuals.col(c).data());
+      }
+      break;
+    case LossKind::kSquared:
+      residuals = scores.colwise() - targets;
+      break;
+    case LossKind::kSoftmax: {
+      Vector p(outputs_);
+      for (Index first = 0; first < scores.cols(); first += outputs_) {
+        for (Index i = 0; i < scores.rows(); ++i) {
+          const auto k = static_cast<Index>(targets(i));
+          softmax(scores.row(i).segment(first, outputs_).transpose(), p);
+          residuals.row(i).segment(first, outputs_) = p.transpose();
+          residuals(i, first + k) = -rest(p, k);
+        }
+      }
+      break;
+    }
   }
-  Vector values(scores.rows());
-  evaluate(scores, targets, values, residuals);
 }
 
 void Loss::curvatures(ConstMatrixRef scores, Index k, Index l, std::span<double> curvatures) const {

@@ -215,8 +215,8 @@ Matrix Objective::row_gradient_products(ConstVectorRef theta, ConstMatrixRef dir
       auto along = along_buffer.topRows(piece.size());
       auto residuals = residual_buffer.topRows(piece.size());
       row_scores(features_.block(piece), intercept_, columns, along);
-      loss_.derivatives(along.leftCols(outputs), targets_.segment(piece.begin, piece.size()),
-                        residuals);
+      loss_.residuals(along.leftCols(outputs), targets_.segment(piece.begin, piece.size()),
+                      residuals);
       for (Index m = 0; m < q; ++m) {
         auto product = products.col(m).segment(piece.begin, piece.size());
         product = residuals.col(0).cwiseProduct(along.col((1 + m) * outputs));

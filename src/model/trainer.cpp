@@ -7,6 +7,7 @@
 #include "recant/core/check.hpp"
 #include "recant/core/error.hpp"
 #include "recant/core/stopwatch.hpp"
+#include "recant/model/secant_memory.hpp"
 
 namespace recant {
 namespace {
@@ -31,51 +32,35 @@ constexpr double kDearHessian = 10;
 constexpr int kTrialSteps = 5;
 
 /// The inverse of a model of the Hessian: a multiple of the identity or the factor of an earlier
-/// Hessian, corrected by what the steps since then have shown. BFGS's inverse formula with either
-/// as its start, by the two-loop recursion. Source: [NocedalWright2006] algorithm 7.4.
+/// Hessian, corrected by the secants of the steps since.
 class InverseModel {
  public:
   void start_from(double scale) {
     scale_ = scale;
     factor_.reset();
-    pairs_.clear();
+    secants_.clear();
   }
   void start_from(Cholesky factor) {
     factor_ = std::move(factor);
-    pairs_.clear();
+    secants_.clear();
   }
   [[nodiscard]] bool has_factor() const { return factor_.has_value(); }
 
   void add(Vector step, Vector gradient_change) {
     const double curvature = step.dot(gradient_change);
-    if (!(curvature > 0)) return;  // rounding: F is strongly convex
-    if (pairs_.size() == kPairs) pairs_.erase(pairs_.begin());
-    if (!factor_) scale_ = curvature / gradient_change.squaredNorm();
-    pairs_.push_back({std::move(step), std::move(gradient_change), 1 / curvature});
+    if (!factor_ && curvature > 0) scale_ = curvature / gradient_change.squaredNorm();
+    secants_.add(std::move(step), std::move(gradient_change));
   }
 
-  [[nodiscard]] Vector apply(Vector q) const {
-    std::vector<double> alpha(pairs_.size());
-    for (std::size_t i = pairs_.size(); i-- > 0;) {
-      alpha[i] = pairs_[i].rho * pairs_[i].step.dot(q);
-      q -= alpha[i] * pairs_[i].change;
-    }
-    Vector r = factor_ ? factor_->solve(q) : Vector(scale_ * q);
-    for (std::size_t i = 0; i < pairs_.size(); ++i) {
-      r += (alpha[i] - pairs_[i].rho * pairs_[i].change.dot(r)) * pairs_[i].step;
-    }
-    return r;
+  [[nodiscard]] Vector apply(const Vector& q) const {
+    return secants_.apply(
+        q, [&](const Vector& v) { return factor_ ? factor_->solve(v) : Vector(scale_ * v); });
   }
 
  private:
-  static constexpr std::size_t kPairs = 10;
-  struct Pair {
-    Vector step, change;
-    double rho;
-  };
   std::optional<Cholesky> factor_;
   double scale_ = 1;
-  std::vector<Pair> pairs_;
+  SecantMemory secants_;
 };
 
 class Newton {

@@ -28,8 +28,9 @@ struct RowBlock {
   return {block * kBlockRows, std::min(rows, (block + 1) * kBlockRows)};
 }
 
-/// Runs task(0) .. task(count-1) on threads() threads, in any order. The first exception in
-/// the order of the tasks is rethrown when all are done.
+/// Runs task(0) .. task(count-1) on threads() threads, in any order; called from within a task,
+/// in that task's thread. The first exception in the order of the tasks is rethrown when all are
+/// done.
 void parallel_for(Index count, const std::function<void(Index)>& task);
 
 /// Folds the row blocks of 0..rows into `groups` accumulators, each over a contiguous run of

@@ -87,6 +87,13 @@ struct MetricSettings {
                                                 const MetricSettings& settings,
                                                 const LinearModel* attack = nullptr);
 
+/// q x m: the same of m models that differ from `model` in their parameters alone, the columns of
+/// `thetas` (C*p x m). Rows are read once for dozens of models. Throws as above.
+[[nodiscard]] Matrix metric_values_of_models(const std::vector<Metric>& metrics,
+                                             const Dataset& data, const LinearModel& model,
+                                             ConstMatrixRef thetas, const MetricSettings& settings,
+                                             const LinearModel* attack = nullptr);
+
 /// C*p x q: the gradient of every metric at the model; `attack` as above.
 [[nodiscard]] Matrix metric_gradients(const std::vector<Metric>& metrics, const Dataset& data,
                                       const LinearModel& model, const MetricSettings& settings,

@@ -38,9 +38,9 @@ class Loss {
   void evaluate(ConstMatrixRef scores, ConstVectorRef targets, VectorRef values,
                 Eigen::Ref<Matrix> residuals) const;
 
-  /// The residuals alone, for less.
-  void derivatives(ConstMatrixRef scores, ConstVectorRef targets,
-                   Eigen::Ref<Matrix> residuals) const;
+  /// The residuals alone, of k models at once: scores and residuals are m x kC, one model after
+  /// another. Several times faster than evaluate().
+  void residuals(ConstMatrixRef scores, ConstVectorRef targets, Eigen::Ref<Matrix> residuals) const;
 
   /// curvatures(i) = |d^2 phi / d t_k d t_l|; the sign is curvature_sign(k, l) for every row.
   void curvatures(ConstMatrixRef scores, Index k, Index l, std::span<double> curvatures) const;

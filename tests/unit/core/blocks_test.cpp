@@ -170,5 +170,26 @@ TEST_F(Blocks, NothingToDoIsDone) {
   for_each_block(0, [](RowBlock) { FAIL(); });
 }
 
+TEST_F(Blocks, APassWithinATaskStaysInItsThread) {
+  set_threads(3);
+  std::atomic<int> elsewhere{0}, done{0};
+  parallel_for(4, [&](Index) {
+    const auto here = std::this_thread::get_id();
+    parallel_for(8, [&](Index) {
+      elsewhere += std::this_thread::get_id() != here;
+      ++done;
+    });
+  });
+  EXPECT_EQ(elsewhere, 0);
+  EXPECT_EQ(done, 32);
+  // Afterwards passes use threads again: two tasks that wait for each other get done.
+  std::atomic<int> arrived{0};
+  parallel_for(2, [&](Index) {
+    ++arrived;
+    while (arrived < 2) std::this_thread::yield();
+  });
+  EXPECT_EQ(arrived, 2);
+}
+
 }  // namespace
 }  // namespace recant

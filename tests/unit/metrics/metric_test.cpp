@@ -78,6 +78,24 @@ INSTANTIATE_TEST_SUITE_P(
              (tested.param.intercept ? "_intercept" : "_plain");
     });
 
+TEST_P(MetricByLoss, ManyModelsAtOnceAreEachModelAlone) {
+  test::Random random(31);
+  const Dataset data = test::made_up_rows(random, 1100, 3, loss_, {2, 3});
+  const LinearModel base = model(random, 3), attack = model(random, 3);
+  const auto metrics = all_metrics(loss_.kind(), data);
+  const Index m = 70;  // more than one product takes
+  const Matrix thetas =
+      base.theta.rowwise().replicate(m) + 0.2 * random.normal_matrix(base.theta.size(), m);
+  for (const LinearModel* fixed : {static_cast<const LinearModel*>(nullptr), &attack}) {
+    const Matrix found = metric_values_of_models(metrics, data, base, thetas, settings_, fixed);
+    for (Index k = 0; k < m; ++k) {
+      const auto wanted = metric_values(metrics, data, base.at(thetas.col(k)), settings_, fixed);
+      test::expect_close(found.col(k), Eigen::Map<const Vector>(wanted.data(), std::ssize(wanted)),
+                         1e-12, 1e-12, "model " + std::to_string(k));
+    }
+  }
+}
+
 TEST_P(MetricByLoss, ValuesAreTheirDefinitions) {
   for (const Index n : {60, 1023, 1024, 1025}) {
     test::Random random(static_cast<std::uint64_t>(n));
