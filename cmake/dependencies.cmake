@@ -25,3 +25,5 @@ recant_system_library(libcsv csv.h csv)
 # OpenBLAS carries LAPACK. The pthread build: the serial one is not safe to call from several threads.
 recant_system_library(openblas cblas.h openblas openblas-pthread)
 recant_system_library(sodium sodium.h sodium)
+# Correctly rounded functions at any precision: where a bound must err to the safe side.
+recant_system_library(mpfr mpfr.h mpfr)
