@@ -19,7 +19,7 @@
 namespace recant {
 namespace {
 
-constexpr mpfr_prec_t kFewestBits = 128, kMostBits = 1024;
+constexpr mpfr_prec_t kFewestBits = 64, kMostBits = 1024;
 
 /// The widest range of exponents, while it lives: tails down to e^-3e18 are not yet 0.
 class WideRange {
@@ -103,7 +103,7 @@ bool delta_at_most(double epsilon, double mu, double delta) {
 template <class Read>
 double read_delta(double epsilon, double mu, Read read) {
   const WideRange range;
-  for (mpfr_prec_t bits = kFewestBits;; bits *= 2) {
+  for (mpfr_prec_t bits = 2 * kFewestBits;; bits *= 2) {
     Real low(bits), high(bits), gap(bits);
     bound_delta(epsilon, mu, low, high);
     mpfr_sub(gap, high, low, MPFR_RNDU);

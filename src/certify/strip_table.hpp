@@ -11,7 +11,7 @@
 namespace recant {
 
 /// The proposals of the discrete Gaussian and the coin that makes them exact.
-/// docs/mathematics.md section 5.4; its letters: w width, c_i weights, S scale, N strips.
+/// docs/mathematics.md section 5.2; its letters: w width, c_i weights, S scale, N strips.
 ///
 ///   strip i < N   {i w, ..., i w + w - 1}, weight c_i = ceil(S exp(-(i w)^2 / (2 sigma^2)))
 ///   tail          everything from N w on, in blocks of q strips, block k weighing 2^-k a strip

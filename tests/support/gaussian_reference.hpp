@@ -38,10 +38,9 @@ inline std::vector<ReferenceLine> gaussian_reference(const std::string& kind) {
 }
 
 /// "Never under, and at most 1e-9 over" a reference that is rounded up; NaN fails.
-inline void expect_just_above(double found, double reference_up, const std::string& what,
-                              double absolute = 0) {
+inline void expect_just_above(double found, double reference_up, const std::string& what) {
   EXPECT_GE(found, reference_up) << what;
-  EXPECT_LE(found, reference_up + 1e-9 * std::abs(reference_up) + absolute) << what;
+  EXPECT_LE(found, reference_up + 1e-9 * std::abs(reference_up)) << what;
 }
 
 }  // namespace recant::test

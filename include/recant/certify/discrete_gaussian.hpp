@@ -22,7 +22,7 @@ struct RationalVariance {
 /// whole 2^-64ths that is above its share, a place in it uniformly, and the pair is kept with the
 /// probability that makes up for both. That last coin compares a uniform number whose digits are
 /// drawn as needed with a number that is bounded from both sides as closely as needed, so that
-/// nothing is ever rounded. docs/mathematics.md section 5.4 proves it in a page,
+/// nothing is ever rounded. docs/mathematics.md section 5.2 proves it in a page,
 /// docs/algorithms/discrete_gaussian.md tells it.
 ///
 /// Assumes: 2^-20 <= sigma <= 2^42. |y| > 2^52 comes with a probability below exp(-5e5).

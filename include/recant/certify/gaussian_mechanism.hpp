@@ -3,7 +3,7 @@
 
 #include <span>
 
-/// How private Gaussian noise is: docs/mathematics.md section 5.3,
+/// How private Gaussian noise is: docs/mathematics.md section 5.1,
 /// docs/algorithms/privacy_accounting.md.
 ///
 /// A vector that may be off by B (Euclidean norm) is published with noise N(0, sigma^2 I). All that
@@ -26,7 +26,7 @@ namespace recant {
 [[nodiscard]] double gaussian_delta(double epsilon, double mu);
 
 /// ln delta(epsilon; mu), rounded up, for a delta that no double holds; where delta is next to 1, by
-/// at most 2^-52 in all. -infinity for mu = 0.
+/// at most 2^-52 in all. Never below -3.2e18, where exponents end; -infinity for mu = 0.
 [[nodiscard]] double gaussian_log_delta(double epsilon, double mu);
 
 /// The least epsilon >= 0 with delta(epsilon; mu) <= delta, rounded up.

@@ -26,7 +26,7 @@ struct UncertifiedRelease {
 };
 
 /// Publishes parameters under a budget: h (round(theta / h) + Y), Y from the discrete Gaussian with
-/// variance (sigma/h)^2. docs/mathematics.md section 5.4.
+/// variance (sigma/h)^2. docs/mathematics.md section 5.2.
 ///
 /// All of Y is drawn before theta is looked at, in batches of kBatch whatever d is, and wiped after
 /// it has been added. That a release is counted, and not drawn a second time, is the caller's part.

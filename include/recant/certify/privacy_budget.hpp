@@ -10,7 +10,7 @@
 #include "recant/core/options.hpp"
 
 /// What is fixed when a model is enrolled, before any deletion: sigma, the grid step h and the
-/// allowance B_max. docs/mathematics.md sections 5.3 and 5.4.
+/// allowance B_max. docs/mathematics.md sections 5.1 and 5.2.
 ///
 ///   one release    mu_1 = (1 + 2^-20) (B_max + h sqrt(d)) / sigma
 ///   t releases     mu_t = sqrt(t) mu_1
