@@ -13,8 +13,10 @@ constexpr std::uint64_t kColumns = std::uint64_t{1} << StripTable::kColumnBits;
 // Strips to a sigma, at least (and less than twice as many). More of them make the coin surer but
 // the table longer; these fit kColumns whatever sigma is.
 constexpr double kStripsPerSigma = 112;
-// Room for rounding every weight up, and for the tail: N + 2q is always less.
-constexpr std::uint64_t kSlack = 4096;
+// Words kept free for rounding every weight up, and for the tail: N + 2q is always less.
+std::uint64_t slack(int word_bits) {
+  return std::min<std::uint64_t>(4096, std::uint64_t{1} << (word_bits - 5));
+}
 constexpr mpfr_prec_t kTableBits = 64;
 
 double approximate_sigma(const RationalVariance& v) {
@@ -95,7 +97,7 @@ void StripTable::choose_scale() {
   } while (densities.back() > std::ldexp(1.0, -word_bits_));  // surely below 1/S at the last
   Real scale(kTableBits);
   mpfr_set_ui_2exp(scale, 1, word_bits_, MPFR_RNDD);
-  mpfr_sub_ui(scale, scale, kSlack, MPFR_RNDD);
+  mpfr_sub_ui(scale, scale, slack(word_bits_), MPFR_RNDD);
   mpfr_div(scale, scale, sum, MPFR_RNDD);
   scale_ = mpfr_get_uj(scale, MPFR_RNDD);
 
@@ -114,7 +116,7 @@ void StripTable::choose_scale() {
   while (std::ldexp(1.0, tail_bits_) < q) ++tail_bits_;
   weights_.push_back(std::uint64_t{2} << tail_bits_);
   total += weights_.back();
-  if (strips_ + 2 > kColumns || strips_ + weights_.back() > kSlack) {
+  if (strips_ + 2 > kColumns || strips_ + weights_.back() > slack(word_bits_)) {
     throw InternalError("the table of a discrete Gaussian is too small for its sigma");
   }
   weights_.push_back(complement(total, word_bits_));
@@ -162,34 +164,30 @@ void StripTable::fill_squeeze() {
   }
 }
 
-/// True with probability S exp(-y^2 / (2 sigma^2)) 2^shift / weight: whether a uniform number is
-/// below it. Digits are added to the one and bits to the other until they are apart.
+/// Whether a uniform number is below the probability: digits are added to the one and bits to the
+/// other until they are apart.
 bool StripTable::coin(std::uint64_t y, std::uint64_t weight, int shift, std::uint64_t first_digits,
                       RandomStream& random) const {
-  bool decided = false, below = false;
-  std::uint64_t word = first_digits;
   int digits = coin_digits();
-  Real uniform(64), next(64);  // from `uniform` up to `next` is what the digits so far allow
-  for (mpfr_prec_t bits = 64; !decided; bits += 64) {
-    mpfr_prec_round(uniform, digits + 64, MPFR_RNDN);  // exact: it grows
-    mpfr_set_prec(next, digits + 64);
-    mpfr_set_uj_2exp(next, word, -digits, MPFR_RNDN);
-    if (digits == coin_digits()) mpfr_set_ui(uniform, 0, MPFR_RNDN);
-    mpfr_add(uniform, uniform, next, MPFR_RNDN);
-    mpfr_set_ui_2exp(next, 1, -digits, MPFR_RNDN);
-    mpfr_add(next, uniform, next, MPFR_RNDN);
-
+  Real uniform(64), next(64);  // the digits so far allow what is from the one up to the other
+  mpfr_set_uj_2exp(uniform, first_digits, -digits, MPFR_RNDN);
+  for (mpfr_prec_t bits = 64;; bits += 64) {
     Real low(bits), high(bits);
     bound_coin(y, weight, low, high);
     mpfr_mul_2si(low, low, shift, MPFR_RNDD);
     mpfr_mul_2si(high, high, shift, MPFR_RNDU);
-    below = mpfr_cmp(next, low) <= 0;
-    decided = below || mpfr_cmp(uniform, high) >= 0;
-    if (decided) break;
-    word = draw_word(random);
+    mpfr_set_prec(next, digits + 1);  // enough for it to be exact, as below
+    mpfr_set_ui_2exp(next, 1, -digits, MPFR_RNDN);
+    mpfr_add(next, uniform, next, MPFR_RNDN);
+    if (mpfr_cmp(next, low) <= 0) return true;
+    if (mpfr_cmp(uniform, high) >= 0) return false;
+
     digits += word_bits_;
+    mpfr_set_prec(next, 64);
+    mpfr_set_uj_2exp(next, draw_word(random), -digits, MPFR_RNDN);
+    mpfr_prec_round(uniform, digits, MPFR_RNDN);
+    mpfr_add(uniform, uniform, next, MPFR_RNDN);
   }
-  return below;
 }
 
 std::uint64_t StripTable::draw_word(RandomStream& random) const {

@@ -24,16 +24,25 @@ class StripTable {
   static constexpr int kColumnBits = 11;
 
   /// With word_bits below 64 the distribution is the same, but the tail and doubtful coins are no
-  /// longer once in 10^17: that is how they are tested. At least 20.
+  /// longer once in 10^17: that is how they are tested. At least 15.
   explicit StripTable(const RationalVariance& variance, int word_bits = 64);
 
   /// One draw.
   [[nodiscard]] std::int64_t draw(RandomStream& random) const;
 
+  /// True with probability S exp(-y^2 / (2 sigma^2)) 2^shift / weight, at most 1; first_digits are
+  /// coin_digits() binary digits of a uniform number, and more are drawn if they do not decide.
+  [[nodiscard]] bool coin(std::uint64_t y, std::uint64_t weight, int shift,
+                          std::uint64_t first_digits, RandomStream& random) const;
+
   [[nodiscard]] std::uint64_t strips() const noexcept { return strips_; }
   [[nodiscard]] int width_bits() const noexcept { return width_bits_; }
   [[nodiscard]] int tail_bits() const noexcept { return tail_bits_; }
   [[nodiscard]] std::uint64_t scale() const noexcept { return scale_; }
+  /// A coin of strip i whose first coin_digits() binary digits are below it is surely kept.
+  [[nodiscard]] std::uint64_t squeeze(std::uint64_t i) const { return squeeze_[i]; }
+  /// Digits of the coin that come in one word with the place and the sign.
+  [[nodiscard]] int coin_digits() const noexcept { return word_bits_ - 1 - width_bits_; }
   /// Of strip i, of the tail (i = N) and of nothing (N + 1).
   [[nodiscard]] std::uint64_t weight(std::uint64_t i) const { return weights_[i]; }
   /// Its part of the table, counted: equal to weight(i).
@@ -46,11 +55,7 @@ class StripTable {
   void set_exponent(std::uint64_t y, Real& z, mpfr_rnd_t side) const;
   void bound_density(std::uint64_t y, Real& low, Real& high) const;
   void bound_coin(std::uint64_t y, std::uint64_t weight, Real& low, Real& high) const;
-  [[nodiscard]] bool coin(std::uint64_t y, std::uint64_t weight, int shift,
-                          std::uint64_t first_digits, RandomStream& random) const;
   [[nodiscard]] std::uint64_t draw_word(RandomStream& random) const;
-  /// Digits of the coin that come with the place and the sign.
-  [[nodiscard]] int coin_digits() const noexcept { return word_bits_ - 1 - width_bits_; }
 
   RationalVariance variance_;
   int word_bits_;

@@ -27,7 +27,7 @@ long double density(const RationalVariance& v, long double y) {
 
 TEST(StripTable, WeightsAreAboveTheDensityAndAddUp) {
   for (const RationalVariance& v : kVariances) {
-    for (const int bits : {20, 32, 64}) {
+    for (const int bits : {15, 20, 32, 64}) {
       const StripTable table(v, bits);
       if (table.width_bits() + 2 > bits) continue;
       const std::uint64_t n = table.strips();
@@ -44,6 +44,10 @@ TEST(StripTable, WeightsAreAboveTheDensityAndAddUp) {
             scale * density(v, std::ldexp(static_cast<long double>(i), table.width_bits()));
         EXPECT_GE(weight, wanted * (1 - 1e-16L)) << i;
         EXPECT_LE(weight, wanted * (1 + 1e-15L) + 1) << i;
+        const auto end = static_cast<long double>(((i + 1) << table.width_bits()) - 1);
+        const long double coin = std::ldexp(scale * density(v, end) / weight, table.coin_digits());
+        EXPECT_LE(static_cast<long double>(table.squeeze(i)), coin * (1 + 1e-16L)) << i;
+        EXPECT_GE(static_cast<long double>(table.squeeze(i)), coin * (1 - 1e-16L) - 1) << i;
       }
       // The tail: no strip is above weight 1, and halving from block to block is slow enough.
       const long double start = std::ldexp(static_cast<long double>(n), table.width_bits());
@@ -55,23 +59,23 @@ TEST(StripTable, WeightsAreAboveTheDensityAndAddUp) {
       }
       EXPECT_EQ(table.weight(n), std::uint64_t{2} << table.tail_bits());
       EXPECT_LT(static_cast<long double>(table.weight(n + 1)),
-                std::exp2(static_cast<long double>(bits)) / 64)
+                std::exp2(static_cast<long double>(bits)) / 32)
           << "draws are seldom thrown away";
     }
   }
 }
 
 TEST(StripTable, ShortWordsDrawTheSameDistribution) {
-  // 20-bit words: the tail begins at 4 sigma, coins have 12 digits, or 5 with the widest strips.
+  // 15-bit words: the tail begins at 3.3 sigma, coins have 14 digits, or 4 with the widest strips.
   for (const RationalVariance& v :
        {RationalVariance{.exponent = 14}, {.exponent = 20}, {3, 2, 20}, {.exponent = 34}}) {
-    const StripTable table(v, 20);
+    const StripTable table(v, 15);
     RandomStream random = RandomStream::seeded(77);
     const ExactPmf pmf(value(v));
     const auto tail = static_cast<std::int64_t>(table.strips()) << table.width_bits();
     long double tail_share = 0;
     for (std::int64_t y = tail; y <= pmf.end(); ++y) tail_share += 2 * pmf(y);
-    Cells cells(pmf, 1000);
+    Cells cells(pmf, 20'000);
     const int count = 3'000'000;
     int in_tail = 0;
     for (int i = 0; i < count; ++i) {
@@ -81,8 +85,32 @@ TEST(StripTable, ShortWordsDrawTheSameDistribution) {
     }
     EXPECT_LT(std::abs(cells.score()), NoiseStatistics::kAlarm);
     const auto wanted = static_cast<double>(tail_share * count);
-    EXPECT_GT(wanted, 30);
+    EXPECT_GT(wanted, 3000);
     EXPECT_NEAR(in_tail, wanted, NoiseStatistics::kAlarm * std::sqrt(wanted) + 7);
+  }
+}
+
+TEST(StripTable, ACoinThatItsFirstDigitsDoNotDecide) {
+  for (const RationalVariance& v : {RationalVariance{.exponent = 34}, {3, 2, 33}}) {
+    const StripTable table(v, 15);
+    ASSERT_LE(table.coin_digits(), 5);
+    RandomStream random = RandomStream::seeded(78);
+    for (const std::uint64_t y : {0, 100'000, 250'000}) {
+      for (const int shift : {0, 3}) {
+        const long double weight =
+            static_cast<long double>(table.scale()) * density(v, static_cast<long double>(y));
+        const auto divisor = static_cast<std::uint64_t>(std::ceil(weight * 1.4L)) << shift;
+        const auto wanted =
+            static_cast<double>(std::ldexp(weight / static_cast<long double>(divisor), shift));
+        const int count = 200'000;
+        int kept = 0;
+        for (int i = 0; i < count; ++i) {
+          const std::uint64_t digits = random.next() >> (64 - table.coin_digits());
+          kept += table.coin(y, divisor, shift, digits, random) ? 1 : 0;
+        }
+        EXPECT_NEAR(kept, wanted * count, NoiseStatistics::kAlarm * std::sqrt(0.25 * count)) << y;
+      }
+    }
   }
 }
 
