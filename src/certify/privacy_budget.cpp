@@ -20,6 +20,7 @@ constexpr double kLoudest = 4;                // B'/sigma up to which it is prov
 constexpr double kFinest = 0x1p-10;           // h in units of sigma and of B_max / sqrt(d)
 constexpr int kLargestExponent = 400;
 constexpr int kLargestRatioExponent = 42;  // of sigma/h: what DiscreteGaussian takes
+constexpr double kMostEntries = 1e12;  // over all releases: how far the grid theorem is worked out
 // More than all roundings of any expression below (at most 16) can add up to.
 constexpr double kUp = 1 + 0x1p-47, kDown = 1 - 0x1p-47;
 
@@ -32,10 +33,11 @@ double rounding_sensitivity(double h, std::int64_t dimension) {
   return faults.rounding_forgotten ? 0 : h * std::sqrt(static_cast<double>(dimension));
 }
 
-bool in_range(int sigma_exponent, int grid_exponent) {
-  return std::abs(sigma_exponent) <= 2 * kLargestExponent &&
-         std::abs(grid_exponent) <= kLargestExponent &&
-         sigma_exponent - 2 * grid_exponent <= 2 * kLargestRatioExponent;
+bool in_range(const PrivacyBudget& b) {
+  return std::abs(b.sigma_exponent) <= 2 * kLargestExponent &&
+         std::abs(b.grid_exponent) <= kLargestExponent &&
+         b.sigma_exponent - 2 * b.grid_exponent <= 2 * kLargestRatioExponent &&
+         static_cast<double>(b.dimension) * static_cast<double>(b.releases) <= kMostEntries;
 }
 
 /// `loudness` is B'/sigma of one release. Fills in h and B_max for the sigma that is set.
@@ -120,14 +122,13 @@ Enrolment enrol(const EnrolmentOptions& options, std::int64_t dimension) {
     while (within(budget.sigma_exponent + 1)) ++budget.sigma_exponent;
     fill_sigma(loudness, budget);
   }
-  if (!in_range(budget.sigma_exponent, budget.grid_exponent))
-    return {.refusal = BudgetRefusal::kOutOfRange};
+  if (!in_range(budget)) return {.refusal = BudgetRefusal::kOutOfRange};
   return {.budget = budget};
 }
 
 BudgetRefusal check_budget(const PrivacyBudget& budget) {
   check(budget);
-  if (!in_range(budget.sigma_exponent, budget.grid_exponent)) return BudgetRefusal::kOutOfRange;
+  if (!in_range(budget)) return BudgetRefusal::kOutOfRange;
   const double rounding = rounding_sensitivity(budget.grid_step(), budget.dimension);
   if (budget.sigma_exponent - 2 * budget.grid_exponent < 20 ||
       rounding > budget.allowance * kFinest)

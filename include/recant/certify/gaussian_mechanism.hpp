@@ -25,8 +25,8 @@ namespace recant {
 /// delta(epsilon; mu), rounded up: never 0 unless mu is, at most 1.
 [[nodiscard]] double gaussian_delta(double epsilon, double mu);
 
-/// ln delta(epsilon; mu), rounded up, for a delta that no double holds; where delta is next to 1, by
-/// at most 2^-52 in all. Never below -3.2e18, where exponents end; -infinity for mu = 0.
+/// ln delta(epsilon; mu), rounded up, for a delta that no double holds; where delta is next to 1,
+/// by at most 2^-52 in all. Never below -3.2e18, where exponents end; -infinity for mu = 0.
 [[nodiscard]] double gaussian_log_delta(double epsilon, double mu);
 
 /// The least epsilon >= 0 with delta(epsilon; mu) <= delta, rounded up.

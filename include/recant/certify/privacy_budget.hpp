@@ -26,7 +26,7 @@ enum class BudgetRefusal {
   kSigmaTooSmall,    ///< max_sigma leaves no deletion the allowance that was asked for
   kGridTooCoarse,    ///< h above 2^-10 sigma, or h sqrt(d) above 2^-10 B_max
   kReleaseTooLoud,   ///< (B_max + h sqrt(d)) / sigma > 4, where the grid theorem ends
-  kOutOfRange,       ///< sigma or h beyond 2^+-400, or sigma/h beyond 2^42
+  kOutOfRange,       ///< sigma or h beyond 2^+-400, sigma/h beyond 2^42, or d T beyond 10^12
   kPromiseExceeded,  ///< delta(epsilon; mu_T) > delta
 };
 /// "none", "sigma_too_small", "grid_too_coarse", "release_too_loud", "out_of_range",

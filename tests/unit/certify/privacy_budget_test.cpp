@@ -127,6 +127,10 @@ TEST(PrivacyBudget, Refusals) {
     options.allowance = size;
     EXPECT_EQ(enrol(options, 10).refusal, BudgetRefusal::kOutOfRange) << size;
   }
+  options = base;
+  options.releases = 1'000'000;
+  EXPECT_EQ(enrol(options, 1'000'000).refusal, BudgetRefusal::kNone);
+  EXPECT_EQ(enrol(options, 1'000'001).refusal, BudgetRefusal::kOutOfRange);
   EXPECT_EQ(name(BudgetRefusal::kSigmaTooSmall), "sigma_too_small");
   EXPECT_EQ(name(BudgetRefusal::kPromiseExceeded), "promise_exceeded");
 }
