@@ -51,12 +51,16 @@ void fill_sigma(double loudness, PrivacyBudget& budget) {
   budget.allowance = (most - rounding_sensitivity(budget.grid_step(), budget.dimension)) * kDown;
 }
 
+void check_delta(double delta) {
+  if (!(delta > 0 && delta < 1)) {
+    throw UsageError(fmt::format("delta must be > 0 and < 1, but is {}", delta));
+  }
+}
+
 void check(const EnrolmentOptions& options, std::int64_t dimension) {
   validate(options);
   check_at_least("dimension", dimension, 1);
-  if (!(options.delta < 1)) {
-    throw UsageError(fmt::format("delta must be > 0 and < 1, but is {}", options.delta));
-  }
+  check_delta(options.delta);
   if (!options.allowance && !options.max_sigma) {
     throw UsageError("a budget needs an allowance or a max_sigma, but has neither");
   }
@@ -64,7 +68,7 @@ void check(const EnrolmentOptions& options, std::int64_t dimension) {
 
 void check(const PrivacyBudget& budget) {
   check_positive("epsilon", budget.epsilon);
-  check_between("delta", budget.delta, 0, 1);
+  check_delta(budget.delta);
   check_at_least("releases", budget.releases, 1);
   check_at_least("dimension", budget.dimension, 1);
   check_positive("allowance", budget.allowance);

@@ -222,6 +222,11 @@ TEST(PrivacyBudget, BadArguments) {
     budget.allowance = bad;
     expect_error<UsageError>([&] { return check_budget(budget); }, {"allowance"});
   }
+  budget = *enrol(good, 10).budget;
+  for (const double bad : {0.0, 1.0, -1.0, kNan}) {
+    budget.delta = bad;
+    expect_error<UsageError>([&] { return check_budget(budget); }, {"delta must be > 0 and < 1"});
+  }
 }
 
 }  // namespace
