@@ -102,7 +102,7 @@ TEST(StripTable, ACoinThatItsFirstDigitsDoNotDecide) {
         const auto divisor = static_cast<std::uint64_t>(std::ceil(weight * 1.4L)) << shift;
         const auto wanted =
             static_cast<double>(std::ldexp(weight / static_cast<long double>(divisor), shift));
-        const int count = 200'000;
+        const int count = 50'000;
         int kept = 0;
         for (int i = 0; i < count; ++i) {
           const std::uint64_t digits = random.next() >> (64 - table.coin_digits());
