@@ -25,6 +25,8 @@ recant_system_library(libcsv csv.h csv)
 # OpenBLAS carries LAPACK. The pthread build: the serial one is not safe to call from several threads.
 recant_system_library(openblas cblas.h openblas openblas-pthread)
 recant_system_library(sodium sodium.h sodium)
+# Correctly rounded functions at any precision: where a bound must err to the safe side.
+recant_system_library(mpfr mpfr.h mpfr)
 # Vector code for several instruction sets in one binary. Not compiled for: what differs from its
 # neighbour in nothing that sums of products use, and vectors of unknown length, which no array holds.
 recant_system_library(highway hwy/highway.h hwy)

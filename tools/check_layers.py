@@ -26,6 +26,7 @@ EXTERNAL = [
     (r"csv\.h|fast_float/", ["src/data"]),
     (r"sqlite3\.h", ["src/ledger"]),
     (r"sodium\.h|sodium/", ["src/core", "src/certify", "src/ledger", "src/engine"]),
+    (r"mpfr\.h", ["src/certify"]),
     (r"nlohmann/", ["src", "apps"]),
     (r"fmt/", ["src", "apps"]),
     (r"CLI/|spdlog/", ["apps"]),

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// Draws of the discrete Gaussian beside the plain rejection sampler, releases, and calibration.
+#include <benchmark/benchmark.h>
+
+#include <cmath>
+#include <vector>
+
+#include "cases.hpp"
+#include "machine.hpp"
+#include "naive_discrete_gaussian.hpp"
+#include "recant/certify/gaussian_mechanism.hpp"
+#include "recant/certify/grid_noise.hpp"
+
+namespace recant::bench {
+namespace {
+
+/// The variance of draws from N_Z(0, 2^exponent) is within 7 standard errors.
+void require_variance(const std::vector<std::int64_t>& draws, std::int64_t exponent) {
+  double sum = 0;
+  for (const std::int64_t y : draws) sum += std::pow(static_cast<double>(y), 2);
+  const auto count = static_cast<double>(draws.size());
+  require(std::abs(sum / count / std::exp2(exponent) - 1) < 7 * std::sqrt(2 / count), "variance");
+}
+
+void draw(benchmark::State& state) {
+  const DiscreteGaussian gaussian({.exponent = static_cast<int>(state.range(0))});
+  std::vector<std::int64_t> draws(1 << 16);
+  gaussian.draw(draws);
+  require_variance(draws, state.range(0));
+  for (auto _ : state) {
+    gaussian.draw(draws);
+    benchmark::DoNotOptimize(draws.data());
+  }
+  state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(draws.size()));
+}
+
+void draw_naively(benchmark::State& state) {
+  test::NaiveDiscreteGaussian gaussian({.exponent = static_cast<int>(state.range(0))}, 1);
+  std::vector<std::int64_t> draws(1 << 16);
+  for (std::int64_t& y : draws) y = gaussian.draw();
+  require_variance(draws, state.range(0));
+  for (auto _ : state) {
+    for (std::int64_t& y : draws) y = gaussian.draw();
+    benchmark::DoNotOptimize(draws.data());
+  }
+  state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(draws.size()));
+}
+
+void build_table(benchmark::State& state) {
+  for (auto _ : state) {
+    DiscreteGaussian gaussian({.exponent = static_cast<int>(state.range(0))});
+    benchmark::DoNotOptimize(&gaussian);
+  }
+}
+
+void publish(benchmark::State& state) {
+  const Index d = state.range(0);
+  const PrivacyBudget budget = *enrol({.epsilon = 1, .delta = 1e-4, .max_sigma = 1}, d).budget;
+  const GridNoise noise(budget);
+  const Vector theta = numbers(d, -1, 1, 1);
+  const GridParameters out = noise.publish(theta).grid;
+  require((out.parameters - theta).norm() < 10 * budget.sigma() * std::sqrt(static_cast<double>(d)),
+          "publish");
+  for (auto _ : state) benchmark::DoNotOptimize(noise.publish(theta).grid.integers.data());
+  state.SetItemsProcessed(state.iterations() * d);
+}
+
+void calibrate(benchmark::State& state) {
+  require(std::abs(gaussian_mu(1, 1e-5) - 0.26805112321129) < 1e-13, "gaussian_mu");
+  for (auto _ : state) benchmark::DoNotOptimize(gaussian_mu(1, 1e-5));
+}
+
+void enrolment(benchmark::State& state) {
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(
+        enrol({.epsilon = 1, .delta = 1e-5, .releases = 1000, .allowance = 0.01}, 785));
+  }
+}
+
+BENCHMARK(draw)->Arg(20)->Arg(21)->Arg(30)->Arg(40)->ArgName("log2_variance");
+BENCHMARK(draw_naively)->Arg(20)->Arg(30)->ArgName("log2_variance");
+BENCHMARK(build_table)->Arg(20)->Arg(40)->ArgName("log2_variance")->Unit(benchmark::kMillisecond);
+BENCHMARK(publish)->Arg(100)->Arg(785)->Arg(1'000'000)->ArgName("d")->Unit(benchmark::kMicrosecond);
+BENCHMARK(calibrate)->Unit(benchmark::kMillisecond);
+BENCHMARK(enrolment)->Unit(benchmark::kMillisecond);
+
+}  // namespace
+}  // namespace recant::bench

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+namespace recant {
+
+/// Mistakes that would break the guarantee without breaking anything else. The library is compiled
+/// with none of them; the tests compile it once more with RECANT_FAULTS, switch each on, and show
+/// that a check notices.
+struct Faults {
+  bool sigma_halved = false;
+  bool rounding_forgotten = false;  ///< h sqrt(d) left out of the sensitivity
+  bool noise_reused = false;        ///< two releases draw the same noise
+  bool off_the_grid = false;        ///< the noise is added to parameters that are not rounded
+  bool entropy_fails = false;       ///< not a mistake of ours: the system gives no random bytes
+};
+
+#ifdef RECANT_FAULTS
+inline Faults faults;
+#else
+inline constexpr Faults faults;
+#endif
+
+}  // namespace recant
