@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "neighbor_order.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "radix_sort.hpp"
+#include "recant/core/error.hpp"
+#include "recant/core/threads.hpp"
+#include "recant/linalg/row_kernels.hpp"
+
+namespace recant {
+namespace {
+
+constexpr Index kPieceRows = 256;  // of a block, so that a centred copy stays in cache
+
+/// D. Four partial sums, added in pairs: the same for a row wherever it stands.
+double squared_distance(const double* x, const double* v, Index d) {
+  double sums[4] = {0, 0, 0, 0};
+  Index j = 0;
+  for (; j + 4 <= d; j += 4) {
+    for (Index k = 0; k < 4; ++k) {
+      const double difference = x[j + k] - v[j + k];
+      sums[k] += difference * difference;
+    }
+  }
+  for (; j < d; ++j) sums[0] += (x[j] - v[j]) * (x[j] - v[j]);
+  return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+}
+
+Vector mean_row(const FeatureMatrix& features) {
+  const Index d = features.columns();
+  Matrix sums = reduce_rows(
+      features.rows(), 16, Matrix(Matrix::Zero(d, 1)),
+      [&](Matrix& sum, RowBlock block) {
+        add_weighted_rows(features.block(block), false, Matrix::Ones(block.size(), 1), sum);
+      },
+      [](Matrix& into, const Matrix& from) { into += from; });
+  return sums.col(0) / static_cast<double>(features.rows());
+}
+
+/// |x - center|^2 of every row.
+Vector centred_norms(const FeatureMatrix& features, const Vector& center, const char* side) {
+  Vector norms(features.rows());
+  for_each_block(features.rows(), [&](RowBlock block) {
+    for (Index i = block.begin; i < block.end; ++i) {
+      norms(i) = (features.row(i) - center.transpose()).squaredNorm();
+    }
+  });
+  for (Index i = 0; i < norms.size(); ++i) {
+    if (!std::isfinite(norms(i))) {
+      throw DataError(fmt::format("{} row {} has features that are not finite, or too large to "
+                                  "square",
+                                  side, i),
+                      "features");
+    }
+  }
+  return norms;
+}
+
+Index rows_at_once(Index n, Index validation_rows) {
+  constexpr Index kDoubles = Index{1} << 22;  // 32 MB, unless a row is longer
+  const Index least = std::max<Index>(16, threads());
+  return std::min(validation_rows, std::clamp(kDoubles / n, least, std::max<Index>(least, 256)));
+}
+
+}  // namespace
+
+std::vector<std::uint32_t> rows_that_count(const Dataset& training) {
+  const Index n = training.rows();
+  if (n >= Index{kTied}) throw UsageError("more than 2^31 - 1 training rows", "training");
+  std::vector<std::uint32_t> rows;
+  rows.reserve(static_cast<std::size_t>(n));
+  for (Index i = 0; i < n; ++i) {
+    const double weight = training.weights(i);
+    if (!(std::isfinite(weight) && weight >= 0)) {
+      throw UsageError(fmt::format("row {} has a weight that is not >= 0, so no set of rows that "
+                                   "has it or has it not stands for the weights",
+                                   i),
+                       "training", "value the model it was corrected from, or correct with bounds");
+    }
+    if (weight > 0) rows.push_back(static_cast<std::uint32_t>(i));
+  }
+  if (rows.empty()) throw UsageError("no training row has a weight above 0", "training");
+  return rows;
+}
+
+NeighborOrder::NeighborOrder(const FeatureMatrix& training, const std::vector<std::uint32_t>& rows,
+                             const FeatureMatrix& validation)
+    : training_(training), validation_(validation), rows_(rows) {
+  if (validation.rows() == 0) throw DataError("there is no validation row", "validation");
+  if (training.columns() != validation.columns()) {
+    throw UsageError(fmt::format("have {} columns, but those of training have {}",
+                                 validation.columns(), training.columns()),
+                     "validation features");
+  }
+  chunk_rows_ = rows_at_once(training.rows(), validation.rows());
+  center_ = mean_row(training);
+  norms_ = centred_norms(training, center_, "training");
+  static_cast<void>(centred_norms(validation, center_, "validation"));
+}
+
+void NeighborOrder::measure(RowBlock chunk) {
+  chunk_ = chunk;
+  const Index d = training_.columns(), count = chunk.size();
+  Matrix points = validation_.block(chunk).transpose();
+  points.colwise() -= center_;
+  const Vector point_norms = points.colwise().squaredNorm().transpose();
+  points *= -2;
+  chunk_norms_.assign(point_norms.data(), point_norms.data() + count);
+  distances_.resize(training_.rows(), count);
+  for_each_block(training_.rows(), [&](RowBlock block) {
+    RowMatrix centred(std::min(kPieceRows, block.size()), d);
+    for (Index begin = block.begin; begin < block.end; begin += kPieceRows) {
+      const Index size = std::min(kPieceRows, block.end - begin);
+      centred.topRows(size) =
+          training_.block({begin, begin + size}).rowwise() - center_.transpose();
+      auto piece = distances_.middleRows(begin, size);
+      row_scores(RowsView(centred.data(), size, d), false, points, piece);
+      for (Index c = 0; c < count; ++c) {
+        piece.col(c).array() += norms_.segment(begin, size).array() + point_norms(c);
+      }
+    }
+  });
+}
+
+std::span<double> NeighborOrder::column(Index validation_row) {
+  return {distances_.col(validation_row - chunk_.begin).data(),
+          static_cast<std::size_t>(distances_.rows())};
+}
+
+std::span<const RankedRow> NeighborOrder::ranks(Index validation_row, std::size_t nearest,
+                                                Scratch& scratch) const {
+  const Index c = validation_row - chunk_.begin;
+  const double* distances = distances_.col(c).data();
+  double low = INFINITY, high = -INFINITY;
+  for (const std::uint32_t row : rows_) {
+    low = std::min(low, distances[row]);
+    high = std::max(high, distances[row]);
+  }
+  // The distances as integers, in steps of the range / 2^32. Both roundings of two rows together
+  // are at most `slack` steps: d + 8 roundings of (|x| + |v|)^2 <= (2|v| + sqrt(D))^2, twice over.
+  constexpr double kSteps = 4294967040.0;  // the largest float below 2^32
+  const double scale = high - low > 1e-250 ? kSteps / (high - low) : 0;
+  const double reach =
+      2 * std::sqrt(chunk_norms_[static_cast<std::size_t>(c)]) + std::sqrt(std::max(high, 0.0));
+  const double error = static_cast<double>(2 * training_.columns() + 32) *
+                       (std::numeric_limits<double>::epsilon() / 2) * reach * reach;
+  const double slack_steps = 3 + std::ceil(2 * error * scale);
+  const auto slack =
+      slack_steps < kSteps ? static_cast<std::uint64_t>(slack_steps) : std::uint64_t{0xFFFFFFFF};
+
+  auto& items = scratch.items;
+  items.resize(rows_.size());
+  for (std::size_t i = 0; i < rows_.size(); ++i) {
+    const auto key = static_cast<std::int64_t>((distances[rows_[i]] - low) * scale);
+    items[i] = static_cast<std::uint64_t>(key) << 32 | rows_[i];
+  }
+  nearest = std::min(nearest, rows_.size());
+  if (nearest < rows_.size()) {
+    // Only what may be among the nearest: up to the end of the bin that holds the last of them.
+    std::vector<std::uint32_t> bins(4096, 0);
+    for (const std::uint64_t item : items) ++bins[item >> 52];
+    std::uint64_t bin = 0;
+    for (std::size_t before = bins[0]; before < nearest; before += bins[bin]) ++bin;
+    const std::uint64_t last = ((bin + 1) << 20) + slack;
+    std::erase_if(items, [&](std::uint64_t item) { return item >> 32 > last; });
+  }
+  sort_by_upper_half(items, scratch.spare);
+
+  // Runs in which each key is within the slack of the one before: their distances decide.
+  auto& ranks = scratch.ranks;
+  ranks.resize(items.size());
+  const double* point = validation_.row(validation_row).data();
+  for (std::size_t begin = 0; begin < items.size();) {
+    std::size_t end = begin + 1;
+    while (end < items.size() && (items[end] >> 32) - (items[end - 1] >> 32) <= slack) ++end;
+    if (end - begin == 1) {
+      ranks[begin] = static_cast<RankedRow>(items[begin]);
+    } else {
+      auto& chain = scratch.chain;
+      chain.clear();
+      for (std::size_t i = begin; i < end; ++i) {
+        const auto row = static_cast<RankedRow>(items[i]);
+        chain.emplace_back(squared_distance(training_.row(row).data(), point, training_.columns()),
+                           row);
+      }
+      if (!std::is_sorted(chain.begin(), chain.end())) std::sort(chain.begin(), chain.end());
+      for (std::size_t i = 0; i < chain.size(); ++i) {
+        const bool same = i > 0 && chain[i].first == chain[i - 1].first;
+        ranks[begin + i] = chain[i].second | (same ? kTied : 0);
+      }
+    }
+    begin = end;
+  }
+  return {ranks.data(), nearest};
+}
+
+}  // namespace recant
