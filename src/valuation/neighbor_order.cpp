@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -29,6 +30,24 @@ double squared_distance(const double* x, const double* v, Index d) {
   }
   for (; j < d; ++j) sums[0] += (x[j] - v[j]) * (x[j] - v[j]);
   return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+}
+
+/// Least and largest distance of the rows; four at a time, as each comparison waits for the last.
+std::pair<double, double> range_of(const double* distances,
+                                   const std::vector<std::uint32_t>& rows) {
+  std::array<double, 4> low, high;
+  low.fill(INFINITY);
+  high.fill(-INFINITY);
+  const auto meet = [&](std::size_t k, std::size_t i) {
+    low[k] = std::min(low[k], distances[rows[i]]);
+    high[k] = std::max(high[k], distances[rows[i]]);
+  };
+  std::size_t i = 0;
+  for (; i + 4 <= rows.size(); i += 4) {
+    for (std::size_t k = 0; k < 4; ++k) meet(k, i + k);
+  }
+  for (; i < rows.size(); ++i) meet(0, i);
+  return {*std::min_element(low.begin(), low.end()), *std::max_element(high.begin(), high.end())};
 }
 
 Vector mean_row(const FeatureMatrix& features) {
@@ -136,11 +155,7 @@ std::span<const RankedRow> NeighborOrder::ranks(Index validation_row, std::size_
                                                 Scratch& scratch) const {
   const Index c = validation_row - chunk_.begin;
   const double* distances = distances_.col(c).data();
-  double low = INFINITY, high = -INFINITY;
-  for (const std::uint32_t row : rows_) {
-    low = std::min(low, distances[row]);
-    high = std::max(high, distances[row]);
-  }
+  const auto [low, high] = range_of(distances, rows_);
   // The distances as integers, in steps of the range / 2^32. Both roundings of two rows together
   // are at most `slack` steps: d + 8 roundings of (|x| + |v|)^2 <= (2|v| + sqrt(D))^2, twice over.
   constexpr double kSteps = 4294967040.0;  // the largest float below 2^32
