@@ -27,8 +27,7 @@ KnnShapleyResult play_ranks(KnnUtility utility, const Dataset& training, const D
                             const KnnShapleyOptions& options, const ProgressCallback& progress) {
   const std::vector<std::uint32_t> rows = rows_that_count(training);
   const KnnGame game(utility, training, validation, rows, options);
-  // A few validation rows at once: their values are all the memory that a call needs.
-  const Index chunk = std::min<Index>(validation.rows(), std::max(16, threads()));
+  const Index chunk = validation_rows_at_once(training.rows(), validation.rows());
   const auto lanes = static_cast<std::size_t>(std::min<Index>(threads(), chunk));
   Matrix columns(training.rows(), chunk);
   const auto used =

@@ -50,6 +50,16 @@ std::pair<double, double> range_of(const double* distances,
   return {*std::min_element(low.begin(), low.end()), *std::max_element(high.begin(), high.end())};
 }
 
+/// Drops what is certainly not among the nearest: beyond the bin that holds the last of them.
+void keep_nearest(std::vector<std::uint64_t>& items, std::size_t nearest, std::uint64_t slack) {
+  std::array<std::uint32_t, 4096> bins{};  // by the upper 12 of the 32 bits of steps
+  for (const std::uint64_t item : items) ++bins[item >> 52];
+  std::size_t bin = 0;
+  for (std::size_t count = bins[0]; count < nearest; count += bins[bin]) ++bin;
+  const std::uint64_t last = ((static_cast<std::uint64_t>(bin) + 1) << 20) + slack;
+  std::erase_if(items, [&](std::uint64_t item) { return item >> 32 > last; });
+}
+
 Vector mean_row(const FeatureMatrix& features) {
   const Index d = features.columns();
   Matrix sums = reduce_rows(
@@ -80,13 +90,14 @@ Vector centred_norms(const FeatureMatrix& features, const Vector& center, const 
   return norms;
 }
 
-Index rows_at_once(Index n, Index validation_rows) {
-  constexpr Index kDoubles = Index{1} << 22;  // 32 MB, unless a row is longer
-  const Index least = std::max<Index>(16, threads());
-  return std::min(validation_rows, std::clamp(kDoubles / n, least, std::max<Index>(least, 256)));
-}
-
 }  // namespace
+
+Index validation_rows_at_once(Index training_rows, Index validation_rows) {
+  constexpr Index kDoubles = Index{1} << 22;
+  const Index least = std::max<Index>(16, threads());
+  return std::min(validation_rows,
+                  std::clamp(kDoubles / training_rows, least, std::max<Index>(least, 256)));
+}
 
 std::vector<std::uint32_t> rows_that_count(const Dataset& training) {
   const Index n = training.rows();
@@ -116,7 +127,7 @@ NeighborOrder::NeighborOrder(const FeatureMatrix& training, const std::vector<st
                                  validation.columns(), training.columns()),
                      "validation features");
   }
-  chunk_rows_ = rows_at_once(training.rows(), validation.rows());
+  chunk_rows_ = validation_rows_at_once(training.rows(), validation.rows());
   center_ = mean_row(training);
   norms_ = centred_norms(training, center_, "training");
   static_cast<void>(centred_norms(validation, center_, "validation"));
@@ -156,62 +167,69 @@ std::span<const RankedRow> NeighborOrder::ranks(Index validation_row, std::size_
   const Index c = validation_row - chunk_.begin;
   const double* distances = distances_.col(c).data();
   const auto [low, high] = range_of(distances, rows_);
-  // The distances as integers, in steps of the range / 2^32. Both roundings of two rows together
-  // are at most `slack` steps: d + 8 roundings of (|x| + |v|)^2 <= (2|v| + sqrt(D))^2, twice over.
-  constexpr double kSteps = 4294967040.0;  // the largest float below 2^32
-  const double scale = high - low > 1e-250 ? kSteps / (high - low) : 0;
+  // What rounding can do to one distance: d + 8 roundings of (|x| + |v|)^2, at most
+  // (2 |v| + sqrt(D))^2, and twice that for good measure.
   const double reach =
       2 * std::sqrt(chunk_norms_[static_cast<std::size_t>(c)]) + std::sqrt(std::max(high, 0.0));
   const double error = static_cast<double>(2 * training_.columns() + 32) *
                        (std::numeric_limits<double>::epsilon() / 2) * reach * reach;
-  const double slack_steps = 3 + std::ceil(2 * error * scale);
-  const auto slack =
-      slack_steps < kSteps ? static_cast<std::uint64_t>(slack_steps) : std::uint64_t{0xFFFFFFFF};
+  // The distances as whole steps of the range / 2^32, to be sorted without comparisons. Rows more
+  // than `slack` steps apart are in their order whatever was rounded.
+  constexpr double kSteps = 4294967040.0;  // the largest float below 2^32
+  const double scale = high - low > 1e-250 ? kSteps / (high - low) : 0;
+  const auto slack = static_cast<std::uint64_t>(std::min(3 + std::ceil(2 * error * scale), kSteps));
 
   auto& items = scratch.items;
   items.resize(rows_.size());
   for (std::size_t i = 0; i < rows_.size(); ++i) {
-    const auto key = static_cast<std::int64_t>((distances[rows_[i]] - low) * scale);
-    items[i] = static_cast<std::uint64_t>(key) << 32 | rows_[i];
+    const auto steps = static_cast<std::int64_t>((distances[rows_[i]] - low) * scale);
+    items[i] = static_cast<std::uint64_t>(steps) << 32 | rows_[i];
   }
   nearest = std::min(nearest, rows_.size());
-  if (nearest < rows_.size()) {
-    // Only what may be among the nearest: up to the end of the bin that holds the last of them.
-    std::vector<std::uint32_t> bins(4096, 0);
-    for (const std::uint64_t item : items) ++bins[item >> 52];
-    std::uint64_t bin = 0;
-    for (std::size_t before = bins[0]; before < nearest; before += bins[bin]) ++bin;
-    const std::uint64_t last = ((bin + 1) << 20) + slack;
-    std::erase_if(items, [&](std::uint64_t item) { return item >> 32 > last; });
-  }
+  if (nearest < rows_.size()) keep_nearest(items, nearest, slack);
   sort_by_upper_half(items, scratch.spare);
 
-  // Runs in which each key is within the slack of the one before: their distances decide.
-  auto& ranks = scratch.ranks;
-  ranks.resize(items.size());
-  const double* point = validation_.row(validation_row).data();
+  scratch.ranks.resize(items.size());
   for (std::size_t begin = 0; begin < items.size();) {
     std::size_t end = begin + 1;
     while (end < items.size() && (items[end] >> 32) - (items[end - 1] >> 32) <= slack) ++end;
     if (end - begin == 1) {
-      ranks[begin] = static_cast<RankedRow>(items[begin]);
+      scratch.ranks[begin] = static_cast<RankedRow>(items[begin]);
     } else {
-      auto& chain = scratch.chain;
-      chain.clear();
+      scratch.close.clear();
       for (std::size_t i = begin; i < end; ++i) {
         const auto row = static_cast<RankedRow>(items[i]);
-        chain.emplace_back(squared_distance(training_.row(row).data(), point, training_.columns()),
-                           row);
+        scratch.close.emplace_back(distances[row], row);
       }
-      if (!std::is_sorted(chain.begin(), chain.end())) std::sort(chain.begin(), chain.end());
-      for (std::size_t i = 0; i < chain.size(); ++i) {
-        const bool same = i > 0 && chain[i].first == chain[i - 1].first;
-        ranks[begin + i] = chain[i].second | (same ? kTied : 0);
+      settle(validation_row, 2 * error, scratch.close);
+      for (std::size_t i = begin; i < end; ++i) scratch.ranks[i] = scratch.close[i - begin].second;
+    }
+    begin = end;
+  }
+  return {scratch.ranks.data(), nearest};
+}
+
+void NeighborOrder::settle(Index validation_row, double uncertain,
+                           std::vector<std::pair<double, RankedRow>>& close) const {
+  const auto sort = [](auto first, auto last) {
+    if (!std::is_sorted(first, last)) std::sort(first, last);
+  };
+  sort(close.begin(), close.end());
+  const double* point = validation_.row(validation_row).data();
+  for (auto begin = close.begin(); begin != close.end();) {
+    auto end = begin + 1;
+    while (end != close.end() && end->first - (end - 1)->first <= uncertain) ++end;
+    if (end - begin > 1) {
+      for (auto at = begin; at != end; ++at) {
+        at->first = squared_distance(training_.row(at->second).data(), point, training_.columns());
+      }
+      sort(begin, end);
+      for (auto at = end - 1; at != begin; --at) {
+        if (at->first == (at - 1)->first) at->second |= kTied;
       }
     }
     begin = end;
   }
-  return {ranks.data(), nearest};
 }
 
 }  // namespace recant

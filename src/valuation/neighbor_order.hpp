@@ -25,6 +25,10 @@ inline constexpr RankedRow kTied = 0x80000000U;
 /// row that counts, or 2^31 rows.
 [[nodiscard]] std::vector<std::uint32_t> rows_that_count(const Dataset& training);
 
+/// How many validation rows to work on at once, n doubles each: 32 MB, but 16 rows at least and a
+/// row for every thread. Decides memory and speed, no result.
+[[nodiscard]] Index validation_rows_at_once(Index training_rows, Index validation_rows);
+
 /// Orders training rows by the squared distance D = sum_j (x_j - v_j)^2 to validation rows, summed
 /// in a fixed order without fused operations, equal ones by row number.
 ///
@@ -37,7 +41,7 @@ class NeighborOrder {
   NeighborOrder(const FeatureMatrix& training, const std::vector<std::uint32_t>& rows,
                 const FeatureMatrix& validation);
 
-  /// How many validation rows are measured at once; by memory, no result depends on it.
+  /// How many validation rows are measured at once.
   [[nodiscard]] Index chunk_rows() const noexcept { return chunk_rows_; }
 
   /// Measures validation rows begin..end-1, at most chunk_rows().
@@ -46,7 +50,7 @@ class NeighborOrder {
   struct Scratch {
     std::vector<std::uint64_t> items, spare;
     std::vector<RankedRow> ranks;
-    std::vector<std::pair<double, RankedRow>> chain;
+    std::vector<std::pair<double, RankedRow>> close;
   };
   /// The `nearest` nearest rows of a measured validation row, in order; valid until scratch is
   /// used again. Threads may ask for different rows at the same time.
@@ -64,7 +68,11 @@ class NeighborOrder {
   Vector center_, norms_;            // of the training rows; |x - center|^2
   RowBlock chunk_;                   // what is measured
   Matrix distances_;                 // n x chunk, rounded
-  std::vector<double> chunk_norms_;  // |v - center|
+  std::vector<double> chunk_norms_;  // |v - center|^2
+
+  /// Orders rows given with their rounded distances: those no further apart than `uncertain` by D.
+  void settle(Index validation_row, double uncertain,
+              std::vector<std::pair<double, RankedRow>>& close) const;
 };
 
 }  // namespace recant
