@@ -13,7 +13,7 @@ namespace recant {
 enum class KnnUtility { kVote, kSquaredError };
 
 /// The games of all validation rows: from the ranks of the training rows to their values.
-/// docs/mathematics.md section 5.
+/// docs/mathematics.md section 7.3.
 class KnnGame {
  public:
   /// `rows` are those that count. @throws as knn_shapley(), but for K above the rows

@@ -7,7 +7,7 @@
 #include "recant/data/dataset.hpp"
 
 /// The experiment that value methods are judged by: wrong labels are put in, and the rows of
-/// lowest value should be those. docs/mathematics.md section 5.
+/// lowest value should be those. docs/mathematics.md section 7.4.
 namespace recant {
 
 /// Gives a share of the rows whose weight is not 0, chosen at random, another class: the other of

@@ -18,7 +18,7 @@ namespace recant {
 /// leave; at least one stays.
 /// Memory: bytes(n, V) = 4 n V, and for the time of a call O(n) a thread.
 /// Cost: construction as knn_shapley() without its recursion; remove() and values one pass over
-/// 4 n V bytes each. Source: docs/mathematics.md section 5.
+/// 4 n V bytes each. Source: docs/mathematics.md section 7.3.
 class KnnRanks {
  public:
   /// @throws as knn_shapley(), but for options and classes.

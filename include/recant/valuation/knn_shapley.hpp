@@ -10,7 +10,7 @@
 #include "recant/data/dataset.hpp"
 
 /// KNN-Shapley: what each training row is worth to a nearest-neighbour model, exactly.
-/// docs/mathematics.md section 5.
+/// docs/mathematics.md section 7.3.
 namespace recant {
 
 /// Who is nearer of two training rows at the same distance.
@@ -84,7 +84,7 @@ struct KnnShapleyResult {
 /// where neighbours that S lacks predict `baseline`, so v(none) = -mean (baseline - y)^2. With
 /// baseline = 0 this is the utility of the source; with the mean training target, the default,
 /// adding a number to every target changes no value.
-/// Source: [Jia2019] theorem 6 for baseline 0; docs/mathematics.md derives the recursion.
+/// Source: [Jia2019] for baseline 0; docs/mathematics.md section 7.3 derives the recursion.
 /// @throws as above; UsageError for `truncate` and for shared ties.
 [[nodiscard]] KnnShapleyResult knn_shapley_regression(const Dataset& training,
                                                       const Dataset& validation,
