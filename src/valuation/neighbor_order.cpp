@@ -175,7 +175,9 @@ std::span<const RankedRow> NeighborOrder::ranks(Index validation_row, std::size_
                        (std::numeric_limits<double>::epsilon() / 2) * reach * reach;
   // The distances as whole steps of the range / 2^32, to be sorted without comparisons. Rows more
   // than `slack` steps apart are in their order whatever was rounded.
-  constexpr double kSteps = 4294967040.0;  // the largest float below 2^32
+  // Below 2^32, and no whole number: distances that are regular fractions of the range, as of
+  // categories, would all be at the edge of a step, where rounding takes them to either side.
+  constexpr double kSteps = 4294967038.618;
   const double scale = high - low > 1e-250 ? kSteps / (high - low) : 0;
   const auto slack = static_cast<std::uint64_t>(std::min(3 + std::ceil(2 * error * scale), kSteps));
 
@@ -214,11 +216,13 @@ void NeighborOrder::settle(Index validation_row, double uncertain,
   const auto sort = [](auto first, auto last) {
     if (!std::is_sorted(first, last)) std::sort(first, last);
   };
-  sort(close.begin(), close.end());
+  // Rows at one distance come in row order, but for rounding: then there is nothing to sort.
+  const auto [least, most] = std::minmax_element(close.begin(), close.end());
+  if (most->first - least->first > uncertain) sort(close.begin(), close.end());
   const double* point = validation_.row(validation_row).data();
   for (auto begin = close.begin(); begin != close.end();) {
     auto end = begin + 1;
-    while (end != close.end() && end->first - (end - 1)->first <= uncertain) ++end;
+    while (end != close.end() && std::abs(end->first - (end - 1)->first) <= uncertain) ++end;
     if (end - begin > 1) {
       for (auto at = begin; at != end; ++at) {
         at->first = squared_distance(training_.row(at->second).data(), point, training_.columns());
