@@ -158,7 +158,8 @@ TEST(KnnShapley, FollowsTheRowsWhenTheyAreReordered) {
   }
 }
 
-TEST(KnnShapley, ARowThatNeverMattersIsWorthNothing) {
+/// A row behind all others that does not match is a null player: 19 of 20 games give it 0.
+TEST(KnnShapley, ANullRowIsWorthNothing) {
   Case c = made_up(13, 40, 20, 2, 2);
   RowMatrix x(41, 2);
   x.topRows(40) = c.training.features.view();
