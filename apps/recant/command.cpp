@@ -105,7 +105,7 @@ void add_common(CLI::App& command, Common& common) {
   command
       .add_option_function<std::string>(
           "--seed", [&common](const std::string& text) { common.seed = parse_seed(text); },
-          "seed of resampling")
+          "seed of everything drawn at random")
       ->type_name("UINT")
       ->group("Output");
 }

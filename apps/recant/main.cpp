@@ -60,6 +60,7 @@ int run(int argc, char** argv, Common& common) {
   commands["influence"] = add_influence(app, common);
   commands["correct"] = add_correct(app, common);
   commands["compare"] = add_compare(app, common);
+  commands["value"] = add_value(app, common);
 
   try {
     app.parse(argc, argv);

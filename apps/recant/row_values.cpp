@@ -27,16 +27,19 @@ void check_row_values_output(const std::filesystem::path& path) {
 }
 
 void write_row_values(const std::filesystem::path& path, const std::string& title,
-                      const Vector& values, const RowIds& ids) {
+                      const Vector& values, const RowIds& ids, const Vector& standard_errors) {
   check_row_values_output(path);
   if (path.extension() == ".npy") {
     write_npy(path, values);
     return;
   }
   write_file(path, [&](std::ostream& out) {
-    out << fmt::format("row,id,{}\n", title);
+    const bool errors = standard_errors.size() > 0;
+    out << fmt::format("row,id,{}{}\n", title, errors ? ",standard_error" : "");
     for (Index i = 0; i < values.size(); ++i) {
-      out << fmt::format("{},{},{:.17g}\n", i, cell(ids.text(i)), values(i));
+      out << fmt::format("{},{},{:.17g}", i, cell(ids.text(i)), values(i));
+      if (errors) out << fmt::format(",{:.17g}", standard_errors(i));
+      out << '\n';
     }
   });
 }

@@ -37,7 +37,9 @@ Dataset make(Index rows, Index columns) {
   data.sensitive = {{.name = "", .groups = {"0", "1"}, .codes = {}}};
   data.sensitive[0].codes.resize(static_cast<std::size_t>(rows));
   for_each_block(rows, [&](RowBlock block) {
-    Uniform uniform(static_cast<std::uint64_t>(block.begin) + 17);
+    // A row takes columns + 2 numbers: a block goes on where the one before ends, so that no row
+    // comes twice.
+    Uniform uniform(static_cast<std::uint64_t>(block.begin * (columns + 2)) + 17);
     for (Index i = block.begin; i < block.end; ++i) {
       for (Index j = 0; j < columns; ++j) features(i, j) = 2 * uniform() - 1;
       const double score = 3 * features.row(i).dot(truth) / std::sqrt(static_cast<double>(columns));

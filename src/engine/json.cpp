@@ -233,6 +233,48 @@ std::string to_json(const InfluenceReport& report) {
   return finish(object);
 }
 
+std::string to_json(const ValueReport& report, const RowIds& ids) {
+  const MethodValues& found = report.found;
+  const InfluenceSummary& summary = report.summary;
+  const auto rows_json = [&](const std::vector<RowValue>& rows) {
+    Json list = Json::array();
+    for (const RowValue& row : rows) {
+      list.push_back({{"row", row.row}, {"id", ids.text(row.row)}, {"value", row.value}});
+    }
+    return list;
+  };
+  Json object = header("values");
+  object.update(
+      {{"method", report.method},
+       {"utility", found.utility},
+       {"validation_rows", report.validation_rows},
+       {"validation_rows_dropped", report.validation_rows_dropped},
+       {"count", summary.count},
+       {"sum", summary.sum},
+       {"total", value(found.total)},
+       {"norm2", summary.norm2},
+       {"min", summary.min},
+       {"max", summary.max},
+       {"argmin", summary.argmin},
+       {"argmax", summary.argmax},
+       {"standard_error_max",
+        found.standard_errors.size() > 0 ? Json(found.standard_errors.maxCoeff()) : Json(nullptr)},
+       {"error_bound", found.error_bound},
+       {"baseline", value(found.baseline)},
+       {"weights_ignored", found.weights_ignored},
+       {"highest", rows_json(report.highest)},
+       {"lowest", rows_json(report.lowest)}});
+  object["flip_check"] = nullptr;
+  if (report.flip_check) {
+    const FlipCheck& check = *report.flip_check;
+    object["flip_check"] = {{"rows", check.rows},           {"flipped", check.flipped},
+                            {"area", check.area},           {"best_area", check.best_area()},
+                            {"precision", check.precision}, {"chance", check.chance()}};
+  }
+  object["seconds"] = {{"value", report.value_seconds}, {"flip_check", report.flip_check_seconds}};
+  return finish(object);
+}
+
 std::string to_json(const FittedModel& fitted, const CorrectionReport& report,
                     const CorrectionRequest& request) {
   const CorrectionResult& result = report.result;

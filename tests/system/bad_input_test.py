@@ -374,6 +374,23 @@ ARRAYS = [
     Bad("another number of group columns", 3, r"bad\.npy: has 2 group columns, but the training data had 1", "evaluate", "{array_model}",
         "--features", "{v_x}", "--targets", "{v_y}", "--groups", "{here}/bad.npy", hint=False,
         files={"bad.npy": npy(S + S, (60, 2), "<i8")}),
+    *(Bad(f"feature file: {name}", 3, line, "value", "{array_model}", "--validation-features", "{v_x}", "--validation-targets", "{v_y}",
+          "--method", "knn_shapley", "--features-file", first, "--validation-features-file", second, hint=hint, files={"bad.npy": content})
+      for name, line, first, second, hint, content in (
+          ("other rows", r"bad\.npy: has 59 rows, but the training rows of the model are 60", "{here}/bad.npy", "{v_x}", False, npy(X[:177], (59, 3))),
+          ("other validation rows", r"bad\.npy: has 59 rows, but the validation rows are 60", "{a_x}", "{here}/bad.npy", False, npy(X[:177], (59, 3))),
+          ("other columns", r"bad\.npy: has 2 columns, but that of the training rows has 3", "{a_x}", "{here}/bad.npy", False, npy(X[:120], (60, 2))),
+          ("not finite", r"bad\.npy, row 2, column 2: is NaN", "{a_x}", "{here}/bad.npy", True, npy(changed(X, 4, float("nan")), (60, 3))),
+          ("not an array", r"bad\.npy: ", "{a_x}", "{here}/bad.npy", False, b"1,2\n"))),
+    Bad("feature file: not there", 7, r"nothere\.npy: there is no such file", "value", "{array_model}", "--validation-features", "{v_x}",
+        "--validation-targets", "{v_y}", "--method", "knn_shapley", "--features-file", "{here}/nothere.npy", "--validation-features-file", "{v_x}",
+        hint=False),
+    Bad("a class that validation has not", 3, r"validation: no row is of class '1', so no training row of that class could get a value above 0; ",
+        "value", "{array_model}", "--validation-features", "{v_x}", "--validation-targets", "{here}/bad.npy", "--method", "knn_shapley",
+        files={"bad.npy": npy([0.0] * 60)}),
+    Bad("a class that training has not", 3, r"bad\.npy, row 10: is a class that the training data had not", "value", "{array_model}",
+        "--validation-features", "{v_x}", "--validation-targets", "{here}/bad.npy", "--method", "knn_shapley", hint=False,
+        files={"bad.npy": npy(changed(Y, 9, 2.0))}),
     Bad("a gap without groups", 2, r"demographic_parity needs a sensitive column", "correct", "{array_model}",
         "--validation-features", "{v_x}", "--validation-targets", "{v_y}", "--close", "demographic_parity", "-o", "{out}/m2.rct"),
 ]
@@ -383,10 +400,13 @@ def option(name, line, command, *flags, code=2, **more):
     base = {"fit": ["fit", "{train}", *FIT, "-o", "{out}/m.rct"],
             "evaluate": ["evaluate", "{model}", "{val}"],
             "influence": ["influence", "{model}", "--validation", "{val}", "-o", "{out}/i.csv"],
+            "value": ["value", "{model}", "--validation", "{val}", "-o", "{out}/v.csv"],
             "correct": ["correct", "{model}", "--validation", "{val}", "-o", "{out}/m2.rct", "--weights", "{out}/w.csv"],
             "compare": ["compare", "{train}", "--test", "{test}", *without_flag("--id"), "--drop", "id", "--resamples", "40"]}[command]
     if command == "correct" and "--close" not in flags:
         base += ["--close", "demographic_parity"]
+    if command == "value" and "--method" not in flags:
+        base += ["--method", "knn_shapley"]
     for flag in ("-o", "--weights"):
         if flag in flags and flag in base:
             del base[base.index(flag):base.index(flag) + 2]
@@ -417,6 +437,21 @@ OPTIONS = [
     *numbers("--close-share", "close_share", "compare", ["-0.1", "1.5", "nan", "abc"]),
     *numbers("--rounds", "rounds", "compare", ["0", "abc"]),
     *numbers("--resamples", "resamples", "compare", ["-1", "0", "abc"]),
+    *numbers("--neighbors", "neighbors", "value", ["0", "-1", "161", "abc", "1.5", "99999999999"]),
+    *numbers("--truncate", "truncate", "value", ["0", "-1", "nan", "inf", "abc"]),
+    *numbers("--flip-check", "flip_check", "value", ["0", "-0.1", "1", "1.5", "nan", "0.001", "abc"]),
+    *numbers("--top", "top", "value", ["-1", "abc", "1.5"]),
+    *numbers("--seed", "seed", "value", ["-1", "abc"]),
+    option("unknown method", r"method: 'worth' is not a method; methods are knn_shapley, influence", "value", "--method", "worth"),
+    option("unknown ties", r"ties must be row_number or shared, but is 'random'", "value", "--ties", "random", hint=False),
+    option("truncated and shared", r"ties: truncated values are for ties by row number", "value", "--truncate", "0.1", "--ties", "shared", hint=False),
+    option("neighbours of influence", r"--neighbors: says nothing to influence", "value", "--method", "influence", "--neighbors", "3", hint=False),
+    option("feature file of influence", r"--features-file: says nothing to influence", "value", "--method", "influence", "--features-file", "{a_x}",
+           hint=False),
+    option("one feature file", r"feature files are needed of both", "value", "--features-file", "{a_x}", hint=False),
+    option("values of an unknown kind", r"v\.txt: must end in \.npy or \.csv", "value", "-o", "{out}/v.txt", hint=False),
+    Bad("no method", 2, r"--method is required; see recant value --help", "value", "{model}", "--validation", "{val}"),
+    Bad("no validation (value)", 2, r"--validation: is missing; give a CSV file", "value", "{model}", "--method", "influence"),
     option("both strengths", r"give l2 or l2_per_row, not both|--l2.*--l2-per-row", "fit", "--l2", "1", "--l2-per-row", "0.1", hint=False),
     option("both l2 (compare)", r"give l2 or l2_per_row, not both|--l2.*--l2-per-row", "compare", "--l2", "1", "--l2-per-row", "0.1", hint=False),
     option("unknown loss", r"loss must be logistic, squared or softmax, but is 'hinge'", "fit", "--loss", "hinge", hint=False),
@@ -480,6 +515,8 @@ OUTPUTS = [
         "--close", "demographic_parity", "--weights", "{here}/none/w.csv", "-o", "{out}/m2.rct", hint=False),
     Bad("the model cannot be written", 3, r"none/m2\.rct: cannot be created: No such file", "correct", "{model}", "--validation", "{val}",
         "--close", "demographic_parity", "--weights", "{out}/w.csv", "-o", "{here}/none/m2.rct", hint=False),
+    Bad("the values cannot be written", 3, r"none/v\.npy: cannot be created", "value", "{model}", "--validation", "{val}",
+        "--method", "knn_shapley", "-o", "{here}/none/v.npy", hint=False),
     Bad("the influences cannot be written", 3, r"none/i\.npy: cannot be created", "influence", "{model}", "--validation", "{val}",
         "--metric", "utility", "-o", "{here}/none/i.npy", hint=False),
 ]

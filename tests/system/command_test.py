@@ -28,6 +28,8 @@ FLAGS = {
     "fit": [*TRAINING, "--output", "--force"],
     "evaluate": [*MODEL, "data", *ARRAYS[:3], "--radius", "--threshold", "--attack-correct-only"],
     "influence": [*MODEL, *MEASURED[:4], "--metric", "--output"],
+    "value": [*MODEL, *MEASURED[:4], "--method", "--neighbors", "--truncate", "--baseline", "--ties", "--features-file", "--validation-features-file",
+              "--top", "--flip-check", "--output"],
     "correct": [*MODEL, *MEASURED, "--close", "--keep", "--scheme", "--update", "--bounds", "--count", "--share", "--rounds", "--repay", "--rows",
                 "--target-gap", "--kappa", "--kappa-rel", "--output", "--weights", "--force"],
     "compare": [*TRAINING, *MEASURED, "--close", "--close-share", "--rounds", "--resamples"]}
@@ -104,12 +106,13 @@ class Output(World):
         return {"fit": ("fit", self.train, *FIT, "-o", self.out / "m.rct", "--force"),
                 "evaluate": ("evaluate", self.model, self.val),
                 "influence": ("influence", self.model, "--validation", self.val, "--metric", "utility"),
+                "value": ("value", self.model, "--validation", self.val, "--method", "knn_shapley", "--top", "3", "--flip-check", "0.1"),
                 "correct": ("correct", self.model, "--validation", self.val, "--test", self.test, "--close",
                             "demographic_parity", "-o", self.out / "m2.rct", "--force"),
                 "compare": ("compare", self.train, "--validation", self.val, "--test", self.test, *without(FIT, "--id"),
                             "--drop", "id", "--resamples", "40")}
 
-    SCHEMAS = {"fit": "fit", "evaluate": "evaluation", "influence": "influence", "correct": "correction", "compare": "comparison"}
+    SCHEMAS = {"fit": "fit", "evaluate": "evaluation", "influence": "influence", "value": "values", "correct": "correction", "compare": "comparison"}
 
     def test_json_is_one_object_and_nothing_else(self):
         for name, command in self.commands().items():
@@ -137,7 +140,7 @@ class Output(World):
                 silent = self.call(*command, "--json", "--progress", "never")
                 self.assertEqual(timeless(told.json), timeless(silent.json))
                 self.assertEqual(silent.err, "")
-                if name in ("fit", "correct", "compare"):
+                if name in ("fit", "value", "correct", "compare"):
                     self.assertIn("\r", told.err)
                     self.assertTrue(told.err.endswith("\r\x1b[K"), repr(told.err[-40:]))
                 self.assertNotIn("\n", told.err)
@@ -160,10 +163,12 @@ class Threads(World):
             fit = self.call("fit", big, *FIT, "-o", folder / "m.rct", *more).json
             influence = self.call("influence", folder / "m.rct", "--validation", self.val, "--metric", "demographic_parity",
                                  "-o", folder / "i.npy", *more).json
+            values = [self.call("value", folder / "m.rct", "--validation", self.val, "--method", method, "--flip-check", "0.05", "--top", "5",
+                                "-o", folder / f"{method}.npy", *more).json for method in ("knn_shapley", "influence")]
             correct = self.call("correct", folder / "m.rct", "--validation", self.val, "--test", self.test, "--close",
                                "demographic_parity", "-o", folder / "m2.rct", "--weights", folder / "w.csv", *more).json
             compare = self.call("compare", big, "--test", self.test, *without(FIT, "--id"), "--drop", "id", "--resamples", "40", *more).json
-            result = [timeless(fit), timeless(influence), timeless(correct), timeless(compare)], contents(folder)
+            result = [timeless(fit), timeless(influence), timeless(values), timeless(correct), timeless(compare)], contents(folder)
             first = first or result
             self.assertTrue(result == first, f"--threads {threads} gives other bytes than --threads 1")
 
@@ -205,6 +210,86 @@ class Files(World):
         self.assertEqual([row["id"] for row in rows], [row[0] for row in self.rows])
         self.assertEqual((values[done["argmin"]], values[done["argmax"]]), (min(values), max(values)))
         self.assertEqual((values[done["argmin"]], values[done["argmax"]], len(values)), (done["min"], done["max"], done["count"]))
+
+    def value(self, *flags, model=None):
+        return self.call("value", model or self.model, "--validation", self.val, *flags, "--json").json
+
+    def test_values_as_csv_and_npy_agree(self):
+        for name in ("v.csv", "v.npy"):
+            done = self.value("--method", "knn_shapley", "--neighbors", "7", "--top", "4", "-o", self.out / name)
+        with open(self.out / "v.csv", newline="") as file:
+            rows = list(csv.DictReader(file))
+        values = read_npy(self.out / "v.npy")
+        self.assertEqual(list(rows[0]), ["row", "id", "value"])
+        self.assertEqual([float(row["value"]) for row in rows], values)
+        self.assertEqual([row["id"] for row in rows], [row[0] for row in self.rows])
+        self.assertAlmostEqual(done["total"], math.fsum(values), 12)
+        self.assertAlmostEqual(done["sum"], done["total"], 12)
+        best = sorted(range(400), key=lambda i: (-values[i], i))[:4]
+        self.assertEqual([row["row"] for row in done["highest"]], best)
+        self.assertEqual([row["id"] for row in done["highest"]], [self.rows[i][0] for i in best])
+        self.assertEqual([row["value"] for row in done["lowest"]], sorted(values)[:4])
+        self.assertEqual((done["standard_error_max"], done["error_bound"], done["flip_check"]), (None, 0, None))
+
+    def test_truncated_values_are_within_their_bound(self):
+        self.value("--method", "knn_shapley", "-o", self.out / "exact.npy")
+        done = self.value("--method", "knn_shapley", "--truncate", "0.05", "-o", self.out / "rough.npy")
+        errors = [abs(a - b) for a, b in zip(read_npy(self.out / "exact.npy"), read_npy(self.out / "rough.npy"))]
+        self.assertLess(done["error_bound"], 0.05)
+        self.assertLessEqual(max(errors), done["error_bound"])
+        self.assertGreater(max(errors), 0)
+        self.assertIsNone(done["total"])
+
+    def test_values_of_squared_loss_are_of_the_squared_error(self):
+        data = [(float(row[2]), float(row[1])) for row in self.rows]
+        text = csv_text([[f"{x!r}", f"{y!r}"] for x, y in data], ["x", "y"])
+        (self.out / "t.csv").write_text(text)
+        self.call("fit", self.out / "t.csv", "--target", "y", "--loss", "squared", "-o", self.out / "m.rct")
+        done = self.call("value", self.out / "m.rct", "--validation", self.out / "t.csv", "--method", "knn_shapley", "--neighbors", "1", "--json").json
+        # Every row is its own nearest, but for equal x, so that little of the error is left.
+        mean = math.fsum(y for _, y in data) / 400
+        self.assertAlmostEqual(done["baseline"], mean, 10)
+        self.assertEqual(done["utility"], "squared_error")
+        spread = math.fsum((y - mean) ** 2 for _, y in data) / 400
+        self.assertGreater(done["total"], 0.9 * spread)
+        self.assertLessEqual(done["total"], spread)
+        none = self.call("value", self.out / "m.rct", "--validation", self.out / "t.csv", "--method", "knn_shapley", "--baseline", "0", "--json").json
+        self.assertEqual(none["baseline"], 0)
+
+    def test_embeddings_of_the_user(self):
+        """The model's own features given as files change nothing; others do."""
+        x, y, _, _ = arrays(60, 51)
+        v, w, _, _ = arrays(40, 52)
+        for name, values, shape in (("x", x, (60, 3)), ("y", y, None), ("v", v, (40, 3)), ("w", w, None), ("z", [a * a for a in x], (60, 3))):
+            (self.out / f"{name}.npy").write_bytes(npy(values, shape))
+        files = {name: self.out / f"{name}.npy" for name in "xyvwz"}
+        self.call("fit", "--features", files["x"], "--targets", files["y"], "-o", self.out / "m.rct")
+        base = ["value", self.out / "m.rct", "--validation-features", files["v"], "--validation-targets", files["w"], "--method", "knn_shapley", "--json"]
+        plain = timeless(self.call(*base).json)
+        self.assertEqual(timeless(self.call(*base, "--features-file", files["x"], "--validation-features-file", files["v"]).json), plain)
+        self.assertNotEqual(timeless(self.call(*base, "--features-file", files["z"], "--validation-features-file", files["v"]).json), plain)
+
+    def test_a_flip_check_is_seeded(self):
+        check = [self.value("--method", "influence", "--flip-check", "0.1", "--seed", seed)["flip_check"] for seed in ("3", "3", "4")]
+        self.assertEqual(check[0], check[1])
+        self.assertNotEqual(check[0], check[2])
+        self.assertEqual((check[0]["rows"], check[0]["flipped"]), (400, 40))
+        self.assertGreater(check[0]["area"], 0.55)
+
+    def test_deleted_rows_have_no_value(self):
+        self.call("correct", self.model, "--validation", self.val, "--close", "demographic_parity", "--scheme", "hard", "--rows", "3,8",
+                  "-o", self.out / "m.rct")
+        self.value("--method", "knn_shapley", "-o", self.out / "v.npy", model=self.out / "m.rct")
+        values = read_npy(self.out / "v.npy")
+        self.assertEqual((values[3], values[8]), (0, 0))
+        self.assertEqual(values.count(0), 2)
+
+    def test_differing_weights_are_warned_of(self):
+        self.call("correct", self.model, "--validation", self.val, "--close", "demographic_parity", "-o", self.out / "m.rct")
+        done = self.call("value", self.out / "m.rct", "--validation", self.val, "--method", "knn_shapley", "--json")
+        self.assertTrue(done.json["weights_ignored"])
+        self.assertIn("the row weights differ, which knn_shapley does not look at", done.err)
+        self.assertFalse(self.value("--method", "knn_shapley")["weights_ignored"])
 
     def test_ids_that_need_quotes(self):
         rows = table(60, 31)

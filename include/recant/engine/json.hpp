@@ -8,6 +8,7 @@
 #include "recant/engine/compare.hpp"
 #include "recant/engine/correct.hpp"
 #include "recant/engine/fit.hpp"
+#include "recant/engine/value.hpp"
 #include "recant/influence/influence.hpp"
 
 /// Every result as one JSON object: "schema": "recant.<name>/1", "version", "seconds". Doubles
@@ -33,6 +34,8 @@ struct InfluenceReport {
   double curvature_seconds = 0, influence_seconds = 0;
 };
 [[nodiscard]] std::string to_json(const InfluenceReport& report);
+
+[[nodiscard]] std::string to_json(const ValueReport& report, const RowIds& ids);
 
 [[nodiscard]] std::string to_json(const FittedModel& fitted, const CorrectionReport& report,
                                   const CorrectionRequest& request);

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "recant/core/progress.hpp"
+#include "recant/engine/flip_check.hpp"
+#include "recant/engine/vault.hpp"
+#include "recant/influence/influence.hpp"
+#include "recant/valuation/knn_shapley.hpp"
+
+namespace recant {
+
+/// A way to say what training rows are worth; value.cpp has the one list of them.
+struct ValueMethod {
+  std::string_view name, help;
+  bool reads_model = false;  ///< a model is fitted anew where labels change
+  bool neighbors = false;    ///< looks at distances: takes `knn` and the feature files
+};
+[[nodiscard]] std::vector<ValueMethod> value_methods();
+/// @throws UsageError naming all.
+[[nodiscard]] ValueMethod value_method(std::string_view name);
+
+struct ValueRequest {
+  std::string method = "knn_shapley";
+  KnnShapleyOptions knn;
+  /// Embeddings to measure distances in, n x d and V x d NPY; both or none.
+  std::optional<std::filesystem::path> features_file, validation_features_file;
+  Index top = 0;                     ///< so many rows of highest and of lowest value
+  std::optional<double> flip_check;  ///< share of labels to flip
+  std::uint64_t seed = 1;            ///< of the flips
+};
+
+/// What a method found. Positive: the row helps.
+struct MethodValues {
+  Vector values;                   ///< n, in training row order
+  Vector standard_errors;          ///< n, or empty when the values are exact
+  std::string utility;             ///< what they are values of: "vote", "squared_error", "loss"
+  std::optional<double> total;     ///< what the values add up to, v(all) - v(none), where they do
+  std::optional<double> baseline;  ///< of the squared error of neighbours
+  double error_bound = 0;          ///< of truncated values
+  bool weights_ignored = false;    ///< row weights differ, and the method does not look at them
+};
+
+struct RowValue {
+  Index row = 0;
+  double value = 0;
+};
+
+struct ValueReport {
+  std::string method;
+  Index validation_rows = 0, validation_rows_dropped = 0;
+  MethodValues found;
+  InfluenceSummary summary;               ///< of the values
+  std::vector<RowValue> highest, lowest;  ///< `top` of each, rows of weight 0 left out
+  std::optional<FlipCheck> flip_check;
+  double value_seconds = 0, flip_check_seconds = 0;
+};
+
+/// Values the rows a model was trained on by `validation`. With `flip_check` once more with labels
+/// flipped on a copy of the targets; methods that read the model get one fitted to that copy.
+/// @throws UsageError for an unknown method and what its options refuse, flips of numeric targets;
+/// DataError as the method, and for feature files of another shape; NotFoundError
+[[nodiscard]] ValueReport value(const FittedModel& fitted, const Dataset& validation,
+                                const ValueRequest& request, const ProgressCallback& progress = {});
+
+}  // namespace recant

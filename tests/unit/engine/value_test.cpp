@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "recant/engine/value.hpp"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "compare.hpp"
+#include "expect_error.hpp"
+#include "problems.hpp"
+#include "recant/core/error.hpp"
+#include "recant/data/npy.hpp"
+#include "recant/engine/json.hpp"
+#include "temporary_folder.hpp"
+
+namespace recant {
+namespace {
+
+struct Fitted {
+  FittedModel model;
+  Dataset validation;
+};
+Fitted fitted(LossKind kind, Index n = 400) {
+  test::Random random(11);
+  const Loss loss(kind, 3);
+  Fitted made;
+  const Dataset both = test::made_up_rows(random, n + 150, 3, loss);
+  std::vector<Index> first(static_cast<std::size_t>(n)), second;
+  for (Index i = 0; i < n; ++i) first[static_cast<std::size_t>(i)] = i;
+  for (Index i = n; i < n + 150; ++i) second.push_back(i);
+  made.model.rows = test::pick_rows(both, first);
+  made.validation = test::pick_rows(both, second);
+  made.model.model = {loss, true, 3, {}};
+  made.model.model.theta = train(made.model.objective(), made.model.rows.weights).theta;
+  return made;
+}
+
+class ValueByLoss : public testing::TestWithParam<LossKind> {};
+INSTANTIATE_TEST_SUITE_P(Losses, ValueByLoss,
+                         testing::Values(LossKind::kLogistic, LossKind::kSquared,
+                                         LossKind::kSoftmax));
+
+TEST_P(ValueByLoss, NeighborsFollowTheLoss) {
+  const Fitted f = fitted(GetParam());
+  const ValueReport report = value(f.model, f.validation, {.knn = {.neighbors = 4}});
+  const bool numeric = GetParam() == LossKind::kSquared;
+  const KnnShapleyResult wanted =
+      numeric ? knn_shapley_regression(f.model.rows, f.validation, {.neighbors = 4})
+              : knn_shapley(f.model.rows, f.validation, {.neighbors = 4});
+  EXPECT_TRUE(test::same_bytes(report.found.values, wanted.values));
+  EXPECT_EQ(report.found.utility, numeric ? "squared_error" : "vote");
+  EXPECT_NEAR(*report.found.total, report.summary.sum, 1e-10);
+  EXPECT_EQ(report.found.baseline.has_value(), numeric);
+  EXPECT_EQ(report.found.standard_errors.size(), 0);
+}
+
+TEST_P(ValueByLoss, InfluenceIsThatOfTheUtility) {
+  const Fitted f = fitted(GetParam());
+  const FittedModel& m = f.model;
+  const ValueReport report = value(m, f.validation, {.method = "influence"});
+  const Objective objective = m.objective();
+  const auto metrics = resolve_metric("utility", f.validation, m.model, m.settings);
+  const Vector wanted = influences(objective, m.model.theta,
+                                   *factor_hessian(objective, m.model.theta, m.rows.weights),
+                                   metric_gradients(metrics, f.validation, m.model, m.settings))
+                            .col(0);
+  EXPECT_TRUE(test::same_bytes(report.found.values, wanted));
+  EXPECT_FALSE(report.found.total.has_value());
+}
+
+TEST_P(ValueByLoss, FlippedLabelsAreFound) {
+  const Fitted f = fitted(GetParam());
+  for (const ValueMethod& method : value_methods()) {
+    const ValueRequest request{.method = std::string(method.name), .flip_check = 0.1, .seed = 4};
+    if (GetParam() == LossKind::kSquared) {
+      test::expect_error<UsageError>([&] { return value(f.model, f.validation, request); },
+                                     {"flip_check", "classification"});
+      continue;
+    }
+    const ValueReport report = value(f.model, f.validation, request);
+    EXPECT_EQ(report.flip_check->flipped, 40);
+    EXPECT_EQ(report.flip_check->rows, 400);
+    EXPECT_GT(report.flip_check->area, 0.6) << method.name;
+    EXPECT_GT(report.flip_check->precision, 1.5 * report.flip_check->chance()) << method.name;
+    // The values that are reported are those of the labels as they are.
+    ValueRequest plain = request;
+    plain.flip_check.reset();
+    const ValueReport without = value(f.model, f.validation, plain);
+    EXPECT_TRUE(test::same_bytes(report.found.values, without.found.values));
+  }
+}
+
+/// The values of flipped labels are those of a model fitted to them from the start.
+TEST(Value, AFlipCheckFitsTheModelAnew) {
+  const Fitted f = fitted(LossKind::kLogistic);
+  FittedModel flipped = f.model;
+  const std::vector<Index> rows = flip_labels(flipped.rows, 0.15, 9);
+  flipped.model.theta =
+      train(flipped.objective(), flipped.rows.weights, {.tolerance = f.model.tolerance}).theta;
+  const ValueReport wanted = value(flipped, f.validation, {.method = "influence"});
+  const FlipCheck by_hand = check_flips(wanted.found.values, flipped.rows.weights, rows);
+  const ValueReport report =
+      value(f.model, f.validation, {.method = "influence", .flip_check = 0.15, .seed = 9});
+  EXPECT_EQ(report.flip_check->area, by_hand.area);
+  EXPECT_EQ(report.flip_check->precision, by_hand.precision);
+}
+
+TEST(Value, TopRows) {
+  Fitted f = fitted(LossKind::kLogistic);
+  f.model.rows.weights(5) = 0;
+  const ValueReport report = value(f.model, f.validation, {.top = 6});
+  ASSERT_EQ(report.highest.size(), 6U);
+  ASSERT_EQ(report.lowest.size(), 6U);
+  const Vector& values = report.found.values;
+  EXPECT_EQ(report.highest[0].value, report.summary.max);
+  EXPECT_EQ(report.highest[0].row, report.summary.argmax);
+  EXPECT_EQ(report.lowest[0].row, report.summary.argmin);
+  for (std::size_t i = 1; i < 6; ++i) {
+    EXPECT_GE(report.highest[i - 1].value, report.highest[i].value);
+    EXPECT_LE(report.lowest[i - 1].value, report.lowest[i].value);
+  }
+  EXPECT_EQ((values.array() > report.highest[5].value).count() <= 5, true);
+  const ValueReport all = value(f.model, f.validation, {.top = 1000});
+  EXPECT_EQ(all.highest.size(), 399U) << "the row of weight 0 is left out";
+}
+
+TEST(Value, EmbeddingsTakeTheFeaturesPlace) {
+  const test::TemporaryFolder folder;
+  const Fitted f = fitted(LossKind::kLogistic);
+  test::Random random(2);
+  RowMatrix x = random.normal_matrix(400, 5), v = random.normal_matrix(150, 5);
+  write_npy(folder / "x.npy", RowsView(x.data(), 400, 5));
+  write_npy(folder / "v.npy", RowsView(v.data(), 150, 5));
+  const ValueReport report =
+      value(f.model, f.validation,
+            {.features_file = folder / "x.npy", .validation_features_file = folder / "v.npy"});
+  Dataset training = f.model.rows, validation = f.validation;
+  training.features = FeatureMatrix(x);
+  validation.features = FeatureMatrix(v);
+  EXPECT_TRUE(test::same_bytes(report.found.values, knn_shapley(training, validation).values));
+
+  const auto with = [&](const char* first, const char* second, const char* method) {
+    ValueRequest request{.method = method};
+    if (*first != 0) request.features_file = folder / first;
+    if (*second != 0) request.validation_features_file = folder / second;
+    return [&, request] { return value(f.model, f.validation, request); };
+  };
+  RowMatrix narrow = v.leftCols(4);
+  write_npy(folder / "narrow.npy", RowsView(narrow.data(), 150, 4));
+  v(7, 2) = std::nan("");
+  write_npy(folder / "nan.npy", RowsView(v.data(), 150, 5));
+  test::expect_error<DataError>(with("v.npy", "v.npy", "knn_shapley"),
+                                {"v.npy", "150 rows", "400"});
+  test::expect_error<DataError>(with("x.npy", "x.npy", "knn_shapley"),
+                                {"x.npy", "400 rows", "150"});
+  test::expect_error<DataError>(with("x.npy", "narrow.npy", "knn_shapley"),
+                                {"narrow.npy", "4 columns", "5"});
+  test::expect_error<DataError>(with("x.npy", "nan.npy", "knn_shapley"),
+                                {"nan.npy", "row 8", "NaN"});
+  test::expect_error<UsageError>(with("x.npy", "", "knn_shapley"), {"both"});
+  test::expect_error<UsageError>(with("", "v.npy", "knn_shapley"), {"both"});
+  test::expect_error<UsageError>(with("x.npy", "v.npy", "influence"), {"distances"});
+  test::expect_error<NotFoundError>(with("none.npy", "v.npy", "knn_shapley"), {"none.npy"});
+}
+
+TEST(Value, Errors) {
+  const Fitted f = fitted(LossKind::kLogistic);
+  test::expect_error<UsageError>([&] { return value(f.model, f.validation, {.method = "worth"}); },
+                                 {"'worth'", "knn_shapley", "influence"});
+  test::expect_error<UsageError>([&] { return value(f.model, f.validation, {.top = -1}); },
+                                 {"top"});
+  test::expect_error<UsageError>([&] { return value(f.model, f.validation, {.flip_check = 2}); },
+                                 {"flip_check"});
+}
+
+TEST(Value, JsonHasEveryMember) {
+  const Fitted f = fitted(LossKind::kSoftmax);
+  const ValueReport report =
+      value(f.model, f.validation, {.knn = {.truncate = 0.05}, .top = 2, .flip_check = 0.2});
+  const auto json = nlohmann::json::parse(to_json(report, f.model.rows.ids));
+  EXPECT_EQ(json.at("schema"), "recant.values/1");
+  EXPECT_EQ(json.at("method"), "knn_shapley");
+  EXPECT_EQ(json.at("count"), 400);
+  EXPECT_EQ(json.at("sum").get<double>(), report.summary.sum);
+  EXPECT_TRUE(json.at("total").is_null()) << "truncated values add up to nothing";
+  EXPECT_TRUE(json.at("standard_error_max").is_null());
+  EXPECT_GT(json.at("error_bound").get<double>(), 0);
+  EXPECT_EQ(json.at("highest").size(), 2U);
+  EXPECT_EQ(json.at("lowest").at(1).at("row"), report.lowest[1].row);
+  EXPECT_EQ(json.at("lowest").at(1).at("id"), std::to_string(report.lowest[1].row + 1));
+  EXPECT_EQ(json.at("flip_check").at("area").get<double>(), report.flip_check->area);
+}
+
+}  // namespace
+}  // namespace recant
