@@ -38,10 +38,11 @@ HWY_INLINE void store_first(Lanes value, double* to, std::size_t count) {
 
 constexpr std::size_t kLine = 64;
 
-/// Asks for a line of memory to be brought to the second-level cache. An address, since it may lie
-/// beyond the array.
+/// Asks for a line of memory to be brought to the first- or second-level cache. An address, since
+/// it may lie beyond the array.
+template <int kLevel>
 HWY_INLINE void prefetch(std::uintptr_t address) {
-  __builtin_prefetch(reinterpret_cast<const void*>(address), 0, 3);
+  __builtin_prefetch(reinterpret_cast<const void*>(address), 0, 4 - kLevel);
 }
 
 /// The sums over the lanes of Count = N vectors, in one vector. For every one of them in the same
@@ -90,7 +91,7 @@ HWY_INLINE void scores_tile(const double* rows, std::size_t d, bool intercept,
       const double* at = rows + i * d + j;
       const Lanes left = load(at);
       // Rows side by side are not the one stream that the processor would read ahead of itself.
-      if constexpr (R > 1) prefetch(reinterpret_cast<std::uintptr_t>(at + R * d));
+      if constexpr (R > 1) prefetch<1>(reinterpret_cast<std::uintptr_t>(at + R * d));
 #pragma GCC unroll 8
       for (std::size_t c = 0; c < C; ++c) sum[c][i] = hn::MulAdd(left, right[c], sum[c][i]);
     }
@@ -238,11 +239,12 @@ void pack(const double* rows, std::size_t m, std::size_t d, bool intercept, cons
 }
 
 /// N columns of gram by V*N of its rows: N*V sums in registers, the shape that fills the 32
-/// registers of AVX-512 (24 sums) and the 16 of AVX2 (12) alike.
+/// registers of AVX-512 (24 sums) and the 16 of AVX2 (12) alike. Not inlined: among the variables
+/// of its caller, g++ 12 keeps two of these registers in memory, for half the speed.
 template <std::size_t V>
-HWY_INLINE void gram_tile(const double* left, const double* right, std::size_t panel, std::size_t m,
-                          double sign, double* gram, std::size_t ld, std::size_t columns,
-                          std::size_t rows, std::uintptr_t ahead) {
+HWY_NOINLINE void gram_tile(const double* left, const double* right, std::size_t panel,
+                            std::size_t m, double sign, double* gram, std::size_t ld,
+                            std::size_t columns, std::size_t rows, std::uintptr_t ahead) {
   const Tag tag;
   Lanes sum[N][V];
 #pragma GCC unroll 8
@@ -251,7 +253,7 @@ HWY_INLINE void gram_tile(const double* left, const double* right, std::size_t p
     for (std::size_t v = 0; v < V; ++v) sum[i][v] = hn::Zero(tag);
   }
   for (std::size_t k = 0; k < m; ++k) {
-    prefetch(ahead + k * kLine);
+    prefetch<2>(ahead + k * kLine);
     Lanes r[V];
 #pragma GCC unroll 8
     for (std::size_t v = 0; v < V; ++v) r[v] = hn::Load(tag, right + v * panel + k * N);
