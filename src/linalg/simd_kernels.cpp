@@ -19,7 +19,7 @@ using Tag = hn::ScalableTag<double>;
 using Lanes = hn::Vec<Tag>;
 constexpr std::size_t N = hn::MaxLanes(Tag());
 
-/// The first `count` < N values at `from`, zeros after them. Nothing beyond them is read.
+/// The first `count` <= N values at `from`, zeros after them. Nothing beyond them is read.
 HWY_INLINE Lanes load_first(const double* from, std::size_t count) {
 #if HWY_MEM_OPS_MIGHT_FAULT
   HWY_ALIGN double values[N] = {};
@@ -187,20 +187,25 @@ void add_weighted_columns(const double* rows, std::size_t m, std::size_t d, bool
   for (; j + N <= d; j += N) {
     add_weighted_tile<1, C>(rows + j, m, d, factors, ld_factors, sums + j, ld);
   }
-  for (std::size_t c = 0; c < C; ++c) {
-    const double* factor = factors + c * ld_factors;
-    double* to = sums + c * ld;
-    if (j < d) {
-      Lanes sum = load_first(to + j, d - j);
-      for (std::size_t i = 0; i < m; ++i) {
-        sum = hn::MulAdd(hn::Set(Tag(), factor[i]), load_first(rows + i * d + j, d - j), sum);
-      }
-      store_first(sum, to + j, d - j);
-    }
-    if (intercept) {
-      for (std::size_t i = 0; i < m; ++i) to[d] += factor[i];
+  // The last columns, fewer than a vector holds, and the intercept's 1 behind them.
+  const std::size_t rest = d - j, count = rest + (intercept ? 1 : 0);
+  if (count == 0) return;
+  const Tag tag;
+  HWY_ALIGN double last[N] = {};
+  if (intercept) last[rest] = 1;
+  const Lanes one = hn::Load(tag, last);
+  Lanes sum[C];
+#pragma GCC unroll 8
+  for (std::size_t c = 0; c < C; ++c) sum[c] = load_first(sums + c * ld + j, count);
+  for (std::size_t i = 0; i < m; ++i) {
+    const Lanes row = hn::Or(load_first(rows + i * d + j, rest), one);
+#pragma GCC unroll 8
+    for (std::size_t c = 0; c < C; ++c) {
+      sum[c] = hn::MulAdd(hn::Set(tag, factors[c * ld_factors + i]), row, sum[c]);
     }
   }
+#pragma GCC unroll 8
+  for (std::size_t c = 0; c < C; ++c) store_first(sum[c], sums + c * ld + j, count);
 }
 
 void add_weighted(const double* rows, std::size_t m, std::size_t d, bool intercept,
