@@ -156,7 +156,12 @@ HWY_INLINE void add_weighted_tile(const double* rows, std::size_t m, std::size_t
   for (std::size_t i = 0; i < m; ++i) {
     Lanes row[V];
 #pragma GCC unroll 8
-    for (std::size_t v = 0; v < V; ++v) row[v] = hn::LoadU(tag, rows + i * d + v * N);
+    for (std::size_t v = 0; v < V; ++v) {
+      const double* at = rows + i * d + v * N;
+      row[v] = hn::LoadU(tag, at);
+      // These rows are in the cache: memory can bring the same part of those behind them.
+      prefetch<1>(reinterpret_cast<std::uintptr_t>(at) + m * d * sizeof(double));
+    }
 #pragma GCC unroll 8
     for (std::size_t c = 0; c < C; ++c) {
       const Lanes factor = hn::Set(tag, factors[c * ld_factors + i]);

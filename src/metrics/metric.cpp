@@ -117,7 +117,7 @@ void check_sides(const Metric& metric, const std::vector<signed char>& sides, co
 
 /// Accumulators of a pass over the validation rows, and the rows whose slopes are worked out at
 /// once: few enough that their features stay in the cache while several metrics read them.
-constexpr Index kGradientGroups = 64, kGradientPiece = 64;
+constexpr Index kGradientGroups = 64, kGradientPiece = 32;
 
 /// What the gradient of one metric needs of every row: dm/dt_i = factor of the side times dh/dt.
 struct Slopes {
@@ -127,8 +127,7 @@ struct Slopes {
   std::optional<Attack> attack;
   bool own_attack = true;  // the attacked model is the model itself
 
-  [[nodiscard]] double factor(Index row) const {
-    if (side.empty()) return 1;
+  [[nodiscard]] double factor(Index row) const {  // of a gap
     const int s = side[static_cast<std::size_t>(row)];
     return s > 0 ? in_group : s < 0 ? outside : 0;
   }
@@ -158,47 +157,45 @@ struct PieceScores {
   Matrix model, attacked;
 };
 
-/// dm/dt of the rows of a piece, m x C; adds to `along` what the movement of an attack that is held
-/// fixed contributes, sum_i dm/dt_i shift_i.
-Matrix row_weights(const Slopes& slopes, const Dataset& data, const LinearModel& model,
-                   const PieceScores& at, const MetricSettings& settings, double& along) {
+/// out = dm/dt of the rows of a piece, m x C; adds to `along` what the movement of an attack that
+/// is held fixed contributes, sum_i dm/dt_i shift_i.
+void row_weights(const Slopes& slopes, const Dataset& data, const LinearModel& model,
+                 const PieceScores& at, const MetricSettings& settings, double& along,
+                 Eigen::Ref<Matrix> out) {
   const auto targets = data.targets.segment(at.piece.begin, at.piece.size());
-  const Matrix& scores = at.model;
-  Matrix out(scores.rows(), scores.cols());
-  const auto loss_slopes = [&](ConstMatrixRef t) { model.loss.residuals(t, targets, out); };
   switch (slopes.kind) {
     case MetricKind::kDemographicParity:
     case MetricKind::kEqualOpportunity:
-    case MetricKind::kEqualOpportunityNegative: {
+    case MetricKind::kEqualOpportunityNegative:
       // p is the derivative of the log-partition, so its slope is a column of phi''.
-      Matrix direction = Matrix::Zero(scores.rows(), scores.cols());
-      direction.col(model.loss.kind() == LossKind::kSoftmax ? settings.positive_class : 0)
-          .setOnes();
-      model.loss.curvature_products(scores, direction, out);
+      out.setZero();
+      out.col(model.loss.kind() == LossKind::kSoftmax ? settings.positive_class : 0).setOnes();
+      model.loss.curvature_products(at.model, out, out);
       break;
-    }
     case MetricKind::kEqualOpportunityLoss:
-      loss_slopes(scores);
+      model.loss.residuals(at.model, targets, out);
       out = -out;
       break;
     case MetricKind::kUtility:
-      loss_slopes(scores);
+      model.loss.residuals(at.model, targets, out);
       break;
     case MetricKind::kTransferredRobustLoss:
     case MetricKind::kRobustLoss: {
       const Vector shift =
-          slopes.attack->shifts((slopes.own_attack ? scores : at.attacked).col(0), targets);
-      loss_slopes(scores + shift * slopes.attack->reach(model));
+          slopes.attack->shifts((slopes.own_attack ? at.model : at.attacked).col(0), targets);
+      model.loss.residuals(at.model + shift * slopes.attack->reach(model), targets, out);
       if (slopes.follows()) {  // a moved row's score is (1 - kAttack) t
-        out = (shift.array() != 0).select((1 - kAttack) * out, out);
+        for (Index i = 0; i < shift.size(); ++i) {
+          if (shift(i) != 0) out(i, 0) *= 1 - kAttack;
+        }
       } else {
         along += out.col(0).dot(shift);
       }
       break;
     }
   }
+  if (slopes.side.empty()) return;
   for (Index i = 0; i < out.rows(); ++i) out.row(i) *= slopes.factor(at.piece.begin + i);
-  return out;
 }
 
 }  // namespace
@@ -354,8 +351,8 @@ Matrix metric_gradients(const std::vector<Metric>& metrics, const Dataset& data,
           const PieceScores at{piece, score(model), other ? score(*attack) : Matrix()};
           Matrix weights(piece.size(), q * outputs);
           for (Index m = 0; m < q; ++m) {
-            weights.middleCols(m * outputs, outputs) = row_weights(
-                slopes[static_cast<std::size_t>(m)], data, model, at, settings, sum.along(m));
+            row_weights(slopes[static_cast<std::size_t>(m)], data, model, at, settings,
+                        sum.along(m), weights.middleCols(m * outputs, outputs));
           }
           add_weighted_rows(data.features.block(piece), model.intercept, weights, sum.rows);
         }
