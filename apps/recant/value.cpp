@@ -19,29 +19,57 @@ struct Flags {
   ModelFlags model;
   RowFlags validation;
   ValueRequest request;
-  std::string ties = "row_number", features, validation_features, output;
+  std::string ties = "row_number", utility = "vote", features, validation_features, state, output;
 };
 
-const std::vector<std::string> kNeighborFlags = {"--neighbors",     "--truncate",
-                                                 "--baseline",      "--ties",
-                                                 "--features-file", "--validation-features-file"};
+/// The flags that only some methods listen to.
+struct FlagGroup {
+  const char* about;
+  bool ValueMethod::*taken_by;
+  std::vector<std::string> flags;
+};
+const std::vector<FlagGroup>& flag_groups() {
+  static const std::vector<FlagGroup> groups = {
+      {"which looks at no neighbours",
+       &ValueMethod::neighbors,
+       {"--neighbors", "--features-file", "--validation-features-file"}},
+      {"which is not knn_shapley", &ValueMethod::ranks, {"--truncate", "--baseline", "--ties"}},
+      {"which is about no metric", &ValueMethod::any_metric, {"--metric"}},
+      {"which leaves out no row", &ValueMethod::leaves_out, {"--tolerance"}},
+      {"which draws no samples",
+       &ValueMethod::samples,
+       {"--utility", "--max-samples", "--standard-error", "--truncation", "--alpha", "--beta",
+        "--state-file"}},
+  };
+  return groups;
+}
 
 ValueRequest make_request(const Flags& flags, const Common& common, const CLI::App& command) {
   ValueRequest request = flags.request;
   request.knn.ties = tie_rule(flags.ties);
+  request.utility = set_utility(flags.utility);
+  request.sampling.state_file = flags.state;
   if (!flags.features.empty()) request.features_file = flags.features;
   if (!flags.validation_features.empty()) {
     request.validation_features_file = flags.validation_features;
   }
   request.seed = common.seed;
-  if (!value_method(request.method).neighbors) {
-    for (const std::string& flag : kNeighborFlags) {
-      if (command.count(flag) > 0) {
-        throw UsageError(
-            fmt::format("says nothing to {}, which looks at no neighbours", request.method), flag);
-      }
-    }
+  const ValueMethod method = value_method(request.method);
+  const auto refuse = [&](const std::string& flag, const char* why) {
+    if (command.count(flag) == 0) return;
+    throw UsageError(fmt::format("says nothing to {}, {}", request.method, why), flag);
+  };
+  for (const FlagGroup& group : flag_groups()) {
+    if (method.*group.taken_by) continue;
+    for (const std::string& flag : group.flags) refuse(flag, group.about);
   }
+  if (method.samples && request.utility != SetUtility::kVote) {
+    refuse("--neighbors", "whose utility here is a model's");
+  }
+  if (method.samples && request.method != "beta_shapley") {
+    for (const char* flag : {"--alpha", "--beta"}) refuse(flag, "which is not beta_shapley");
+  }
+  if (request.method == "data_banzhaf") refuse("--truncation", "which draws no permutations");
   return request;
 }
 
@@ -56,6 +84,28 @@ std::string describe(const ValueReport& report) {
     text += fmt::format(", standard errors up to {:.3g}", found.standard_errors.maxCoeff());
   }
   return text;
+}
+
+std::string describe(const SamplingReport& drawn) {
+  std::string text = fmt::format("  {} samples", drawn.samples);
+  if (drawn.resumed > 0) text += fmt::format(", {} of them from the state file", drawn.resumed);
+  text += fmt::format("; {} values of sets", drawn.evaluations);
+  if (drawn.truncation > 0) {
+    text += fmt::format("; {} permutations cut short, a bias that no standard error shows",
+                        drawn.truncated);
+  }
+  return text;
+}
+
+std::string describe(const LeaveOneOutReport& left) {
+  const auto figure = [](const std::optional<double>& value) {
+    return value ? fmt::format("{:.4f}", *value) : std::string("none");
+  };
+  return fmt::format(
+      "  influences predict it with correlation {} (of ranks {}), slope {}; they are furthest off "
+      "at row {}, by {:.3g}",
+      figure(left.influence.pearson), figure(left.influence.spearman), figure(left.influence.slope),
+      left.influence.worst, left.influence.largest_error);
 }
 
 std::string describe(const char* title, const std::vector<RowValue>& rows, const RowIds& ids) {
@@ -83,9 +133,11 @@ int run(const Flags& flags, const Common& common, const CLI::App& command) {
   const FittedModel fitted = flags.model.open();
   const MeasuredRows rows = load_rows(fitted, flags.validation.source());
   if (!fitted.optimal && value_method(request.method).reads_model) {
-    common.warn(
-        "the model is an approximate update, not the optimum of its weights: influences at it mean "
-        "little");
+    common.warn(request.method == "influence"
+                    ? "the model is an approximate update, not the optimum of its weights: "
+                      "influences at it mean little"
+                    : "the model is an approximate update, not the optimum of its weights: rows "
+                      "are left out of that optimum");
   }
   ValueReport report = value(fitted, rows.data, request, common.callback());
   report.validation_rows_dropped = rows.rows_dropped;
@@ -96,12 +148,20 @@ int run(const Flags& flags, const Common& common, const CLI::App& command) {
                     "weight 0, which take no part)",
                     request.method));
   }
+  if (found.leave_one_out && !found.leave_one_out->last_of_class.empty()) {
+    common.warn(
+        fmt::format("{} rows are the last of their class: without them the model knows one "
+                    "class less, and their values say little",
+                    found.leave_one_out->last_of_class.size()));
+  }
   const RowIds& ids = fitted.rows.ids;
   if (!flags.output.empty()) {
     write_row_values(flags.output, "value", found.values, ids, found.standard_errors);
   }
   common.print_json(to_json(report, ids));
   common.say(describe(report));
+  if (found.sampling) common.say(describe(*found.sampling));
+  if (found.leave_one_out) common.say(describe(*found.leave_one_out));
   if (request.top > 0) {
     common.say(describe("highest values: these rows help most", report.highest, ids));
     common.say(describe("lowest values: these rows hurt most", report.lowest, ids));
@@ -114,6 +174,16 @@ int run(const Flags& flags, const Common& common, const CLI::App& command) {
   }
   if (report.flip_check) common.say(describe(*report.flip_check));
   if (!flags.output.empty()) common.say("wrote " + flags.output);
+  if (found.leave_one_out && !found.leave_one_out->not_converged.empty()) {
+    common.warn(fmt::format("{} rows did not reach the tolerance",
+                            found.leave_one_out->not_converged.size()));
+    return kOutcomeIsNo;
+  }
+  if (request.sampling.standard_error > 0 && found.sampling && !found.sampling->precise) {
+    common.warn(fmt::format("the standard error asked for, {:g}, was not reached with {} samples",
+                            request.sampling.standard_error, found.sampling->samples));
+    return kOutcomeIsNo;
+  }
   return kDone;
 }
 
@@ -156,6 +226,28 @@ Run add_value(CLI::App& app, Common& common) {
       .add_option("--validation-features-file", flags->validation_features,
                   "the same of the validation rows")
       ->group(neighbors);
+  command
+      .add_option(
+          "--metric", request.metric,
+          "influence and leave_one_out: a metric in place of utility, NAME[:COLUMN[=GROUP]]")
+      ->capture_default_str();
+  add_fields(command, request.leave_one_out);
+  const char* sampling = "Sampling";
+  command
+      .add_option("--utility", flags->utility,
+                  "what a set of rows is worth: vote (of the nearest of its rows, for the right "
+                  "class), or of the model trained on it accuracy or log_loss (minus the mean)")
+      ->capture_default_str()
+      ->group(sampling);
+  add_fields(command, request.sampling);
+  for (const char* flag :
+       {"--max-samples", "--standard-error", "--truncation", "--alpha", "--beta"}) {
+    command.get_option(flag)->group(sampling);
+  }
+  command
+      .add_option("--state-file", flags->state,
+                  "keeps what was drawn, and goes on from it if it exists")
+      ->group(sampling);
   command.add_option("--top", request.top, "print so many rows of highest and of lowest value");
   command.add_option("--flip-check", request.flip_check,
                      "flip this share of the labels on a copy, and say how many of them the lowest "

@@ -264,6 +264,28 @@ std::string to_json(const ValueReport& report, const RowIds& ids) {
        {"weights_ignored", found.weights_ignored},
        {"highest", rows_json(report.highest)},
        {"lowest", rows_json(report.lowest)}});
+  object["sampling"] = nullptr;
+  if (found.sampling) {
+    const SamplingReport& drawn = *found.sampling;
+    object["sampling"] = {{"samples", drawn.samples},         {"resumed", drawn.resumed},
+                          {"evaluations", drawn.evaluations}, {"truncation", drawn.truncation},
+                          {"truncated", drawn.truncated},     {"precise", drawn.precise}};
+  }
+  object["leave_one_out"] = nullptr;
+  if (found.leave_one_out) {
+    const LeaveOneOutReport& left = *found.leave_one_out;
+    object["leave_one_out"] = {{"passes", left.passes},
+                               {"refits", left.refits},
+                               {"not_converged", left.not_converged},
+                               {"last_of_class", left.last_of_class},
+                               {"gradient_norm_max", left.gradient_norm_max},
+                               {"influence",
+                                {{"pearson", value(left.influence.pearson)},
+                                 {"spearman", value(left.influence.spearman)},
+                                 {"slope", value(left.influence.slope)},
+                                 {"largest_error", left.influence.largest_error},
+                                 {"worst", left.influence.worst}}}};
+  }
   object["flip_check"] = nullptr;
   if (report.flip_check) {
     const FlipCheck& check = *report.flip_check;

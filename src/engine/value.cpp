@@ -11,6 +11,8 @@
 #include "recant/core/error.hpp"
 #include "recant/core/stopwatch.hpp"
 #include "recant/data/npy.hpp"
+#include "recant/valuation/model_utility.hpp"
+#include "recant/valuation/neighbor_utility.hpp"
 
 namespace recant {
 namespace {
@@ -39,18 +41,98 @@ MethodValues value_by_neighbors(const Task& task) {
           .weights_ignored = found.weights_ignored};
 }
 
-MethodValues value_by_influence(const Task& task) {
+std::string what(const std::string& metric) {
+  return metric == "utility" ? "loss" : metric;
+}
+
+/// The one metric that was asked for.
+std::vector<Metric> asked_metric(const Task& task) {
+  const std::string& name = task.request.metric;
+  auto metrics = resolve_metric(name, task.validation, task.fitted.model, task.fitted.settings);
+  if (metrics.size() > 1) {
+    throw UsageError(fmt::format("{} is {} metrics, and a row has one value", name, metrics.size()),
+                     "metric",
+                     name.starts_with("equalized_odds")
+                         ? "write equal_opportunity"
+                         : fmt::format("write {}:COLUMN=GROUP", name.substr(0, name.find(':'))));
+  }
+  return metrics;
+}
+
+/// Of one metric, at the optimum of the objective, per unit of weight.
+Vector influence_on(const std::vector<Metric>& metric, const Task& task, const Objective& objective,
+                    const Vector& theta) {
   const FittedModel& fitted = task.fitted;
-  const Objective objective = fitted.objective();
-  const auto hessian = factor_hessian(objective, fitted.model.theta, fitted.rows.weights);
+  const auto hessian = factor_hessian(objective, theta, fitted.rows.weights);
   if (!hessian) {
     throw DataError("the Hessian has no factor: some row weights are negative", "model");
   }
-  const auto utility = resolve_metric("utility", task.validation, fitted.model, fitted.settings);
-  const Matrix influence =
-      influences(objective, fitted.model.theta, *hessian,
-                 metric_gradients(utility, task.validation, fitted.model, fitted.settings));
-  return {.values = influence.col(0), .standard_errors = {}, .utility = "loss"};
+  const Matrix gradients =
+      metric_gradients(metric, task.validation, fitted.model.at(theta), fitted.settings);
+  return influences(objective, theta, *hessian, gradients).col(0);
+}
+
+MethodValues value_by_influence(const Task& task) {
+  const auto metric = asked_metric(task);
+  return {.values = influence_on(metric, task, task.fitted.objective(), task.fitted.model.theta),
+          .standard_errors = {},
+          .utility = what(task.request.metric)};
+}
+
+MethodValues value_by_leaving_out(const Task& task) {
+  const FittedModel& fitted = task.fitted;
+  const auto metric = asked_metric(task);
+  const Objective objective = fitted.objective();
+  const Measures measures = [&](ConstMatrixRef thetas) {
+    return metric_values_of_models(metric, task.validation, fitted.model, thetas, fitted.settings,
+                                   &fitted.model);
+  };
+  LeaveOneOut found = leave_one_out(objective, fitted.model.theta, fitted.rows.weights, measures,
+                                    task.request.leave_one_out, task.progress);
+  const Vector values = found.changes.col(0);
+  const Vector predicted =
+      influence_on(metric, task, objective, found.theta).cwiseProduct(fitted.rows.weights);
+  return {.values = values,
+          .standard_errors = {},
+          .utility = what(task.request.metric),
+          .leave_one_out = LeaveOneOutReport{.passes = found.passes,
+                                             .refits = found.refits,
+                                             .not_converged = std::move(found.not_converged),
+                                             .last_of_class = std::move(found.last_of_class),
+                                             .gradient_norm_max = found.gradient_norms.maxCoeff(),
+                                             .influence = agreement(predicted, values)}};
+}
+
+std::unique_ptr<SubsetUtility> utility_of_sets(const Task& task) {
+  const ValueRequest& request = task.request;
+  if (request.utility == SetUtility::kVote) {
+    if (task.fitted.model.loss.kind() == LossKind::kSquared) {
+      throw UsageError("numeric targets have no vote", "utility", "write --utility log_loss");
+    }
+    return neighbor_utility(task.training, task.validation, request.knn.neighbors);
+  }
+  return model_utility(
+      task.fitted.objective(), task.fitted.rows.weights, task.validation,
+      request.utility == SetUtility::kAccuracy ? ModelScore::kAccuracy : ModelScore::kLogLoss);
+}
+
+MethodValues value_by_sampling(const Task& task) {
+  const Semivalue kind = semivalue(task.request.method);
+  SamplingOptions options = task.request.sampling;
+  options.seed = task.request.seed;
+  const auto utility = utility_of_sets(task);
+  SampledValues found = sample_values(*utility, kind, options, task.progress);
+  const bool adds_up = kind == Semivalue::kDataShapley && found.truncated == 0;
+  return {.values = std::move(found.values),
+          .standard_errors = std::move(found.standard_errors),
+          .utility = std::string(name(task.request.utility)),
+          .total = adds_up ? std::optional(found.all - found.none) : std::nullopt,
+          .sampling = SamplingReport{.samples = found.samples,
+                                     .resumed = found.resumed,
+                                     .evaluations = found.evaluations,
+                                     .truncated = found.truncated,
+                                     .truncation = found.truncation,
+                                     .precise = found.precise}};
 }
 
 struct Entry {
@@ -62,12 +144,36 @@ struct Entry {
 const std::array kMethods = {
     Entry{{.name = "knn_shapley",
            .help = "Shapley values of the vote (squared loss: the mean) of the nearest rows, exact",
+           .ranks = true,
            .neighbors = true},
           value_by_neighbors},
     Entry{{.name = "influence",
-           .help = "what more weight on a row takes off the loss, to first order",
-           .reads_model = true},
-          value_by_influence}};
+           .help = "what more weight on a row takes off the metric, to first order",
+           .reads_model = true,
+           .any_metric = true},
+          value_by_influence},
+    Entry{
+        {.name = "leave_one_out",
+         .help = "what the metric gains when a row is left out and the model trained again, exact",
+         .reads_model = true,
+         .any_metric = true,
+         .leaves_out = true},
+        value_by_leaving_out},
+    Entry{{.name = "data_shapley",
+           .help = "mean of what a row adds to sets of others, every size alike; sampled",
+           .neighbors = true,
+           .samples = true},
+          value_by_sampling},
+    Entry{{.name = "beta_shapley",
+           .help = "the same with small sets (or large ones) counting more; sampled",
+           .neighbors = true,
+           .samples = true},
+          value_by_sampling},
+    Entry{{.name = "data_banzhaf",
+           .help = "the same with every set alike; sampled",
+           .neighbors = true,
+           .samples = true},
+          value_by_sampling}};
 
 const Entry& find_method(std::string_view name) {
   std::vector<std::string_view> names;
@@ -139,6 +245,25 @@ std::vector<RowValue> first_rows(const Vector& values, const Vector& weights, In
 
 }  // namespace
 
+std::string_view name(SetUtility utility) noexcept {
+  switch (utility) {
+    case SetUtility::kVote:
+      return "vote";
+    case SetUtility::kAccuracy:
+      return "accuracy";
+    case SetUtility::kLogLoss:
+      return "log_loss";
+  }
+  return "vote";
+}
+
+SetUtility set_utility(std::string_view text) {
+  for (const auto utility : {SetUtility::kVote, SetUtility::kAccuracy, SetUtility::kLogLoss}) {
+    if (text == name(utility)) return utility;
+  }
+  throw UsageError(fmt::format("must be vote, accuracy or log_loss, but is '{}'", text), "utility");
+}
+
 std::vector<ValueMethod> value_methods() {
   std::vector<ValueMethod> methods;
   for (const Entry& entry : kMethods) methods.push_back(entry.method);
@@ -155,8 +280,9 @@ ValueReport value(const FittedModel& fitted, const Dataset& validation, const Va
   check_at_least("top", request.top, 0);
   Dataset training = fitted.rows, measured = validation;
   if (request.features_file || request.validation_features_file) {
-    if (!entry.method.neighbors) {
-      throw UsageError(fmt::format("{} looks at no distances", request.method), "features_file");
+    if (!entry.method.neighbors || (entry.method.samples && request.utility != SetUtility::kVote)) {
+      throw UsageError(fmt::format("{} looks at no distances here", request.method),
+                       "features_file");
     }
     use_feature_files(request, training, measured);
   }
@@ -175,7 +301,9 @@ ValueReport value(const FittedModel& fitted, const Dataset& validation, const Va
   if (request.flip_check) {
     const FittedModel other =
         with_targets(fitted, flipped.targets, entry.method.reads_model, progress);
-    const MethodValues again = entry.run({other, flipped, measured, request, progress});
+    ValueRequest anew = request;
+    anew.sampling.state_file.clear();  // that one belongs to the labels as they are
+    const MethodValues again = entry.run({other, flipped, measured, anew, progress});
     report.flip_check = check_flips(again.values, training.weights, flips);
     report.flip_check_seconds = watch.lap();
   }

@@ -341,20 +341,22 @@ Matrix metric_gradients(const std::vector<Metric>& metrics, const Dataset& data,
   const Sums sums = reduce_rows(
       data.rows(), kGradientGroups, Sums{Matrix::Zero(model.width(), q * outputs), Vector::Zero(q)},
       [&](Sums& sum, RowBlock block) {
+        PieceScores at;
+        Matrix weights;
         for (Index begin = block.begin; begin < block.end; begin += kGradientPiece) {
-          const RowBlock piece{begin, std::min(block.end, begin + kGradientPiece)};
-          const auto score = [&](const LinearModel& of) {
-            Matrix t(piece.size(), of.loss.outputs());
-            row_scores(data.features.block(piece), of.intercept, of.coefficients(), t);
-            return t;
+          at.piece = {begin, std::min(block.end, begin + kGradientPiece)};
+          const auto score = [&](const LinearModel& of, Matrix& t) {
+            t.resize(at.piece.size(), of.loss.outputs());
+            row_scores(data.features.block(at.piece), of.intercept, of.coefficients(), t);
           };
-          const PieceScores at{piece, score(model), other ? score(*attack) : Matrix()};
-          Matrix weights(piece.size(), q * outputs);
+          score(model, at.model);
+          if (other) score(*attack, at.attacked);
+          weights.resize(at.piece.size(), q * outputs);
           for (Index m = 0; m < q; ++m) {
             row_weights(slopes[static_cast<std::size_t>(m)], data, model, at, settings,
                         sum.along(m), weights.middleCols(m * outputs, outputs));
           }
-          add_weighted_rows(data.features.block(piece), model.intercept, weights, sum.rows);
+          add_weighted_rows(data.features.block(at.piece), model.intercept, weights, sum.rows);
         }
       },
       [](Sums& into, const Sums& from) {

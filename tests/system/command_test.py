@@ -29,10 +29,12 @@ FLAGS = {
     "evaluate": [*MODEL, "data", *ARRAYS[:3], "--radius", "--threshold", "--attack-correct-only"],
     "influence": [*MODEL, *MEASURED[:4], "--metric", "--output"],
     "value": [*MODEL, *MEASURED[:4], "--method", "--neighbors", "--truncate", "--baseline", "--ties", "--features-file", "--validation-features-file",
-              "--top", "--flip-check", "--output"],
+              "--metric", "--tolerance", "--utility", "--max-samples", "--standard-error", "--truncation", "--alpha", "--beta", "--state-file", "--top", "--flip-check", "--output"],
     "correct": [*MODEL, *MEASURED, "--close", "--keep", "--scheme", "--update", "--bounds", "--count", "--share", "--rounds", "--repay", "--rows",
                 "--target-gap", "--kappa", "--kappa-rel", "--output", "--weights", "--force"],
     "compare": [*TRAINING, *MEASURED, "--close", "--close-share", "--rounds", "--resamples"]}
+SAMPLED = ["data_shapley", "beta_shapley", "data_banzhaf"]
+VALUE_METHODS = ["knn_shapley", "influence", "leave_one_out", *SAMPLED]
 GAPS = ["demographic_parity", "equal_opportunity", "equal_opportunity_loss"]
 
 
@@ -71,10 +73,10 @@ class World(unittest.TestCase):
         self.out = Path(tempfile.mkdtemp(dir=self.root))
 
     @classmethod
-    def call(cls, *arguments, **more):
-        """Runs what has to succeed."""
+    def call(cls, *arguments, code=0, **more):
+        """Runs what has to end with that exit code."""
         done = run(COMMAND, *arguments, **more)
-        if done.code != 0:
+        if done.code != code:
             raise AssertionError(str(done))
         return done
 
@@ -164,7 +166,7 @@ class Threads(World):
             influence = self.call("influence", folder / "m.rct", "--validation", self.val, "--metric", "demographic_parity",
                                  "-o", folder / "i.npy", *more).json
             values = [self.call("value", folder / "m.rct", "--validation", self.val, "--method", method, "--flip-check", "0.05", "--top", "5",
-                                "-o", folder / f"{method}.npy", *more).json for method in ("knn_shapley", "influence")]
+                                *(["--max-samples", "40"] if method in SAMPLED else []), "-o", folder / f"{method}.npy", *more).json for method in VALUE_METHODS]
             correct = self.call("correct", folder / "m.rct", "--validation", self.val, "--test", self.test, "--close",
                                "demographic_parity", "-o", folder / "m2.rct", "--weights", folder / "w.csv", *more).json
             compare = self.call("compare", big, "--test", self.test, *without(FIT, "--id"), "--drop", "id", "--resamples", "40", *more).json
@@ -275,6 +277,32 @@ class Files(World):
         self.assertNotEqual(check[0], check[2])
         self.assertEqual((check[0]["rows"], check[0]["flipped"]), (400, 40))
         self.assertGreater(check[0]["area"], 0.55)
+
+    def test_sampling_goes_on_from_its_state_file(self):
+        base = ["--method", "data_banzhaf", "--seed", "5"]
+        once = self.value(*base, "--max-samples", "600", "-o", self.out / "once.npy")
+        self.value(*base, "--max-samples", "200", "--state-file", self.out / "state")
+        then = self.value(*base, "--max-samples", "600", "--state-file", self.out / "state", "-o", self.out / "then.npy")
+        self.assertEqual((once["sampling"]["resumed"], then["sampling"]["resumed"]), (0, 200))
+        self.assertEqual(read_npy(self.out / "once.npy"), read_npy(self.out / "then.npy"))
+        self.value(*base, "--max-samples", "600", "-o", self.out / "v.csv")
+        rows = list(csv.DictReader((self.out / "v.csv").open()))
+        self.assertEqual(list(rows[0]), ["row", "id", "value", "standard_error"])
+        self.assertEqual(max(float(row["standard_error"]) for row in rows), once["standard_error_max"])
+
+    def test_a_standard_error_that_is_not_reached_is_an_outcome(self):
+        base = ["value", self.model, "--validation", self.val, "--method", "data_shapley", "--max-samples", "64", "--json"]
+        done = self.call(*base, "--standard-error", "1e-9", code=4)
+        self.assertFalse(done.json["sampling"]["precise"])
+        self.assertTrue(self.call(*base, "--standard-error", "1").json["sampling"]["precise"])
+
+    def test_leaving_out_says_how_well_influences_predict_it(self):
+        left = self.value("--method", "leave_one_out", "--metric", "demographic_parity", "-o", self.out / "l.npy")
+        self.value("--method", "influence", "--metric", "demographic_parity", "-o", self.out / "i.npy")
+        both = list(zip(read_npy(self.out / "l.npy"), read_npy(self.out / "i.npy")))
+        worst = left["leave_one_out"]["influence"]["worst"]
+        self.assertGreater(left["leave_one_out"]["influence"]["pearson"], 0.9)
+        self.assertAlmostEqual(left["leave_one_out"]["influence"]["largest_error"], abs(both[worst][0] - both[worst][1]), 9)
 
     def test_deleted_rows_have_no_value(self):
         self.call("correct", self.model, "--validation", self.val, "--close", "demographic_parity", "--scheme", "hard", "--rows", "3,8",

@@ -54,8 +54,7 @@ struct SamplingOptions {
               "|v(all) - v(none)|; 0, or where that is 0: never",
               Accept::kUnitInterval},
         Field{"alpha", &O::alpha, "beta_shapley: above beta favours small sets", Accept::kPositive},
-        Field{"beta", &O::beta, "beta_shapley: above alpha favours large sets", Accept::kPositive},
-        Field{"seed", &O::seed, "of the random numbers"}};
+        Field{"beta", &O::beta, "beta_shapley: above alpha favours large sets", Accept::kPositive}};
   }
 };
 

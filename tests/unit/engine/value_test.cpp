@@ -11,6 +11,8 @@
 #include "recant/core/error.hpp"
 #include "recant/data/npy.hpp"
 #include "recant/engine/json.hpp"
+#include "recant/valuation/model_utility.hpp"
+#include "recant/valuation/neighbor_utility.hpp"
 #include "temporary_folder.hpp"
 
 namespace recant {
@@ -20,11 +22,11 @@ struct Fitted {
   FittedModel model;
   Dataset validation;
 };
-Fitted fitted(LossKind kind, Index n = 400) {
+Fitted fitted(LossKind kind, Index n = 400, const std::vector<Index>& groups = {}) {
   test::Random random(11);
   const Loss loss(kind, 3);
   Fitted made;
-  const Dataset both = test::made_up_rows(random, n + 150, 3, loss);
+  const Dataset both = test::made_up_rows(random, n + 150, 3, loss, groups);
   std::vector<Index> first(static_cast<std::size_t>(n)), second;
   for (Index i = 0; i < n; ++i) first[static_cast<std::size_t>(i)] = i;
   for (Index i = n; i < n + 150; ++i) second.push_back(i);
@@ -71,7 +73,11 @@ TEST_P(ValueByLoss, InfluenceIsThatOfTheUtility) {
 TEST_P(ValueByLoss, FlippedLabelsAreFound) {
   const Fitted f = fitted(GetParam());
   for (const ValueMethod& method : value_methods()) {
-    const ValueRequest request{.method = std::string(method.name), .flip_check = 0.1, .seed = 4};
+    const ValueRequest request{
+        .method = std::string(method.name),
+        .sampling = {.max_samples = method.name == "data_banzhaf" ? 4000 : 400},
+        .flip_check = 0.1,
+        .seed = 4};
     if (GetParam() == LossKind::kSquared) {
       test::expect_error<UsageError>([&] { return value(f.model, f.validation, request); },
                                      {"flip_check", "classification"});
@@ -80,8 +86,10 @@ TEST_P(ValueByLoss, FlippedLabelsAreFound) {
     const ValueReport report = value(f.model, f.validation, request);
     EXPECT_EQ(report.flip_check->flipped, 40);
     EXPECT_EQ(report.flip_check->rows, 400);
-    EXPECT_GT(report.flip_check->area, 0.6) << method.name;
-    EXPECT_GT(report.flip_check->precision, 1.5 * report.flip_check->chance()) << method.name;
+    EXPECT_GT(report.flip_check->area, method.name == "data_banzhaf" ? 0.55 : 0.6) << method.name;
+    // Sets of half the rows leave a row few votes to win: Banzhaf values find wrong labels late.
+    const double better = method.name == "data_banzhaf" ? 1 : 1.5;
+    EXPECT_GT(report.flip_check->precision, better * report.flip_check->chance()) << method.name;
     // The values that are reported are those of the labels as they are.
     ValueRequest plain = request;
     plain.flip_check.reset();
@@ -103,6 +111,102 @@ TEST(Value, AFlipCheckFitsTheModelAnew) {
       value(f.model, f.validation, {.method = "influence", .flip_check = 0.15, .seed = 9});
   EXPECT_EQ(report.flip_check->area, by_hand.area);
   EXPECT_EQ(report.flip_check->precision, by_hand.precision);
+}
+
+TEST_P(ValueByLoss, LeavingOutIsThatOfTheMetric) {
+  const Fitted f = fitted(GetParam(), 60);
+  const FittedModel& m = f.model;
+  const ValueReport report =
+      value(m, f.validation, {.method = "leave_one_out", .leave_one_out = {.tolerance = 1e-9}});
+  EXPECT_EQ(report.found.utility, "loss");
+  const Objective objective = m.objective();
+  const auto metrics = resolve_metric("utility", f.validation, m.model, m.settings);
+  const auto loss = [&](const Vector& theta) {
+    return metric_values(metrics, f.validation, m.model.at(theta), m.settings).front();
+  };
+  for (const Index row : {Index{0}, Index{17}, Index{59}}) {
+    Vector weights = m.rows.weights;
+    weights(row) = 0;
+    const double wanted = loss(train(objective, weights).theta) - loss(m.model.theta);
+    EXPECT_NEAR(report.found.values(row), wanted, 1e-5 * std::abs(wanted) + 1e-9) << row;
+  }
+  // What influences would have said of it.
+  const LeaveOneOutReport& left = *report.found.leave_one_out;
+  const ValueReport predicted = value(m, f.validation, {.method = "influence"});
+  const Agreement wanted =
+      agreement(predicted.found.values.cwiseProduct(m.rows.weights), report.found.values);
+  EXPECT_NEAR(*left.influence.pearson, *wanted.pearson, 1e-6);
+  EXPECT_NEAR(*left.influence.slope, *wanted.slope, 1e-6);
+  EXPECT_EQ(left.influence.worst, wanted.worst);
+  EXPECT_TRUE(left.not_converged.empty());
+}
+
+TEST(Value, LeavingOutTakesAGap) {
+  const Fitted f = fitted(LossKind::kLogistic, 80, {3});
+  const FittedModel& m = f.model;
+  const std::string gap = "demographic_parity:group=b";
+  const ValueReport report = value(m, f.validation, {.method = "leave_one_out", .metric = gap});
+  EXPECT_EQ(report.found.utility, gap);
+  const auto metrics = resolve_metric(gap, f.validation, m.model, m.settings);
+  Vector weights = m.rows.weights;
+  weights(3) = 0;
+  const LinearModel without = m.model.at(train(m.objective(), weights).theta);
+  const double change = metric_values(metrics, f.validation, without, m.settings).front() -
+                        metric_values(metrics, f.validation, m.model, m.settings).front();
+  EXPECT_NEAR(report.found.values(3), change, 1e-5 * std::abs(change) + 1e-12);
+  // Of three groups each has a gap to the rest: a row would have three values.
+  test::expect_error<UsageError>(
+      [&] {
+        return value(m, f.validation, {.method = "influence", .metric = "demographic_parity"});
+      },
+      {"3 metrics", "demographic_parity:COLUMN=GROUP"});
+}
+
+TEST(Value, SampledMethodsAreThoseOfTheStage) {
+  const Fitted f = fitted(LossKind::kLogistic, 60);
+  const auto votes = neighbor_utility(f.model.rows, f.validation, 4);
+  const auto scores =
+      model_utility(f.model.objective(), f.model.rows.weights, f.validation, ModelScore::kLogLoss);
+  for (const Semivalue kind :
+       {Semivalue::kDataShapley, Semivalue::kBetaShapley, Semivalue::kDataBanzhaf}) {
+    for (const SetUtility utility : {SetUtility::kVote, SetUtility::kLogLoss}) {
+      const ValueReport report = value(f.model, f.validation,
+                                       {.method = std::string(name(kind)),
+                                        .knn = {.neighbors = 4},
+                                        .utility = utility,
+                                        .sampling = {.max_samples = 70},
+                                        .seed = 6});
+      const SampledValues wanted = sample_values(utility == SetUtility::kVote ? *votes : *scores,
+                                                 kind, {.max_samples = 70, .seed = 6});
+      EXPECT_TRUE(test::same_bytes(report.found.values, wanted.values)) << name(kind);
+      EXPECT_TRUE(test::same_bytes(report.found.standard_errors, wanted.standard_errors));
+      EXPECT_EQ(report.found.utility, name(utility));
+      EXPECT_EQ(report.found.sampling->samples, 70);
+      if (kind == Semivalue::kDataShapley) {
+        EXPECT_NEAR(*report.found.total, report.summary.sum, 1e-9);
+      } else {
+        EXPECT_FALSE(report.found.total.has_value());
+      }
+    }
+  }
+}
+
+/// The state file is for the labels as they are: the flip check must not go on from it.
+TEST(Value, AFlipCheckLeavesTheStateFileAlone) {
+  const Fitted f = fitted(LossKind::kLogistic, 60);
+  const test::TemporaryFolder folder;
+  ValueRequest request{.method = "data_shapley", .sampling = {.max_samples = 40}};
+  request.sampling.state_file = folder.path() / "state";
+  const ValueReport first = value(f.model, f.validation, request);
+  request.flip_check = 0.2;
+  request.sampling.max_samples = 80;
+  const ValueReport more = value(f.model, f.validation, request);
+  EXPECT_EQ(more.found.sampling->resumed, 40);
+  request.sampling.state_file.clear();
+  EXPECT_TRUE(
+      test::same_bytes(value(f.model, f.validation, request).found.values, more.found.values));
+  EXPECT_EQ(value(f.model, f.validation, request).flip_check->area, more.flip_check->area);
+  EXPECT_EQ(first.found.sampling->resumed, 0);
 }
 
 TEST(Value, TopRows) {
@@ -171,6 +275,11 @@ TEST(Value, Errors) {
                                  {"top"});
   test::expect_error<UsageError>([&] { return value(f.model, f.validation, {.flip_check = 2}); },
                                  {"flip_check"});
+  const Fitted numeric = fitted(LossKind::kSquared);
+  test::expect_error<UsageError>(
+      [&] { return value(numeric.model, numeric.validation, {.method = "data_shapley"}); },
+      {"no vote", "log_loss"});
+  test::expect_error<UsageError>([] { return set_utility("worth"); }, {"'worth'", "accuracy"});
 }
 
 TEST(Value, JsonHasEveryMember) {
@@ -189,6 +298,17 @@ TEST(Value, JsonHasEveryMember) {
   EXPECT_EQ(json.at("lowest").at(1).at("row"), report.lowest[1].row);
   EXPECT_EQ(json.at("lowest").at(1).at("id"), std::to_string(report.lowest[1].row + 1));
   EXPECT_EQ(json.at("flip_check").at("area").get<double>(), report.flip_check->area);
+  EXPECT_TRUE(json.at("sampling").is_null() && json.at("leave_one_out").is_null());
+
+  const auto of = [&](const ValueRequest& request) {
+    return nlohmann::json::parse(to_json(value(f.model, f.validation, request), f.model.rows.ids));
+  };
+  const auto drawn = of({.method = "beta_shapley", .sampling = {.max_samples = 5}});
+  EXPECT_EQ(drawn.at("sampling").at("samples"), 5);
+  EXPECT_GT(drawn.at("standard_error_max").get<double>(), 0);
+  const auto left = of({.method = "leave_one_out"});
+  EXPECT_GT(left.at("leave_one_out").at("influence").at("pearson").get<double>(), 0.9);
+  EXPECT_GT(left.at("leave_one_out").at("passes").get<int>(), 0);
 }
 
 }  // namespace
