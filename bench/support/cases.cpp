@@ -3,6 +3,8 @@
 
 #include <cmath>
 #include <map>
+#include <memory>
+#include <new>
 #include <numeric>
 #include <random>
 
@@ -27,9 +29,16 @@ class Uniform {
   std::uint64_t state_;
 };
 
+constexpr std::align_val_t kPage{4096};
+
 Dataset make(Index rows, Index columns) {
   const Vector truth = numbers(columns, -2, 2, 1);
-  RowMatrix features(rows, columns);
+  // As rows that were read lie: at the start of a page, not 16 bytes behind a line of the cache.
+  const std::shared_ptr<double[]> owner(
+      static_cast<double*>(operator new[](static_cast<std::size_t>(rows * columns) * sizeof(double),
+                                          kPage)),
+      [](double* values) { operator delete[](values, kPage); });
+  Eigen::Map<RowMatrix> features(owner.get(), rows, columns);
   Dataset data;
   data.targets.resize(rows);
   data.weights = Vector::Ones(rows);
@@ -47,7 +56,7 @@ Dataset make(Index rows, Index columns) {
       data.sensitive[0].codes[static_cast<std::size_t>(i)] = features(i, 0) + uniform() > 0.5;
     }
   });
-  data.features = FeatureMatrix(std::move(features));
+  data.features = FeatureMatrix(owner.get(), rows, columns, owner);
   data.ids.numbers.resize(static_cast<std::size_t>(rows));
   std::iota(data.ids.numbers.begin(), data.ids.numbers.end(), 1);
   return data;
