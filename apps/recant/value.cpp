@@ -163,8 +163,14 @@ int run(const Flags& flags, const Common& common, const CLI::App& command) {
   if (found.sampling) common.say(describe(*found.sampling));
   if (found.leave_one_out) common.say(describe(*found.leave_one_out));
   if (request.top > 0) {
-    common.say(describe("highest values: these rows help most", report.highest, ids));
-    common.say(describe("lowest values: these rows hurt most", report.lowest, ids));
+    // A gap has two good directions, or none: only of a utility a row can help or hurt.
+    const bool gap = value_method(request.method).any_metric && found.utility != "loss";
+    common.say(describe(gap ? "highest values: without these rows it is highest"
+                            : "highest values: these rows help most",
+                        report.highest, ids));
+    common.say(describe(gap ? "lowest values: without these rows it is lowest"
+                            : "lowest values: these rows hurt most",
+                        report.lowest, ids));
   } else {
     const InfluenceSummary& s = report.summary;
     common.say(

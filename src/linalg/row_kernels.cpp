@@ -39,6 +39,11 @@ void row_scores(RowsView rows, bool intercept, ConstMatrixRef coefficients,
               scores.data(), narrow(scores.outerStride()));
 }
 
+void row_norms(RowsView rows, bool intercept, VectorRef norms) {
+  simd::squared_norms(rows.data(), size(rows.rows()), size(rows.cols()), norms.data());
+  norms = (norms.array() + (intercept ? 1.0 : 0.0)).sqrt();
+}
+
 void add_weighted_rows(RowsView rows, bool intercept, ConstMatrixRef factors,
                        Eigen::Ref<Matrix> sums) {
   const Index m = rows.rows(), d = rows.cols(), count = factors.cols();

@@ -140,6 +140,41 @@ void scores(const double* rows, std::size_t m, std::size_t d, bool intercept,
   }
 }
 
+template <std::size_t R>
+HWY_INLINE void squared_norms_tile(const double* rows, std::size_t d, double* out) {
+  const Tag tag;
+  Lanes sum[N];
+#pragma GCC unroll 8
+  for (std::size_t i = 0; i < N; ++i) sum[i] = hn::Zero(tag);
+  std::size_t j = 0;
+  for (; j + N <= d; j += N) {
+#pragma GCC unroll 8
+    for (std::size_t i = 0; i < R; ++i) {
+      const double* at = rows + i * d + j;
+      const Lanes x = hn::LoadU(tag, at);
+      if constexpr (R > 1) prefetch<1>(reinterpret_cast<std::uintptr_t>(at + R * d));
+      sum[i] = hn::MulAdd(x, x, sum[i]);
+    }
+  }
+#pragma GCC unroll 8
+  for (std::size_t i = 0; i < R && j < d; ++i) {
+    const Lanes x = load_first(rows + i * d + j, d - j);
+    sum[i] = hn::MulAdd(x, x, sum[i]);
+  }
+  const Lanes norms = sums_of_lanes(sum);
+  if constexpr (R == N) {
+    hn::StoreU(norms, tag, out);
+  } else {
+    *out = hn::GetLane(norms);
+  }
+}
+
+void squared_norms(const double* rows, std::size_t m, std::size_t d, double* out) {
+  std::size_t i = 0;
+  for (; i + N <= m; i += N) squared_norms_tile<N>(rows + i * d, d, out + i);
+  for (; i < m; ++i) squared_norms_tile<1>(rows + i * d, d, out + i);
+}
+
 /// V vectors of columns times C columns of factors, V C <= 12: the sums stay in registers over all
 /// rows, and a value of a row is used C times.
 template <std::size_t V, std::size_t C>
@@ -331,6 +366,7 @@ HWY_AFTER_NAMESPACE();
 namespace recant::simd {
 
 HWY_EXPORT(scores);
+HWY_EXPORT(squared_norms);
 HWY_EXPORT(add_weighted);
 HWY_EXPORT(panel_width);
 HWY_EXPORT(pack);
@@ -341,6 +377,10 @@ void scores(const double* rows, std::size_t m, std::size_t d, bool intercept,
             std::size_t ld_out) {
   HWY_DYNAMIC_DISPATCH(scores)
   (rows, m, d, intercept, coefficients, ld, columns, out, ld_out);
+}
+
+void squared_norms(const double* rows, std::size_t m, std::size_t d, double* out) {
+  HWY_DYNAMIC_DISPATCH(squared_norms)(rows, m, d, out);
 }
 
 void add_weighted(const double* rows, std::size_t m, std::size_t d, bool intercept,

@@ -14,6 +14,9 @@ void scores(const double* rows, std::size_t m, std::size_t d, bool intercept,
             const double* coefficients, std::size_t ld, std::size_t columns, double* out,
             std::size_t ld_out);
 
+/// out[i] = sum_j rows(i, j)^2.
+void squared_norms(const double* rows, std::size_t m, std::size_t d, double* out);
+
 /// sums[j + c*ld] += sum_i rows(i, j) factors[i + c*ld_factors], and with `intercept` sums[d +
 /// c*ld]
 /// += sum_i factors[i + c*ld_factors].

@@ -59,10 +59,7 @@ Objective::Objective(const Dataset& data, Loss loss, bool intercept, double l2)
   if (rows() == 0) throw DataError("there is no row to train on");
   if (width() == 0) throw DataError("there is no feature and no intercept to train");
   for_each_block(rows(), [&](RowBlock block) {
-    const double one = intercept_ ? 1 : 0;
-    for (Index i = block.begin; i < block.end; ++i) {
-      row_norms_(i) = std::sqrt(features_.row(i).squaredNorm() + one);
-    }
+    row_norms(features_.block(block), intercept_, row_norms_.segment(block.begin, block.size()));
   });
 }
 

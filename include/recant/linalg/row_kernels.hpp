@@ -16,6 +16,9 @@ namespace recant {
 void row_scores(RowsView rows, bool intercept, ConstMatrixRef coefficients,
                 Eigen::Ref<Matrix> scores);
 
+/// norms_i = |[x_i 1]|, Euclidean. Equal rows have equal norms, to the bit.
+void row_norms(RowsView rows, bool intercept, VectorRef norms);
+
 /// sums += [X 1]^T factors.   factors is m x C, sums p x C.
 void add_weighted_rows(RowsView rows, bool intercept, ConstMatrixRef factors,
                        Eigen::Ref<Matrix> sums);

@@ -64,6 +64,32 @@ TEST_P(RowKernels, Scores) {
   });
 }
 
+TEST_P(RowKernels, Norms) {
+  for_each_instruction_set([&] {
+    Vector norms = Vector::Constant(m_, std::nan(""));
+    row_norms(view(), intercept_, norms);
+    expect_near(norms, x_.rowwise().norm(), 10.0 * static_cast<double>(p_ + 1));
+  });
+}
+
+TEST(RowKernelsOfRows, AreEqualForEqualRowsWhereverTheyStand) {
+  std::mt19937_64 engine(3);
+  std::normal_distribution<double> normal;
+  const Matrix row = Matrix::NullaryExpr(1, 37, [&] { return normal(engine); });
+  const RowMatrix rows = row.replicate(29, 1);
+  const Matrix coefficients = Matrix::NullaryExpr(38, 5, [&] { return normal(engine); });
+  for_each_instruction_set([&] {
+    Matrix scores(29, 5);
+    Vector norms(29);
+    row_scores({rows.data(), 29, 37}, true, coefficients, scores);
+    row_norms({rows.data(), 29, 37}, true, norms);
+    for (Index i = 1; i < 29; ++i) {
+      ASSERT_EQ(scores.row(i), scores.row(0)) << i;
+      ASSERT_EQ(norms(i), norms(0)) << i;
+    }
+  });
+}
+
 TEST_P(RowKernels, WeightedRowsAreAdded) {
   const Matrix factors = random(m_, classes_), before = random(p_, classes_);
   Matrix naive = before;
