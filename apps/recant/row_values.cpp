@@ -24,11 +24,11 @@ void check_row_values_output(const std::filesystem::path& path) {
   if (path.extension() != ".npy" && path.extension() != ".csv") {
     throw UsageError("must end in .npy or .csv", path.string());
   }
+  check_writable(path);
 }
 
 void write_row_values(const std::filesystem::path& path, const std::string& title,
                       const Vector& values, const RowIds& ids, const Vector& standard_errors) {
-  check_row_values_output(path);
   if (path.extension() == ".npy") {
     write_npy(path, values);
     return;

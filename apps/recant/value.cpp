@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "command.hpp"
+#include "recant/core/atomic_file.hpp"
 #include "recant/core/error.hpp"
 #include "recant/engine/json.hpp"
 #include "row_values.hpp"
@@ -139,7 +140,14 @@ int run(const Flags& flags, const Common& common, const CLI::App& command) {
                     : "the model is an approximate update, not the optimum of its weights: rows "
                       "are left out of that optimum");
   }
-  ValueReport report = value(fitted, rows.data, request, common.callback());
+  const RowIds& ids = fitted.rows.ids;
+  if (!request.sampling.state_file.empty()) check_writable(request.sampling.state_file);
+  ValueReport report =
+      value(fitted, rows.data, request, common.callback(), [&](const ValueReport& values) {
+        if (flags.output.empty()) return;
+        write_row_values(flags.output, "value", values.found.values, ids,
+                         values.found.standard_errors);
+      });
   report.validation_rows_dropped = rows.rows_dropped;
   const MethodValues& found = report.found;
   if (found.weights_ignored) {
@@ -154,17 +162,14 @@ int run(const Flags& flags, const Common& common, const CLI::App& command) {
                     "class less, and their values say little",
                     found.leave_one_out->last_of_class.size()));
   }
-  const RowIds& ids = fitted.rows.ids;
-  if (!flags.output.empty()) {
-    write_row_values(flags.output, "value", found.values, ids, found.standard_errors);
-  }
   common.print_json(to_json(report, ids));
   common.say(describe(report));
   if (found.sampling) common.say(describe(*found.sampling));
   if (found.leave_one_out) common.say(describe(*found.leave_one_out));
   if (request.top > 0) {
     // A gap has two good directions, or none: only of a utility a row can help or hurt.
-    const bool gap = value_method(request.method).any_metric && found.utility != "loss";
+    const bool gap = value_method(request.method).any_metric && found.utility != "loss" &&
+                     !found.utility.ends_with("robust_loss");
     common.say(describe(gap ? "highest values: without these rows it is highest"
                             : "highest values: these rows help most",
                         report.highest, ids));

@@ -110,6 +110,21 @@ void write_file(const fs::path& path, std::string_view bytes) {
   });
 }
 
+void check_writable(const fs::path& path) {
+  const fs::path partial = beside(path);
+  bool created = false;
+  int code = 0;
+  begin_unfinished(partial, [&] {
+    errno = 0;
+    created = std::ofstream(partial, std::ios::binary | std::ios::trunc).is_open();
+    code = errno;
+  });
+  std::error_code ignored;
+  fs::remove(partial, ignored);
+  end_unfinished(partial);
+  if (!created) fail(path, "cannot be created", code);
+}
+
 StagedFolder::StagedFolder(fs::path target, bool replace)
     : target_(without_trailing_slash(std::move(target))),
       staging_(beside(target_)),

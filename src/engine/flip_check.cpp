@@ -44,6 +44,8 @@ std::vector<Index> flip_labels(Dataset& data, double share, std::uint64_t seed) 
                                  rows.size(), share),
                      "flip_check");
   }
+  std::vector<bool> had(static_cast<std::size_t>(classes));
+  for (const Index row : rows) had[static_cast<std::size_t>(data.targets(row))] = true;
   std::seed_seq sequence{static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)};
   std::mt19937_64 random(sequence);
   for (Index i = 0; i < count; ++i) {
@@ -55,6 +57,15 @@ std::vector<Index> flip_labels(Dataset& data, double share, std::uint64_t seed) 
   for (const Index row : rows) {
     const auto other = static_cast<double>(below(random, classes - 1));
     data.targets(row) = other >= data.targets(row) ? other + 1 : other;
+  }
+  std::vector<bool> left(static_cast<std::size_t>(classes));
+  for (const Index row : rows_that_count(data.weights)) {
+    left[static_cast<std::size_t>(data.targets(row))] = true;
+  }
+  for (std::size_t c = 0; c < left.size(); ++c) {
+    if (left[c] || !had[c]) continue;
+    throw UsageError(fmt::format("the flips leave no row of class '{}'", data.class_names[c]),
+                     "flip_check", "give another --seed or a smaller share");
   }
   return rows;
 }

@@ -26,8 +26,19 @@ struct Task {
   const ProgressCallback& progress;
 };
 
+std::vector<Index> counted_rows(const Vector& weights) {
+  std::vector<Index> rows;
+  for (Index i = 0; i < weights.size(); ++i) {
+    if (weights(i) != 0) rows.push_back(i);
+  }
+  return rows;
+}
+
 MethodValues value_by_neighbors(const Task& task) {
   const bool vote = task.fitted.model.loss.kind() != LossKind::kSquared;
+  if (vote && task.request.knn.baseline) {
+    throw UsageError("is for numeric targets: a missing neighbour has no vote", "baseline");
+  }
   KnnShapleyResult found =
       vote
           ? knn_shapley(task.training, task.validation, task.request.knn, task.progress)
@@ -92,6 +103,9 @@ MethodValues value_by_leaving_out(const Task& task) {
   const Vector values = found.changes.col(0);
   const Vector predicted =
       influence_on(metric, task, objective, found.theta).cwiseProduct(fitted.rows.weights);
+  const auto rows = counted_rows(fitted.rows.weights);
+  Agreement same = agreement(predicted(rows), values(rows));
+  same.worst = rows[static_cast<std::size_t>(same.worst)];
   return {.values = values,
           .standard_errors = {},
           .utility = what(task.request.metric),
@@ -100,7 +114,13 @@ MethodValues value_by_leaving_out(const Task& task) {
                                              .not_converged = std::move(found.not_converged),
                                              .last_of_class = std::move(found.last_of_class),
                                              .gradient_norm_max = found.gradient_norms.maxCoeff(),
-                                             .influence = agreement(predicted, values)}};
+                                             .influence = std::move(same)}};
+}
+
+/// Among the rows that count.
+bool weights_differ(const Vector& weights) {
+  const Vector counted = weights(counted_rows(weights));
+  return counted.maxCoeff() != counted.minCoeff();
 }
 
 std::unique_ptr<SubsetUtility> utility_of_sets(const Task& task) {
@@ -127,6 +147,8 @@ MethodValues value_by_sampling(const Task& task) {
           .standard_errors = std::move(found.standard_errors),
           .utility = std::string(name(task.request.utility)),
           .total = adds_up ? std::optional(found.all - found.none) : std::nullopt,
+          .weights_ignored =
+              task.request.utility == SetUtility::kVote && weights_differ(task.training.weights),
           .sampling = SamplingReport{.samples = found.samples,
                                      .resumed = found.resumed,
                                      .evaluations = found.evaluations,
@@ -228,14 +250,21 @@ FittedModel with_targets(const FittedModel& fitted, const Vector& targets, bool 
   return other;
 }
 
+/// Of the rows whose weight is not 0; argmin and argmax are rows of the whole.
+InfluenceSummary summarize_counted(const Vector& values, const Vector& weights) {
+  const auto rows = counted_rows(weights);
+  InfluenceSummary summary = summarize(values(rows));
+  summary.argmin = rows[static_cast<std::size_t>(summary.argmin)];
+  summary.argmax = rows[static_cast<std::size_t>(summary.argmax)];
+  return summary;
+}
+
 /// The `count` rows that count whose values come first in the order given.
 template <class Before>
 std::vector<RowValue> first_rows(const Vector& values, const Vector& weights, Index count,
                                  Before before) {
   std::vector<RowValue> rows;
-  for (Index i = 0; i < values.size(); ++i) {
-    if (weights(i) != 0) rows.push_back({i, values(i)});
-  }
+  for (const Index i : counted_rows(weights)) rows.push_back({i, values(i)});
   const auto end = rows.begin() + std::min<Index>(count, std::ssize(rows));
   std::partial_sort(rows.begin(), end, rows.end(), [&](const RowValue& a, const RowValue& b) {
     return a.value == b.value ? a.row < b.row : before(a.value, b.value);
@@ -275,29 +304,40 @@ ValueMethod value_method(std::string_view name) {
 }
 
 ValueReport value(const FittedModel& fitted, const Dataset& validation, const ValueRequest& request,
-                  const ProgressCallback& progress) {
+                  const ProgressCallback& progress,
+                  const std::function<void(const ValueReport&)>& found) {
   const Entry& entry = find_method(request.method);
   check_at_least("top", request.top, 0);
   Dataset training = fitted.rows, measured = validation;
   if (request.features_file || request.validation_features_file) {
-    if (!entry.method.neighbors || (entry.method.samples && request.utility != SetUtility::kVote)) {
-      throw UsageError(fmt::format("{} looks at no distances here", request.method),
-                       "features_file");
+    if (!entry.method.neighbors) {
+      throw UsageError(fmt::format("{} looks at no distances", request.method), "features_file");
+    }
+    if (entry.method.samples && request.utility != SetUtility::kVote) {
+      throw UsageError(fmt::format("{} of a set looks at no distances", name(request.utility)),
+                       "features_file", "write --utility vote");
     }
     use_feature_files(request, training, measured);
   }
   // Before the work, so that a wrong share is not told after it.
   Dataset flipped = training;
   std::vector<Index> flips;
-  if (request.flip_check) flips = flip_labels(flipped, *request.flip_check, request.seed);
+  if (request.flip_check) {
+    if (entry.method.any_metric && request.metric != "utility") {
+      throw UsageError("values of a metric other than utility say nothing of wrong labels",
+                       "flip_check");
+    }
+    flips = flip_labels(flipped, *request.flip_check, request.seed);
+  }
 
   Stopwatch watch;
   ValueReport report{.method = request.method, .validation_rows = validation.rows()};
   report.found = entry.run({fitted, training, measured, request, progress});
-  report.summary = summarize(report.found.values);
+  report.summary = summarize_counted(report.found.values, training.weights);
   report.highest = first_rows(report.found.values, training.weights, request.top, std::greater<>());
   report.lowest = first_rows(report.found.values, training.weights, request.top, std::less<>());
   report.value_seconds = watch.lap();
+  if (found) found(report);
   if (request.flip_check) {
     const FittedModel other =
         with_targets(fitted, flipped.targets, entry.method.reads_model, progress);

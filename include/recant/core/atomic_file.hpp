@@ -15,6 +15,10 @@ namespace recant {
 void write_file(const std::filesystem::path& path, const std::function<void(std::ostream&)>& write);
 void write_file(const std::filesystem::path& path, std::string_view bytes);
 
+/// Before long work: that write_file(path) could create its file. Leaves nothing.
+/// @throws DataError naming `path`, as write_file would after the work.
+void check_writable(const std::filesystem::path& path);
+
 /// A folder that is filled aside and appears under its name at commit().
 /// Destroyed without commit(), it leaves nothing.
 class StagedFolder {

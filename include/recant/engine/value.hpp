@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -100,9 +101,13 @@ struct ValueReport {
 
 /// Values the rows a model was trained on by `validation`. With `flip_check` once more with labels
 /// flipped on a copy of the targets; methods that read the model get one fitted to that copy.
-/// @throws UsageError for an unknown method and what its options refuse, flips of numeric targets;
-/// DataError as the method, and for feature files of another shape; NotFoundError
+/// `found` is called with the report of the values, before the flip check: whatever happens to
+/// that, they are there. Rows of weight 0 have value 0 and are in no summary.
+/// @throws UsageError for an unknown method and what its options refuse, flips of numeric targets,
+/// flips that leave a class without rows, a flip check of a gap; DataError as the method, and for
+/// feature files of another shape; NotFoundError
 [[nodiscard]] ValueReport value(const FittedModel& fitted, const Dataset& validation,
-                                const ValueRequest& request, const ProgressCallback& progress = {});
+                                const ValueRequest& request, const ProgressCallback& progress = {},
+                                const std::function<void(const ValueReport&)>& found = {});
 
 }  // namespace recant

@@ -24,8 +24,7 @@ struct TrainerOptions {
         Field{"tolerance", &O::tolerance,
               "stop when the gradient norm is at most this times max(1, sum w |phi'| |x|)",
               Accept::kPositive},
-        Field{"max_iterations", &O::max_iterations, "Newton steps before giving up",
-              Accept::kNonNegative},
+        Field{"max_iterations", &O::max_iterations, "steps before giving up", Accept::kNonNegative},
         Field{"refine", &O::refine,
               "after the tolerance, repeat cheap steps while they at least halve the gradient"}};
   }
@@ -64,8 +63,8 @@ struct TrainerResult {
 ///
 /// Assumes w >= 0 (UsageError). Failure outcome: converged = false after max_iterations or when
 /// no step lowers F; never an exception.
-/// Cost: 0 to 6 Hessians and 10 to 30 passes. Source: docs/mathematics.md section 1;
-/// [NocedalWright2006] algorithms 3.1 and 7.4.
+/// Cost: 0 to 6 Hessians and 10 to 30 passes, more where rows are separable or badly scaled.
+/// Source: docs/mathematics.md section 1; [NocedalWright2006] algorithms 3.1 and 7.4.
 [[nodiscard]] TrainerResult train(const Objective& objective, ConstVectorRef weights,
                                   const TrainerOptions& options = {},
                                   const ProgressCallback& progress = {});

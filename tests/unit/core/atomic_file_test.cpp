@@ -243,5 +243,14 @@ TEST_F(StagedFolderTest, LeftoversUnderTheSameNameAreCleared) {
   EXPECT_THAT(names(), ElementsAre("m.rct"));
 }
 
+TEST_F(AtomicFile, ThatCannotBeWrittenIsToldBeforeTheWork) {
+  check_writable(at("new.csv"));
+  EXPECT_THAT(names(), IsEmpty()) << "nothing is left";
+  write_file(at("old.csv"), "kept");
+  check_writable(at("old.csv"));
+  EXPECT_EQ(fs::file_size(at("old.csv")), 4U);
+  EXPECT_THROW(check_writable(at("none") / "x.csv"), DataError);
+}
+
 }  // namespace
 }  // namespace recant

@@ -209,6 +209,50 @@ TEST(Value, AFlipCheckLeavesTheStateFileAlone) {
   EXPECT_EQ(first.found.sampling->resumed, 0);
 }
 
+TEST(Value, AFlipCheckThatFailsLeavesTheValues) {
+  Fitted f = fitted(LossKind::kLogistic, 60);
+  f.model.rows.class_names = {"no", "yes"};
+  f.model.rows.targets.setZero();
+  f.model.rows.targets(7) = 1;  // its flip leaves no row of class 1
+  std::optional<std::uint64_t> bad;
+  for (std::uint64_t seed = 1; !bad && seed < 2000; ++seed) {
+    Dataset copy = f.model.rows;
+    try {
+      if (flip_labels(copy, 1.0 / 60, seed).front() == 7) bad = seed;
+    } catch (const UsageError&) {
+      bad = seed;
+    }
+  }
+  ASSERT_TRUE(bad);
+  test::expect_error<UsageError>(
+      [&] { return value(f.model, f.validation, {.flip_check = 1.0 / 60, .seed = *bad}); },
+      {"class 'yes'", "flip_check", "--seed"});
+  // What is found is told before the flip check begins.
+  bool told = false;
+  const ValueReport report = value(f.model, f.validation, {.flip_check = 0.1, .seed = *bad + 1}, {},
+                                   [&](const ValueReport& values) {
+                                     told = true;
+                                     EXPECT_EQ(values.found.values.size(), 60);
+                                     EXPECT_FALSE(values.flip_check.has_value());
+                                   });
+  EXPECT_TRUE(told && report.flip_check.has_value());
+}
+
+TEST(Value, RowsOfWeightZeroAreInNoSummary) {
+  Fitted f = fitted(LossKind::kLogistic, 80);
+  for (Index i = 0; i < 40; ++i) f.model.rows.weights(i) = 0;
+  f.model.model.theta = train(f.model.objective(), f.model.rows.weights).theta;
+  for (const ValueMethod& method : value_methods()) {
+    const ValueReport report =
+        value(f.model, f.validation,
+              {.method = std::string(method.name), .sampling = {.max_samples = 400}, .top = 1});
+    EXPECT_EQ(report.summary.argmin, report.lowest.front().row) << method.name;
+    EXPECT_EQ(report.summary.argmax, report.highest.front().row) << method.name;
+    EXPECT_GE(report.summary.argmin, 40);
+    EXPECT_EQ(report.summary.count, 40);
+  }
+}
+
 TEST(Value, TopRows) {
   Fitted f = fitted(LossKind::kLogistic);
   f.model.rows.weights(5) = 0;

@@ -337,5 +337,65 @@ TEST(TrainerTest, RefusesWhatMakesNoSense) {
       [&] { return train_from(f.objective, f.weights, Vector::Zero(2)); }, {"start", "2", "3"});
 }
 
+/// From 300 parameters on the first steps do without a Hessian.
+struct Wide {
+  const char* name;
+  LossKind kind;
+  Index columns;
+  double l2, scale;
+};
+class WideTrainer : public testing::TestWithParam<Wide> {
+ protected:
+  [[nodiscard]] static Dataset rows() {
+    test::Random random(31);
+    Dataset data = test::made_up_rows(random, 260, GetParam().columns, loss());
+    RowMatrix x = GetParam().scale * data.features.view();
+    data.features = FeatureMatrix(std::move(x));
+    return data;
+  }
+  [[nodiscard]] static Loss loss() { return Loss(GetParam().kind, 3); }
+};
+INSTANTIATE_TEST_SUITE_P(Problems, WideTrainer,
+                         testing::Values(Wide{"easy", LossKind::kLogistic, 320, 50, 1},
+                                         Wide{"separable", LossKind::kLogistic, 320, 1e-3, 1},
+                                         Wide{"huge", LossKind::kLogistic, 310, 1, 1e4},
+                                         Wide{"tiny", LossKind::kLogistic, 310, 1e-6, 1e-4},
+                                         Wide{"squared", LossKind::kSquared, 330, 1, 1},
+                                         Wide{"softmax", LossKind::kSoftmax, 160, 2, 1}),
+                         [](const auto& problem) { return std::string(problem.param.name); });
+
+TEST_P(WideTrainer, TheGradientVanishesFromAnyStartAndTheBytesAreThoseOfAnyThreads) {
+  const Dataset data = rows();
+  const Objective objective(data, loss(), true, GetParam().l2);
+  set_threads(1);
+  const TrainerResult one = train(objective, data.weights);
+  set_threads(3);
+  const TrainerResult three = train(objective, data.weights);
+  set_threads(0);
+  EXPECT_TRUE(test::same_bytes(one.theta, three.theta));
+  EXPECT_TRUE(one.converged);
+  EXPECT_LE(objective.evaluate(one.theta, data.weights).gradient.norm(), one.gradient_tolerance);
+  test::Random random(8);
+  const Vector far =
+      one.theta + (1 + one.theta.norm()) * random.normal_matrix(objective.parameters(), 1).col(0);
+  const TrainerResult warm = train_from(objective, data.weights, far);
+  EXPECT_TRUE(warm.converged);
+  // Both are within gradient_norm / l2 of the optimum.
+  EXPECT_LE((warm.theta - one.theta).norm(),
+            (one.gradient_norm + warm.gradient_norm) / GetParam().l2 + 1e-12);
+  const TrainerResult stopped = train(objective, data.weights, {.max_iterations = 3});
+  EXPECT_LE(stopped.iterations, 3);
+}
+
+TEST(TrainerTest, NoHessianIsFormedWhereStepsWithoutOneGetThere) {
+  test::Random random(33);
+  const Dataset data = test::made_up_rows(random, 400, 310, Loss(LossKind::kLogistic));
+  const Objective objective(data, Loss(LossKind::kLogistic), true, 5000);
+  const TrainerResult result = train(objective, data.weights, {.tolerance = 1e-4});
+  EXPECT_TRUE(result.converged);
+  EXPECT_EQ(result.hessians, 0);
+  EXPECT_GT(result.iterations, 3);
+}
+
 }  // namespace
 }  // namespace recant
