@@ -6,14 +6,11 @@
 #include <algorithm>
 #include <cmath>
 
+#include "class_text.hpp"
 #include "recant/core/error.hpp"
 
 namespace recant {
 namespace {
-
-std::string class_text(const Dataset& data, std::size_t code) {
-  return code < data.class_names.size() ? "'" + data.class_names[code] + "'" : std::to_string(code);
-}
 
 std::vector<std::int32_t> class_codes(const Vector& targets, const char* side) {
   std::vector<std::int32_t> codes(static_cast<std::size_t>(targets.size()));
@@ -28,28 +25,30 @@ std::vector<std::int32_t> class_codes(const Vector& targets, const char* side) {
 }
 
 /// Values of a class that the other side has not would mean nothing: rows of it could only be in
-/// the way, or nobody could be right.
+/// the way, or nobody could be right. Training rows other than `rows` are not there.
 void check_same_classes(const Dataset& training, const std::vector<std::int32_t>& codes,
+                        std::span<const std::uint32_t> rows,
                         const std::vector<std::int32_t>& validation_codes) {
-  const auto present = [](const std::vector<std::int32_t>& list) {
-    std::vector<bool> found(static_cast<std::size_t>(*std::max_element(list.begin(), list.end())) +
-                            1);
-    for (const std::int32_t code : list) found[static_cast<std::size_t>(code)] = true;
-    return found;
+  const auto mark = [](std::vector<bool>& found, std::int32_t code) {
+    const auto at = static_cast<std::size_t>(code);
+    if (at >= found.size()) found.resize(at + 1);
+    found[at] = true;
   };
-  const auto ours = present(codes), theirs = present(validation_codes);
+  std::vector<bool> ours, theirs;
+  for (const std::uint32_t row : rows) mark(ours, codes[row]);
+  for (const std::int32_t code : validation_codes) mark(theirs, code);
   for (std::size_t code = 0; code < std::max(ours.size(), theirs.size()); ++code) {
     const bool here = code < ours.size() && ours[code];
     const bool there = code < theirs.size() && theirs[code];
     if (here && !there) {
       throw DataError(fmt::format("no row is of class {}, so no training row of that class could "
                                   "get a value above 0",
-                                  class_text(training, code)),
+                                  class_text(training, static_cast<double>(code))),
                       "validation", "add rows of that class");
     }
     if (there && !here) {
       throw DataError(fmt::format("has rows of class {}, of which no training row is",
-                                  class_text(training, code)),
+                                  class_text(training, static_cast<double>(code))),
                       "validation", "leave them out");
     }
   }
@@ -87,7 +86,7 @@ KnnGame::KnnGame(KnnUtility utility, const Dataset& training, const Dataset& val
     }
     classes_ = class_codes(training.targets, "training");
     validation_classes_ = class_codes(validation.targets, "validation");
-    check_same_classes(training, classes_, validation_classes_);
+    check_same_classes(training, classes_, rows, validation_classes_);
   } else {
     if (options.truncate) throw UsageError("is for classification", "truncate");
     if (ties_ == TieRule::kShared) throw UsageError("shared ties are for classification", "ties");

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <optional>
 
+#include "recant/core/error.hpp"
 #include "recant/linalg/row_kernels.hpp"
 #include "recant/model/secant_memory.hpp"
 #include "recant/model/trainer.hpp"
@@ -19,6 +20,14 @@ constexpr Index kColumns = 96;
 constexpr Index kPieceValues = 32768;
 /// Passes after which a training of its own is the cheaper way.
 constexpr Index kMostPasses = 40;
+/// A gradient that is rounding ends the way only where what it leaves is at most this share of how
+/// far the row's removal moves the model; beyond, the change would be made of rounding.
+constexpr double kRoundingShare = 1e-2;
+
+bool has_arrived(const FullModel& full, const LeftOutModel& model, double tolerance) {
+  return model.left <= tolerance * model.moved ||
+         (model.gradient_norm <= full.rounding && model.left <= kRoundingShare * model.moved);
+}
 
 /// A^{-1} = (H - U U^T)^{-1} for the C columns of U that one row adds to H. With A^{-1}U = V and
 /// K = I - U^T V:  A^{-1} b = H^{-1} b + V K^{-1} V^T b   (Sherman, Morrison and Woodbury).
@@ -171,15 +180,16 @@ class LeftOutSolver {
     LeftOutModel& model = models_[static_cast<std::size_t>(active.slot)];
     ++model.passes;
     const double left = std::sqrt(gradient.dot(active.inverse.times(gradient)));
-    const double norm = gradient.norm();
-    model.converged = left <= tolerance_ * model.moved || norm <= full_.rounding;
+    model.left = left;
+    model.gradient_norm = gradient.norm();
+    model.converged = has_arrived(full_, model, tolerance_);
     if (model.converged) {
       model.theta = std::move(active.theta);
-      model.left = left;
-      model.gradient_norm = norm;
       return false;
     }
-    if (!(left < 2 * active.best) || model.passes == kMostPasses) return false;
+    // A distance may rise by the way, but not once the gradient is rounding.
+    const double allowed = model.gradient_norm <= full_.rounding ? active.best : 2 * active.best;
+    if (!(left < allowed) || model.passes == kMostPasses) return false;
     active.best = std::min(active.best, left);
     active.memory.add(std::move(active.step), gradient - active.gradient);
     active.gradient = gradient;
@@ -209,10 +219,14 @@ void refit_left_out(const FullModel& full, Index row, double tolerance, LeftOutM
   Vector weights = full.weights;
   weights(row) = 0;
   if (weights.maxCoeff() > 0) {
-    TrainerResult trained = train_from(objective, weights, model.theta);
-    model.theta = std::move(trained.theta);
-    model.passes += trained.passes;
-    model.converged = trained.converged;
+    try {
+      TrainerResult trained = train_from(objective, weights, model.theta);
+      model.theta = std::move(trained.theta);
+      model.passes += trained.passes;
+      model.converged = trained.converged;
+    } catch (const UsageError&) {  // no Hessian that can be factored: this row's outcome alone
+      model.converged = false;
+    }
   } else {
     model.theta = Vector::Zero(objective.parameters());  // of the penalty alone
     model.converged = true;
@@ -227,8 +241,7 @@ void refit_left_out(const FullModel& full, Index row, double tolerance, LeftOutM
   const Vector removed = row_part(full, row).gradient;
   model.left = std::sqrt(gradient.dot(factor->solve(gradient)));
   model.moved = std::sqrt(removed.dot(factor->solve(removed)));
-  model.converged = model.converged &&
-                    (model.left <= tolerance * model.moved || model.gradient_norm <= full.rounding);
+  model.converged = model.converged && has_arrived(full, model, tolerance);
 }
 
 }  // namespace recant

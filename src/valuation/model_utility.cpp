@@ -78,6 +78,7 @@ class ModelUtility final : public SubsetUtility {
   [[nodiscard]] std::unique_ptr<GrowingSet> empty_set() const override {
     return std::make_unique<ModelSet>(problem_);
   }
+  [[nodiscard]] bool counts(Index row) const override { return problem_.weights(row) > 0; }
   void add_to(Fingerprint& fingerprint) const override {
     const Objective& objective = problem_.objective;
     const auto add = [&](const double* values, Index count) {

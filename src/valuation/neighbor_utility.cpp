@@ -8,6 +8,7 @@
 #include <set>
 #include <vector>
 
+#include "class_text.hpp"
 #include "recant/core/check.hpp"
 #include "recant/core/error.hpp"
 
@@ -98,6 +99,9 @@ class NeighborUtility final : public SubsetUtility {
   [[nodiscard]] std::unique_ptr<GrowingSet> empty_set() const override {
     return std::make_unique<NeighborSet>(table_);
   }
+  [[nodiscard]] bool counts(Index row) const override {
+    return table_.counts[static_cast<std::size_t>(row)];
+  }
   void add_to(Fingerprint& fingerprint) const override {
     fingerprint.add(std::string_view("neighbors"));
     fingerprint.add(table_.fingerprint);
@@ -127,13 +131,14 @@ void check_same_classes(const Dataset& train, const std::vector<bool>& counts,
   }
   for (const double target : own) {
     if (!wanted.contains(target)) {
-      throw DataError(fmt::format("no row is of class {}", target), "validation",
+      throw DataError(fmt::format("no row is of class {}", class_text(train, target)), "validation",
                       "add rows of that class");
     }
   }
   for (const double target : wanted) {
     if (!own.contains(target)) {
-      throw DataError(fmt::format("has rows of class {}, of which no training row is", target),
+      throw DataError(fmt::format("has rows of class {}, of which no training row is",
+                                  class_text(train, target)),
                       "validation", "leave them out");
     }
   }

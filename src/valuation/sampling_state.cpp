@@ -16,7 +16,8 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "the file's numbers are little-endian");
 
-constexpr std::string_view kMagic = "recant samples 1";  // 16 bytes
+constexpr std::string_view kMagic = "recant samples 2";  // 16 bytes
+constexpr std::string_view kOlder = "recant samples 1";
 
 /// The numbers of the file in their order.
 struct Header {
@@ -68,7 +69,12 @@ std::optional<SamplingState> load_state(const std::filesystem::path& path,
   };
   std::array<char, kMagic.size()> magic{};
   read(magic.data(), magic.size());
-  if (std::string_view(magic.data(), magic.size()) != kMagic) damaged(path);
+  const std::string_view begin(magic.data(), magic.size());
+  if (begin == kOlder) {
+    throw DamagedError("is a sampling state of version 1, but version 2 is needed", path.string(),
+                       "remove it to start over, or name another file");
+  }
+  if (begin != kMagic) damaged(path);
   Header header;
   read(&header, sizeof header);
   if (header.fingerprint != fingerprint) {

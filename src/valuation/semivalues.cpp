@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <exception>
 #include <limits>
 #include <numeric>
 #include <vector>
@@ -20,10 +21,14 @@
 namespace recant {
 namespace {
 
-/// Samples between two looks at the standard errors. They are held side by side: n numbers each.
+/// Samples between two looks at the standard errors, wherever work was interrupted. At most as
+/// many are held side by side: n numbers each.
 constexpr std::int64_t kRound = 32;
 constexpr std::int64_t kLeastSamples = 64;
-constexpr double kSecondsBetweenSaves = 10;
+constexpr double kSecondsBetweenSaves = 10, kSecondsOfABatch = 1;
+/// Terms of permutations count as such from this n q_r on. All others together have weights of at
+/// most 1% of the whole, so a row that has only them is not known.
+constexpr double kLeastWeight = 0.01;
 
 /// Mean and squared deviations of numbers that come one by one [Welford1962], in three columns of
 /// a row of sums.
@@ -47,9 +52,11 @@ struct RunningMean {
 /// What one sample says of every row: a permutation what the row adds, a subset whether it is in.
 struct Sample {
   Vector rows;
-  double value = 0;  ///< of the subset
+  std::vector<bool> known;  ///< of a permutation: rows whose term was found out, and counts
+  double value = 0;         ///< of the subset
   bool truncated = false;
   std::int64_t evaluations = 0;
+  std::exception_ptr error;  ///< why there is no sample
 };
 
 /// How one family of values is sampled. Each row accumulates `columns()` numbers.
@@ -59,17 +66,20 @@ class Sampler {
   [[nodiscard]] virtual Index columns() const = 0;
   virtual void draw(GrowingSet& set, SeededRandom& random, Sample& sample) const = 0;
   virtual void add(const Sample& sample, Index row, Eigen::Ref<Matrix> sums) const = 0;
-  /// Value and standard error of a row.
+  /// Value and standard error of a row; infinite while nothing can be said.
   [[nodiscard]] virtual std::pair<double, double> estimate(Index row, const Matrix& sums) const = 0;
+  /// "70 permutations leave 3 of 100 rows without a value"
+  [[nodiscard]] virtual UsageError too_few(std::int64_t samples, Index unknown) const = 0;
 };
 
 class PermutationSampler final : public Sampler {
  public:
   /// `weights`: n q_r by position r. A prefix within `close` of `all` ends a permutation.
-  PermutationSampler(Vector weights, double all, double none, std::optional<double> close)
-      : weights_(std::move(weights)), all_(all), none_(none), close_(close) {}
+  PermutationSampler(const SubsetUtility& utility, Vector weights, double all, double none,
+                     std::optional<double> close)
+      : utility_(utility), weights_(std::move(weights)), all_(all), none_(none), close_(close) {}
 
-  [[nodiscard]] Index columns() const override { return RunningMean::kColumns; }
+  [[nodiscard]] Index columns() const override { return RunningMean::kColumns + 1; }
 
   void draw(GrowingSet& set, SeededRandom& random, Sample& sample) const override {
     const Index n = weights_.size();
@@ -77,6 +87,7 @@ class PermutationSampler final : public Sampler {
     std::iota(order.begin(), order.end(), Index{0});
     random.shuffle(std::span(order));
     sample.rows.setZero(n);
+    sample.known.assign(static_cast<std::size_t>(n), false);
     set.clear();
     double before = none_;
     for (Index r = 0; r < n; ++r) {
@@ -85,22 +96,35 @@ class PermutationSampler final : public Sampler {
         return;
       }
       const Index row = order[static_cast<std::size_t>(r)];
+      if (!utility_.counts(row)) continue;  // changes nothing
       set.add(row);
       const double after = set.value();
       ++sample.evaluations;
       sample.rows(row) = weights_(r) * (after - before);
+      sample.known[static_cast<std::size_t>(row)] = weights_(r) >= kLeastWeight;
       before = after;
     }
   }
   void add(const Sample& sample, Index row, Eigen::Ref<Matrix> sums) const override {
     RunningMean::add(sums.row(row), sample.rows(row));
+    sums(row, kTerms) += sample.known[static_cast<std::size_t>(row)];
   }
   [[nodiscard]] std::pair<double, double> estimate(Index row, const Matrix& sums) const override {
     const auto own = sums.row(row);
+    // Zeros that nobody found out say nothing, however many they are.
+    if (own(kTerms) == 0) return {0, std::numeric_limits<double>::infinity()};
     return {own(RunningMean::kMean), std::sqrt(RunningMean::error2(own))};
+  }
+  [[nodiscard]] UsageError too_few(std::int64_t samples, Index unknown) const override {
+    return UsageError(fmt::format("{} permutations leave {} of {} rows without a value", samples,
+                                  unknown, utility_.rows()),
+                      "max_samples",
+                      close_ ? "draw more samples or lower truncation" : "draw more samples");
   }
 
  private:
+  static constexpr Index kTerms = RunningMean::kColumns;
+  const SubsetUtility& utility_;
   Vector weights_;
   double all_, none_;
   std::optional<double> close_;
@@ -136,6 +160,11 @@ class SubsetSampler final : public Sampler {
     return {in(RunningMean::kMean)-out(RunningMean::kMean),
             std::sqrt(RunningMean::error2(in) + RunningMean::error2(out))};
   }
+  [[nodiscard]] UsageError too_few(std::int64_t samples, Index unknown) const override {
+    return UsageError(fmt::format("{} subsets leave {} of {} rows fewer than twice in or twice out",
+                                  samples, unknown, rows_),
+                      "max_samples", "draw more samples");
+  }
 
  private:
   Index rows_;
@@ -163,27 +192,14 @@ class Sampling {
     const auto save = [&] {
       if (!options_.state_file.empty()) save_state(options_.state_file, fingerprint, state_);
     };
-
-    Stopwatch since_save;
-    double unsaved = 0;
-    estimate();
-    while (state_.samples < options_.max_samples && !precise()) {
-      // Rounds end at multiples of their length, wherever earlier work stopped.
-      draw_round(std::min(options_.max_samples, (state_.samples / kRound + 1) * kRound));
-      estimate();
-      try {
-        report();
-      } catch (...) {
-        save();
-        throw;
-      }
-      unsaved += since_save.lap();
-      if (unsaved >= kSecondsBetweenSaves) {
-        save();
-        unsaved = 0;
-      }
+    try {
+      draw_all(save);
+    } catch (...) {
+      save();
+      throw;
     }
     save();
+    estimate();
     check_budget();
     result_.precise = precise();
     result_.samples = state_.samples;
@@ -193,6 +209,29 @@ class Sampling {
   }
 
  private:
+  /// Until there are enough. Samples come in batches, one a thread or as many as fit into a
+  /// second: how long they take decides when they are reported and saved, never what they are.
+  template <class Save>
+  void draw_all(const Save& save) {
+    const Index workers = threads();
+    while (std::ssize(sets_) < workers) sets_.push_back(utility_.empty_set());
+    Stopwatch stopwatch;
+    double unsaved = 0;
+    Index batch = workers;
+    while (state_.samples < options_.max_samples && !is_enough()) {
+      const std::int64_t round_end = (state_.samples / kRound + 1) * kRound;
+      draw_batch(std::min({options_.max_samples, round_end, state_.samples + batch}));
+      report();
+      const double seconds = stopwatch.lap();
+      batch = seconds < kSecondsOfABatch ? std::min(2 * batch, kRound) : workers;
+      unsaved += seconds;
+      if (unsaved >= kSecondsBetweenSaves) {
+        save();
+        unsaved = 0;
+      }
+    }
+  }
+
   void measure_ends() {
     const auto set = utility_.empty_set();
     result_.none = set->value();
@@ -216,8 +255,8 @@ class Sampling {
     if (options_.truncation > 0 && result_.all != result_.none) {
       close = options_.truncation * std::abs(result_.all - result_.none);
     }
-    sampler_ =
-        std::make_unique<PermutationSampler>(std::move(weights), result_.all, result_.none, close);
+    sampler_ = std::make_unique<PermutationSampler>(utility_, std::move(weights), result_.all,
+                                                    result_.none, close);
   }
 
   /// Of all that a sample depends on; how many are drawn may change between runs.
@@ -235,18 +274,29 @@ class Sampling {
     return fingerprint.value();
   }
 
-  /// Draws samples up to number `end`, side by side, and adds them in their order.
-  void draw_round(std::int64_t end) {
-    const Index count = end - state_.samples, workers = std::min<Index>(count, threads());
+  /// Draws samples up to number `end`, side by side, and adds them in their order: all before the
+  /// first that fails, whose error is thrown.
+  void draw_batch(std::int64_t end) {
+    const Index count = end - state_.samples, workers = std::min(count, std::ssize(sets_));
     std::vector<Sample> samples(static_cast<std::size_t>(count));
     // Thread w takes every so-many-th sample: a set is large, so each thread has one.
     parallel_for(workers, [&](Index worker) {
-      const auto set = utility_.empty_set();
       for (Index k = worker; k < count; k += workers) {
+        Sample& sample = samples[static_cast<std::size_t>(k)];
         SeededRandom random(options_.seed, static_cast<std::uint64_t>(state_.samples + k));
-        sampler_->draw(*set, random, samples[static_cast<std::size_t>(k)]);
+        try {
+          sampler_->draw(*sets_[static_cast<std::size_t>(worker)], random, sample);
+        } catch (...) {
+          sample.error = std::current_exception();
+          return;
+        }
       }
     });
+    // Whatever comes before the first that failed was drawn: no thread went past one of its own.
+    const auto failed = std::find_if(samples.begin(), samples.end(),
+                                     [](const Sample& sample) { return sample.error != nullptr; });
+    const std::exception_ptr error = failed == samples.end() ? nullptr : failed->error;
+    samples.erase(failed, samples.end());
     for_each_block(utility_.rows(), [&](RowBlock block) {
       for (Index row = block.begin; row < block.end; ++row) {
         for (const Sample& sample : samples) sampler_->add(sample, row, state_.sums);
@@ -256,7 +306,8 @@ class Sampling {
       state_.truncated += sample.truncated;
       state_.evaluations += sample.evaluations;
     }
-    state_.samples = end;
+    state_.samples += std::ssize(samples);
+    if (error) std::rethrow_exception(error);
   }
 
   void estimate() {
@@ -264,10 +315,19 @@ class Sampling {
     result_.values.resize(n);
     result_.standard_errors.resize(n);
     for (Index row = 0; row < n; ++row) {
-      std::tie(result_.values(row), result_.standard_errors(row)) =
-          sampler_->estimate(row, state_.sums);
+      const auto [value, error] =
+          utility_.counts(row) ? sampler_->estimate(row, state_.sums) : std::pair(0.0, 0.0);
+      result_.values(row) = value;
+      result_.standard_errors(row) = error;
     }
     result_.largest_standard_error = result_.standard_errors.maxCoeff();
+  }
+
+  /// Asked after whole rounds only, so that resumed work ends where work not interrupted does.
+  [[nodiscard]] bool is_enough() {
+    if (options_.standard_error == 0 || state_.samples % kRound != 0) return false;
+    estimate();
+    return precise();
   }
 
   [[nodiscard]] bool precise() const {
@@ -284,9 +344,7 @@ class Sampling {
   void check_budget() const {
     const Index unknown = (result_.standard_errors.array().isInf()).count();
     if (unknown == 0) return;
-    throw UsageError(fmt::format("{} subsets leave {} of {} rows fewer than twice in or twice out",
-                                 state_.samples, unknown, utility_.rows()),
-                     "max_samples", "draw more");
+    throw sampler_->too_few(state_.samples, unknown);
   }
 
   const SubsetUtility& utility_;
@@ -294,6 +352,7 @@ class Sampling {
   const SamplingOptions& options_;
   const ProgressCallback& progress_;
   std::unique_ptr<Sampler> sampler_;
+  std::vector<std::unique_ptr<GrowingSet>> sets_;  ///< one a thread
   SamplingState state_;
   SampledValues result_;
 };
@@ -333,6 +392,11 @@ Vector beta_size_probabilities(Index rows, double alpha, double beta) {
     logs(r + 1) = logs(r) + std::log(out / (in + 1) * ((in + beta) / (out - 1 + alpha)));
   }
   const Vector q = (logs.array() - logs.maxCoeff()).exp();
+  if (!logs.allFinite() || !q.allFinite()) {
+    throw UsageError(
+        fmt::format("alpha {} and beta {} give sizes of sets no finite probabilities", alpha, beta),
+        "alpha, beta", "take both between 1e-100 and 1e100");
+  }
   return q / q.sum();
 }
 
@@ -340,6 +404,9 @@ SampledValues sample_values(const SubsetUtility& utility, Semivalue kind,
                             const SamplingOptions& options, const ProgressCallback& progress) {
   validate(options);
   check_at_least("max_samples", options.max_samples, 2);  // one has no standard error
+  if (options.truncation == 1) {
+    throw UsageError("truncation must be below 1, or no row would be looked at");
+  }
   Stopwatch watch;
   SampledValues result = Sampling(utility, kind, options, progress).run();
   result.seconds = watch.lap();

@@ -56,9 +56,11 @@ struct LeaveOneOut {
 ///
 ///   |grad F_j|_{H_j^{-1}} <= tolerance * |w_j g_j|_{H_j^{-1}}    or    |grad F_j| <= 1e-14 gross
 ///
-/// (rounding; gross as in Objective::Evaluation; H_j is H less row j's part, at theta). Hundreds
-/// of models share each pass, so that a gradient is a product of matrices. Rows that contract too
-/// slowly for that are trained on their own.
+/// (rounding, accepted only where the left side of the first is at most 1e-2 of its right side
+/// without the tolerance: a row that moves the model less than rounding does is not_converged;
+/// gross as in Objective::Evaluation, at least 1; H_j is H less row j's part, at theta).
+/// Hundreds of models share each pass, so that a gradient is a product of matrices. Rows that
+/// contract too slowly for that are trained on their own.
 ///
 /// Assumes: w >= 0 (UsageError); `theta` is near the optimum, to which it is refined first.
 /// Errs: a figure m is off by at most |grad m|_{H_j^{-1}} * left(j) to first order, either side;

@@ -28,7 +28,8 @@ enum class Semivalue { kDataShapley, kBetaShapley, kDataBanzhaf };
 /// @throws UsageError naming the three.
 [[nodiscard]] Semivalue semivalue(std::string_view name);
 
-/// q_0 .. q_{n-1}; adds up to 1. @throws UsageError for rows < 1 or alpha, beta <= 0.
+/// q_0 .. q_{n-1}; adds up to 1. @throws UsageError for rows < 1, alpha, beta <= 0, or such that q
+/// is not finite in double precision.
 [[nodiscard]] Vector beta_size_probabilities(Index rows, double alpha, double beta);
 
 struct SamplingOptions {
@@ -51,7 +52,7 @@ struct SamplingOptions {
               Accept::kNonNegative},
         Field{"truncation", &O::truncation,
               "permutations: the rest adds nothing once |v(all) - v(S)| is at most this times "
-              "|v(all) - v(none)|; 0, or where that is 0: never",
+              "|v(all) - v(none)|; below 1; 0, or where that is 0: never",
               Accept::kUnitInterval},
         Field{"alpha", &O::alpha, "beta_shapley: above beta favours small sets", Accept::kPositive},
         Field{"beta", &O::beta, "beta_shapley: above alpha favours large sets", Accept::kPositive}};
@@ -82,17 +83,23 @@ struct SampledValues {
 /// Banzhaf: maximum sample reuse: subsets that hold each row with probability 1/2, value_i = mean
 /// of v with i - mean without, se^2 = s_1^2/n_1 + s_0^2/n_0.
 ///
-/// Sample t is drawn from stream t of the seed and samples are added in their order, in rounds of
-/// 32: the same bytes for any number of threads, and for work resumed as for work not interrupted.
-/// `standard_error` is asked after whole rounds, from 64 samples on. Standard errors are those of
-/// a mean of independent terms; where few samples have a term that is not 0 they are too small.
+/// A row that does not count (SubsetUtility::counts) is worth 0, with a standard error of 0.
 ///
-/// With `state_file`, work goes on from it if it exists, and it is rewritten every 10 seconds, at
-/// the end and when `progress` throws. Format: docs/formats/sampling-state.md.
+/// Sample t is drawn from stream t of the seed and samples are added in their order: the same bytes
+/// for any number of threads, and for work resumed as for work not interrupted. `standard_error` is
+/// asked at every 32nd sample, from 64 on. Standard errors are those of a mean of independent
+/// terms; where few samples have a term that is not 0 they are too small.
+///
+/// Samples are drawn in batches of one a thread, or of as many, up to 32, as take about a second;
+/// `progress` is called after each. With `state_file`, work goes on from it if it exists, and it is
+/// rewritten after the batch with which 10 seconds have passed, at the end, and when anything
+/// throws (`progress`, a training): then with all samples before the one that failed. A batch
+/// cannot be left: one sample of models may take longer. Format: docs/formats/sampling-state.md.
 /// Cost: n values of v a permutation, one a subset; memory O(n) and a set a thread.
-/// @throws UsageError for options out of range, fewer than 2 samples, or (data_banzhaf) so few that
-/// some row is not twice in and twice out; DamagedError for a state file that does not check or
-/// belongs to other inputs or options.
+/// @throws UsageError for options out of range, fewer than 2 samples, or so few that some row that
+/// counts is without a value: (data_banzhaf) not twice in and twice out, (others) without a term
+/// that was found out, n q_r >= 0.01; DamagedError for a state file that does not check or belongs
+/// to other inputs or options. What the utility throws.
 [[nodiscard]] SampledValues sample_values(const SubsetUtility& utility, Semivalue kind,
                                           const SamplingOptions& options = {},
                                           const ProgressCallback& progress = {});

@@ -28,6 +28,8 @@ class SubsetUtility {
   /// n, rows there are to value.
   [[nodiscard]] virtual Index rows() const noexcept = 0;
   [[nodiscard]] virtual std::unique_ptr<GrowingSet> empty_set() const = 0;
+  /// False for a row that changes no set it joins, as one of weight 0: it is worth exactly 0.
+  [[nodiscard]] virtual bool counts(Index /*row*/) const { return true; }
   /// Adds all that v depends on.
   virtual void add_to(Fingerprint& fingerprint) const = 0;
 };

@@ -171,6 +171,7 @@ TEST(KnnShapley, ANullRowIsWorthNothing) {
   c.validation.targets(0) = 2;  // far from everything, so that the class is not missing
   const KnnShapleyResult all = knn_shapley(c.training, c.validation, {.neighbors = 3});
   c.training.weights(40) = 0;
+  c.validation.targets(0) = 1;  // with the row, its class is gone
   const KnnShapleyResult without = knn_shapley(c.training, c.validation, {.neighbors = 3});
   EXPECT_EQ(without.values(40), 0);
   EXPECT_EQ(without.rows_valued, 40);
@@ -293,6 +294,24 @@ TEST(KnnShapley, TruncatedValuesBeyondTheLastRankAreZero) {
   EXPECT_LE((more.values.array() != 0).count(), 100);
   EXPECT_GT((more.values.array() != 0).count(), 20);
   EXPECT_EQ(more.error_bound, 1.0 / 51);
+}
+
+/// A class whose rows all weigh 0 is not there: nothing is missing on the other side.
+TEST(KnnShapley, AClassOfWeightZeroIsNotLookedFor) {
+  test::Random random(31);
+  Dataset training = test::knn_rows(random, 20, 2, 3, false);
+  const Dataset validation = test::knn_rows(random, 6, 2, 2, false);
+  for (Index i = 0; i < 20; ++i) training.weights(i) = training.targets(i) != 2;
+  const KnnShapleyResult found = knn_shapley(training, validation);
+  EXPECT_NEAR(found.values.sum(), found.utility - found.empty_utility, 1e-13);
+  training.weights.setOnes();
+  test::expect_error<DataError>([&] { return knn_shapley(training, validation); }, {"class 2"});
+  // Wanted, but there only with weight 0.
+  Dataset without = training;
+  for (Index i = 0; i < 20; ++i) without.weights(i) = without.targets(i) != 1;
+  test::expect_error<DataError>(
+      [&] { return knn_shapley(without, test::knn_rows(random, 6, 2, 3, false)); },
+      {"class 1", "no training row"});
 }
 
 TEST(KnnShapley, RowsOfWeightZeroTakeNoPart) {

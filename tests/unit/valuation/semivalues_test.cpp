@@ -3,8 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cmath>
 #include <fstream>
+#include <limits>
 
 #include "compare.hpp"
 #include "exact_values.hpp"
@@ -41,12 +43,52 @@ Vector size_probabilities(Semivalue kind, Index n, const SamplingOptions& option
   return {};
 }
 
+/// A game some of whose rows change nothing and say so, and that fails after so many values.
+class OddUtility final : public SubsetUtility {
+ public:
+  OddUtility(test::TableUtility game, std::vector<bool> counts,
+             Index budget = std::numeric_limits<Index>::max())
+      : game_(std::move(game)), counts_(std::move(counts)), budget_(budget) {}
+  [[nodiscard]] Index rows() const noexcept override { return game_.rows(); }
+  [[nodiscard]] bool counts(Index row) const override {
+    return counts_[static_cast<std::size_t>(row)];
+  }
+  [[nodiscard]] std::unique_ptr<GrowingSet> empty_set() const override {
+    return std::make_unique<Set>(game_.empty_set(), counts_, budget_);
+  }
+  void add_to(Fingerprint& fingerprint) const override { game_.add_to(fingerprint); }
+
+ private:
+  class Set final : public GrowingSet {
+   public:
+    Set(std::unique_ptr<GrowingSet> set, const std::vector<bool>& counts,
+        std::atomic<Index>& budget)
+        : set_(std::move(set)), counts_(counts), budget_(budget) {}
+    void clear() override { set_->clear(); }
+    void add(Index row) override {
+      if (counts_[static_cast<std::size_t>(row)]) set_->add(row);
+    }
+    double value() override {
+      if (--budget_ < 0) throw UsageError("the training did not converge");
+      return set_->value();
+    }
+
+   private:
+    std::unique_ptr<GrowingSet> set_;
+    const std::vector<bool>& counts_;
+    std::atomic<Index>& budget_;
+  };
+  test::TableUtility game_;
+  std::vector<bool> counts_;
+  mutable std::atomic<Index> budget_;
+};
+
 class SemivaluesByKind : public testing::TestWithParam<Semivalue> {};
 INSTANTIATE_TEST_SUITE_P(Kinds, SemivaluesByKind, testing::ValuesIn(kKinds),
                          [](const auto& tested) { return std::string(name(tested.param)); });
 
-/// 47 rows, one in 16,000 beyond 4 standard errors by chance: a right program fails this with
-/// probability 0.3% for a seed drawn anew, and never or always for this one.
+/// 26 rows (Beta: 52), one in 16,000 beyond 4 standard errors by chance: a right program fails this
+/// with probability 0.2% (0.3%) for a seed drawn anew, and never or always for this one.
 TEST_P(SemivaluesByKind, AreWithinFourStandardErrorsOfEnumeration) {
   for (const Index n : {2, 3, 9, 12}) {
     for (const double alpha : {16.0, 1.0}) {
@@ -123,7 +165,8 @@ TEST_P(SemivaluesByKind, ResumedWorkIsUninterruptedWork) {
                std::runtime_error);
   options.max_samples = 300;
   const SampledValues resumed = sample_values(game, GetParam(), options);
-  EXPECT_EQ(resumed.resumed, 128);
+  EXPECT_GT(resumed.resumed, 100);  // how far batches reach is a matter of time
+  EXPECT_LE(resumed.resumed, 128);
   EXPECT_EQ(resumed.samples, 300);
   EXPECT_TRUE(test::same_bytes(resumed.values, whole.values));
   EXPECT_TRUE(test::same_bytes(resumed.standard_errors, whole.standard_errors));
@@ -149,6 +192,94 @@ TEST_P(SemivaluesByKind, StopWhenTheStandardErrorIsReached) {
       game, GetParam(), {.max_samples = found.samples - 32, .standard_error = 0.03, .seed = 2});
   EXPECT_FALSE(before.precise);
   EXPECT_GT(before.largest_standard_error, 0.03);
+}
+
+/// Not asked in the middle of a round, where resumed work may begin.
+TEST_P(SemivaluesByKind, ResumedWorkStopsWhereWorkNotInterruptedDoes) {
+  test::Random random(15);
+  const test::TableUtility game = random_game(random, 6);
+  SamplingOptions options{.max_samples = 100000, .standard_error = 0.05, .seed = 3};
+  const SampledValues whole = sample_values(game, GetParam(), options);
+  ASSERT_GT(whole.samples, 64);
+  const test::TemporaryFolder folder;
+  options.state_file = folder.path() / "state";
+  // The last of these is within the last round, where the error is small enough by now.
+  for (const std::int64_t stop : {std::int64_t{33}, whole.samples - 31, whole.samples - 1}) {
+    options.max_samples = stop;
+    static_cast<void>(sample_values(game, GetParam(), options));
+  }
+  options.max_samples = 100000;
+  const SampledValues resumed = sample_values(game, GetParam(), options);
+  EXPECT_EQ(resumed.resumed, whole.samples - 1);
+  EXPECT_EQ(resumed.samples, whole.samples);
+  EXPECT_TRUE(test::same_bytes(resumed.values, whole.values));
+  EXPECT_TRUE(test::same_bytes(resumed.standard_errors, whole.standard_errors));
+  EXPECT_TRUE(resumed.precise);
+}
+
+TEST_P(SemivaluesByKind, WhatWasDrawnBeforeAFailureIsKept) {
+  test::Random random(16);
+  const test::TableUtility game = random_game(random, 10);
+  const SampledValues whole = sample_values(game, GetParam(), {.max_samples = 150, .seed = 9});
+  const std::vector<bool> all(10, true);
+  const Index each = GetParam() == Semivalue::kDataBanzhaf ? 1 : 10;
+  for (const int count : {1, 4}) {
+    const test::WithThreads threads(count);
+    const test::TemporaryFolder folder;
+    SamplingOptions options{.max_samples = 150, .seed = 9};
+    options.state_file = folder.path() / "state";
+    const OddUtility failing(game, all, 2 + 50 * each);  // 2 for the ends
+    test::expect_error<UsageError>([&] { return sample_values(failing, GetParam(), options); },
+                                   {"did not converge"});
+    const SampledValues resumed = sample_values(game, GetParam(), options);
+    if (count == 1) {
+      EXPECT_EQ(resumed.resumed, 50);
+    } else {  // which thread comes first to the end of the budget is chance
+      EXPECT_GE(resumed.resumed, 32);
+      EXPECT_LE(resumed.resumed, 50);
+    }
+    EXPECT_TRUE(test::same_bytes(resumed.values, whole.values)) << count;
+    EXPECT_TRUE(test::same_bytes(resumed.standard_errors, whole.standard_errors)) << count;
+    EXPECT_EQ(resumed.evaluations, whole.evaluations);
+  }
+}
+
+/// Samples may be dear: the first is told of, and kept, before there are others.
+TEST_P(SemivaluesByKind, AreReportedAndKeptSampleBySample) {
+  test::Random random(17);
+  const test::TableUtility game = random_game(random, 8);
+  const test::WithThreads threads(1);
+  const test::TemporaryFolder folder;
+  SamplingOptions options{.max_samples = 100, .seed = 1};
+  options.state_file = folder.path() / "state";
+  double first = 0;
+  const auto stop = [&](const Progress& progress) {
+    first = progress.done;
+    throw std::runtime_error("stop");
+  };
+  EXPECT_THROW(static_cast<void>(sample_values(game, GetParam(), options, stop)),
+               std::runtime_error);
+  EXPECT_EQ(first, 1);
+  EXPECT_EQ(sample_values(game, GetParam(), options).resumed, 1);
+}
+
+TEST_P(SemivaluesByKind, ARowThatDoesNotCountIsWorthZeroExactly) {
+  test::Random random(18);
+  const test::TableUtility game = random_game(random, 7);
+  const std::vector<bool> counts{true, true, false, true, true, false, true};
+  const OddUtility odd(game, counts);
+  // One that counts may be given nothing by chance; those that do not never are the reason.
+  const SampledValues found = sample_values(odd, GetParam(), {.max_samples = 200, .seed = 1});
+  for (Index i = 0; i < 7; ++i) {
+    const bool there = counts[static_cast<std::size_t>(i)];
+    EXPECT_EQ(found.values(i) != 0, there) << i;
+    EXPECT_EQ(found.standard_errors(i) != 0, there) << i;
+  }
+  const Vector wanted =
+      test::exact_values(test::all_utilities(odd), size_probabilities(GetParam(), 7, {}));
+  for (Index i = 0; i < 7; ++i) {
+    EXPECT_LE(std::abs(found.values(i) - wanted(i)), 4 * found.standard_errors(i)) << i;
+  }
 }
 
 TEST_P(SemivaluesByKind, ARowThatAddsNothingIsWorthNothing) {
@@ -199,7 +330,7 @@ TEST_P(SemivaluesByKind, RefuseStateThatIsDamagedOrForeign) {
   }
 
   std::ifstream file(options.state_file, std::ios::binary);
-  const std::string bytes{std::istreambuf_iterator<char>(file), {}};
+  std::string bytes{std::istreambuf_iterator<char>(file), {}};
   const auto damaged = [&](const std::string& content) {
     std::ofstream(options.state_file, std::ios::binary) << content;
     test::expect_error<DamagedError>([&] { return sample_values(game, GetParam(), options); },
@@ -214,6 +345,10 @@ TEST_P(SemivaluesByKind, RefuseStateThatIsDamagedOrForeign) {
     damaged(flipped);
   }
   damaged(bytes + "x");
+  bytes[15] = '1';
+  std::ofstream(options.state_file, std::ios::binary) << bytes;
+  test::expect_error<DamagedError>([&] { return sample_values(game, GetParam(), options); },
+                                   {"state", "version 1", "version 2"});
 }
 
 /// The terms of a whole permutation telescope, so the values add up whatever was drawn.
@@ -247,6 +382,39 @@ TEST(SemivaluesTest, TruncationIsReportedAndLeavesRowsOut) {
   EXPECT_EQ(found.truncated, 64);
   EXPECT_EQ(found.evaluations, 64);
   EXPECT_NEAR(found.values.sum(), 1, 1e-14);
+}
+
+/// The first row is worth all there is to those that stand first; the others' terms are left out.
+TEST(SemivaluesTest, RowsThatWereNeverLookedAtAreNotWorthZero) {
+  std::vector<double> values(1 << 8, 1);
+  values[0] = 0;
+  const test::TableUtility game(8, values);
+  SamplingOptions options{.max_samples = 3, .standard_error = 1, .truncation = 0.5, .seed = 1};
+  const test::TemporaryFolder folder;
+  options.state_file = folder.path() / "state";
+  test::expect_error<UsageError>(
+      [&] { return sample_values(game, Semivalue::kDataShapley, options); },
+      {"3 permutations leave", "of 8 rows", "max_samples", "draw more", "lower truncation"});
+  // What was drawn is not lost, and counts are kept with it.
+  options.max_samples = 200;
+  const SampledValues found = sample_values(game, Semivalue::kDataShapley, options);
+  EXPECT_EQ(found.resumed, 3);
+  EXPECT_TRUE(found.precise);
+  EXPECT_GT(found.values.minCoeff(), 0);
+  EXPECT_GT(found.standard_errors.minCoeff(), 0);
+}
+
+/// Nearly all weight is on the first place, where few samples put few rows.
+TEST(SemivaluesTest, RowsWithTermsOfNoWeightAreNotWorthZero) {
+  test::Random random(19);
+  const test::TableUtility game = random_game(random, 10);
+  SamplingOptions options{.max_samples = 5, .alpha = 1e9, .beta = 1};
+  test::expect_error<UsageError>(
+      [&] { return sample_values(game, Semivalue::kBetaShapley, options); },
+      {"5 permutations leave", "of 10 rows", "max_samples", "draw more"});
+  options.max_samples = 500;
+  const SampledValues found = sample_values(game, Semivalue::kBetaShapley, options);
+  EXPECT_GT(found.standard_errors.minCoeff(), 0);
 }
 
 TEST(SemivaluesTest, NothingIsTruncatedWhereAllRowsTogetherAreWorthNothing) {
@@ -294,7 +462,9 @@ TEST(SemivaluesTest, RefuseWhatTheyCannotUse) {
   refused(Semivalue::kDataShapley, {.max_samples = 0}, {"max_samples"});
   refused(Semivalue::kDataShapley, {.standard_error = -1}, {"standard_error"});
   refused(Semivalue::kDataShapley, {.truncation = 2}, {"truncation"});
+  refused(Semivalue::kDataShapley, {.truncation = 1}, {"truncation", "below 1"});
   refused(Semivalue::kBetaShapley, {.alpha = 0}, {"alpha"});
+  refused(Semivalue::kBetaShapley, {.alpha = 1e-320}, {"alpha", "beta", "finite"});
   refused(Semivalue::kBetaShapley, {.beta = std::nan("")}, {"beta"});
   refused(Semivalue::kDataBanzhaf, {.max_samples = 3}, {"max_samples", "of 5 rows", "draw more"});
   test::expect_error<UsageError>([&] { return semivalue("shapley"); }, {"data_banzhaf", "shapley"});

@@ -72,6 +72,12 @@ TEST(NeighborUtilityTest, ARowOfWeightZeroNeverVotes) {
     if (i != 4) others.push_back(i);
   }
   EXPECT_NEAR(all->value(), naive_vote(train, validation, 3, others), 1e-14);
+  const auto model = model_utility(Objective(train, Loss(), true, 1), train.weights, validation,
+                                   ModelScore::kLogLoss);
+  for (Index i = 0; i < 12; ++i) {
+    EXPECT_EQ(utility->counts(i), i != 4);
+    EXPECT_EQ(model->counts(i), i != 4);
+  }
 }
 
 TEST(NeighborUtilityTest, RefusesWhatItCannotUse) {
@@ -92,9 +98,12 @@ TEST(NeighborUtilityTest, RefusesWhatItCannotUse) {
   Dataset one_class = train, weighted = train;
   one_class.targets.setOnes();
   test::expect_error<DataError>([&] { return neighbor_utility(one_class, validation, 1); },
+                                {"class 'no'", "no training row"});
+  one_class.class_names.clear();
+  test::expect_error<DataError>([&] { return neighbor_utility(one_class, validation, 1); },
                                 {"class 0", "no training row"});
   test::expect_error<DataError>([&] { return neighbor_utility(validation, one_class, 1); },
-                                {"validation", "class 0"});
+                                {"validation", "class 'no'"});
   weighted.weights(2) = -1;
   test::expect_error<UsageError>([&] { return neighbor_utility(weighted, validation, 1); },
                                  {"row weights", ">= 0"});
