@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
+#include <vector>
 
 #include "recant/audit/roc.hpp"
 #include "recant/core/check.hpp"
@@ -42,6 +44,18 @@ NeighbourAudit judge(const Event& event, Index with_above, Index without_above, 
   return out;
 }
 
+/// What epsilon would be if the rates were as counted: bounds on them can only say less.
+double most_possible(const Event& event, const RocPoint& point, Index draws, double delta) {
+  double with = static_cast<double>(point.true_positives) / static_cast<double>(draws);
+  double without = static_cast<double>(point.false_positives) / static_cast<double>(draws);
+  if (!event.above) {
+    with = 1 - with;
+    without = 1 - without;
+  }
+  if (!event.likelier_with_row) std::swap(with, without);
+  return with > delta ? std::log((with - delta) / without) : -1;
+}
+
 /// A point of the curve every few per cent of the draws, counted from both ends.
 std::vector<RocPoint> thinned(const std::vector<RocPoint>& curve) {
   constexpr double kGrowth = 1.05;
@@ -61,6 +75,7 @@ Event best_event(const Worlds& half, const NeighbourAuditOptions& options) {
     for (const bool above : {true, false}) {
       for (const bool with : {true, false}) {
         const Event event{point.threshold, above, with};
+        if (!(most_possible(event, point, half.with.size(), options.delta) > most)) continue;
         const double found =
             judge(event, point.true_positives, point.false_positives, half.with.size(), options)
                 .epsilon_low;
