@@ -24,21 +24,21 @@ PublishedScore laplace(double epsilon, std::uint64_t seed) {
   };
 }
 
-// 99.9 % bounds, 40 audits: a bound above the truth has a chance of 4 % in all; the seeds are
+// 99.9 % bounds, 20 audits: a bound above the truth has a chance of 2 % in all; the seeds are
 // fixed.
 TEST(NeighbourAudit, StaysBelowTheTruthAndComesNear) {
-  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     const double truth = seed % 2 == 0 ? 0.5 : 2;
-    const NeighbourAudit found = audit_neighbours(laplace(truth, 2 * seed), {.draws = 2000});
+    const NeighbourAudit found = audit_neighbours(laplace(truth, 2 * seed), {.draws = 1000});
     EXPECT_LE(found.epsilon_low, truth) << seed;
   }
-  EXPECT_GT(audit_neighbours(laplace(2, 99), {.draws = 20000}).epsilon_low, 1.5);
+  EXPECT_GT(audit_neighbours(laplace(2, 99), {.draws = 10000}).epsilon_low, 1.5);
 }
 
 TEST(NeighbourAudit, CatchesAFalseClaim) {
   // Twice the distance that was claimed.
   const double claimed = 1;
-  EXPECT_GT(audit_neighbours(laplace(2 * claimed, 7), {.draws = 20000}).epsilon_low, claimed);
+  EXPECT_GT(audit_neighbours(laplace(2 * claimed, 7), {.draws = 10000}).epsilon_low, claimed);
 }
 
 TEST(NeighbourAudit, ByHand) {
