@@ -78,7 +78,7 @@ struct GradientAscentResult {
 /// are not looked at and their loss rises too. gradient_norm says how far from optimal it is left.
 /// Failure outcomes: `stop`. phi is convex, so with w = 1 no step lowers the loss that is climbed.
 /// Cost: two passes over the training rows and one over `holdout` a step; the cut up to 50 more.
-/// Source: docs/mathematics.md section 4.5; [DVWU2025].
+/// Source: docs/mathematics.md section 4.5; [He2025].
 /// @throws UsageError for sizes that differ or options out of range; DataError for a hold-out set
 /// without a row that has weight, or with other features than the training rows.
 [[nodiscard]] GradientAscentResult gradient_ascent(const Objective& objective, ConstVectorRef theta,

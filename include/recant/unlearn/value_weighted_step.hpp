@@ -21,7 +21,7 @@ struct ValueWeightedStep {
 /// weights, which are never negative, so it always has a factor unless l2 is lost in rounding.
 /// Heuristic: the distance to retraining is bounded by l2 alone here.
 /// Cost: one Hessian, three passes, two solves. Source: docs/mathematics.md section 4.5;
-/// [DVWU2025].
+/// [He2025].
 /// @throws UsageError for sizes that differ.
 [[nodiscard]] ValueWeightedStep value_weighted_step(const Objective& objective,
                                                     ConstVectorRef theta, ConstVectorRef weights,

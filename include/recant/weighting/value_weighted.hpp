@@ -39,7 +39,7 @@ struct ValueWeightOptions {
 /// The weights alone: m positive numbers of mean 1, the lower the value the larger, from m values.
 /// They do not change when values are shifted or multiplied by a positive number. m = 1, values
 /// that are equal to rounding, and alpha = 0 give exactly 1.
-/// Cost: O(m), rank O(m log m). Source: [DVWU2025]; docs/mathematics.md section 4.5.
+/// Cost: O(m), rank O(m log m). Source: [He2025]; docs/mathematics.md section 4.5.
 /// @throws UsageError for no value, values that are not finite, alpha out of range.
 [[nodiscard]] Vector value_factors(ConstVectorRef values, const ValueWeightOptions& options = {});
 
