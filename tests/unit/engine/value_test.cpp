@@ -347,8 +347,8 @@ TEST(Value, JsonHasEveryMember) {
   const auto of = [&](const ValueRequest& request) {
     return nlohmann::json::parse(to_json(value(f.model, f.validation, request), f.model.rows.ids));
   };
-  const auto drawn = of({.method = "beta_shapley", .sampling = {.max_samples = 5}});
-  EXPECT_EQ(drawn.at("sampling").at("samples"), 5);
+  const auto drawn = of({.method = "beta_shapley", .sampling = {.max_samples = 100}});
+  EXPECT_EQ(drawn.at("sampling").at("samples"), 100);
   EXPECT_GT(drawn.at("standard_error_max").get<double>(), 0);
   const auto left = of({.method = "leave_one_out"});
   EXPECT_GT(left.at("leave_one_out").at("influence").at("pearson").get<double>(), 0.9);

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "recant/audit/retrain.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "recant/core/check.hpp"
+#include "recant/core/error.hpp"
+#include "recant/core/stopwatch.hpp"
+#include "recant/model/linear_model.hpp"
+
+// docs/mathematics.md section 6.
+namespace recant {
+namespace {
+
+/// The predictions of one model on the test rows; `labels` is empty for squared loss.
+struct Predictions {
+  Matrix probabilities;
+  std::vector<Index> labels;
+  TestUtility utility;
+};
+
+Index label(const Loss& loss, const Matrix& probabilities, Index row, double threshold) {
+  if (loss.kind() == LossKind::kLogistic) return probabilities(row, 0) > threshold ? 1 : 0;
+  Index best = 0;
+  probabilities.row(row).maxCoeff(&best);
+  return best;
+}
+
+Predictions predict(const Objective& objective, const Vector& theta, const Dataset& test,
+                    double threshold, double confidence) {
+  const Loss& loss = objective.loss();
+  const LinearModel model{loss, objective.intercept(), test.features.columns(), theta};
+  const Index n = test.rows();
+  Predictions out{.probabilities = probabilities(model, test.features)};
+  const Objective on_test(test, loss, objective.intercept(), objective.l2());
+  out.utility.log_loss =
+      on_test.evaluate(theta, Vector::Ones(n)).data_loss / static_cast<double>(n);
+  if (loss.kind() == LossKind::kSquared) return out;
+  Index right = 0;
+  for (Index i = 0; i < n; ++i) {
+    out.labels.push_back(label(loss, out.probabilities, i, threshold));
+    right += static_cast<double>(out.labels.back()) == test.targets[i];
+  }
+  out.utility.accuracy = rate(right, n, confidence);
+  return out;
+}
+
+PredictionAgreement agree(const Predictions& a, const Predictions& b, double confidence) {
+  const Vector differences = (a.probabilities - b.probabilities).cwiseAbs().rowwise().maxCoeff();
+  PredictionAgreement out{.mean_difference = differences.mean(),
+                          .largest_difference = differences.maxCoeff()};
+  if (a.labels.empty()) return out;
+  Index same = 0;
+  for (std::size_t i = 0; i < a.labels.size(); ++i) same += a.labels[i] == b.labels[i];
+  out.same_label = rate(same, differences.size(), confidence);
+  return out;
+}
+
+BoundVerdict judge(const RetrainAudit& audit, const std::optional<double>& bound) {
+  if (!bound) return BoundVerdict::kNotClaimed;
+  if (audit.distance_high <= *bound) return BoundVerdict::kHolds;
+  return audit.distance_low > *bound ? BoundVerdict::kBroken : BoundVerdict::kUndecided;
+}
+
+}  // namespace
+
+std::string_view name(BoundVerdict verdict) noexcept {
+  constexpr std::array<std::string_view, 4> kNames = {"not_claimed", "holds", "broken",
+                                                      "undecided"};
+  return kNames[static_cast<std::size_t>(verdict)];
+}
+
+RetrainAudit audit_by_retraining(const Objective& objective, ConstVectorRef weights,
+                                 ConstVectorRef original, ConstVectorRef unlearned,
+                                 const Dataset& test, const MetricSettings& settings,
+                                 const RetrainAuditOptions& options,
+                                 const ProgressCallback& progress) {
+  validate(options);
+  check_size("original theta", original.size(), objective.parameters());
+  check_size("unlearned theta", unlearned.size(), objective.parameters());
+  check_size("features of a test row", test.features.columns(), objective.features().columns());
+  if (test.rows() == 0) throw DataError("the test set has no row");
+  Stopwatch watch;
+  RetrainAudit out;
+  out.retrained = train(objective, weights, options.trainer, progress);
+  out.seconds = watch.lap();
+  const double left = out.retrained.gradient_norm / objective.l2();
+  out.distance = (unlearned - out.retrained.theta).norm();
+  out.distance_low = std::max(0.0, out.distance - left);
+  out.distance_high = out.distance + left;
+  out.verdict = judge(out, options.bound);
+
+  const auto on_test = [&](const Vector& theta) {
+    return predict(objective, theta, test, settings.threshold, options.confidence);
+  };
+  const Predictions before = on_test(original), after = on_test(unlearned),
+                    truth = on_test(out.retrained.theta);
+  out.original_utility = before.utility;
+  out.unlearned_utility = after.utility;
+  out.retrained_utility = truth.utility;
+  out.unlearned_agreement = agree(after, truth, options.confidence);
+  out.original_agreement = agree(before, truth, options.confidence);
+  return out;
+}
+
+}  // namespace recant

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "recant/unlearn/gradient_ascent.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cmath>
+
+#include "recant/core/check.hpp"
+#include "recant/core/error.hpp"
+#include "recant/core/stopwatch.hpp"
+
+// docs/mathematics.md section 4.5.
+namespace recant {
+namespace {
+
+constexpr double kEqualLosses = 1e-9;
+constexpr int kMostHalvings = 50;
+
+/// The rows to forget and those never seen, at any theta.
+class Climb {
+ public:
+  Climb(const Objective& objective, const Dataset& holdout, ConstVectorRef weights,
+        const ValueWeights& values)
+      : objective_(objective),
+        holdout_(holdout, objective.loss(), objective.intercept(), objective.l2()),
+        forget_weights_(-values.target.delta / -values.target.delta.sum()),
+        force_(-values.change.delta / -values.change.delta.sum()),
+        holdout_weights_(holdout.weights / holdout.weights.sum()),
+        left_weights_(weights + values.target.delta) {}
+
+  [[nodiscard]] AscentPoint measure(const Vector& theta) const {
+    return {.forget_loss = objective_.evaluate(theta, forget_weights_).data_loss,
+            .holdout_loss = holdout_.evaluate(theta, holdout_weights_).data_loss};
+  }
+  [[nodiscard]] Vector gradient(const Vector& theta) const {
+    return objective_.weighted_gradients(theta, force_);
+  }
+  [[nodiscard]] double gradient_left(const Vector& theta) const {
+    return objective_.evaluate(theta, left_weights_).gradient.norm();
+  }
+
+ private:
+  const Objective& objective_;
+  Objective holdout_;
+  Vector forget_weights_, force_, holdout_weights_, left_weights_;
+};
+
+bool reached(const AscentPoint& point) {
+  return point.forget_loss >= point.holdout_loss;
+}
+
+bool equal_losses(const AscentPoint& point) {
+  return std::abs(point.forget_loss - point.holdout_loss) <= kEqualLosses * point.holdout_loss;
+}
+
+bool finite(const AscentPoint& point) {
+  return std::isfinite(point.forget_loss) && std::isfinite(point.holdout_loss);
+}
+
+void check(const Objective& objective, ConstVectorRef theta, ConstVectorRef weights,
+           const ValueWeights& values, const Dataset& holdout,
+           const GradientAscentOptions& options) {
+  validate(options);
+  check_size("theta", theta.size(), objective.parameters());
+  check_size("row weights", weights.size(), objective.rows());
+  check_size("change", values.change.delta.size(), objective.rows());
+  check_size("target", values.target.delta.size(), objective.rows());
+  if (!(values.target.delta.maxCoeff() <= 0 && values.change.delta.sum() < 0)) {
+    throw UsageError(
+        "gradient ascent needs rows that are deleted and no other whose weight changes", {},
+        "weight the deleted rows, not the retained ones");
+  }
+  if (holdout.features.columns() != objective.features().columns()) {
+    throw DataError(fmt::format("the hold-out rows have {} features, but the training rows {}",
+                                holdout.features.columns(), objective.features().columns()));
+  }
+  if (!(holdout.rows() > 0 && holdout.weights.sum() > 0)) {
+    throw DataError("the hold-out set has no row with weight", {},
+                    "give rows that the model was not trained on");
+  }
+}
+
+/// From `start`, the share of `step` at which the losses meet; the end of `step` lies beyond.
+AscentPoint cut(const Climb& climb, const Vector& start, const Vector& step, AscentPoint beyond,
+                Vector& theta) {
+  double low = 0, high = 1;
+  for (int i = 0; i < kMostHalvings && !equal_losses(beyond); ++i) {
+    const double middle = low + (high - low) / 2;
+    const Vector there = start + middle * step;
+    const AscentPoint point = climb.measure(there);
+    if (reached(point)) {
+      high = middle;
+      beyond = point;
+      theta = there;
+    } else {
+      low = middle;
+    }
+  }
+  beyond.step_norm = high * step.norm();
+  return beyond;
+}
+
+}  // namespace
+
+std::string_view name(StepRule rule) noexcept {
+  return rule == StepRule::kConstant ? "constant" : "decaying";
+}
+
+StepRule step_rule(std::string_view text) {
+  for (const StepRule rule : {StepRule::kConstant, StepRule::kDecaying}) {
+    if (text == name(rule)) return rule;
+  }
+  throw UsageError(fmt::format("rule must be constant or decaying, but is '{}'", text));
+}
+
+std::string_view name(AscentStop stop) noexcept {
+  constexpr std::array<std::string_view, 5> kNames = {"reached", "already_reached", "steps",
+                                                      "stationary", "not_finite"};
+  return kNames[static_cast<std::size_t>(stop)];
+}
+
+std::string_view describe(AscentStop stop) noexcept {
+  constexpr std::array<std::string_view, 5> kTexts = {
+      "the mean loss of the rows to be forgotten has reached that of rows never seen",
+      "the mean loss of the rows to be forgotten was not below that of rows never seen",
+      "as many steps were made as allowed, and the losses still differ",
+      "the gradient of the rows to be forgotten is 0, so there is nothing to climb",
+      "a step left the range of numbers; the step size is too large"};
+  return kTexts[static_cast<std::size_t>(stop)];
+}
+
+GradientAscentResult gradient_ascent(const Objective& objective, ConstVectorRef theta,
+                                     ConstVectorRef weights, const ValueWeights& values,
+                                     const Dataset& holdout, const GradientAscentOptions& options,
+                                     const ProgressCallback& progress) {
+  Stopwatch watch;
+  check(objective, theta, weights, values, holdout, options);
+  const Climb climb(objective, holdout, weights, values);
+  GradientAscentResult out;
+  Vector at = theta;
+  out.path.push_back(climb.measure(at));
+  bool done = reached(out.path.front());
+  if (done) out.stop = AscentStop::kAlreadyReached;
+  for (int t = 1; !done && t <= options.max_steps; ++t) {
+    if (progress)
+      progress({"ascent", static_cast<double>(t - 1), static_cast<double>(options.max_steps)});
+    const Vector gradient = climb.gradient(at);
+    const double norm = out.path.back().gradient_norm = gradient.norm();
+    if (norm == 0) {
+      out.stop = AscentStop::kStationary;
+      break;
+    }
+    double size = options.step_size;
+    if (options.rule == StepRule::kDecaying) size /= std::sqrt(static_cast<double>(t));
+    if (options.clip && norm > *options.clip) {
+      size *= *options.clip / norm;
+      ++out.clipped;
+    }
+    const Vector step = size * gradient;
+    Vector next = at + step;
+    AscentPoint point = climb.measure(next);
+    if (!finite(point)) {
+      out.stop = AscentStop::kNotFinite;
+      break;
+    }
+    point.step_norm = step.norm();
+    done = reached(point);
+    if (done) {
+      point = cut(climb, at, step, point, next);
+      out.stop = AscentStop::kReached;
+    }
+    at = std::move(next);
+    out.path.push_back(point);
+  }
+  if (out.path.back().gradient_norm == 0) {
+    out.path.back().gradient_norm = climb.gradient(at).norm();
+  }
+  out.update.gradient_norm = climb.gradient_left(at);
+  out.update.distance_bound = out.update.gradient_norm / objective.l2();
+  out.update.theta = std::move(at);
+  out.update.seconds = watch.lap();
+  return out;
+}
+
+}  // namespace recant

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "recant/audit/rate.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "expect_error.hpp"
+#include "recant/core/error.hpp"
+
+namespace recant {
+namespace {
+
+/// P(X = k) of a binomial, in long double.
+long double pmf(Index n, Index k, long double p) {
+  long double log = 0;
+  for (Index i = 1; i <= k; ++i) log += std::log(static_cast<long double>(n - k + i) / i);
+  return std::exp(log + k * std::log(p) + (n - k) * std::log1p(-p));
+}
+long double at_most(Index n, Index k, long double p) {
+  long double sum = 0;
+  for (Index i = 0; i <= k; ++i) sum += pmf(n, i, p);
+  return sum;
+}
+
+TEST(Rate, EndsSolveTheirEquations) {
+  for (const Index n : {1, 2, 10, 97, 400}) {
+    for (const Index k : {Index{0}, Index{1}, n / 3, n / 2, n - 1, n}) {
+      for (const double confidence : {0.5, 0.95, 0.999}) {
+        const Rate found = rate(k, n, confidence);
+        const long double tail = (1 - static_cast<long double>(confidence)) / 2;
+        EXPECT_EQ(found.value, static_cast<double>(k) / static_cast<double>(n));
+        if (k == 0) {
+          EXPECT_EQ(found.low, 0);
+        } else {
+          const auto above = static_cast<double>(1 - at_most(n, k - 1, found.low));
+          EXPECT_NEAR(above / static_cast<double>(tail), 1, 1e-9) << k << " of " << n;
+        }
+        if (k == n) {
+          EXPECT_EQ(found.high, 1);
+        } else {
+          const auto below = static_cast<double>(at_most(n, k, found.high));
+          EXPECT_NEAR(below / static_cast<double>(tail), 1, 1e-9) << k << " of " << n;
+        }
+      }
+    }
+  }
+  // No hit: 1 - (1 - high)^n = 1 - tail, also for many trials.
+  const double none = rate(0, 1000000, 0.95).high;
+  EXPECT_NEAR(none, -std::expm1(std::log(0.025) / 1e6), 1e-13);
+}
+
+TEST(Rate, CoversWhateverTheTruth) {
+  // Exactly, not by simulation: the sum over all outcomes whose interval holds the truth.
+  const Index n = 50;
+  for (const double truth : {0.001, 0.02, 0.1, 0.37, 0.5, 0.8, 0.995}) {
+    long double covered = 0;
+    for (Index k = 0; k <= n; ++k) {
+      const Rate found = rate(k, n, 0.95);
+      if (found.low <= truth && truth <= found.high) covered += pmf(n, k, truth);
+    }
+    EXPECT_GE(static_cast<double>(covered), 0.95 - 1e-12) << truth;
+  }
+}
+
+TEST(Rate, MirrorsAndNests) {
+  const Rate a = rate(13, 40), b = rate(27, 40);
+  EXPECT_NEAR(a.low, 1 - b.high, 1e-14);
+  EXPECT_NEAR(a.high, 1 - b.low, 1e-14);
+  EXPECT_LT(rate(13, 40, 0.99).low, a.low);
+  EXPECT_GT(rate(13, 40, 0.99).high, a.high);
+  const Rate nothing = rate(0, 0);
+  EXPECT_EQ(nothing.low, 0);
+  EXPECT_EQ(nothing.high, 1);
+}
+
+TEST(Rate, RefusesBadArguments) {
+  test::expect_error<UsageError>([] { return rate(-1, 4); }, {"hits"});
+  test::expect_error<UsageError>([] { return rate(5, 4); }, {"hits"});
+  for (const double confidence : {0.0, 1.0, std::numeric_limits<double>::quiet_NaN()}) {
+    test::expect_error<UsageError>([&] { return rate(1, 4, confidence); }, {"confidence"});
+  }
+}
+
+TEST(NormalQuantile, InvertsErfc) {
+  for (const double p : {1e-300, 1e-12, 0.01, 0.3, 0.5, 0.9, 0.999999}) {
+    const double x = normal_quantile(p);
+    EXPECT_NEAR(std::erfc(-x / std::sqrt(2.0)) / 2 / p, 1, 1e-10) << p;
+  }
+  EXPECT_NEAR(normal_quantile(0.975), 1.959963984540054, 1e-12);
+  test::expect_error<UsageError>([] { return normal_quantile(0); }, {"between 0 and 1"});
+}
+
+}  // namespace
+}  // namespace recant
