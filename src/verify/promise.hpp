@@ -10,6 +10,7 @@ struct Budget {
   double epsilon = 0, delta = 0, allowance = 0;
   std::int64_t releases = 0, dimension = 0, sigma_exponent = 0, grid_exponent = 0;
 
+  bool operator==(const Budget&) const = default;
   [[nodiscard]] long double sigma() const;      ///< 2^(sigma_exponent / 2)
   [[nodiscard]] long double grid_step() const;  ///< 2^grid_exponent
   /// (1 + 2^-20) (allowance + h sqrt(d)) / sigma * sqrt(t), to 2^-60 of itself.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "template.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -13,21 +14,16 @@ constexpr std::size_t kMostEntries = 1'000'000, kMostTextBytes = 4096;
 bool printable_utf8(std::string_view s) {
   for (std::size_t i = 0; i < s.size();) {
     const auto lead = static_cast<unsigned char>(s[i++]);
-    int more = 0;
-    std::uint32_t code = lead, least = 0x20;
-    if (lead >= 0xF0) {
-      more = 3, code = lead - 0xF0U, least = 0x10000;
-    } else if (lead >= 0xE0) {
-      more = 2, code = lead - 0xE0U, least = 0x800;
-    } else if (lead >= 0x80) {
-      if (lead < 0xC0) return false;
-      more = 1, code = lead - 0xC0U, least = 0xA0;
-    }
-    for (; more > 0; --more) {
+    const int more = lead < 0x80 ? 0 : lead < 0xE0 ? 1 : lead < 0xF0 ? 2 : 3;
+    constexpr std::uint32_t kMarks[] = {0, 0xC0, 0xE0, 0xF0},
+                            kLeast[] = {0x20, 0xA0, 0x800, 0x10000};
+    if (lead < kMarks[more]) return false;
+    std::uint32_t code = lead - kMarks[more];
+    for (int k = 0; k < more; ++k) {
       if (i == s.size() || (s[i] & '\xC0') != '\x80') return false;
       code = 64 * code + static_cast<std::uint32_t>(s[i++] & '\x3F');
     }
-    if (code < least || code > 0x10FFFF || code == 0x7F || (code >> 11) == 0x1B) return false;
+    if (code < kLeast[more] || code > 0x10FFFF || code == 0x7F || code >> 11 == 0x1B) return false;
   }
   return true;
 }
@@ -48,7 +44,8 @@ class Matcher {
       if (kind == '(' || kind == '[') {
         const std::string_view inner = format.substr(0, format.find(kind == '(' ? "%)" : "%]"));
         format.remove_prefix(inner.size() + 2);
-        kind == '(' ? optional(inner) : list(inner);
+        if (kind == '[') list(inner);
+        if (kind == '(' && !take("null")) match(inner);
       } else if (kind == 'h') {
         const std::size_t bytes = (format[0] - '0') * 10U + (format[1] - '0') * 1U;
         format.remove_prefix(2);
@@ -69,23 +66,14 @@ class Matcher {
   }
 
  private:
-  /// Up to the next %, remembering the name in front of a colon.
+  /// Up to the next %, remembering the name that ends it.
   void literal(std::string_view& format) {
     const std::string_view all = format.substr(0, format.find('%'));
     format.remove_prefix(all.size());
-    for (std::size_t begin = 0; begin < all.size();) {  // by members, to name the one that is off
-      const std::size_t colon = all.find("\":", begin);
-      const std::size_t size = colon == std::string_view::npos ? colon : colon + 2 - begin;
-      const std::string_view piece = all.substr(begin, size);
-      need(take(piece), std::string(piece));
-      begin += piece.size();
-      if (size == std::string_view::npos) break;
-      const std::size_t quote = piece.rfind('"', piece.size() - 3) + 1;
-      name_ = piece.substr(quote, piece.size() - 2 - quote);
-    }
-  }
-  void optional(std::string_view format) {
-    if (!take("null")) match(format);
+    need(take(all), std::string(all));
+    if (!all.ends_with("\":")) return;
+    const std::size_t quote = all.rfind('"', all.size() - 3) + 1;
+    name_ = all.substr(quote, all.size() - 2 - quote);
   }
   void list(std::string_view format) {
     need(take("["), "a list");
@@ -113,8 +101,7 @@ class Matcher {
   }
   std::string digits() {
     const std::size_t begin = at_;
-    while (at_ < file_.size() && (file_[at_] == '-' || (file_[at_] >= '0' && file_[at_] <= '9')))
-      ++at_;
+    at_ = std::min(file_.find_first_of(",}", at_), file_.size());
     return std::string(file_.substr(begin, at_ - begin));
   }
   bool take(std::string_view token) {

@@ -22,21 +22,17 @@ inline void require(bool condition, const std::string& what) {
 [[nodiscard]] double real_number(const std::string& name, const std::string& digits);
 
 /// The values of a file by the name of their member; null has none, a list may have many.
-class Fields {
- public:
+struct Fields {
+  std::map<std::string, std::vector<std::string>> values;
+
   [[nodiscard]] bool has(const std::string& name) const { return values.contains(name); }
   [[nodiscard]] const std::string& text(const std::string& name) const {
     return values.at(name).front();
   }
-  [[nodiscard]] std::vector<std::string> all(const std::string& name) const {
-    return has(name) ? values.at(name) : std::vector<std::string>();
-  }
-  /// Both: a Mismatch for a number that is not in its one form, or not in the range.
+  [[nodiscard]] double real(const std::string& name) const { return real_number(name, text(name)); }
+  /// @throws Mismatch that names it unless it is in the range and in its one form.
   [[nodiscard]] std::int64_t integer(const std::string& name, std::int64_t low,
                                      std::int64_t high) const;
-  [[nodiscard]] double real(const std::string& name) const { return real_number(name, text(name)); }
-
-  std::map<std::string, std::vector<std::string>> values;
 };
 
 /// Reads a file by the template of its format, byte for byte:

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -30,21 +30,12 @@ struct Check {
   std::string detail;  ///< what fits, what does not, or what would be needed to check it
 };
 
-/// What a certificate says of itself; texts as they stand there.
-struct CertificateFacts {
-  std::string model_id, level, mechanism, key_id, released_on;
-  std::int64_t release = 0;
-  std::vector<std::string> assumptions;
-  struct Promise {
-    double epsilon = 0, delta = 0, sigma = 0, grid_step = 0, allowance = 0, mu = 0;
-    std::int64_t releases = 0;
-  };
-  std::optional<Promise> promise;  ///< none where nothing is promised
-};
+/// Values of a certificate by the name of their member, as it writes them; null has none.
+using CertificateMembers = std::map<std::string, std::vector<std::string>>;
 
 struct Verification {
-  std::vector<Check> checks;              ///< in this order; none after the first that failed
-  std::optional<CertificateFacts> facts;  ///< if the form is right
+  std::vector<Check> checks;   ///< in this order; none after the first that failed
+  CertificateMembers members;  ///< empty unless the form is right
 
   /// The check that failed, if one did.
   [[nodiscard]] const Check* failure() const noexcept;
