@@ -147,7 +147,8 @@ TEST(Certificate, StatementsThatDoNotFitAreRefused) {
   refused([](Sample& s) { s.statement.budget->allowance *= 1.001; }, "promise_exceeded");
   refused([](Sample& s) { --s.statement.budget->sigma_exponent; }, "promise_exceeded");
   refused([](Sample& s) { s.statement.budget->delta = 1; }, "delta must be");
-  refused([](Sample& s) { s.statement.level = CertificateLevel::kHeuristic; }, "");
+  refused([](Sample& s) { s.statement.level = CertificateLevel::kHeuristic; },
+          "budget must be null");
   refused([](Sample& s) { s.statement.mechanism = CertificateMechanism::kNone; },
           "needs the mechanism gaussian_on_grid");
   refused(

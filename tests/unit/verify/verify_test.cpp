@@ -4,6 +4,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sodium.h>
+
+#include <array>
+#include <charconv>
 
 #include "certificate_damage.hpp"
 #include "sample_certificates.hpp"
@@ -19,6 +23,35 @@ VerificationFiles files_of(const Sample& sample, const SigningKey& key) {
           .public_key = key.public_key_text(),
           .parameters = npy(sample.parameters),
           .annex = issued.annex};
+}
+
+std::string hexadecimal(std::string_view bytes) {
+  std::string text(2 * bytes.size() + 1, '\0');
+  sodium_bin2hex(text.data(), text.size(), reinterpret_cast<const unsigned char*>(bytes.data()),
+                 bytes.size());
+  text.pop_back();
+  return text;
+}
+
+/// The certificate with another value of a member, signed again: what a dishonest issuer could do.
+std::string forged(std::string text, const SigningKey& key, const std::string& member,
+                   const std::string& value) {
+  const std::size_t begin = text.find("\"" + member + "\":") + member.size() + 3;
+  text.replace(begin, text.find_first_of(",}", begin) - begin, value);
+  const std::string body = text.substr(0, text.find(",\"signature\":")) + "}";
+  const Signature signature = key.sign("recant.certificate/1", body);
+  return body.substr(0, body.size() - 1) + ",\"signature\":\"" +
+         hexadecimal({reinterpret_cast<const char*>(signature.data()), signature.size()}) + "\"}\n";
+}
+
+std::string spelling(double value) {
+  std::array<char, 40> text;
+  const auto end = std::to_chars(text.begin(), text.end(), value, std::chars_format::scientific);
+  return "\"" + std::string(text.data(), end.ptr) + "\"";
+}
+
+std::string annex_salt(const std::string& annex) {
+  return annex.substr(annex.find("\"salt\":\"") + 8, 64);
 }
 
 /// Three releases of one enrolment, and the last with both before it.
@@ -58,24 +91,106 @@ TEST(Verify, WhatIsIssuedFits) {
   EXPECT_LT(complete, 300);
 }
 
-TEST(Verify, BudgetsOfAllSizesFit) {
+TEST(Verify, PromisesFitToTheLastDigitsOfDelta) {
   SampleCertificates samples(2);
   const SigningKey key = samples.key();
-  for (const double epsilon : {1e-4, 1e-2, 1.0, 10.0}) {
+  int tried = 0;
+  for (const double epsilon : {1e-4, 1e-2, 1.0, 10.0, 1e3, 1e4}) {
     for (const double delta : {0.5, 1e-6, 1e-30, 1e-300}) {
       for (const std::int64_t releases : {1, 1000, 1'000'000}) {
         Sample sample = samples.certified();
         const auto enrolment =
             enrol({.epsilon = epsilon, .delta = delta, .releases = releases, .allowance = 0.01}, 7);
         if (!enrolment.budget) continue;
+        ++tried;
         sample.statement.budget = enrolment.budget;
         sample.annex.bound = enrolment.budget->allowance;
-        EXPECT_EQ(failure({.certificate = issue(sample.statement, sample.annex, key).certificate}),
-                  "")
+        VerificationFiles files{
+            .certificate = issue(sample.statement, sample.annex, key).certificate,
+            .public_key = key.public_key_text()};
+        EXPECT_EQ(failure(files), "") << epsilon << " " << delta << " " << releases;
+        files.certificate = forged(files.certificate, key, "delta", spelling(delta * (1 - 1e-8)));
+        EXPECT_THAT(failure(files), HasSubstr("promise: the allowance does not give"))
             << epsilon << " " << delta << " " << releases;
       }
     }
   }
+  EXPECT_GT(tried, 50);
+}
+
+TEST(Verify, ADishonestIssuerIsFound) {
+  Chain chain(15);
+  const PrivacyBudget& budget = *chain.sample.statement.budget;
+  const auto refused = [&](const char* member, const std::string& value, const char* why) {
+    VerificationFiles files = chain.files;
+    files.certificate = forged(files.certificate, chain.key, member, value);
+    EXPECT_THAT(failure(files), HasSubstr(why)) << member;
+  };
+  VerificationFiles unchanged = chain.files;
+  unchanged.certificate = forged(unchanged.certificate, chain.key, "release", "3");
+  EXPECT_EQ(unchanged.certificate, chain.files.certificate) << "forged() signs rightly";
+  refused("epsilon", spelling(budget.epsilon * 0.99), "promise: the allowance does not give");
+  refused("epsilon", "\"0e+00\"", "promise: epsilon is not above 0");
+  refused("delta", "\"1e+00\"", "promise: delta is not between 0 and 1");
+  refused("allowance", spelling(budget.allowance * 1.001), "promise: the allowance does not give");
+  refused("allowance", spelling(budget.allowance * 1e-6), "more than 2^-10 of the allowance");
+  refused("sigma_exponent", std::to_string(budget.sigma_exponent - 1), "promise: ");
+  refused("sigma_exponent", std::to_string(budget.sigma_exponent + 1), "promise: mu is not");
+  refused("grid_exponent", std::to_string(budget.grid_exponent + 20), "coarser than 2^-10");
+  refused("grid_exponent", std::to_string(budget.grid_exponent - 40), "finer than 2^-42");
+  refused("releases", std::to_string(budget.releases + 1), "promise: the allowance does not give");
+  refused("releases", "2", "beyond those that were promised");
+  refused("mu", spelling(*read_certificate(chain.certificates[2]).mu * (1 - 1e-9)), "mu is not");
+  refused("mu", spelling(*read_certificate(chain.certificates[2]).mu * (1 + 1e-9)), "mu is not");
+  refused("dimension", "6", "promise: ");
+  refused("level", "\"heuristic\"", "form: ");
+  refused("former", "null", "form: former and release");
+  refused("parameters_hash", "\"" + std::string(64, '0') + "\"", "parameters: ");
+}
+
+TEST(Verify, AnAnnexAboveTheAllowanceIsFound) {
+  Chain chain(16);
+  VerificationFiles files = chain.files;
+  const auto with_annex = [&](const std::string& from, const std::string& to) {
+    std::string text = *chain.files.annex;
+    text.replace(text.find(from), from.size(), to);
+    files.annex = text;
+    const std::string all = std::string("recant.annex/1") + '\0' + text;
+    std::array<unsigned char, 32> digest;
+    crypto_generichash(digest.data(), digest.size(),
+                       reinterpret_cast<const unsigned char*>(all.data()), all.size(), nullptr, 0);
+    files.certificate = forged(
+        chain.files.certificate, chain.key, "annex_commitment",
+        "\"" + hexadecimal({reinterpret_cast<const char*>(digest.data()), digest.size()}) + "\"");
+    return failure(files);
+  };
+  const double allowance = chain.sample.statement.budget->allowance;
+  const std::string bound = "\"bound\":" + spelling(*chain.sample.annex.bound);
+  EXPECT_EQ(with_annex(bound, "\"bound\":" + spelling(allowance)), "");
+  EXPECT_EQ(with_annex(bound, "\"bound\":" + spelling(allowance * (1 + 1e-15))),
+            "annex: the bound is above the allowance");
+  EXPECT_EQ(with_annex(bound, "\"bound\":null"), "annex: there is no bound");
+  EXPECT_EQ(with_annex("\"release\":3", "\"release\":2"), "annex: release is another one");
+  EXPECT_EQ(with_annex("\"model_id\":\"" + chain.sample.statement.model_id,
+                       "\"model_id\":\"" + std::string(32, '0')),
+            "annex: model_id is of another model");
+  EXPECT_EQ(with_annex("\"salt\":\"" + annex_salt(*chain.files.annex),
+                       "\"salt\":\"" + std::string(64, '0')),
+            "annex: there is no salt");
+}
+
+TEST(Verify, ParametersOffTheGridAreFound) {
+  SampleCertificates samples(17);
+  Sample sample = samples.certified();
+  const SigningKey key = samples.key();
+  sample.parameters[3] += sample.statement.budget->grid_step() / 2;
+  sample.statement.parameters_hash = parameters_hash(sample.parameters);
+  EXPECT_EQ(failure(files_of(sample, key)),
+            "parameters: a parameter is not a multiple of the grid step");
+  sample.parameters.pop_back();
+  sample.statement.parameters_hash = parameters_hash(sample.parameters);
+  EXPECT_EQ(failure(files_of(sample, key)),
+            "parameters: their number is not the dimension of the budget");
 }
 
 TEST(Verify, WhatWasNotGivenIsNotChecked) {
