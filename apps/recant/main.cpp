@@ -61,6 +61,7 @@ int run(int argc, char** argv, Common& common) {
   commands["correct"] = add_correct(app, common);
   commands["compare"] = add_compare(app, common);
   commands["value"] = add_value(app, common);
+  commands["verify"] = add_verify(app, common);
 
   try {
     app.parse(argc, argv);

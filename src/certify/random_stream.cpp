@@ -9,7 +9,6 @@
 #include "recant/core/error.hpp"
 
 namespace recant {
-namespace {
 
 /// sodium_init() fails when there is no source of entropy. Once it has succeeded, libsodium would
 /// rather stop the process than return bytes that are not random.
@@ -19,8 +18,6 @@ void require_entropy() {
                     "make getrandom() or /dev/urandom available to this process");
   }
 }
-
-}  // namespace
 
 RandomStream RandomStream::secure() {
   require_entropy();

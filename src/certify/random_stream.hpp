@@ -7,6 +7,9 @@
 
 namespace recant {
 
+/// @throws DataError when the system gives no random bytes.
+void require_entropy();
+
 /// ChaCha20's key stream in words of 64 bits, wiped at the end of its life.
 ///
 /// It lives no longer than one call that draws, so that there is no state of it to be copied by a

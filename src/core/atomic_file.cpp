@@ -68,6 +68,14 @@ void end_unfinished(const fs::path& path) {
   unfinished().paths.erase(path);
 }
 
+/// An empty file that only its owner can open; one that a dead process left is not taken over.
+void create_for_owner(const fs::path& path) {
+  std::error_code ignored;
+  fs::remove(path, ignored);
+  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (file >= 0) ::close(file);
+}
+
 /// Swaps two names in one step: whoever looks, or crashes, sees the one or the other, never none.
 bool exchange(const fs::path& a, const fs::path& b) {
   return ::renameat2(AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), RENAME_EXCHANGE) == 0;
@@ -75,14 +83,20 @@ bool exchange(const fs::path& a, const fs::path& b) {
 
 }  // namespace
 
-void write_file(const fs::path& path, const std::function<void(std::ostream&)>& write) {
+void write_file(const fs::path& path, const std::function<void(std::ostream&)>& write,
+                FileReaders readers) {
   const fs::path partial = beside(path);
   try {
     {
       std::ofstream out;
       begin_unfinished(partial, [&] {
         errno = 0;
-        out.open(partial, std::ios::binary | std::ios::trunc);
+        if (readers == FileReaders::kOwner) create_for_owner(partial);
+        // Without O_CREAT where the file must be the one just made.
+        const auto mode =
+            std::ios::binary | (readers == FileReaders::kOwner ? std::ios::in | std::ios::out
+                                                               : std::ios::out | std::ios::trunc);
+        out.open(partial, mode);
       });
       if (!out) fail(path, "cannot be created", errno);
       write(out);
@@ -104,10 +118,13 @@ void write_file(const fs::path& path, const std::function<void(std::ostream&)>& 
   }
 }
 
-void write_file(const fs::path& path, std::string_view bytes) {
-  write_file(path, [&](std::ostream& out) {
-    out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  });
+void write_file(const fs::path& path, std::string_view bytes, FileReaders readers) {
+  write_file(
+      path,
+      [&](std::ostream& out) {
+        out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+      },
+      readers);
 }
 
 void check_writable(const fs::path& path) {

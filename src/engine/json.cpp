@@ -396,6 +396,30 @@ std::string to_json(const CompareReport& report, double seconds) {
   return finish(object);
 }
 
+std::string to_json(const Verification& verification, double seconds) {
+  Json checks = Json::array();
+  for (const Check& check : verification.checks) {
+    checks.push_back(
+        {{"name", check.name}, {"state", name(check.state)}, {"detail", check.detail}});
+  }
+  const auto member = [&](const char* key) {
+    const auto found = verification.members.find(key);
+    return found == verification.members.end() ? Json(nullptr) : Json(found->second.front());
+  };
+  const Check* failed = verification.failure();
+  Json object = header("verification");
+  object.update({{"outcome", failed == nullptr ? "no_fault_found" : "damaged"},
+                 {"complete", verification.complete()},
+                 {"failed", failed == nullptr ? Json(nullptr) : Json(failed->name)},
+                 {"checks", checks},
+                 {"model_id", member("model_id")},
+                 {"level", member("level")},
+                 {"key_id", member("key_id")},
+                 {"released_on", member("released_on")},
+                 {"seconds", {{"verify", seconds}}}});
+  return finish(object);
+}
+
 std::string to_json(const Error& error) {
   const auto text = [](const std::string& part) {
     return part.empty() ? Json(nullptr) : Json(part);

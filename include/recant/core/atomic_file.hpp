@@ -9,11 +9,16 @@
 /// Files and folders that are there wholly or not at all: written aside, synced, renamed.
 namespace recant {
 
+/// Who may open a new file: what the umask says, or its owner alone, from the first byte on.
+enum class FileReaders { kUmask, kOwner };
+
 /// Writes `path` by calling write(stream) on a file beside it, which is then synced and renamed
 /// over `path`. If anything throws or fails (disk full), `path` is as before and nothing is left.
 /// @throws DataError naming `path` when writing fails.
-void write_file(const std::filesystem::path& path, const std::function<void(std::ostream&)>& write);
-void write_file(const std::filesystem::path& path, std::string_view bytes);
+void write_file(const std::filesystem::path& path, const std::function<void(std::ostream&)>& write,
+                FileReaders readers = FileReaders::kUmask);
+void write_file(const std::filesystem::path& path, std::string_view bytes,
+                FileReaders readers = FileReaders::kUmask);
 
 /// Before long work: that write_file(path) could create its file. Leaves nothing.
 /// @throws DataError naming `path`, as write_file would after the work.

@@ -10,6 +10,7 @@
 #include "recant/engine/fit.hpp"
 #include "recant/engine/value.hpp"
 #include "recant/influence/influence.hpp"
+#include "recant/verify/verify.hpp"
 
 /// Every result as one JSON object: "schema": "recant.<name>/1", "version", "seconds". Doubles
 /// come back to the last bit; what is unknown is null. docs/formats/json.md lists the members.
@@ -41,6 +42,8 @@ struct InfluenceReport {
                                   const CorrectionRequest& request);
 
 [[nodiscard]] std::string to_json(const CompareReport& report, double seconds);
+
+[[nodiscard]] std::string to_json(const Verification& verification, double seconds);
 
 [[nodiscard]] std::string to_json(const Error& error);
 

@@ -13,6 +13,7 @@
 #include "recant/certify/gaussian_mechanism.hpp"
 #include "recant/certify/grid_noise.hpp"
 #include "recant/core/error.hpp"
+#include "sample_certificates.hpp"
 
 namespace recant::test {
 namespace {
@@ -69,6 +70,19 @@ bool every_output_is_on_the_grid() {
   return std::ranges::all_of(out.parameters, [&](double x) { return std::fmod(x, h) == 0; });
 }
 
+/// Two annexes, one statement: the public parts differ in commitment and signature alone.
+bool public_part_does_not_depend_on_the_annex() {
+  SampleCertificates samples(1);
+  Sample sample = samples.certified();
+  const SigningKey key = samples.key();
+  const auto open_part = [&](double alpha) {
+    sample.annex.alpha = alpha;
+    const std::string text = issue(sample.statement, sample.annex, key).certificate;
+    return text.substr(0, text.find("\"annex_commitment\""));
+  };
+  return open_part(0.25) == open_part(0.5);
+}
+
 TEST_F(CertifyFaults, SigmaHalved) {
   EXPECT_TRUE(noise_is_as_large_as_promised());
   faults.sigma_halved = true;
@@ -93,6 +107,12 @@ TEST_F(CertifyFaults, OffTheGrid) {
   EXPECT_FALSE(every_output_is_on_the_grid());
 }
 
+TEST_F(CertifyFaults, AlphaLeaked) {
+  EXPECT_TRUE(public_part_does_not_depend_on_the_annex());
+  faults.alpha_leaked = true;
+  EXPECT_FALSE(public_part_does_not_depend_on_the_annex());
+}
+
 TEST_F(CertifyFaults, NoEntropyIsAnErrorWithoutOutput) {
   const DiscreteGaussian gaussian({.exponent = 20});
   const GridNoise noise(some_budget());
@@ -107,6 +127,8 @@ TEST_F(CertifyFaults, NoEntropyIsAnErrorWithoutOutput) {
   EXPECT_EQ(draws, untouched);
   expect_error<DataError>([&] { return noise.publish(Vector::Zero(kDimension)); },
                           {"no random bytes"});
+  expect_error<DataError>([] { return draw_salt(); }, {"no random bytes"});
+  expect_error<DataError>([] { return SigningKey::generate(); }, {"no random bytes"});
   faults.entropy_fails = false;
   static_cast<void>(draw());
   EXPECT_NE(draws, untouched);

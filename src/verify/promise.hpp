@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+namespace recant::verification {
+
+/// The numbers of a budget as a certificate states them.
+struct Budget {
+  double epsilon = 0, delta = 0, allowance = 0;
+  std::int64_t releases = 0, dimension = 0, sigma_exponent = 0, grid_exponent = 0;
+
+  bool operator==(const Budget&) const = default;
+  [[nodiscard]] long double sigma() const;      ///< 2^(sigma_exponent / 2)
+  [[nodiscard]] long double grid_step() const;  ///< 2^grid_exponent
+  /// (1 + 2^-20) (allowance + h sqrt(d)) / sigma * sqrt(t), to 2^-60 of itself.
+  [[nodiscard]] long double mu(std::int64_t t) const;
+};
+
+/// delta(epsilon; mu) by quadrature of a positive function, to 10^-13 of itself: nothing cancels.
+[[nodiscard]] long double delta_by_quadrature(long double epsilon, long double mu);
+
+/// Every rule that a budget must keep. Throws a Mismatch that names the first that it does not.
+void check_promise(const Budget& budget);
+
+}  // namespace recant::verification
