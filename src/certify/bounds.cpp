@@ -90,15 +90,13 @@ double self_concordance_remainder(double rho) noexcept {
 DistanceBound bound_from_step(const CurvatureFrame& frame, const StepMeasure& step) noexcept {
   const double root = std::sqrt(frame.least_eigenvalue);
   const double kappa = self_concordance_remainder(known(step.range));
-  const double above =
-      1 + frame.above + frame.hessian_rounding / frame.least_eigenvalue;  // b
+  const double above = 1 + frame.above + frame.hessian_rounding / frame.least_eigenvalue;  // b
   // H_S v instead of H v: their difference is at most e |v| <= e |v|_H / sqrt(mu).
   const double rounding = step.linear_rounding / root +
                           frame.hessian_rounding / frame.least_eigenvalue * step.step_norm;
   const double curved = kappa > 0 ? above * kappa * step.step_norm : 0;
-  DistanceBound bound = from_dual(frame, step.range,
-                                  step.linear_residual / root + curved + rounding, rounding,
-                                  step.dropped);
+  DistanceBound bound = from_dual(
+      frame, step.range, step.linear_residual / root + curved + rounding, rounding, step.dropped);
   bound.kappa = kappa;
   choose_least(bound);
   return bound;
@@ -111,13 +109,12 @@ DistanceBound bound_from_residual(const CurvatureFrame& frame,
   DistanceBound bound = from_dual(frame, residual.range, residual.solution_decrement + off / root,
                                   off / root, residual.dropped);
   if (bound.eta < kInfinite) {
-    const double factor =
-        correction_factor(frame.below + frame.hessian_rounding / mu,
-                          frame.above + frame.hessian_rounding / mu, bound.range,
-                          bound.leverage * bound.eta);
-    bound.corrected = known((residual.solution_norm + off / mu + factor * bound.eta / root +
-                             residual.dropped) *
-                            kOutward);
+    const double factor = correction_factor(frame.below + frame.hessian_rounding / mu,
+                                            frame.above + frame.hessian_rounding / mu, bound.range,
+                                            bound.leverage * bound.eta);
+    bound.corrected =
+        known((residual.solution_norm + off / mu + factor * bound.eta / root + residual.dropped) *
+              kOutward);
   }
   bound.strong_convexity =
       known(((residual.residual_norm + residual.residual_rounding) / frame.l2 + residual.dropped) *

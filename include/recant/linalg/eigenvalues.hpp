@@ -10,8 +10,10 @@ struct EigenvalueRange {
   double least = 0, largest = 0;  ///< as computed
   /// 4 p u max(|least|, |largest|): the error of a backward stable method, u = 2^-53.
   double error = 0;
-  [[nodiscard]] double lower() const noexcept { return least - error; }    ///< never above the least
-  [[nodiscard]] double upper() const noexcept { return largest + error; }  ///< never below the largest
+  [[nodiscard]] double lower() const noexcept { return least - error; }  ///< never above the least
+  [[nodiscard]] double upper() const noexcept {
+    return largest + error;
+  }  ///< never below the largest
 };
 
 /// All eigenvalues of A (p x p, its lower triangle is read) are found, so that neither end can be

@@ -6,8 +6,9 @@
 namespace recant {
 
 /// Coordinates without the direction that a softmax model does not feel. Adding the same vector to
-/// the parameters of every class changes no probability, so the optimum has sum_k theta_k = 0 and the
-/// data say nothing in that direction. With Theta (p x C) and Q (C x (C-1)), Q^T Q = I, Q^T 1 = 0,
+/// the parameters of every class changes no probability, so the optimum has sum_k theta_k = 0 and
+/// the data say nothing in that direction. With Theta (p x C) and Q (C x (C-1)), Q^T Q = I, Q^T 1 =
+/// 0,
 ///
 ///   psi = Theta Q          Theta = psi Q^T          (one score: psi = theta, C - 1 read as 1)
 ///

@@ -25,19 +25,19 @@ struct ExtremeRows {
 /// What is known at a model theta_0 of the rows it was trained on; O(p^2) memory, fixed once built.
 /// In contrast coordinates (model/contrast.hpp), P of them.
 struct DeletionBase {
-  Vector theta;                ///< theta_0, C*p
-  Vector gradient;             ///< grad F_D(theta_0) as computed, P; never taken as 0
+  Vector theta;     ///< theta_0, C*p
+  Vector gradient;  ///< grad F_D(theta_0) as computed, P; never taken as 0
   double gradient_rounding = 0;
-  Matrix hessian;              ///< H as computed, P x P; everything else is about this matrix
-  double hessian_rounding = 0; ///< |H - H_D(theta_0)|, spectral
-  Cholesky factor;             ///< of `hessian`
-  double frobenius = 0;        ///< of `hessian`, an upper bound
+  Matrix hessian;               ///< H as computed, P x P; everything else is about this matrix
+  double hessian_rounding = 0;  ///< |H - H_D(theta_0)|, spectral
+  Cholesky factor;              ///< of `hessian`
+  double frobenius = 0;         ///< of `hessian`, an upper bound
   double largest_eigenvalue = 0, least_eigenvalue = 0;  ///< above and below those of `hessian`
-  double factor_error = 0;     ///< x^T H^{-1} x <= (1 + factor_error) |L^{-1} x|^2
-  double data_trace = 0;       ///< tr H_D - l2 P
-  double squared_norms = 0;    ///< sum_i w_i |x_i|^2
-  ExtremeRows by_leverage;     ///< |x_i|_{H^{-1}}; empty for softmax
-  ExtremeRows by_norm;         ///< |x_i|
+  double factor_error = 0;   ///< x^T H^{-1} x <= (1 + factor_error) |L^{-1} x|^2
+  double data_trace = 0;     ///< tr H_D - l2 P
+  double squared_norms = 0;  ///< sum_i w_i |x_i|^2
+  ExtremeRows by_leverage;   ///< |x_i|_{H^{-1}}; empty for softmax
+  ExtremeRows by_norm;       ///< |x_i|
 };
 
 enum class DeletionStatus {
@@ -70,7 +70,8 @@ class DeletionState {
   /// @return kRebuild when g (section 5.3) would be 1/2 or more: from then on the state knows the
   /// weights only, and rebuilt_at() is all it can do.
   /// @throws UsageError, and changes nothing, for a row that is out of range, listed twice, without
-  /// weight at the base, or whose weight would be negative or not finite, or when no weight is left.
+  /// weight at the base, or whose weight would be negative or not finite, or when no weight is
+  /// left.
   [[nodiscard]] DeletionStatus reweight(std::span<const Index> rows, ConstVectorRef delta);
   /// reweight() with delta = -w.
   [[nodiscard]] DeletionStatus delete_rows(std::span<const Index> rows);
@@ -87,7 +88,8 @@ class DeletionState {
   /// What certify's statements 1 to 3 need to know. @throws UsageError after kRebuild.
   [[nodiscard]] CurvatureFrame frame(FrameKind kind = FrameKind::kDowndated) const;
   /// Tier 0: any theta, though only newton_point() makes the residual small. O(P^2).
-  [[nodiscard]] StepMeasure measure_step(ConstVectorRef theta) const;
+  [[nodiscard]] StepMeasure measure_step(ConstVectorRef theta,
+                                         FrameKind kind = FrameKind::kDowndated) const;
   /// Tier 1: the gradient at theta over the rows that stay. One pass.
   [[nodiscard]] ResidualMeasure measure_residual(ConstVectorRef theta) const;
 
@@ -95,34 +97,38 @@ class DeletionState {
   [[nodiscard]] DeletionState rebuilt_at(ConstVectorRef theta) const;
 
  private:
+  struct Rows;  // some rows whose weight changes, and what they add
+
   const Objective* objective_;
   Contrast contrast_;
   std::shared_ptr<const DeletionBase> base_;
   DeletionStatus status_ = DeletionStatus::kDone;
   Vector base_weights_, weights_;
 
-  Vector gradient_;          // grad F_S(theta_0)
-  double gradient_rounding_ = 0;
-  Matrix hessian_;           // H less the rows deleted: lower triangle
-  double hessian_rounding_ = 0;
-  double changed_trace_ = 0, changed_gross_ = 0;  // sums over all changes of |delta| ...
-  Index changes_ = 0;                             // columns taken away or added
-  Cholesky factor_;          // of hessian_
-  double added_trace_ = 0;   // of rows whose weight grew
+  Vector gradient_;                               // grad F_S(theta_0), P
+  Matrix hessian_;                                // of the base, changed row by row; lower triangle
+  Cholesky factor_;                               // of hessian_
+  Index changes_ = 0;                             // columns taken from hessian_ or added to it
+  double changed_trace_ = 0, changed_gross_ = 0;  // sums of |delta| phi'' |x|^2, |delta| |phi'| |x|
+  double added_trace_ = 0, added_norms_ = 0;      // of rows whose weight grew
 
-  // g: L^{-1} U U^T L^{-T} of the rows that lost weight is gram_ + pending_ pending_^T.
+  // G = L^{-1} U U^T L^{-T} of the weight that left is gram_ + pending_ pending_^T.
   Matrix gram_, pending_;
   Index pending_columns_ = 0;
-  double known_shrinkage_ = 0, trace_since_ = 0, shrinkage_ = 0;
+  double total_shrinkage_ = 0;  // tr G
+  double known_shrinkage_ = 0;  // lambda_max(G) when it was last computed
+  double trace_since_ = 0;      // tr of what came after
+  double shrinkage_ = 0;
 
-  struct Change;
   void check(std::span<const Index> rows, ConstVectorRef delta) const;
-  [[nodiscard]] Change change_of(std::span<const Index> rows, ConstVectorRef delta) const;
-  void note_shrinkage(const Matrix& half);
-  void find_shrinkage();
-  [[nodiscard]] double range(ConstVectorRef step) const;
-  [[nodiscard]] double score_rounding() const;
   void need_factor() const;
+  [[nodiscard]] Rows rows_of(std::span<const Index> rows, ConstVectorRef delta) const;
+  void apply(const Rows& rows, bool change_factor);
+  void note_shrinkage(const Matrix& removed);
+  [[nodiscard]] double largest_shrinkage();
+  [[nodiscard]] double largest_norm() const;
+  [[nodiscard]] double downdate_rounding() const;
+  [[nodiscard]] double range(ConstVectorRef step) const;
 };
 
 }  // namespace recant
