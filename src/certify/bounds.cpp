@@ -3,14 +3,18 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace recant {
 namespace {
 
 constexpr double kInfinite = DistanceBound::kInfinite;
 
-/// What the few operations here may lose, and far more.
-constexpr double kOutward = 1 + 1e-9;
+/// More than the few operations here may lose; never 0, so that nothing is ever claimed to be
+/// exact.
+double outward(double value) noexcept {
+  return value * (1 + 1e-9) + std::numeric_limits<double>::min();
+}
 
 /// A number that is not one bounds nothing.
 double known(double value) noexcept {
@@ -48,7 +52,7 @@ DistanceBound from_dual(const CurvatureFrame& frame, double range, double dual, 
   if (!(bound.a > 0) || !(bound.b < kInfinite)) return bound;
   const double q = std::exp(bound.range) * bound.residual / bound.a;
   bound.eta = known(self_concordant_distance(bound.leverage, q));
-  bound.newton = known((bound.eta / std::sqrt(mu) + dropped) * kOutward);
+  bound.newton = known(outward(bound.eta / std::sqrt(mu) + dropped));
   return bound;
 }
 
@@ -112,13 +116,11 @@ DistanceBound bound_from_residual(const CurvatureFrame& frame,
     const double factor = correction_factor(frame.below + frame.hessian_rounding / mu,
                                             frame.above + frame.hessian_rounding / mu, bound.range,
                                             bound.leverage * bound.eta);
-    bound.corrected =
-        known((residual.solution_norm + off / mu + factor * bound.eta / root + residual.dropped) *
-              kOutward);
+    bound.corrected = known(
+        outward(residual.solution_norm + off / mu + factor * bound.eta / root + residual.dropped));
   }
-  bound.strong_convexity =
-      known(((residual.residual_norm + residual.residual_rounding) / frame.l2 + residual.dropped) *
-            kOutward);
+  bound.strong_convexity = known(
+      outward((residual.residual_norm + residual.residual_rounding) / frame.l2 + residual.dropped));
   choose_least(bound);
   return bound;
 }
