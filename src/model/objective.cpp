@@ -133,9 +133,8 @@ Objective::Residual Objective::residual(ConstVectorRef theta, ConstVectorRef wei
   Residual total = reduce_rows(
       rows(), kVectorGroups, zero,
       [&](Residual& sum, RowBlock block) {
-        // A sum of its own for the block, so that few additions stand behind one another.
-        Vector block_sum = Vector::Zero(parameters());
-        Eigen::Map<Matrix> gradient(block_sum.data(), width(), outputs);
+        // Sums of their own for piece and block, so that few additions stand behind one another.
+        Matrix block_sum = Matrix::Zero(width(), outputs), piece_sum(width(), outputs);
         Matrix buffer(most, 2 * outputs), residual_buffer(most, outputs);
         for_each_piece(block, most, [&](RowBlock piece) {
           const auto w = weights.segment(piece.begin, piece.size());
@@ -146,7 +145,9 @@ Objective::Residual Objective::residual(ConstVectorRef theta, ConstVectorRef wei
                           residuals);
           residuals.array().colwise() *= w.array();
           sum.gross += residual_sizes(residuals).dot(row_norms_.segment(piece.begin, piece.size()));
-          add_weighted_rows(features_.block(piece), intercept_, residuals, gradient);
+          piece_sum.setZero();
+          add_weighted_rows(features_.block(piece), intercept_, residuals, piece_sum);
+          block_sum += piece_sum;
           for (Index i = 0; i < piece.size(); ++i) {
             const auto change = products.row(i).tail(outputs);
             const double spread =
@@ -155,7 +156,7 @@ Objective::Residual Objective::residual(ConstVectorRef theta, ConstVectorRef wei
             if (w(i) > 0 && !(spread <= sum.spread)) sum.spread = spread;
           }
         });
-        sum.gradient += block_sum;
+        sum.gradient += Eigen::Map<const Vector>(block_sum.data(), block_sum.size());
       },
       [](Residual& into, const Residual& from) {
         into.gradient += from.gradient;
@@ -163,7 +164,8 @@ Objective::Residual Objective::residual(ConstVectorRef theta, ConstVectorRef wei
         if (!(from.spread <= into.spread)) into.spread = from.spread;
       });
   total.gradient += l2_ * theta;
-  total.depth = std::min(rows(), kBlockRows) + merge_depth(rows(), kVectorGroups, 1);
+  total.depth = std::min(rows(), most) + (kBlockRows + most - 1) / most +
+                merge_depth(rows(), kVectorGroups, 1);
   return total;
 }
 

@@ -280,6 +280,9 @@ void DeletionState::note_shrinkage(const Matrix& half) {
   const double root =
       std::sqrt(known_shrinkage_ + trace_since_) + slip * std::sqrt(total_shrinkage_);
   shrinkage_ = root * root * (1 + base_->factor_error);
+  if (deletion_faults.mean_shrinkage) {
+    shrinkage_ = total_shrinkage_ / static_cast<double>(contrast_.size());
+  }
 }
 
 double DeletionState::largest_shrinkage() {

@@ -10,6 +10,7 @@ struct DeletionFaults {
   bool leftover_dropped = false;    ///< the gradient left over at the base is taken as 0
   bool spread_forgotten = false;    ///< the sqrt(2) of softmax
   bool stale_leverage = false;      ///< c of the base although rows have left
+  bool mean_shrinkage = false;      ///< trace over dimension in place of the largest eigenvalue
   bool rounding_forgotten = false;  ///< the gradient is taken as exact
 };
 

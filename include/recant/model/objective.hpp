@@ -48,7 +48,7 @@ class Objective {
     Index depth = 0;    ///< additions behind one another in any sum over rows
   };
   /// The gradient, and how far the direction v = `along` moves the scores. The sums over rows are
-  /// made in blocks, so that `depth` is near 1024 + n/65536. Cost: one read of X.
+  /// made in pieces and blocks, so that `depth` is near 150 + n/65536. Cost: one read of X.
   [[nodiscard]] Residual residual(ConstVectorRef theta, ConstVectorRef weights,
                                   ConstVectorRef along) const;
 

@@ -20,7 +20,7 @@ INSTANTIATE_TEST_SUITE_P(Cases, DeletionGolden,
                          [](const auto& tested) { return tested.param; });
 
 TEST_P(DeletionGolden, StepResidualAndDistance) {
-  if (!golden_available()) GTEST_SKIP() << "no reference values at " << golden_folder();
+  if (!golden_available()) GTEST_SKIP() << kNoGolden;
   const GoldenCase golden = load_case(GetParam());
   const Objective objective = golden.objective();
   const Vector weights = Vector::Ones(objective.rows());
@@ -53,7 +53,9 @@ TEST_P(DeletionGolden, StepResidualAndDistance) {
     }
     EXPECT_LE(residual.range, state.measure_step(theta).range * (1 + 1e-12)) << what;
     // Squared loss: one step is the answer, to rounding.
-    if (golden.loss.kind() == LossKind::kSquared) EXPECT_LE(tier0.value, 1e-8) << what;
+    if (golden.loss.kind() == LossKind::kSquared) {
+      EXPECT_LE(tier0.value, 1e-8) << what;
+    }
     if (std::getenv("RECANT_PRINT") != nullptr) {
       std::printf(
           "%s: truth %.3g tier 0 %.3g (%.1f) stale %.3g tier 1 %.3g (%.3f) g %.3g c %.3g rho "

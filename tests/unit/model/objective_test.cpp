@@ -318,7 +318,8 @@ TEST_P(ObjectiveByKind, ResidualIsTheGradientAndTheLargestChangeOfAScore) {
       spread = std::max(spread, static_cast<double>(t.size() == 1 ? fabsl(t[0]) : *high - *low));
     }
     test::expect_close(found.spread, spread, 1e-13, 0, "spread");
-    EXPECT_LE(found.depth, std::min<Index>(n, 1024) + block_count(n) + 7);
+    EXPECT_GE(found.depth, std::min<Index>(n, 128));
+    EXPECT_LE(found.depth, std::min<Index>(n, 128) + 8 + block_count(n) + 7);
     const test::WithThreads threads(3);
     EXPECT_TRUE(test::same_bytes(objective.residual(theta, w, v).gradient, found.gradient));
   }
