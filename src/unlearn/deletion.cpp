@@ -87,6 +87,7 @@ DeletionState::DeletionState(const Objective& objective, ConstVectorRef theta,
       }()),
       base_weights_(weights),
       weights_(weights),
+      rows_left_((weights.array() > 0).count()),
       gradient_(deletion_faults.leftover_dropped ? Vector(Vector::Zero(base_->gradient.size()))
                                                  : base_->gradient),
       hessian_(base_->hessian),
@@ -103,8 +104,7 @@ void DeletionState::check(std::span<const Index> rows, ConstVectorRef delta) con
   if (!sorted.empty() && (sorted.front() < 0 || sorted.back() >= weights_.size())) {
     throw UsageError("a row is out of range", "rows", "rows are 0 to n - 1");
   }
-  bool grows = false;
-  Index left = 0;
+  Index leaving = 0;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const Index row = rows[i];
     const double after = weights_(row) + delta(static_cast<Index>(i));
@@ -112,11 +112,9 @@ void DeletionState::check(std::span<const Index> rows, ConstVectorRef delta) con
       throw UsageError("a row has no weight at the base", "rows", "rebuild first to add rows");
     }
     if (!(after >= 0)) throw UsageError("a row's weight would be negative", "delta");
-    grows = grows || after > 0;
-    left += (weights_(row) > 0) - (after > 0);
+    leaving += (weights_(row) > 0) - (after > 0);
   }
-  if (grows || rows.empty()) return;
-  if ((weights_.array() > 0).count() <= left) {
+  if (leaving >= rows_left_) {
     throw UsageError("no row would be left", "rows", "keep at least one");
   }
 }
@@ -228,7 +226,12 @@ DeletionStatus DeletionState::reweight(std::span<const Index> rows, ConstVectorR
           change_factor);
     if (!(shrinkage_ < 0.5)) status_ = DeletionStatus::kRebuild;
   }
-  for (Index i = 0; i < k; ++i) weights_(rows[static_cast<std::size_t>(i)]) += delta(i);
+  for (Index i = 0; i < k; ++i) {
+    double& weight = weights_(rows[static_cast<std::size_t>(i)]);
+    rows_left_ -= weight > 0;
+    weight += delta(i);
+    rows_left_ += weight > 0;
+  }
   if (status_ == DeletionStatus::kDone && !change_factor) {
     auto factor = Cholesky::factor(hessian_);
     if (factor) {
@@ -269,7 +272,7 @@ void DeletionState::note_shrinkage(const Matrix& half) {
   total_shrinkage_ += trace;
   trace_since_ += trace;
   // lambda_max costs P^3: only when the trace, which costs nothing, has grown too loose.
-  if (!(known_shrinkage_ + trace_since_ <= std::max(0.1, 2 * known_shrinkage_))) {
+  if (!(known_shrinkage_ + trace_since_ <= std::max(0.25, 2 * known_shrinkage_))) {
     known_shrinkage_ = largest_shrinkage();
     trace_since_ = 0;
   }

@@ -104,6 +104,7 @@ class DeletionState {
   std::shared_ptr<const DeletionBase> base_;
   DeletionStatus status_ = DeletionStatus::kDone;
   Vector base_weights_, weights_;
+  Index rows_left_;  // of weight > 0: counted along, so that a deletion costs nothing in n
 
   Vector gradient_;                               // grad F_S(theta_0), P
   Matrix hessian_;                                // of the base, changed row by row; lower triangle
