@@ -41,6 +41,16 @@ Vector residual_sizes(ConstMatrixRef residuals) {
   return residuals.rowwise().norm();
 }
 
+/// max |change|, of several changes the spread, over the rows of weight > 0; NaN if there is one.
+double largest_spread(ConstMatrixRef changes, ConstVectorRef weights) {
+  const auto counts = weights.array() > 0;
+  if (changes.cols() == 1) {
+    return counts.select(changes.col(0).array().abs(), 0).maxCoeff<Eigen::PropagateNaN>();
+  }
+  const Vector spreads = changes.rowwise().maxCoeff() - changes.rowwise().minCoeff();
+  return counts.select(spreads.array(), 0).maxCoeff<Eigen::PropagateNaN>();
+}
+
 /// Additions behind one another when each of `groups` accumulators adds up its share of the blocks,
 /// `parts` numbers a block, and the accumulators are merged.
 Index merge_depth(Index rows, Index groups, Index parts) {
@@ -148,13 +158,8 @@ Objective::Residual Objective::residual(ConstVectorRef theta, ConstVectorRef wei
           piece_sum.setZero();
           add_weighted_rows(features_.block(piece), intercept_, residuals, piece_sum);
           block_sum += piece_sum;
-          for (Index i = 0; i < piece.size(); ++i) {
-            const auto change = products.row(i).tail(outputs);
-            const double spread =
-                outputs == 1 ? std::abs(change(0)) : change.maxCoeff() - change.minCoeff();
-            // Not max(): a NaN must not vanish.
-            if (w(i) > 0 && !(spread <= sum.spread)) sum.spread = spread;
-          }
+          const double spread = largest_spread(products.rightCols(outputs), w);
+          if (!(spread <= sum.spread)) sum.spread = spread;  // not max(): a NaN must not vanish
         });
         sum.gradient += Eigen::Map<const Vector>(block_sum.data(), block_sum.size());
       },
