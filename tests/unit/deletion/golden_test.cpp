@@ -56,13 +56,6 @@ TEST_P(DeletionGolden, StepResidualAndDistance) {
     if (golden.loss.kind() == LossKind::kSquared) {
       EXPECT_LE(tier0.value, 1e-8) << what;
     }
-    if (std::getenv("RECANT_PRINT") != nullptr) {
-      std::printf(
-          "%s: truth %.3g tier 0 %.3g (%.1f) stale %.3g tier 1 %.3g (%.3f) g %.3g c %.3g rho "
-          "%.3g\n",
-          what.c_str(), distance, tier0.value, tier0.value / distance, loose.value, tier1.value,
-          tier1.value / distance, state.shrinkage(), tier1.leverage, residual.range);
-    }
   }
 }
 

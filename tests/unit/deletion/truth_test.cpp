@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// No bound is ever below the distance to the retrained model: 500 instances of each loss here, 10,000
-// in tests/slow.
+// No bound is ever below the distance to the retrained model: 500 instances of each loss here,
+// 10,000 in tests/slow.
 #include <gtest/gtest.h>
 
 #include "hostile_deletions.hpp"
@@ -22,9 +22,9 @@ TEST_P(DeletionTruth, IsNeverAboveABound) {
   EXPECT_EQ(seen.measured.finite, 500);
   EXPECT_EQ(seen.rebuilt.finite, 500);
   EXPECT_LE(seen.rebuilds, 250);
-  for (auto* t : {&seen.downdated, &seen.base, &seen.measured, &seen.rebuilt}) {
-    std::printf("finite %d, ratio least %.6g median %.4g nine tenths %.4g\n", t->finite,
-                t->least_ratio, t->quantile(0.5), t->quantile(0.9));
+  // Rounding alone for squared loss: nothing to be near to.
+  if (GetParam() != LossKind::kSquared) {
+    EXPECT_LE(seen.rebuilt.quantile(0.5), 1.2);
   }
 }
 
