@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "recant/linalg/cholesky.hpp"
 #include "recant/model/contrast.hpp"
