@@ -175,4 +175,24 @@ void Loss::probabilities(ConstMatrixRef scores, Eigen::Ref<Matrix> probabilities
   }
 }
 
+double Loss::self_concordance() const noexcept {
+  return kind_ == LossKind::kSquared ? 0 : 1;
+}
+
+double Loss::largest_curvature() const noexcept {
+  switch (kind_) {
+    case LossKind::kLogistic:
+      return 0.25;
+    case LossKind::kSquared:
+      return 1;
+    case LossKind::kSoftmax:
+      return 0.5;
+  }
+  return 1;
+}
+
+double Loss::spread_factor() const noexcept {
+  return kind_ == LossKind::kSoftmax ? std::sqrt(2.0) : 1;
+}
+
 }  // namespace recant

@@ -41,6 +41,26 @@ Vector residual_sizes(ConstMatrixRef residuals) {
   return residuals.rowwise().norm();
 }
 
+/// max |change|, of several changes the spread, over the rows of weight > 0; NaN if there is one.
+double largest_spread(ConstMatrixRef changes, ConstVectorRef weights) {
+  const auto counts = weights.array() > 0;
+  if (changes.cols() == 1) {
+    return counts.select(changes.col(0).array().abs(), 0).maxCoeff<Eigen::PropagateNaN>();
+  }
+  const Vector spreads = changes.rowwise().maxCoeff() - changes.rowwise().minCoeff();
+  return counts.select(spreads.array(), 0).maxCoeff<Eigen::PropagateNaN>();
+}
+
+/// Additions behind one another when each of `groups` accumulators adds up its share of the blocks,
+/// `parts` numbers a block, and the accumulators are merged.
+Index merge_depth(Index rows, Index groups, Index parts) {
+  const Index blocks = block_count(rows);
+  groups = std::clamp<Index>(groups, 1, std::max<Index>(blocks, 1));
+  Index depth = parts * ((blocks + groups - 1) / groups);
+  for (Index stride = 1; stride < groups; stride *= 2) ++depth;
+  return depth;
+}
+
 Eigen::Map<const Matrix> as_columns(ConstVectorRef theta, Index width, Index outputs) {
   return {theta.data(), width, outputs};
 }
@@ -59,7 +79,8 @@ Objective::Objective(const Dataset& data, Loss loss, bool intercept, double l2)
   if (rows() == 0) throw DataError("there is no row to train on");
   if (width() == 0) throw DataError("there is no feature and no intercept to train");
   for_each_block(rows(), [&](RowBlock block) {
-    row_norms(features_.block(block), intercept_, row_norms_.segment(block.begin, block.size()));
+    recant::row_norms(features_.block(block), intercept_,
+                      row_norms_.segment(block.begin, block.size()));
   });
 }
 
@@ -105,6 +126,56 @@ Objective::Evaluation Objective::evaluate(ConstVectorRef theta, ConstVectorRef w
   total.gradient += l2_ * theta;
   total.value = total.data_loss + l2_ / 2 * theta.squaredNorm();
   return total;
+}
+
+Objective::Residual Objective::residual(ConstVectorRef theta, ConstVectorRef weights,
+                                        ConstVectorRef along) const {
+  check_shapes(theta, weights);
+  check_size("along", along.size(), parameters());
+  const Index outputs = loss_.outputs(), most = piece_rows(width());
+  Matrix columns(width(), 2 * outputs);  // one product with the rows gives scores and changes
+  columns.leftCols(outputs) = as_columns(theta, width(), outputs);
+  columns.rightCols(outputs) = as_columns(along, width(), outputs);
+  Residual zero;
+  zero.gradient = Vector::Zero(parameters());
+  Residual total = reduce_rows(
+      rows(), kVectorGroups, zero,
+      [&](Residual& sum, RowBlock block) {
+        // Sums of their own for piece and block, so that few additions stand behind one another.
+        Matrix block_sum = Matrix::Zero(width(), outputs), piece_sum(width(), outputs);
+        Matrix buffer(most, 2 * outputs), residual_buffer(most, outputs);
+        for_each_piece(block, most, [&](RowBlock piece) {
+          const auto w = weights.segment(piece.begin, piece.size());
+          auto products = buffer.topRows(piece.size());
+          auto residuals = residual_buffer.topRows(piece.size());
+          row_scores(features_.block(piece), intercept_, columns, products);
+          loss_.residuals(products.leftCols(outputs), targets_.segment(piece.begin, piece.size()),
+                          residuals);
+          residuals.array().colwise() *= w.array();
+          sum.gross += residual_sizes(residuals).dot(row_norms_.segment(piece.begin, piece.size()));
+          piece_sum.setZero();
+          add_weighted_rows(features_.block(piece), intercept_, residuals, piece_sum);
+          block_sum += piece_sum;
+          const double spread = largest_spread(products.rightCols(outputs), w);
+          if (!(spread <= sum.spread)) sum.spread = spread;  // not max(): a NaN must not vanish
+        });
+        sum.gradient += Eigen::Map<const Vector>(block_sum.data(), block_sum.size());
+      },
+      [](Residual& into, const Residual& from) {
+        into.gradient += from.gradient;
+        into.gross += from.gross;
+        if (!(from.spread <= into.spread)) into.spread = from.spread;
+      });
+  total.gradient += l2_ * theta;
+  total.depth = std::min(rows(), most) + (kBlockRows + most - 1) / most +
+                merge_depth(rows(), kVectorGroups, 1);
+  return total;
+}
+
+Index Objective::hessian_depth() const noexcept {
+  return std::min(rows(), GramScratch::kRows) +
+         merge_depth(rows(), matrix_groups(rows(), parameters()),
+                     2 * kBlockRows / GramScratch::kRows);  // 2: weights of either sign
 }
 
 Vector Objective::weighted_gradients(ConstVectorRef theta, ConstVectorRef c) const {

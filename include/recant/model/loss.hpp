@@ -54,6 +54,15 @@ class Loss {
   /// squared.
   void probabilities(ConstMatrixRef scores, Eigen::Ref<Matrix> probabilities) const;
 
+  /// M of generalised self-concordance: moving the score by s changes phi'' by a factor within
+  /// [e^{-M|s|}, e^{M|s|}]; softmax: |s| is the spread max - min of the K changes.
+  /// Source: docs/mathematics.md section 5.3, [Bach2010].
+  [[nodiscard]] double self_concordance() const noexcept;
+  /// The supremum of the largest eigenvalue of phi''.
+  [[nodiscard]] double largest_curvature() const noexcept;
+  /// The spread of K scores is at most this times their Euclidean norm; 1 with one score.
+  [[nodiscard]] double spread_factor() const noexcept;
+
  private:
   LossKind kind_;
   Index outputs_;

@@ -26,6 +26,8 @@ class Objective {
   [[nodiscard]] Index rows() const noexcept { return features_.rows(); }
   [[nodiscard]] const FeatureMatrix& features() const noexcept { return features_; }
   [[nodiscard]] const Vector& targets() const noexcept { return targets_; }
+  /// |x_i| with the intercept's 1.   n.
+  [[nodiscard]] const Vector& row_norms() const noexcept { return row_norms_; }
   /// p = d + intercept.
   [[nodiscard]] Index width() const noexcept { return features_.columns() + (intercept_ ? 1 : 0); }
   /// C*p, the length of theta.
@@ -39,12 +41,26 @@ class Objective {
   };
   [[nodiscard]] Evaluation evaluate(ConstVectorRef theta, ConstVectorRef weights) const;
 
+  struct Residual {
+    Vector gradient;    ///< dF/dtheta, C*p
+    double gross = 0;   ///< as in Evaluation
+    double spread = 0;  ///< max |x_i^T v| over rows of weight > 0; softmax: of x_i^T (v_k - v_l)
+    Index depth = 0;    ///< additions behind one another in any sum over rows
+  };
+  /// The gradient, and how far the direction v = `along` moves the scores. The sums over rows are
+  /// made in pieces and blocks, so that `depth` is near 150 + n/65536. Cost: one read of X.
+  [[nodiscard]] Residual residual(ConstVectorRef theta, ConstVectorRef weights,
+                                  ConstVectorRef along) const;
+
   /// sum_i c_i g_i(theta), the gradients of single rows weighted by c; no penalty.
   [[nodiscard]] Vector weighted_gradients(ConstVectorRef theta, ConstVectorRef c) const;
 
   /// H(theta; w) = sum_i w_i phi''_i x_i x_i^T + l2 I, symmetric, both triangles filled.
   /// Weights of either sign. Cost: n p^2 C(C+1)/2 multiply-adds; memory O((Cp)^2) a group.
   [[nodiscard]] Matrix hessian(ConstVectorRef theta, ConstVectorRef weights) const;
+
+  /// Additions behind one another in any sum over rows of hessian().
+  [[nodiscard]] Index hessian_depth() const noexcept;
 
   /// H(theta; w) v without forming H.
   [[nodiscard]] Vector hessian_times(ConstVectorRef theta, ConstVectorRef weights,

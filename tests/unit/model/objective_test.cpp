@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <limits>
 #include <tuple>
 
@@ -295,6 +296,33 @@ TEST(ObjectiveTest, RefusesWhatMakesNoSense) {
                                  {"v", "2", "3"});
   test::expect_error<UsageError>(
       [&] { return objective.row_gradient_products(theta, Matrix::Zero(4, 1)); }, {"4", "3"});
+}
+
+TEST_P(ObjectiveByKind, ResidualIsTheGradientAndTheLargestChangeOfAScore) {
+  for (const Index n : {1, 7, 1024, 1025, 3000}) {
+    test::Random random(static_cast<std::uint64_t>(n));
+    const Dataset data = test::made_up_rows(random, n, 3, loss_);
+    const Objective objective(data, loss_, intercept_, 0.7);
+    const Vector theta = 0.5 * random.normals(objective.parameters());
+    const Vector v = random.normals(objective.parameters());
+    const Vector w = random.weights(n);
+    const auto found = objective.residual(theta, w, v);
+    const auto wanted = test::naive_objective(data, loss_, intercept_, 0.7, theta, w);
+    test::expect_close(found.gradient, wanted.gradient, 1e-12, 1e-12, "gradient");
+    test::expect_close(found.gross, static_cast<double>(wanted.gross), 1e-12, 0, "gross");
+    double spread = 0;
+    for (Index i = 0; i < n; ++i) {
+      if (!(w(i) > 0)) continue;
+      const test::Reals t = test::naive_scores(test::naive_row(data.features, i, intercept_), v);
+      const auto [low, high] = std::minmax_element(t.begin(), t.end());
+      spread = std::max(spread, static_cast<double>(t.size() == 1 ? fabsl(t[0]) : *high - *low));
+    }
+    test::expect_close(found.spread, spread, 1e-13, 0, "spread");
+    EXPECT_GE(found.depth, std::min<Index>(n, 128));
+    EXPECT_LE(found.depth, std::min<Index>(n, 128) + 8 + block_count(n) + 7);
+    const test::WithThreads threads(3);
+    EXPECT_TRUE(test::same_bytes(objective.residual(theta, w, v).gradient, found.gradient));
+  }
 }
 
 }  // namespace

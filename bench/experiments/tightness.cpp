@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+// Deletes random rows of a data set and compares each tier's bound with the distance to the
+// retrained model; prints the tables of docs/experiments/tightness.md.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+
+#include "recant/certify/bounds.hpp"
+#include "recant/core/seeded_random.hpp"
+#include "recant/data/table.hpp"
+#include "recant/linalg/eigenvalues.hpp"
+#include "recant/model/trainer.hpp"
+#include "recant/unlearn/deletion.hpp"
+
+namespace {
+
+using namespace recant;
+
+Dataset read_rows(const std::filesystem::path& folder) {
+  TableOptions options;
+  options.schema = read_schema(folder / "schema.json");
+  options.target = options.schema->target.value();
+  options.positive = options.schema->positive;
+  return std::move(read_training_csv(folder / "train.csv", options).data);
+}
+
+/// bound / truth over trials: least, median, largest; trials without a bound apart.
+class Ratios {
+ public:
+  void add(double bound, double truth) {
+    if (bound < INFINITY) {
+      values_.push_back(bound / truth);
+    } else {
+      ++infinite_;
+    }
+  }
+  std::string text() {
+    std::sort(values_.begin(), values_.end());
+    if (values_.empty()) return "infinite";
+    std::string all = fmt::format("{:.3g} / {:.3g} / {:.3g}", values_.front(),
+                                  values_[values_.size() / 2], values_.back());
+    return infinite_ == 0 ? all : fmt::format("{} ({} infinite)", all, infinite_);
+  }
+
+ private:
+  std::vector<double> values_;
+  int infinite_ = 0;
+};
+
+void print_table(const Dataset& data, double l2, int trials) {
+  const Objective objective(data, Loss(), true, l2);
+  const TrainerResult fit = train(objective, data.weights);
+  const DeletionState base(objective, fit.theta, data.weights);
+  // X^T X, for the published bound: the Hessian of the squared loss.
+  Dataset plain = data;
+  plain.targets.setZero();
+  const Objective squared(plain, Loss(LossKind::kSquared), true, 1e-9);
+  const Vector none = Vector::Zero(fit.theta.size());
+  const double singular = std::sqrt(eigenvalue_range(squared.hessian(none, data.weights)).upper());
+
+  fmt::print("\nl2 = {:g}, {} rows, {} parameters, {} draws\n\n", l2, data.rows(), fit.theta.size(),
+             trials);
+  fmt::print("| rows | distance, median | [Guo2020] | tier 0 | tier 1 | tier 2 | rebuilt |\n");
+  fmt::print("|---|---|---|---|---|---|---|\n");
+  for (const Index count : {1, 10, 100, 300}) {
+    Ratios published, step, pass, again;
+    std::vector<double> distances;
+    int rebuilt = 0;
+    for (int trial = 0; trial < trials; ++trial) {
+      SeededRandom random(1, static_cast<std::uint64_t>(trial));
+      std::vector<Index> rows(static_cast<std::size_t>(data.rows()));
+      for (std::size_t i = 0; i < rows.size(); ++i) rows[i] = static_cast<Index>(i);
+      random.shuffle(std::span(rows));
+      rows.resize(static_cast<std::size_t>(count));
+      DeletionState state = base;
+      if (state.delete_rows(rows) == DeletionStatus::kRebuild) {
+        state = state.rebuilt_at(fit.theta);
+        ++rebuilt;
+      }
+      const auto distance = [&](const Vector& theta, const Vector& truth) {
+        return (theta - truth).norm();
+      };
+      const Vector theta = state.newton_point();
+      const Vector truth =
+          train_from(objective, state.weights(), theta, {.tolerance = 1e-13}).theta;
+      const double first = distance(theta, truth);
+      distances.push_back(first);
+      step.add(bound_from_step(state.frame(), state.measure_step(theta)).value, first);
+      pass.add(bound_from_residual(state.frame(), state.measure_residual(theta)).value, first);
+      const Vector v = theta - fit.theta;
+      const double moved =
+          std::sqrt(v.dot(squared.hessian_times(none, state.weights(), v)));  // |X v|
+      published.add(singular * objective.row_norms().maxCoeff() * v.norm() * moved / 4 / l2, first);
+      const DeletionState next = state.rebuilt_at(theta);
+      const Vector better = next.newton_point();
+      const double second = distance(better, truth);
+      again.add(bound_from_residual(next.frame(), next.measure_residual(better)).value, second);
+    }
+    std::sort(distances.begin(), distances.end());
+    fmt::print("| {} | {:.2g} | {} | {} | {} | {} | {} |\n", count, distances[distances.size() / 2],
+               published.text(), step.text(), pass.text(), again.text(), rebuilt);
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("bound over distance, by tier");
+  std::filesystem::path folder;
+  int trials = 20;
+  app.add_option("folder", folder, "train.csv and schema.json")->required();
+  app.add_option("--trials", trials, "random draws for each number of rows");
+  CLI11_PARSE(app, argc, argv);
+  const Dataset data = read_rows(folder);
+  print_table(data, 0.01 * static_cast<double>(data.rows()), trials);
+  print_table(data, 1, trials);
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// One row deleted and bounded without a pass over the data, and the pass that measures it.
+#include "recant/unlearn/deletion.hpp"
+
+#include <benchmark/benchmark.h>
+
+#include <map>
+#include <memory>
+
+#include "cases.hpp"
+#include "machine.hpp"
+#include "recant/core/threads.hpp"
+#include "recant/model/trainer.hpp"
+
+namespace recant::bench {
+namespace {
+
+struct Case {
+  Case(Index rows, Index columns)
+      : data(logistic_data(rows, columns)),
+        objective(data, Loss(LossKind::kLogistic), false, 1e-2 * static_cast<double>(rows)),
+        state(objective, train(objective, data.weights).theta, data.weights) {}
+
+  const Dataset& data;
+  Objective objective;
+  DeletionState state;
+};
+
+const Case& deletion_case(Index rows, Index columns) {
+  static std::map<std::pair<Index, Index>, std::unique_ptr<Case>> cases;
+  auto& found = cases[{rows, columns}];
+  if (!found) found = std::make_unique<Case>(rows, columns);
+  return *found;
+}
+
+/// One row after the other: the update, the step and its measure. Tier 0.
+void delete_one_row(benchmark::State& state) {
+  const Case& input = deletion_case(state.range(0), state.range(1));
+  DeletionState deletions = input.state;
+  {
+    const Index row[] = {3};
+    require(deletions.delete_rows(row) == DeletionStatus::kDone, "a row is deleted");
+    const Vector moved = deletions.newton_point();
+    const Vector start =
+        input.objective.evaluate(deletions.base().theta, deletions.weights()).gradient;
+    const Vector left =
+        start + input.objective.hessian_times(deletions.base().theta, deletions.weights(),
+                                              moved - deletions.base().theta);
+    require(left.norm() <= 1e-9 * start.norm(), "the step solves its equation");
+  }
+  Index next = 4;
+  for (auto _ : state) {
+    if (next == 1000) {
+      state.PauseTiming();
+      deletions = input.state;
+      next = 4;
+      state.ResumeTiming();
+    }
+    const Index row[] = {next++};
+    benchmark::DoNotOptimize(deletions.delete_rows(row));
+    const Vector moved = deletions.newton_point();
+    benchmark::DoNotOptimize(deletions.measure_step(moved).range);
+    benchmark::DoNotOptimize(deletions.frame().leverage);
+  }
+}
+BENCHMARK(delete_one_row)
+    ->ArgNames({"rows", "columns"})
+    ->Unit(benchmark::kMicrosecond)
+    ->Args({10'000, 100})
+    ->Args({100'000, 100})
+    ->Args({1'000'000, 100})
+    ->Args({12'000, 784});
+
+/// The gradient at the new model, what it is off by, and how far any score moved. Tier 1.
+void measure_by_a_pass(benchmark::State& state) {
+  const Case& input = deletion_case(state.range(0), state.range(1));
+  const int threads = static_cast<int>(state.range(2));
+  set_threads(threads);
+  DeletionState deletions = input.state;
+  const Index row[] = {3};
+  require(deletions.delete_rows(row) == DeletionStatus::kDone, "a row is deleted");
+  const Vector moved = deletions.newton_point();
+  const double wanted = input.objective.evaluate(moved, deletions.weights()).gradient.norm();
+  const ResidualMeasure found = deletions.measure_residual(moved);
+  require(std::abs(found.residual_norm - wanted) <= found.residual_rounding, "the residual");
+  for (auto _ : state) benchmark::DoNotOptimize(deletions.measure_residual(moved).residual_norm);
+  const auto cells = static_cast<double>(input.data.features.view().size());
+  report(state, pass_over(input.data.features.view(), 6 * cells, threads));
+  set_threads(0);
+}
+BENCHMARK(measure_by_a_pass)
+    ->ArgNames({"rows", "columns", "threads"})
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime()
+    ->Args({100'000, 100, 1})
+    ->Args({1'000'000, 100, 1})
+    ->Args({1'000'000, 100, 2})
+    ->Args({12'000, 784, 2});
+
+}  // namespace
+}  // namespace recant::bench

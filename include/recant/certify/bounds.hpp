@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <limits>
+#include <string_view>
+
+#include "recant/model/deviation.hpp"
+
+/// How far a model theta can be from theta* = argmin F_S, from a residual and a few constants,
+/// whatever algorithm made theta. Symbols and proofs: docs/mathematics.md section 5.3.
+///
+///   1  |r|_{H^{-1}} <= |grad F_S(theta_0) + H_S v|_{H^{-1}} + b kappa(rho(v)) |v|_H
+///   2  q = e^{rho(v)} |r|_{H^{-1}} / a,  c q < 1:   |theta - theta*| <= eta / sqrt(mu),
+///      eta = -log(1 - c q) / c
+///   3  |theta - theta*| <= |H^{-1} r| + E eta / sqrt(mu)
+///   4  |theta - theta*| <= |r| / lambda, always
+///
+/// Errs: never below the distance; every rounding term of the measurement is in it, and the last
+/// step multiplies by 1 + 1e-9. Infinite where a statement does not apply (c q >= 1, a <= 0) or a
+/// number is NaN; never NaN. Cost: a few elementary functions.
+namespace recant {
+
+enum class BoundStatement {
+  kNone,             ///< no statement applies: the bound is infinite
+  kNewton,           ///< 2
+  kCorrected,        ///< 3
+  kStrongConvexity,  ///< 4
+};
+/// "none", "newton", "corrected", "strong_convexity".
+[[nodiscard]] std::string_view name(BoundStatement statement) noexcept;
+
+/// The bound and every term of it.
+struct DistanceBound {
+  static constexpr double kInfinite = std::numeric_limits<double>::infinity();
+
+  double value = kInfinite;  ///< the least of the three below: |theta - theta*| <= value
+  BoundStatement statement = BoundStatement::kNone;  ///< the one that gave it
+  double newton = kInfinite, corrected = kInfinite, strong_convexity = kInfinite;
+
+  double residual = kInfinite;  ///< |r|_{H^{-1}}, measured or by statement 1, with its rounding
+  double rounding = 0;          ///< the part of `residual` that is rounding
+  double a = 0, b = kInfinite;  ///< a H <= H_S(theta_0) <= b H
+  double range = 0;             ///< rho(v)
+  double kappa = 0;             ///< kappa(rho(v)); 0 where r was measured
+  double leverage = 0;          ///< c
+  double least_eigenvalue = 0;  ///< mu
+  double eta = kInfinite;       ///< |theta - theta*|_H <= eta
+};
+
+/// kappa(rho) = (e^rho - 1 - rho) / rho for rho >= 0, to 1e-13 of itself; 0 at 0.
+[[nodiscard]] double self_concordance_remainder(double rho) noexcept;
+
+/// Statements 1 and 2: needs no pass over the rows. Without self-concordance (squared loss) all of
+/// range and leverage are 0, and what is left is rounding.
+[[nodiscard]] DistanceBound bound_from_step(const CurvatureFrame& frame,
+                                            const StepMeasure& step) noexcept;
+
+/// Statements 2, 3 and 4, from the measured gradient.
+[[nodiscard]] DistanceBound bound_from_residual(const CurvatureFrame& frame,
+                                                const ResidualMeasure& residual) noexcept;
+
+}  // namespace recant

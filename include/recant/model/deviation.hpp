@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/// What is measured at a model to bound its distance to argmin F_S, the exact model of the rows
+/// that stay; any way of getting there can be measured so. Made by stage `unlearn` (or by hand),
+/// read by stage `certify`. Every number errs to the side that makes the bound larger, its rounding
+/// apart. Symbols: docs/mathematics.md section 5.3.
+namespace recant {
+
+/// The matrix H in whose norm distances are taken, and what it says of the rows S at the base
+/// theta_0:  (1 - below - e/mu) H <= H_S(theta_0) <= (1 + above + e/mu) H.
+struct CurvatureFrame {
+  double l2 = 0;                ///< lambda
+  double below = 0, above = 0;  ///< 1 - a and b - 1: 0 where H is the Hessian of S itself
+  double hessian_rounding = 0;  ///< e: spectral norm of what rounding did to H
+  double least_eigenvalue = 0;  ///< mu, of H: a lower bound; <= 0 where rounding leaves none
+  double leverage = 0;          ///< c = M max |x_i|_{H^{-1}}; softmax: over x_i (e_k - e_l)^T
+};
+
+/// Where a step v = theta - theta_0 led, without a pass over the rows.
+struct StepMeasure {
+  double range = 0;            ///< rho(v) = M max |x_i^T v|, an upper bound
+  double step_norm = 0;        ///< |v|_H
+  double linear_residual = 0;  ///< |grad F_S(theta_0) + H v|, 0 to rounding for a Newton step
+  double linear_rounding = 0;  ///< of the line above, the base's own gradient included
+  double dropped = 0;          ///< softmax: length of theta in the direction without data
+};
+
+/// The gradient r = grad F_S(theta), from a pass over the rows; s solves H s = r.
+struct ResidualMeasure {
+  double range = 0;               ///< rho(theta - theta_0)
+  double residual_norm = 0;       ///< |r| as computed
+  double residual_rounding = 0;   ///< of r
+  double solution_norm = 0;       ///< |s| as computed
+  double solution_decrement = 0;  ///< |s|_H
+  double solve_residual = 0;      ///< |r - H s|, its own rounding included
+  double dropped = 0;             ///< as above
+};
+
+}  // namespace recant

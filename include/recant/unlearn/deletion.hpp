@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "recant/linalg/cholesky.hpp"
+#include "recant/model/contrast.hpp"
+#include "recant/model/deviation.hpp"
+#include "recant/model/objective.hpp"
+
+/// Deleting rows by one Newton step, and measuring where it led: docs/mathematics.md sections 5.3
+/// and 5.4, docs/algorithms/certified_deletion.md. Source: [Guo2020] for the step, [Bach2010] for
+/// what makes it measurable.
+namespace recant {
+
+/// The rows that can move furthest, kept aside so that rho(v) needs no pass.
+struct ExtremeRows {
+  std::vector<Index> rows;    ///< largest first
+  std::vector<double> sizes;  ///< of the rows kept
+  RowMatrix values;           ///< their features
+  double next = 0;            ///< no row left out is larger
+};
+
+/// What is known at a model theta_0 of the rows it was trained on; O(p^2) memory, fixed once built.
+/// In contrast coordinates (model/contrast.hpp), P of them.
+struct DeletionBase {
+  Vector theta;     ///< theta_0, C*p
+  Vector gradient;  ///< grad F_D(theta_0) as computed, P; never taken as 0
+  double gradient_rounding = 0;
+  Matrix hessian;               ///< H as computed, P x P; everything else is about this matrix
+  double hessian_rounding = 0;  ///< |H - H_D(theta_0)|, spectral
+  Cholesky factor;              ///< of `hessian`
+  double frobenius = 0;         ///< of `hessian`, an upper bound
+  double largest_eigenvalue = 0, least_eigenvalue = 0;  ///< above and below those of `hessian`
+  double factor_error = 0;   ///< x^T H^{-1} x <= (1 + factor_error) |L^{-1} x|^2
+  double data_trace = 0;     ///< tr H_D - l2 P
+  double squared_norms = 0;  ///< sum_i w_i |x_i|^2
+  ExtremeRows by_leverage;   ///< |x_i|_{H^{-1}}; empty for softmax
+  ExtremeRows by_norm;       ///< |x_i|
+};
+
+enum class DeletionStatus {
+  kDone,
+  kRebuild,  ///< the rows carry half of the curvature or more: only a new base can tell
+};
+
+/// Which matrix distances are measured in.
+enum class FrameKind {
+  kDowndated,  ///< the Hessian of the rows that stay, at theta_0
+  kBase,       ///< that of all rows: looser, never below the truth
+};
+
+/// A base and everything that has been deleted since. The step always starts at the base and
+/// deletes all of it, so that bounds of several deletions do not add up.
+///
+///   theta = theta_0 - H_S(theta_0)^{-1} grad F_S(theta_0),     grad F_S = grad F_D - sum_U w_j g_j
+///
+/// Cost of k rows: 6 k P^2 multiply-adds and no pass over the data. Keeps a reference to the
+/// objective. Copies share the base.
+class DeletionState {
+ public:
+  /// Builds the base at theta_0 for row weights w >= 0. Two passes, a Hessian and a triangular
+  /// solve with all rows: O(n P^2).
+  /// @throws UsageError for weights that are negative or not finite; DataError if the Hessian has
+  /// no factor in double precision.
+  DeletionState(const Objective& objective, ConstVectorRef theta, ConstVectorRef weights);
+
+  /// Row weights become w + delta. `rows` and `delta` go together.
+  /// @return kRebuild when g (section 5.3) would be 1/2 or more: from then on the state knows the
+  /// weights only, and rebuilt_at() is all it can do.
+  /// @throws UsageError, and changes nothing, for a row that is out of range, listed twice, without
+  /// weight at the base, or whose weight would be negative or not finite, or when no weight is
+  /// left.
+  [[nodiscard]] DeletionStatus reweight(std::span<const Index> rows, ConstVectorRef delta);
+  /// reweight() with delta = -w.
+  [[nodiscard]] DeletionStatus delete_rows(std::span<const Index> rows);
+
+  [[nodiscard]] DeletionStatus status() const noexcept { return status_; }
+  [[nodiscard]] const DeletionBase& base() const noexcept { return *base_; }
+  [[nodiscard]] const Vector& weights() const noexcept { return weights_; }  ///< now
+  /// g: H_S(theta_0) >= (1 - g) H in `base`. An upper bound.
+  [[nodiscard]] double shrinkage() const noexcept { return shrinkage_; }
+
+  /// theta after the Newton step. Cost: one solve.
+  [[nodiscard]] Vector newton_point() const;
+
+  /// What certify's statements 1 to 3 need to know. @throws UsageError after kRebuild.
+  [[nodiscard]] CurvatureFrame frame(FrameKind kind = FrameKind::kDowndated) const;
+  /// Tier 0: any theta, though only newton_point() makes the residual small. O(P^2).
+  [[nodiscard]] StepMeasure measure_step(ConstVectorRef theta,
+                                         FrameKind kind = FrameKind::kDowndated) const;
+  /// Tier 1: the gradient at theta over the rows that stay. One pass.
+  [[nodiscard]] ResidualMeasure measure_residual(ConstVectorRef theta) const;
+
+  /// Tier 2: a new base at theta, for the weights as they are now.
+  [[nodiscard]] DeletionState rebuilt_at(ConstVectorRef theta) const;
+
+ private:
+  struct Rows;  // some rows whose weight changes, and what they add
+
+  const Objective* objective_;
+  Contrast contrast_;
+  std::shared_ptr<const DeletionBase> base_;
+  DeletionStatus status_ = DeletionStatus::kDone;
+  Vector base_weights_, weights_;
+  Index rows_left_;  // of weight > 0: counted along, so that a deletion costs nothing in n
+
+  Vector gradient_;                               // grad F_S(theta_0), P
+  Matrix hessian_;                                // of the base, changed row by row; lower triangle
+  Cholesky factor_;                               // of hessian_
+  Index changes_ = 0;                             // columns taken from hessian_ or added to it
+  double changed_trace_ = 0, changed_gross_ = 0;  // sums of |delta| phi'' |x|^2, |delta| |phi'| |x|
+  double added_trace_ = 0, added_norms_ = 0;      // of rows whose weight grew
+
+  // G = L^{-1} U U^T L^{-T} of the weight that left is gram_ + pending_ pending_^T.
+  Matrix gram_, pending_;
+  Index pending_columns_ = 0;
+  double total_shrinkage_ = 0;  // tr G
+  double known_shrinkage_ = 0;  // lambda_max(G) when it was last computed
+  double trace_since_ = 0;      // tr of what came after
+  double shrinkage_ = 0;
+
+  void check(std::span<const Index> rows, ConstVectorRef delta) const;
+  void need_factor() const;
+  [[nodiscard]] Rows rows_of(std::span<const Index> rows, ConstVectorRef delta) const;
+  void apply(const Rows& rows, bool change_factor);
+  void note_shrinkage(const Matrix& removed);
+  [[nodiscard]] double largest_shrinkage();
+  [[nodiscard]] double largest_norm() const;
+  [[nodiscard]] double downdate_rounding() const;
+  [[nodiscard]] double range(ConstVectorRef step) const;
+};
+
+}  // namespace recant

@@ -1,0 +1,438 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "recant/unlearn/deletion.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "deletion_base.hpp"
+#include "deletion_faults.hpp"
+#include "recant/core/check.hpp"
+#include "recant/core/error.hpp"
+#include "recant/linalg/eigenvalues.hpp"
+#include "recant/linalg/row_kernels.hpp"
+#include "rounding.hpp"
+
+namespace recant {
+namespace {
+
+/// Rows whose columns are in memory at once.
+constexpr Index kBatchRows = 256;
+
+/// phi'' of one row of probabilities as B B^T with C - 1 columns: class after class against all
+/// that come later, sums and products of probabilities only.
+Matrix softmax_root(ConstVectorRef p) {
+  const Index classes = p.size();
+  Matrix root = Matrix::Zero(classes, classes - 1);
+  double later = p(classes - 1);
+  for (Index k = classes - 2; k >= 0; --k) {
+    const double from_here = p(k) + later;
+    if (from_here > 0) {
+      root(k, k) = std::sqrt(p(k) * later / from_here);
+      if (later > 0)
+        root.col(k).tail(classes - k - 1) = -root(k, k) / later * p.tail(classes - k - 1);
+    }
+    later = from_here;
+  }
+  return root;
+}
+
+/// max over the rows kept that still have weight, and what the others cannot exceed.
+double spread_over(const ExtremeRows& extreme, const Vector& weights, const Matrix& changes) {
+  double most = 0;
+  for (std::size_t i = 0; i < extreme.rows.size(); ++i) {
+    if (!(weights(extreme.rows[i]) > 0)) continue;
+    const auto change = changes.row(static_cast<Index>(i));
+    const double spread =
+        change.size() == 1 ? std::abs(change(0)) : change.maxCoeff() - change.minCoeff();
+    if (!(spread <= most)) most = spread;
+  }
+  return most;
+}
+
+double largest_left(const ExtremeRows& extreme, const Vector& weights) {
+  for (std::size_t i = 0; i < extreme.rows.size(); ++i) {
+    if (weights(extreme.rows[i]) > 0) return extreme.sizes[i];
+  }
+  return extreme.next;
+}
+
+/// v^T A v from A v, rounding upward.
+double norm_from(const Vector& v, const Vector& product, double frobenius) {
+  const double squared =
+      std::max(v.dot(product), 0.0) + gamma(2 * v.size() + 8) * frobenius * v.squaredNorm();
+  return std::sqrt(squared) * (1 + 8 * kUnit);
+}
+
+}  // namespace
+
+struct DeletionState::Rows {
+  Matrix removed, added;  // P x columns, so that the Hessian loses U U^T and gains the other
+  Vector gradient;        // sum delta_j g_j(theta_0), P
+  double trace = 0, gross = 0, added_trace = 0, added_norms = 0;
+};
+
+DeletionState::DeletionState(const Objective& objective, ConstVectorRef theta,
+                             ConstVectorRef weights)
+    : objective_(&objective),
+      contrast_(objective.loss(), objective.width()),
+      base_([&] {
+        check_size("theta", theta.size(), objective.parameters());
+        check_size("row weights", weights.size(), objective.rows());
+        if (!theta.allFinite()) throw UsageError("theta must be finite", "deletion");
+        if (!weights.allFinite() || !(weights.minCoeff() >= 0) || !(weights.maxCoeff() > 0)) {
+          throw UsageError("row weights must be finite and >= 0, and some > 0", "deletion");
+        }
+        return std::make_shared<const DeletionBase>(
+            build_deletion_base(objective, contrast_, theta, weights));
+      }()),
+      base_weights_(weights),
+      weights_(weights),
+      rows_left_((weights.array() > 0).count()),
+      gradient_(deletion_faults.leftover_dropped ? Vector(Vector::Zero(base_->gradient.size()))
+                                                 : base_->gradient),
+      hessian_(base_->hessian),
+      factor_(base_->factor) {}
+
+void DeletionState::check(std::span<const Index> rows, ConstVectorRef delta) const {
+  check_size("delta", delta.size(), static_cast<Index>(rows.size()));
+  if (!delta.allFinite()) throw UsageError("delta must be finite", "delta");
+  std::vector<Index> sorted(rows.begin(), rows.end());
+  std::sort(sorted.begin(), sorted.end());
+  if (std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end()) {
+    throw UsageError("a row is listed twice", "rows", "list each row once");
+  }
+  if (!sorted.empty() && (sorted.front() < 0 || sorted.back() >= weights_.size())) {
+    throw UsageError("a row is out of range", "rows", "rows are 0 to n - 1");
+  }
+  Index leaving = 0;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const Index row = rows[i];
+    const double after = weights_(row) + delta(static_cast<Index>(i));
+    if (!(base_weights_(row) > 0)) {
+      throw UsageError("a row has no weight at the base", "rows", "rebuild first to add rows");
+    }
+    if (!(after >= 0)) throw UsageError("a row's weight would be negative", "delta");
+    leaving += (weights_(row) > 0) - (after > 0);
+  }
+  if (leaving >= rows_left_) {
+    throw UsageError("no row would be left", "rows", "keep at least one");
+  }
+}
+
+void DeletionState::need_factor() const {
+  if (status_ != DeletionStatus::kDone) {
+    throw UsageError("too much has been deleted since the base", "deletion",
+                     "build a new base with rebuilt_at()");
+  }
+}
+
+DeletionState::Rows DeletionState::rows_of(std::span<const Index> rows,
+                                           ConstVectorRef delta) const {
+  const Loss& loss = objective_->loss();
+  const Index k = static_cast<Index>(rows.size()), p = objective_->width();
+  const Index outputs = loss.outputs(), columns = contrast_.outputs();
+  RowMatrix x(k, objective_->features().columns());
+  Vector targets(k);
+  for (Index i = 0; i < k; ++i) {
+    x.row(i) = objective_->features().row(rows[static_cast<std::size_t>(i)]);
+    targets(i) = objective_->targets()(rows[static_cast<std::size_t>(i)]);
+  }
+  const RowsView view(x.data(), k, x.cols());
+  Matrix scores(k, outputs), residuals(k, outputs), roots(k, columns * columns);
+  const Eigen::Map<const Matrix> coefficients(base_->theta.data(), p, outputs);
+  row_scores(view, objective_->intercept(), coefficients, scores);
+  loss.residuals(scores, targets, residuals);
+  if (outputs == 1) {
+    Vector curvature(k);
+    loss.curvatures(scores, 0, 0, {curvature.data(), static_cast<std::size_t>(k)});
+    roots.col(0) = curvature.cwiseSqrt();
+  } else {
+    Matrix probabilities(k, outputs);
+    loss.probabilities(scores, probabilities);
+    for (Index i = 0; i < k; ++i) {
+      const Matrix root =
+          contrast_.basis().transpose() * softmax_root(probabilities.row(i).transpose());
+      roots.row(i) = Eigen::Map<const Vector>(root.data(), root.size()).transpose();
+    }
+  }
+
+  Rows changed;
+  const Index removals = (delta.array() < 0).count();
+  changed.removed.resize(contrast_.size(), removals * columns);
+  changed.added.resize(contrast_.size(), (k - removals) * columns);
+  Index removed = 0, added = 0;
+  for (Index i = 0; i < k; ++i) {
+    const double size = std::abs(delta(i)), root = std::sqrt(size);
+    const double norm = objective_->row_norms()(rows[static_cast<std::size_t>(i)]);
+    const double trace = size * roots.row(i).squaredNorm() * norm * norm;
+    changed.trace += trace;
+    changed.gross += size * residuals.row(i).norm() * norm;
+    const bool grows = !(delta(i) < 0);
+    if (grows) {
+      changed.added_trace += trace;
+      changed.added_norms += size * norm * norm;
+    }
+    for (Index c = 0; c < columns; ++c) {
+      auto column = grows ? changed.added.col(added++) : changed.removed.col(removed++);
+      for (Index a = 0; a < columns; ++a) {
+        auto part = column.segment(a * p, p);
+        part.head(x.cols()) = root * roots(i, c * columns + a) * x.row(i).transpose();
+        if (objective_->intercept()) part(p - 1) = root * roots(i, c * columns + a);
+      }
+    }
+  }
+  Vector gradient = Vector::Zero(objective_->parameters());
+  Eigen::Map<Matrix> sums(gradient.data(), p, outputs);
+  residuals.array().colwise() *= delta.array();
+  add_weighted_rows(view, objective_->intercept(), residuals, sums);
+  changed.gradient = contrast_.reduce(gradient);
+  return changed;
+}
+
+void DeletionState::apply(const Rows& rows, bool change_factor) {
+  gradient_ += rows.gradient;
+  changes_ += 2 * (rows.removed.cols() + rows.added.cols());
+  changed_trace_ += rows.trace;
+  changed_gross_ += rows.gross;
+  added_trace_ += rows.added_trace;
+  added_norms_ += rows.added_norms;
+  auto lower = hessian_.selfadjointView<Eigen::Lower>();
+  if (rows.added.cols() > 0) lower.rankUpdate(rows.added);
+  if (rows.removed.cols() > 0) {
+    lower.rankUpdate(rows.removed, -1.0);
+    note_shrinkage(base_->factor.half_solve(rows.removed));
+  }
+  if (!change_factor || !(shrinkage_ < 0.5)) return;
+  if (rows.added.cols() > 0) factor_ = std::move(factor_).updated(rows.added);
+  if (rows.removed.cols() == 0) return;
+  auto down = std::move(factor_).downdated(rows.removed);
+  if (!down) down = Cholesky::factor(hessian_);
+  if (down) {
+    factor_ = *std::move(down);
+  } else {
+    status_ = DeletionStatus::kRebuild;
+  }
+}
+
+DeletionStatus DeletionState::reweight(std::span<const Index> rows, ConstVectorRef delta) {
+  check(rows, delta);
+  const Index k = static_cast<Index>(rows.size());
+  // Beyond so many columns a new factor of the changed matrix is the cheaper one.
+  const bool change_factor = k * contrast_.outputs() <= 4 + contrast_.size() / 16;
+  for (Index begin = 0; begin < k && status_ == DeletionStatus::kDone; begin += kBatchRows) {
+    const Index count = std::min(kBatchRows, k - begin);
+    apply(rows_of(rows.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count)),
+                  delta.segment(begin, count)),
+          change_factor);
+    if (!(shrinkage_ < 0.5)) status_ = DeletionStatus::kRebuild;
+  }
+  for (Index i = 0; i < k; ++i) {
+    double& weight = weights_(rows[static_cast<std::size_t>(i)]);
+    rows_left_ -= weight > 0;
+    weight += delta(i);
+    rows_left_ += weight > 0;
+  }
+  if (status_ == DeletionStatus::kDone && !change_factor) {
+    auto factor = Cholesky::factor(hessian_);
+    if (factor) {
+      factor_ = *std::move(factor);
+    } else {
+      status_ = DeletionStatus::kRebuild;
+    }
+  }
+  return status_;
+}
+
+DeletionStatus DeletionState::delete_rows(std::span<const Index> rows) {
+  Vector delta(static_cast<Index>(rows.size()));
+  for (Index i = 0; i < delta.size(); ++i) {
+    const Index row = rows[static_cast<std::size_t>(i)];
+    if (row < 0 || row >= weights_.size()) {
+      throw UsageError("a row is out of range", "rows", "rows are 0 to n - 1");
+    }
+    if (!(weights_(row) > 0)) {
+      throw UsageError("a row has no weight", "rows", "it was deleted before or never counted");
+    }
+    delta(i) = -weights_(row);
+  }
+  return reweight(rows, delta);
+}
+
+void DeletionState::note_shrinkage(const Matrix& half) {
+  const Index size = contrast_.size();
+  if (pending_.cols() == 0) pending_.resize(size, size + kBatchRows * contrast_.outputs());
+  if (pending_columns_ + half.cols() > pending_.cols()) {
+    if (gram_.size() == 0) gram_ = Matrix::Zero(size, size);
+    gram_.selfadjointView<Eigen::Lower>().rankUpdate(pending_.leftCols(pending_columns_));
+    pending_columns_ = 0;
+  }
+  pending_.middleCols(pending_columns_, half.cols()) = half;
+  pending_columns_ += half.cols();
+  const double trace = half.squaredNorm() * 1.0001;
+  total_shrinkage_ += trace;
+  trace_since_ += trace;
+  // lambda_max costs P^3: only when the trace, which costs nothing, has grown too loose.
+  if (!(known_shrinkage_ + trace_since_ <= std::max(0.25, 2 * known_shrinkage_))) {
+    known_shrinkage_ = largest_shrinkage();
+    trace_since_ = 0;
+  }
+  // The computed L^{-1} U is off by `slip` of its size, and L by factor_error.
+  const double slip =
+      2 * gamma(size + 1) *
+      std::sqrt(static_cast<double>(size) * base_->largest_eigenvalue / base_->least_eigenvalue);
+  const double root =
+      std::sqrt(known_shrinkage_ + trace_since_) + slip * std::sqrt(total_shrinkage_);
+  shrinkage_ = root * root * (1 + base_->factor_error);
+  if (deletion_faults.mean_shrinkage) {
+    shrinkage_ = total_shrinkage_ / static_cast<double>(contrast_.size());
+  }
+}
+
+double DeletionState::largest_shrinkage() {
+  const auto pending = pending_.leftCols(pending_columns_);
+  const double accumulated = gamma(changes_ + contrast_.size() + 8) * total_shrinkage_;
+  if (gram_.size() == 0 && pending_columns_ < contrast_.size()) {
+    return eigenvalue_range(pending.transpose() * pending).upper() + accumulated;
+  }
+  Matrix sum = gram_.size() == 0 ? Matrix(Matrix::Zero(contrast_.size(), contrast_.size())) : gram_;
+  sum.selfadjointView<Eigen::Lower>().rankUpdate(pending);
+  return eigenvalue_range(std::move(sum)).upper() + accumulated;
+}
+
+double DeletionState::largest_norm() const {
+  return largest_left(base_->by_norm, weights_);
+}
+
+double DeletionState::downdate_rounding() const {
+  return gamma(changes_ + 8) * 1.02 * (base_->frobenius + changed_trace_);
+}
+
+Vector DeletionState::newton_point() const {
+  need_factor();
+  return contrast_.expand(contrast_.reduce(base_->theta) - factor_.solve(gradient_));
+}
+
+CurvatureFrame DeletionState::frame(FrameKind kind) const {
+  need_factor();
+  const Loss& loss = objective_->loss();
+  CurvatureFrame frame;
+  frame.l2 = objective_->l2();
+  const double lost = downdate_rounding();
+  const double mu_base = base_->least_eigenvalue;
+  const double relative = gamma(objective_->width() + 2 * loss.outputs() + 16) +
+                          score_rounding(*objective_, base_->theta, base_->by_norm.sizes.front()) +
+                          2 * contrast_.rounding();
+  frame.hessian_rounding = base_->hessian_rounding + lost + 2.04 * relative * changed_trace_;
+  const double kept = deletion_faults.stale_leverage ? 1 : 1 - shrinkage_ - lost / mu_base;
+  double leverage = largest_left(base_->by_leverage, weights_);
+  if (kind == FrameKind::kBase) {
+    frame.below = shrinkage_;
+    frame.above = added_trace_ / mu_base;
+    frame.least_eigenvalue = mu_base;
+  } else {
+    frame.least_eigenvalue =
+        std::max((1 - shrinkage_) * mu_base - lost, objective_->l2() - frame.hessian_rounding);
+    leverage = kept > 0 ? leverage / std::sqrt(kept) : INFINITY;
+  }
+  const double spread = deletion_faults.spread_forgotten ? 1 : loss.spread_factor();
+  const double by_norm = spread * largest_norm() / std::sqrt(frame.least_eigenvalue);
+  if (base_->by_leverage.rows.empty() || by_norm < leverage) leverage = by_norm;
+  frame.leverage =
+      loss.self_concordance() > 0 ? loss.self_concordance() * leverage * (1 + 8 * kUnit) : 0;
+  return frame;
+}
+
+double DeletionState::range(ConstVectorRef step) const {
+  const Loss& loss = objective_->loss();
+  if (loss.self_concordance() == 0) return 0;
+  const Eigen::Map<const Matrix> columns(step.data(), objective_->width(), loss.outputs());
+  const double length = step.norm() * (deletion_faults.spread_forgotten ? 1 : loss.spread_factor());
+  const auto most = [&](const ExtremeRows& extreme, double others) {
+    Matrix changes(static_cast<Index>(extreme.rows.size()), loss.outputs());
+    row_scores({extreme.values.data(), changes.rows(), extreme.values.cols()},
+               objective_->intercept(), columns, changes);
+    return std::max(spread_over(extreme, weights_, changes), others);
+  };
+  const double others = base_->by_norm.next * length;
+  double found = most(base_->by_norm, others);
+  if (found == others && others > 0 && !base_->by_leverage.rows.empty()) {
+    const Vector v = contrast_.reduce(step);
+    const Vector product = base_->hessian.selfadjointView<Eigen::Lower>() * v;
+    found = std::min(found, most(base_->by_leverage, base_->by_leverage.next *
+                                                         norm_from(v, product, base_->frobenius)));
+  }
+  const double rounding = gamma(objective_->width() + 8) * base_->by_norm.sizes.front() * length;
+  return loss.self_concordance() * (found + rounding) * (1 + 8 * kUnit);
+}
+
+StepMeasure DeletionState::measure_step(ConstVectorRef theta, FrameKind kind) const {
+  need_factor();
+  check_size("theta", theta.size(), objective_->parameters());
+  const Vector step = theta - base_->theta;
+  const Vector v = contrast_.reduce(step);
+  const Vector product = hessian_.selfadjointView<Eigen::Lower>() * v;
+  const double frobenius = base_->frobenius + added_trace_;
+  const double lost_contrast = contrast_.rounding() * step.norm();
+
+  StepMeasure measure;
+  measure.range = range(step);
+  if (kind == FrameKind::kDowndated) {
+    measure.step_norm = norm_from(v, product, frobenius);
+  } else {
+    const Vector whole = base_->hessian.selfadjointView<Eigen::Lower>() * v;
+    measure.step_norm = norm_from(v, whole, base_->frobenius);
+  }
+  // v itself is rounded: theta - theta_0 is known to half a unit in the last place.
+  measure.step_norm += std::sqrt(frobenius) * (2 * kUnit * step.norm() + lost_contrast);
+  measure.linear_residual = (gradient_ + product).norm() * (1 + gamma(v.size() + 4));
+  const Index outputs = objective_->loss().outputs();
+  measure.linear_rounding =
+      1.02 *
+      (gamma(v.size() + 8) * (frobenius * v.norm() + gradient_.norm()) + frobenius * lost_contrast +
+       base_->gradient_rounding +
+       gamma(changes_ + outputs + 16) * (base_->gradient.norm() + changed_gross_) +
+       gamma(objective_->width() + outputs + 6) * base_->theta.norm() * 1.02 * changed_trace_ +
+       contrast_.rounding() * changed_gross_);
+  measure.dropped = contrast_.dropped(theta) + contrast_.rounding() * theta.norm();
+  return measure;
+}
+
+ResidualMeasure DeletionState::measure_residual(ConstVectorRef theta) const {
+  need_factor();
+  check_size("theta", theta.size(), objective_->parameters());
+  const Loss& loss = objective_->loss();
+  const Vector step = theta - base_->theta;
+  const auto pass = objective_->residual(theta, weights_, step);
+  const Vector r = contrast_.reduce(pass.gradient);
+
+  ResidualMeasure measure;
+  const double moved = pass.spread + gamma(objective_->width() + 8) * base_->by_norm.sizes.front() *
+                                         loss.spread_factor() * step.norm();
+  measure.range =
+      loss.self_concordance() > 0 ? loss.self_concordance() * moved * (1 + 8 * kUnit) : 0;
+  const double curvature_sum =
+      std::min(1.05 * std::exp(measure.range) * (base_->data_trace + added_trace_) *
+                   (1 + score_rounding(*objective_, theta, base_->by_norm.sizes.front())),
+               loss.largest_curvature() * loss.spread_factor() *
+                   (base_->squared_norms + 1.02 * added_norms_));
+  measure.residual_rounding =
+      deletion_faults.rounding_forgotten
+          ? 0
+          : gradient_rounding(*objective_, contrast_, theta, pass, curvature_sum);
+  measure.residual_norm = r.norm() * (1 + gamma(r.size() + 4));
+  const Vector s = factor_.solve(r);
+  const Vector product = hessian_.selfadjointView<Eigen::Lower>() * s;
+  const double frobenius = base_->frobenius + added_trace_;
+  measure.solution_norm = s.norm() * (1 + gamma(s.size() + 4));
+  measure.solution_decrement = norm_from(s, product, frobenius);
+  measure.solve_residual = (r - product).norm() * (1 + gamma(r.size() + 4)) +
+                           1.02 * gamma(r.size() + 4) * (frobenius * s.norm() + r.norm());
+  measure.dropped = contrast_.dropped(theta) + contrast_.rounding() * theta.norm();
+  return measure;
+}
+
+DeletionState DeletionState::rebuilt_at(ConstVectorRef theta) const {
+  return DeletionState(*objective_, theta, weights_);
+}
+
+}  // namespace recant

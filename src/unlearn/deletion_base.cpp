@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "deletion_base.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "recant/core/error.hpp"
+#include "recant/linalg/eigenvalues.hpp"
+#include "rounding.hpp"
+
+namespace recant {
+namespace {
+
+/// So many rows that walking them costs about what a solve does, up to what a second-level cache
+/// holds.
+Index kept_rows(Index rows, Index width) {
+  const Index cached = (Index{1} << 17) / width;
+  return std::min(rows, std::max<Index>(64, std::min(8 * width, cached)));
+}
+
+/// The rows of largest size; those without weight have none.
+ExtremeRows extreme_rows(const Objective& objective, const Vector& sizes, ConstVectorRef weights) {
+  std::vector<Index> order;
+  for (Index i = 0; i < sizes.size(); ++i) {
+    if (weights(i) > 0) order.push_back(i);
+  }
+  const auto larger = [&](Index a, Index b) {
+    return sizes(a) != sizes(b) ? sizes(a) > sizes(b) : a < b;
+  };
+  const auto count =
+      static_cast<std::size_t>(kept_rows(static_cast<Index>(order.size()), objective.width()));
+  ExtremeRows extreme;
+  if (count < order.size()) {
+    const auto first_out = order.begin() + static_cast<std::ptrdiff_t>(count);
+    std::nth_element(order.begin(), first_out, order.end(), larger);
+    extreme.next = sizes(order[count]);
+    order.resize(count);
+  }
+  std::sort(order.begin(), order.end(), larger);
+  extreme.values.resize(static_cast<Index>(order.size()), objective.features().columns());
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    extreme.values.row(static_cast<Index>(i)) = objective.features().row(order[i]);
+    extreme.sizes.push_back(sizes(order[i]));
+  }
+  extreme.rows = std::move(order);
+  return extreme;
+}
+
+}  // namespace
+
+double score_rounding(const Objective& objective, ConstVectorRef theta, double largest_norm) {
+  const Loss& loss = objective.loss();
+  if (loss.self_concordance() == 0) return 0;
+  const double change = loss.self_concordance() * loss.spread_factor() *
+                        gamma(objective.width() + loss.outputs() + 6) * largest_norm * theta.norm();
+  return change <= 0.01 ? 2 * change : std::numeric_limits<double>::infinity();
+}
+
+double gradient_rounding(const Objective& objective, const Contrast& contrast, ConstVectorRef theta,
+                         const Objective::Residual& residual, double curvature_sum) {
+  const Index outputs = objective.loss().outputs();
+  const double length = theta.norm(), penalty = objective.l2() * length;
+  return 1.02 * (gamma(objective.width() + outputs + 6) * length * curvature_sum +
+                 (gamma(residual.depth + outputs + 8) + 8 * kUnit) * residual.gross +
+                 3 * kUnit * penalty + contrast.rounding() * (residual.gross + penalty));
+}
+
+DeletionBase build_deletion_base(const Objective& objective, const Contrast& contrast,
+                                 ConstVectorRef theta, ConstVectorRef weights) {
+  const Loss& loss = objective.loss();
+  const Index size = contrast.size(), p = objective.width();
+  const Matrix full = objective.hessian(theta, weights);
+  Matrix hessian = contrast.reduce_hessian(full);
+  auto factor = Cholesky::factor(hessian);
+  if (!factor) {
+    throw DataError("the Hessian is not positive definite in double precision", "deletion",
+                    "raise l2 or scale the features");
+  }
+  const EigenvalueRange eigenvalues = eigenvalue_range(hessian);
+  DeletionBase base{.theta = theta,
+                    .gradient = {},
+                    .hessian = std::move(hessian),
+                    .factor = *std::move(factor),
+                    .by_leverage = {},
+                    .by_norm = {}};
+  const Vector& norms = objective.row_norms();
+  base.by_norm = extreme_rows(objective, norms * (1 + gamma(p + 4)), weights);
+  const double largest_norm = base.by_norm.sizes.front();
+  base.squared_norms = 1.02 * weights.dot(norms.cwiseAbs2());
+  base.frobenius = 1.02 * base.hessian.norm();
+  const double trace = base.hessian.trace();
+  base.data_trace =
+      std::max(trace - objective.l2() * static_cast<double>(size), 0.0) + gamma(size + 4) * trace;
+
+  // For softmax the sizes of the entries of phi'' add up to at most twice its trace.
+  const double entries = loss.outputs() > 1 ? 2 : 1;
+  const double relative =
+      gamma(objective.hessian_depth() + p + 16) + score_rounding(objective, theta, largest_norm);
+  base.hessian_rounding = 1.02 * entries * relative * base.data_trace +
+                          4 * kUnit * base.hessian.diagonal().maxCoeff() +
+                          2 * contrast.rounding() * 1.02 * full.norm();
+  base.largest_eigenvalue = eigenvalues.upper();
+  base.least_eigenvalue = std::max(eigenvalues.lower(), objective.l2() - base.hessian_rounding);
+  base.factor_error = base.least_eigenvalue > 0
+                          ? 4 * static_cast<double>(size) * gamma(size + 1) *
+                                base.largest_eigenvalue / base.least_eigenvalue
+                          : std::numeric_limits<double>::infinity();
+
+  if (loss.outputs() == 1 && loss.self_concordance() > 0) {
+    Vector leverages(objective.rows());
+    for_each_block(objective.rows(), [&](RowBlock block) {
+      leverages.segment(block.begin, block.size()) =
+          base.factor.inverse_norms(objective.features().block(block), objective.intercept());
+    });
+    leverages *= std::sqrt(1 + base.factor_error) * (1 + gamma(size + 8));
+    base.by_leverage = extreme_rows(objective, leverages, weights);
+  }
+
+  const auto at_base = objective.residual(theta, weights, Vector::Zero(theta.size()));
+  base.gradient = contrast.reduce(at_base.gradient);
+  const double curvature_sum =
+      std::min(1.02 * base.data_trace * (1 + score_rounding(objective, theta, largest_norm)),
+               loss.largest_curvature() * loss.spread_factor() * base.squared_norms);
+  base.gradient_rounding = gradient_rounding(objective, contrast, theta, at_base, curvature_sum);
+  return base;
+}
+
+}  // namespace recant

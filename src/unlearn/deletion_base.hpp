@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "recant/unlearn/deletion.hpp"
+
+namespace recant {
+
+/// @throws DataError if the Hessian has no factor in double precision.
+[[nodiscard]] DeletionBase build_deletion_base(const Objective& objective, const Contrast& contrast,
+                                               ConstVectorRef theta, ConstVectorRef weights);
+
+/// Relative error of a computed phi'' at theta: the rounding of its score, times M. Infinite where
+/// that is no small number.
+[[nodiscard]] double score_rounding(const Objective& objective, ConstVectorRef theta,
+                                    double largest_norm);
+
+/// e_r of section 5.3: |computed - exact| of the gradient that `residual` holds, in contrast
+/// coordinates. `curvature_sum` is at least sum_i w_i tr phi''(t_i) |x_i|^2 between the exact and
+/// the computed scores.
+[[nodiscard]] double gradient_rounding(const Objective& objective, const Contrast& contrast,
+                                       ConstVectorRef theta, const Objective::Residual& residual,
+                                       double curvature_sum);
+
+}  // namespace recant

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+namespace recant {
+
+/// Mistakes that would make a bound smaller than the truth. The library is compiled with none of
+/// them; the tests compile it once more with RECANT_FAULTS, switch each on, and show that a check
+/// notices.
+struct DeletionFaults {
+  bool leftover_dropped = false;    ///< the gradient left over at the base is taken as 0
+  bool spread_forgotten = false;    ///< the sqrt(2) of softmax
+  bool stale_leverage = false;      ///< c of the base although rows have left
+  bool mean_shrinkage = false;      ///< trace over dimension in place of the largest eigenvalue
+  bool rounding_forgotten = false;  ///< the gradient is taken as exact
+};
+
+#ifdef RECANT_FAULTS
+inline DeletionFaults deletion_faults;
+#else
+inline constexpr DeletionFaults deletion_faults;
+#endif
+
+}  // namespace recant

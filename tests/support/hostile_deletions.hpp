@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "exact_minimum.hpp"
+#include "problems.hpp"
+#include "recant/certify/bounds.hpp"
+#include "recant/model/trainer.hpp"
+#include "recant/unlearn/deletion.hpp"
+
+/// Small deletion problems of every unpleasant kind, and the bounds beside the truth.
+namespace recant::test {
+
+struct HostileDeletion {
+  Dataset data;
+  Loss loss;
+  bool intercept = false;
+  double l2 = 1;
+  Vector weights, theta;
+  std::vector<Index> rows;
+  Vector delta;
+};
+
+/// Instance number `seed` of a kind: rows of huge norm or leverage, duplicates, separable classes
+/// with a tiny penalty, large deletions, uneven weights, weights that only shrink or grow, a base
+/// far from its optimum.
+inline HostileDeletion hostile_deletion(LossKind kind, std::uint64_t seed) {
+  Random random(seed * 2 + 1);
+  HostileDeletion problem;
+  problem.loss = Loss(kind, kind == LossKind::kSoftmax ? 2 + random.below(3) : 2);
+  const Index most = kind == LossKind::kSoftmax ? 4 : 8;
+  const Index d = 1 + random.below(most), n = 3 + random.below(random.uniform() < 0.2 ? 12 : 70);
+  problem.intercept = random.uniform() < 0.5;
+  problem.data = made_up_rows(random, n, d, problem.loss);
+  RowMatrix x = problem.data.features.view();
+  if (random.uniform() < 0.3) x.row(random.below(n)) *= std::pow(10, random.between(1, 4));
+  if (random.uniform() < 0.2) x.col(random.below(d)) *= std::pow(10, random.between(-4, 3));
+  if (random.uniform() < 0.3) {  // duplicates
+    const Index from = random.below(n);
+    for (Index copies = random.below(n); copies > 0; --copies) {
+      const Index to = random.below(n);
+      x.row(to) = x.row(from);
+      problem.data.targets(to) = problem.data.targets(from);
+    }
+  }
+  if (random.uniform() < 0.15) x.row(random.below(n)).setZero();
+  if (random.uniform() < 0.2 && kind == LossKind::kLogistic) {  // separable
+    for (Index i = 0; i < n; ++i) problem.data.targets(i) = x(i, 0) > 0.3 ? 1 : 0;
+  }
+  problem.data.features = FeatureMatrix(std::move(x));
+  problem.l2 =
+      std::pow(10, random.uniform() < 0.2 ? random.between(-6, -2) : random.between(-2, 2));
+  problem.weights = random.uniform() < 0.6 ? Vector(Vector::Ones(n)) : random.weights(n);
+  if (!((problem.weights.array() > 0).count() > 1)) problem.weights.setOnes();
+  const Objective objective(problem.data, problem.loss, problem.intercept, problem.l2);
+  problem.theta = train(objective, problem.weights).theta;
+  if (random.uniform() < 0.2) {
+    problem.theta += std::pow(10, random.between(-8, -1)) * random.normals(problem.theta.size());
+  }
+
+  std::vector<Index> candidates;
+  for (const Index i : random.permutation(n)) {
+    if (problem.weights(i) > 0) candidates.push_back(i);
+  }
+  if (random.uniform() < 0.3) {  // the longest rows first
+    std::sort(candidates.begin(), candidates.end(), [&](Index a, Index b) {
+      return objective.row_norms()(a) > objective.row_norms()(b);
+    });
+  }
+  const auto left = static_cast<Index>(candidates.size()) - 1;
+  const Index count =
+      random.uniform() < 0.5 ? 1 : 1 + random.below(random.uniform() < 0.5 ? 5 : left);
+  candidates.resize(static_cast<std::size_t>(std::min(count, left)));
+  problem.rows = candidates;
+  problem.delta = -pick(problem.weights, problem.rows);
+  if (random.uniform() < 0.2) {
+    for (double& change : problem.delta) change *= random.between(-0.5, 1);
+  }
+  return problem;
+}
+
+/// How often a bound was finite, and its least ratio to the truth.
+struct Tightness {
+  int instances = 0, finite = 0;
+  double least_ratio = INFINITY;
+  std::vector<double> ratios;
+
+  void add(double bound, double truth) {
+    ++instances;
+    if (!(bound < INFINITY)) return;
+    ++finite;
+    if (truth > 0) ratios.push_back(bound / truth);
+    if (truth > 0) least_ratio = std::min(least_ratio, bound / truth);
+  }
+  [[nodiscard]] double quantile(double share) {
+    if (ratios.empty()) return INFINITY;
+    std::sort(ratios.begin(), ratios.end());
+    return ratios[static_cast<std::size_t>(share * static_cast<double>(ratios.size() - 1))];
+  }
+};
+
+struct TierTightness {
+  Tightness downdated, base, measured, rebuilt;
+  int rebuilds = 0;
+};
+
+/// Every bound on instances first .. first + count - 1 against the truth: a failure where one is
+/// below it.
+inline TierTightness compare_with_truth(LossKind kind, std::uint64_t first, std::uint64_t count) {
+  TierTightness seen;
+  for (std::uint64_t seed = first; seed < first + count; ++seed) {
+    const HostileDeletion problem = hostile_deletion(kind, seed);
+    const Objective objective(problem.data, problem.loss, problem.intercept, problem.l2);
+    DeletionState state(objective, problem.theta, problem.weights);
+    Vector after = problem.weights;
+    for (std::size_t i = 0; i < problem.rows.size(); ++i) {
+      after(problem.rows[i]) += problem.delta(static_cast<Index>(i));
+    }
+    // Half of the time in two calls: deletions add up.
+    const std::size_t half = seed % 2 == 0 ? 0 : problem.rows.size() / 2;
+    const std::span<const Index> rows(problem.rows);
+    DeletionStatus status = DeletionStatus::kDone;
+    for (const auto& [begin, end] : {std::pair{std::size_t{0}, half}, {half, rows.size()}}) {
+      if (begin == end || status != DeletionStatus::kDone) continue;
+      status = state.reweight(
+          rows.subspan(begin, end - begin),
+          problem.delta.segment(static_cast<Index>(begin), static_cast<Index>(end - begin)));
+    }
+    if (status == DeletionStatus::kRebuild) {
+      ++seen.rebuilds;
+      state = DeletionState(objective, problem.theta, after);
+    }
+    const auto truth = exact_minimum(problem.data, problem.loss, problem.intercept, problem.l2,
+                                     after, problem.theta);
+    const auto distance = [&](const Vector& theta) {
+      const Real found = (theta.cast<Real>() - truth.theta).norm();
+      return static_cast<double>(std::max(found - truth.error, Real{0}));
+    };
+    const auto compare = [&](const DistanceBound& bound, const Vector& theta, Tightness& tightness,
+                             const char* tier) {
+      const double true_distance = distance(theta);
+      for (const double value :
+           {bound.value, bound.newton, bound.corrected, bound.strong_convexity}) {
+        EXPECT_FALSE(std::isnan(value));
+        EXPECT_LE(true_distance, value) << name(kind) << " instance " << seed << " tier " << tier;
+      }
+      EXPECT_GT(bound.value, 0);
+      tightness.add(bound.value, true_distance);
+    };
+    const Vector theta = state.newton_point();
+    const DistanceBound tight = bound_from_step(state.frame(), state.measure_step(theta));
+    const DistanceBound loose =
+        bound_from_step(state.frame(FrameKind::kBase), state.measure_step(theta, FrameKind::kBase));
+    compare(tight, theta, seen.downdated, "0");
+    compare(loose, theta, seen.base, "0 with the Hessian of the base");
+    compare(bound_from_residual(state.frame(), state.measure_residual(theta)), theta, seen.measured,
+            "1");
+    const DeletionState again = state.rebuilt_at(theta);
+    const Vector better = again.newton_point();
+    compare(bound_from_residual(again.frame(), again.measure_residual(better)), better,
+            seen.rebuilt, "2");
+  }
+  return seen;
+}
+
+}  // namespace recant::test

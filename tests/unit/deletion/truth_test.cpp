@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// No bound is ever below the distance to the retrained model: 500 instances of each loss here,
+// 10,000 in tests/slow.
+#include <gtest/gtest.h>
+
+#include "hostile_deletions.hpp"
+
+namespace recant::test {
+namespace {
+
+class DeletionTruth : public testing::TestWithParam<LossKind> {};
+INSTANTIATE_TEST_SUITE_P(Losses, DeletionTruth,
+                         testing::Values(LossKind::kLogistic, LossKind::kSquared,
+                                         LossKind::kSoftmax));
+
+TEST_P(DeletionTruth, IsNeverAboveABound) {
+  TierTightness seen = compare_with_truth(GetParam(), 0, 500);
+  // And the bounds say something: most are finite, and the measured ones are near the truth.
+  EXPECT_GE(seen.downdated.finite, 250);
+  EXPECT_GE(seen.base.finite, 200);
+  EXPECT_LE(seen.base.finite, seen.downdated.finite);
+  EXPECT_EQ(seen.measured.finite, 500);
+  EXPECT_EQ(seen.rebuilt.finite, 500);
+  EXPECT_LE(seen.rebuilds, 250);
+  // Rounding alone for squared loss: nothing to be near to.
+  if (GetParam() != LossKind::kSquared) {
+    EXPECT_LE(seen.rebuilt.quantile(0.5), 1.2);
+  }
+}
+
+}  // namespace
+}  // namespace recant::test

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+// One row of four deleted, every number by hand: docs/mathematics.md section 5.3.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "compare.hpp"
+#include "expect_error.hpp"
+#include "problems.hpp"
+#include "recant/certify/bounds.hpp"
+#include "recant/core/error.hpp"
+#include "recant/model/trainer.hpp"
+#include "recant/unlearn/deletion.hpp"
+
+namespace recant::test {
+namespace {
+
+Dataset four_rows() {
+  RowMatrix x(4, 1);
+  x << 1, 1, 1, 2;
+  Dataset data;
+  data.features = FeatureMatrix(x);
+  data.targets = Vector{{1, 0, 1, 0}};
+  data.weights = Vector::Ones(4);
+  return data;
+}
+
+TEST(WorkedExample, HasEveryNumber) {
+  const Dataset data = four_rows();
+  const Objective objective(data, Loss(), false, 1);
+  const Vector theta = train(objective, data.weights).theta;
+  EXPECT_NEAR(theta(0), -0.182685578336126, 1e-14);
+  DeletionState state(objective, theta, data.weights);
+  const Index rows[] = {3};
+  ASSERT_EQ(state.delete_rows(rows), DeletionStatus::kDone);
+  EXPECT_NEAR(state.shrinkage(), 0.356808454604506, 1e-4 * 0.36);
+  EXPECT_GE(state.shrinkage(), 0.356808454604506);
+  const Vector moved = state.newton_point();
+  EXPECT_NEAR(moved(0), 0.287168057367526, 1e-14);
+  const StepMeasure step = state.measure_step(moved);
+  EXPECT_NEAR(step.range, 0.469853635703651, 1e-13);
+  const ResidualMeasure residual = state.measure_residual(moved);
+  EXPECT_NEAR(residual.residual_norm, 0.00107611406034804, 1e-15);
+  EXPECT_NEAR(residual.range, 0.469853635703651, 1e-13);
+
+  // With c and mu of the rows that stay, as by hand; the state's own are slightly on the safe side.
+  CurvatureFrame frame = state.frame();
+  const double curvature = 1.74377701433443;
+  EXPECT_LE(frame.least_eigenvalue, curvature);
+  EXPECT_NEAR(frame.least_eigenvalue, curvature, 1e-3);
+  EXPECT_GE(frame.leverage, 1 / std::sqrt(curvature));
+  EXPECT_NEAR(frame.leverage, 1 / std::sqrt(curvature), 1e-3);
+  frame.least_eigenvalue = curvature;
+  frame.leverage = 1 / std::sqrt(curvature);
+  const DistanceBound tier0 = bound_from_step(frame, step);
+  EXPECT_NEAR(tier0.residual, 0.171544183583751, 1e-13);
+  EXPECT_NEAR(tier0.value, 0.232965446530630, 3e-10);
+  const DistanceBound tier1 = bound_from_residual(frame, residual);
+  EXPECT_NEAR(tier1.residual, 0.000814915975080, 1e-14);
+  EXPECT_NEAR(tier1.eta, 0.00130431394401, 1e-13);
+  EXPECT_NEAR(tier1.newton, 0.000987726402489, 1e-11);
+  EXPECT_NEAR(tier1.corrected, 0.00121029622025, 1e-11);
+  EXPECT_NEAR(tier1.strong_convexity, 0.00107611406034804, 2e-12);
+  EXPECT_EQ(tier1.statement, BoundStatement::kNewton);
+  const double truth = moved(0) - 0.286547740151001;
+  EXPECT_NEAR(truth, 0.000620317216524, 1e-14);
+  EXPECT_LE(truth, tier1.value);
+}
+
+TEST(WorkedExample, SoftmaxRangeCountsDifferencesOfScores) {
+  RowMatrix x(2, 1);
+  x << 3, -1;
+  Dataset data;
+  data.features = FeatureMatrix(x);
+  data.targets = Vector{{0, 1}};
+  data.weights = Vector::Ones(2);
+  const Objective objective(data, Loss(LossKind::kSoftmax, 2), false, 1);
+  const DeletionState state(objective, Vector::Zero(2), data.weights);
+  const Vector moved{{0.1, -0.1}};
+  EXPECT_NEAR(state.measure_step(moved).range, 0.6, 1e-13);
+  EXPECT_NEAR(state.measure_residual(moved).range, 0.6, 1e-13);
+}
+
+TEST(WorkedExample, ARowWithoutGradientStillCostsRounding) {
+  Dataset data = four_rows();
+  RowMatrix x = data.features.view();
+  x(3, 0) = 500;  // and on the right side: its slope underflows
+  data.features = FeatureMatrix(x);
+  const Objective objective(data, Loss(), false, 1);
+  const Vector theta{{-2}};
+  DeletionState state(objective, theta, data.weights);
+  const Vector here = state.newton_point();
+  DeletionState after = state;
+  const Index rows[] = {3};
+  ASSERT_EQ(after.delete_rows(rows), DeletionStatus::kDone);
+  expect_close(after.newton_point(), here, 1e-15, 0, "nothing moves");
+  const DistanceBound before = bound_from_step(state.frame(), state.measure_step(here));
+  const DistanceBound later = bound_from_step(after.frame(), after.measure_step(here));
+  EXPECT_GT(later.rounding, 0);
+  EXPECT_GE(later.rounding, before.rounding);
+  const DistanceBound measured = bound_from_residual(after.frame(), after.measure_residual(here));
+  EXPECT_GT(measured.rounding, 0);
+  EXPECT_GE(measured.value, measured.rounding / std::sqrt(measured.least_eigenvalue));
+}
+
+TEST(DeletionState, RefusesWhatItCannotDo) {
+  const Dataset data = four_rows();
+  const Objective objective(data, Loss(), false, 1);
+  const Vector w{{1, 0, 2, 1}};
+  DeletionState state(objective, Vector::Zero(1), w);
+  const auto refuses = [&](std::vector<Index> rows, const Vector& delta,
+                           const std::vector<std::string>& parts) {
+    expect_error<UsageError>([&] { return state.reweight(rows, delta); }, parts);
+    EXPECT_TRUE(same_bytes(state.weights(), w));
+  };
+  refuses({4}, Vector{{-1}}, {"out of range"});
+  refuses({-1}, Vector{{-1}}, {"out of range"});
+  refuses({0, 0}, Vector{{-0.2, -0.2}}, {"twice"});
+  refuses({1}, Vector{{1}}, {"no weight"});
+  refuses({0}, Vector{{-1.5}}, {"negative"});
+  refuses({0}, Vector{{std::nan("")}}, {"finite"});
+  refuses({0}, Vector{{1, 1}}, {"delta"});
+  refuses({0, 2, 3}, Vector{{-1, -2, -1}}, {"no row would be left"});
+  const Index without[] = {1}, outside[] = {9};
+  expect_error<UsageError>([&] { return state.delete_rows(without); }, {"no weight"});
+  expect_error<UsageError>([&] { return state.delete_rows(outside); }, {"out of range"});
+  EXPECT_EQ(state.reweight({}, Vector(0)), DeletionStatus::kDone);
+  const Index most[] = {0, 2};
+  const Vector x_large{{50}};
+  EXPECT_EQ(state.delete_rows(most), DeletionStatus::kDone);
+  const auto make = [&](const Vector& theta, const Vector& weights) {
+    return DeletionState(objective, theta, weights);
+  };
+  expect_error<UsageError>([&] { return make(Vector::Zero(1), -w); }, {"weights"});
+  expect_error<UsageError>([&] { return make(Vector::Zero(1), 0 * w); }, {"weights"});
+  expect_error<UsageError>([&] { return make(Vector::Zero(2), w); }, {"theta"});
+  expect_error<UsageError>([&] { return make(Vector{{std::nan("")}}, w); }, {"theta"});
+}
+
+TEST(DeletionState, AsksForANewBaseWhenHalfOfTheCurvatureIsGone) {
+  Random random(4);
+  const Dataset data = made_up_rows(random, 60, 3, Loss());
+  const Objective objective(data, Loss(), true, 1e-3);
+  const Vector theta = train(objective, data.weights).theta;
+  DeletionState state(objective, theta, data.weights);
+  std::vector<Index> rows;
+  for (Index i = 0; i < 50; ++i) rows.push_back(i);
+  ASSERT_EQ(state.delete_rows(rows), DeletionStatus::kRebuild);
+  EXPECT_EQ(state.status(), DeletionStatus::kRebuild);
+  EXPECT_EQ((state.weights().array() > 0).count(), 10);
+  expect_error<UsageError>([&] { return state.newton_point(); }, {"rebuilt_at"});
+  expect_error<UsageError>([&] { return state.frame(); }, {"new base"});
+  const DeletionState again = state.rebuilt_at(theta);
+  EXPECT_TRUE(same_bytes(again.weights(), state.weights()));
+  EXPECT_EQ(again.newton_point().size(), 4);
+}
+
+}  // namespace
+}  // namespace recant::test
