@@ -91,7 +91,8 @@ HWY_INLINE void scores_tile(const double* rows, std::size_t d, bool intercept,
       const double* at = rows + i * d + j;
       const Lanes left = load(at);
       // Rows side by side are not the one stream that the processor would read ahead of itself.
-      if constexpr (R > 1) prefetch<1>(reinterpret_cast<std::uintptr_t>(at + R * d));
+      if constexpr (R > 1)
+        prefetch<1>(reinterpret_cast<std::uintptr_t>(at) + R * d * sizeof(double));
 #pragma GCC unroll 8
       for (std::size_t c = 0; c < C; ++c) sum[c][i] = hn::MulAdd(left, right[c], sum[c][i]);
     }
@@ -152,7 +153,8 @@ HWY_INLINE void squared_norms_tile(const double* rows, std::size_t d, double* ou
     for (std::size_t i = 0; i < R; ++i) {
       const double* at = rows + i * d + j;
       const Lanes x = hn::LoadU(tag, at);
-      if constexpr (R > 1) prefetch<1>(reinterpret_cast<std::uintptr_t>(at + R * d));
+      if constexpr (R > 1)
+        prefetch<1>(reinterpret_cast<std::uintptr_t>(at) + R * d * sizeof(double));
       sum[i] = hn::MulAdd(x, x, sum[i]);
     }
   }

@@ -450,7 +450,7 @@ OPTIONS = [
            hint=False),
     *numbers("--max-samples", "max_samples", "value", ["0", "1", "-1", "abc"], "--method", "data_shapley"),
     *numbers("--standard-error", "standard_error", "value", ["-1", "nan", "abc"], "--method", "data_shapley"),
-    *numbers("--truncation", "truncation", "value", ["-1", "2", "nan"], "--method", "data_shapley"),
+    *numbers("--truncation", "truncation", "value", ["-1", "1", "2", "nan"], "--method", "data_shapley"),
     *numbers("--alpha", "alpha", "value", ["0", "-1", "nan", "inf"], "--method", "beta_shapley"),
     *numbers("--beta", "beta", "value", ["0", "-1", "nan", "inf"], "--method", "beta_shapley"),
     *numbers("--tolerance", "tolerance", "value", ["0", "-1", "nan", "inf"], "--method", "leave_one_out"),
