@@ -240,7 +240,8 @@ void add_weighted_columns(const double* rows, std::size_t m, std::size_t d, bool
 #pragma GCC unroll 8
   for (std::size_t c = 0; c < C; ++c) sum[c] = load_first(sums + c * ld + j, count);
   for (std::size_t i = 0; i < m; ++i) {
-    const Lanes row = hn::Or(load_first(rows + i * d + j, rest), one);
+    // Without columns there is no row to point at.
+    const Lanes row = rest == 0 ? one : hn::Or(load_first(rows + i * d + j, rest), one);
 #pragma GCC unroll 8
     for (std::size_t c = 0; c < C; ++c) {
       sum[c] = hn::MulAdd(hn::Set(tag, factors[c * ld_factors + i]), row, sum[c]);
