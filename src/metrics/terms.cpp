@@ -22,14 +22,17 @@ Vector losses(const Matrix& scores, const Dataset& data, const LinearModel& mode
 
 }  // namespace
 
-std::vector<bool> positive_rows(const Dataset& data, const LinearModel& model,
-                                const MetricSettings& settings) {
+double positive_target(const LinearModel& model, const MetricSettings& settings) {
   if (model.loss.kind() == LossKind::kSquared) {
     throw UsageError("this metric needs classes, but the squared loss has a numeric target",
                      "metric");
   }
-  const double wanted =
-      model.loss.kind() == LossKind::kSoftmax ? static_cast<double>(settings.positive_class) : 1;
+  return model.loss.kind() == LossKind::kSoftmax ? static_cast<double>(settings.positive_class) : 1;
+}
+
+std::vector<bool> positive_rows(const Dataset& data, const LinearModel& model,
+                                const MetricSettings& settings) {
+  const double wanted = positive_target(model, settings);
   std::vector<bool> positive(static_cast<std::size_t>(data.rows()));
   for (Index i = 0; i < data.rows(); ++i)
     positive[static_cast<std::size_t>(i)] = data.targets(i) == wanted;
@@ -92,7 +95,8 @@ Terms metric_terms(const Metric& metric, const Dataset& data, const LinearModel&
     const Attack moved(attacked, settings);
     const bool own = &attacked == &model;
     const Vector t = own ? Vector(scores.col(0)) : Vector(recant::scores(attacked, data.features));
-    const Vector shift = moved.shifts(t, data.targets);
+    Vector shift(t.size());
+    moved.shifts(t, data.targets, shift);
     return losses(scores + shift * moved.reach(model), data, model);
   };
   switch (metric.kind) {
@@ -124,15 +128,13 @@ Attack::Attack(const LinearModel& attacked, const MetricSettings& settings)
   factor_ = -kAttack / size;
 }
 
-Vector Attack::shifts(ConstVectorRef scores, ConstVectorRef targets) const {
-  Vector shift = factor_ * scores;
-  if (correct_only_) {
-    for (Index i = 0; i < shift.size(); ++i) {
-      const bool right = (targets(i) > 0.5 ? scores(i) : -scores(i)) > 0;
-      if (!right) shift(i) = 0;
-    }
+void Attack::shifts(ConstVectorRef scores, ConstVectorRef targets, VectorRef shift) const {
+  shift = factor_ * scores;
+  if (!correct_only_) return;
+  for (Index i = 0; i < shift.size(); ++i) {
+    const bool right = (targets(i) > 0.5 ? scores(i) : -scores(i)) > 0;
+    if (!right) shift(i) = 0;
   }
-  return shift;
 }
 
 double metric_value(const Terms& terms, const std::vector<std::int32_t>& times) {
