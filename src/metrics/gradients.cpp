@@ -15,20 +15,17 @@ namespace {
 /// once: few enough that their features stay in the cache while several metrics read them.
 constexpr Index kGradientGroups = 64, kGradientPiece = 32;
 
-/// The rows a gap compares: those of the group and the others, all or those of one label.
+/// The rows a gap compares: those of the group and the others, all or those of one label. Without
+/// branches: groups and labels come in no order that a processor could guess.
 struct Sides {
   const std::int32_t* codes = nullptr;  // null for a sum over all rows
-  std::int32_t group = 0;
-  bool by_label = false, positive = true;
-  double positive_target = 1;
+  const double* targets = nullptr;
+  std::int32_t group = 0, label = 0;
+  unsigned labels = 0b11;             // bit 1: rows of the label count, bit 0: the others
   double in_group = 1, outside = -1;  // dm/dh of a row on either side
 
-  [[nodiscard]] bool counts(double target) const {
-    return !by_label || (target == positive_target) == positive;
-  }
-  [[nodiscard]] double factor(Index row, double target) const {
-    const double side = codes[row] == group ? in_group : outside;
-    return counts(target) ? side : 0;
+  [[nodiscard]] bool has_label(Index row) const {
+    return static_cast<std::int32_t>(targets[row]) == label;
   }
 };
 
@@ -76,9 +73,11 @@ Pass prepare(const std::vector<Metric>& metrics, const Dataset& data, const Line
       Sides& sides = slopes.sides;
       sides.codes = data.sensitive.at(static_cast<std::size_t>(metric.column)).codes.data();
       sides.group = metric.group;
-      sides.by_label = metric.kind != MetricKind::kDemographicParity;
-      sides.positive = metric.kind != MetricKind::kEqualOpportunityNegative;
-      if (sides.by_label) sides.positive_target = positive_target(model, settings);
+      sides.targets = data.targets.data();
+      if (metric.kind != MetricKind::kDemographicParity) {
+        sides.label = static_cast<std::int32_t>(positive_target(model, settings));
+        sides.labels = metric.kind == MetricKind::kEqualOpportunityNegative ? 0b01 : 0b10;
+      }
     } else if (metric.kind != MetricKind::kUtility) {
       slopes.own_attack = attacked == nullptr || slopes.follows();
       auto& attack = slopes.own_attack ? pass.own_attack : pass.other_attack;
@@ -90,35 +89,49 @@ Pass prepare(const std::vector<Metric>& metrics, const Dataset& data, const Line
   return pass;
 }
 
-/// The factors of every gap's sides, 1 / count and -1 / count, from one pass for all of them.
-void divide_by_counts(Pass& pass) {
-  if (std::none_of(pass.slopes.begin(), pass.slopes.end(),
-                   [](const Slopes& slopes) { return slopes.is_gap(); })) {
-    return;
+/// Rows of a gap by side: in the group, outside.
+struct Counts {
+  Index in_group = 0, outside = 0;
+};
+
+Counts count(const Sides& sides, RowBlock block) {
+  // Few at a time and in the width of the codes, which the compiler makes vectors of.
+  std::int32_t inside = 0, labelled = 0, both = 0;
+  for (Index i = block.begin; i < block.end; ++i) {
+    const std::int32_t in = sides.codes[i] == sides.group ? 1 : 0;
+    const std::int32_t has = sides.has_label(i) ? 1 : 0;
+    inside += in;
+    labelled += has;
+    both += in & has;
   }
-  const auto q = static_cast<Index>(pass.slopes.size());
-  using Counts = Eigen::Matrix<Index, 2, Eigen::Dynamic>;  // in the group, outside
-  const Counts counts = reduce_rows(
-      pass.data.rows(), kGradientGroups, Counts(Counts::Zero(2, q)),
-      [&](Counts& sum, RowBlock block) {
-        for (Index m = 0; m < q; ++m) {
-          const Sides& sides = pass.slopes[static_cast<std::size_t>(m)].sides;
-          if (sides.codes == nullptr) continue;
-          std::int32_t inside = 0, all = 0;
-          for (Index i = block.begin; i < block.end; ++i) {
-            const std::int32_t counted = sides.counts(pass.data.targets(i)) ? 1 : 0;
-            all += counted;
-            inside += sides.codes[i] == sides.group ? counted : 0;
-          }
-          sum(0, m) += inside;
-          sum(1, m) += all - inside;
-        }
-      },
-      [](Counts& into, const Counts& from) { into += from; });
-  for (Index m = 0; m < q; ++m) {
-    Sides& sides = pass.slopes[static_cast<std::size_t>(m)].sides;
-    sides.in_group = 1.0 / static_cast<double>(counts(0, m));
-    sides.outside = -1.0 / static_cast<double>(counts(1, m));
+  const auto rows = static_cast<std::int32_t>(block.size());
+  Counts counts;
+  if ((sides.labels & 0b10) != 0) counts = {both, labelled - both};
+  if ((sides.labels & 0b01) != 0) {
+    counts.in_group += inside - both;
+    counts.outside += rows - labelled - (inside - both);
+  }
+  return counts;
+}
+
+/// The factors of every gap's sides, 1 / count and -1 / count.
+void divide_by_counts(Pass& pass) {
+  constexpr Index kBlocksOfATask = 128;  // below that a thread costs more than it saves
+  for (Slopes& slopes : pass.slopes) {
+    if (!slopes.is_gap()) continue;
+    const Counts counts = reduce_rows(
+        pass.data.rows(), block_count(pass.data.rows()) / kBlocksOfATask, Counts{},
+        [&](Counts& sum, RowBlock block) {
+          const Counts more = count(slopes.sides, block);
+          sum.in_group += more.in_group;
+          sum.outside += more.outside;
+        },
+        [](Counts& into, const Counts& from) {
+          into.in_group += from.in_group;
+          into.outside += from.outside;
+        });
+    slopes.sides.in_group = 1.0 / static_cast<double>(counts.in_group);
+    slopes.sides.outside = -1.0 / static_cast<double>(counts.outside);
   }
 }
 
@@ -203,10 +216,15 @@ class PieceTerms {
 
   void between_sides(const Sides& sides, double sign, const Matrix& of,
                      Eigen::Ref<Matrix> out) const {
+    const bool others = (sides.labels & 0b01) != 0, labelled = (sides.labels & 0b10) != 0;
+    const double factors[] = {others ? sign * sides.outside : 0, others ? sign * sides.in_group : 0,
+                              labelled ? sign * sides.outside : 0,
+                              labelled ? sign * sides.in_group : 0};
     for (Index i = 0; i < piece_.size(); ++i) {
       const Index row = piece_.begin + i;
-      const double factor = sign * sides.factor(row, pass_.data.targets(row));
-      for (Index c = 0; c < out.cols(); ++c) out(i, c) = factor * of(i, c);
+      const unsigned in = sides.codes[row] == sides.group ? 1 : 0;
+      const unsigned label = sides.has_label(row) ? 2 : 0;
+      for (Index c = 0; c < out.cols(); ++c) out(i, c) = factors[in | label] * of(i, c);
     }
   }
 
