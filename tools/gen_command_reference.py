@@ -19,7 +19,7 @@ HEAD = """# Command
 [correct](../algorithms/correction.md), [compare](../algorithms/compare.md),
 [value](../algorithms/knn_shapley.md), [verify](../algorithms/certificates.md).
 What they read and print: [CSV](../formats/csv.md),
-[JSON](../formats/json.md), [model folder](../formats/model-folder.md),
+[JSON](../formats/json.md), [model folder](../formats/vault.md),
 [certificate](../formats/certificate.md).
 """
 
