@@ -173,8 +173,10 @@ void ModelMover::bounded(std::span<const Index> rows, const ForgetRequest& reque
   note_bound(choice, step);
   if (weighting.by_value) {
     step.record.alpha = alpha;
-    DeletionStep plain;
-    step.record.uniform_bound = finite(bound_at(Tier::kStep, rows, request, 0, plain).value);
+    DeletionStep plain;  // looked at as closely
+    const double step_bound = bound_at(Tier::kStep, rows, request, 0, plain).value;
+    step.record.uniform_bound =
+        finite(std::min(step_bound, bound_at(Tier::kPass, rows, request, 0, plain).value));
   }
   step.record.level = CertificateLevel::kCertified;
   step.record.optimal = choice.tier == Tier::kRetrain;

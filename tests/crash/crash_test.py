@@ -103,7 +103,7 @@ class Crash:
         fault = f"{kind}:{number}{'+' if for_good else ''}"
         done = self.run(*self.forget_arguments(model), fault=fault)
         if kind in ("kill", "tear"):
-            assert done.returncode in (-signal.SIGKILL, 0), f"{fault}: {done}"
+            assert done.returncode == -signal.SIGKILL or number > self.changes - 10, f"{fault}: {done}"
         elif kind != "ENOMEM":  # without memory for good there may be no way to say so
             assert done.returncode in range(0, 8), f"{fault}: {done}"
         self.check(fault, model)
@@ -135,7 +135,7 @@ def main():
         crash = Crash(command, shim, folder)
         changes, allocations = crash.changes, crash.allocations
         print(f"a deletion makes {changes} changes to files and {allocations} allocations")
-        step = 1 if full else max(1, changes // 25)
+        step = 1 if full else changes // 12
         for number in range(1, changes + 1, step):
             crash.fault("kill", number)
         for number in range(1, changes + 1, 2 * step):
@@ -144,15 +144,15 @@ def main():
             for number in range(1, changes + 1, 3 * step):
                 crash.fault(kind, number)
                 crash.fault(kind, number, for_good=True)
-        for _ in range(100 if full else 6):
+        for _ in range(100 if full else 3):
             crash.fault("ENOMEM", draw.randint(1, allocations), for_good=draw.random() < 0.5)
-        for _ in range(200 if full else 10):
+        for _ in range(200 if full else 5):
             second = draw.choice(["kill", "tear", "EIO", "ENOSPC"])
             crash.fault_of_recovery(draw.randint(1, changes), f"{second}:{draw.randint(1, changes)}")
         started = time.monotonic()
         crash.run(*crash.forget_arguments(crash.copy()))
         seconds = time.monotonic() - started
-        for _ in range(1000 if full else 10):
+        for _ in range(1000 if full else 5):
             crash.random_kill(draw, seconds)
         print("after each of", ", ".join(f"{n} {kind}" for kind, n in crash.counts.items()),
               "the outcome was that of an undisturbed run: 0 lost, 0 applied twice, 0 second draws, "

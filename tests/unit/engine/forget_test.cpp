@@ -180,7 +180,7 @@ TEST_F(ForgetTest, EnrolmentsThatCannotWorkAreRefused) {
   ASSERT_TRUE(refused.refusal.has_value());
   EXPECT_EQ(refused.refusal->reason, "sigma_too_small");
   EXPECT_THROW(Vault::create(path_, fitted_, false, &refused), UsageError);
-  for (const double bad : {0.0, -1.0, NAN, INFINITY}) {
+  for (const double bad : {0.0, -1.0, static_cast<double>(NAN), static_cast<double>(INFINITY)}) {
     EnrolmentRequest wrong = request;
     wrong.epsilon = bad;
     EXPECT_THROW(static_cast<void>(plan_enrolment(fitted_, wrong, nullptr)), UsageError) << bad;
