@@ -106,5 +106,6 @@ Run add_forget(CLI::App& app, Common& common);
 Run add_status(CLI::App& app, Common& common);
 Run add_backup(CLI::App& app, Common& common);
 Run add_verify(CLI::App& app, Common& common);
+Run add_audit(CLI::App& app, Common& common);
 
 }  // namespace recant::app

@@ -65,6 +65,7 @@ int run(int argc, char** argv, Common& common) {
   commands["status"] = add_status(app, common);
   commands["backup"] = add_backup(app, common);
   commands["verify"] = add_verify(app, common);
+  commands["audit"] = add_audit(app, common);
 
   try {
     app.parse(argc, argv);

@@ -39,6 +39,8 @@ std::string describe(BudgetRefusal refusal) {
       return "sigma, grid or number of releases are beyond what the noise can do";
     case BudgetRefusal::kPromiseExceeded:
       return "the releases together would cost more than epsilon and delta";
+    case BudgetRefusal::kDifferenceExceeded:
+      return "the protection of differences would cost more than it promises";
     case BudgetRefusal::kNone:
       break;
   }

@@ -23,15 +23,15 @@ struct Case {
 
 Case trained(Loss loss, bool intercept, double l2 = 1) {
   test::Random random(11);
-  Case out{test::made_up_rows(random, 1500, 4, loss), {}};
+  Case out{test::made_up_rows(random, 300, 4, loss), {}};
   const Objective objective(out.rows, loss, intercept, l2);
-  out.model = test::model_of(objective, train(objective, Vector::Ones(1500)).theta);
+  out.model = test::model_of(objective, train(objective, Vector::Ones(300)).theta);
   return out;
 }
 
 /// E phi(y, t + sigma |x| z) by quadrature in z: one score sees the noise as one normal number.
 double expected_loss(const Case& c, double sigma) {
-  constexpr int kSteps = 2000;
+  constexpr int kSteps = 200;
   constexpr double kReach = 10;
   double sum = 0;
   for (Index i = 0; i < c.rows.rows(); ++i) {
@@ -92,7 +92,7 @@ TEST(NoisePrice, OfSeveralScores) {
   const Vector ones = Vector::Ones(c.rows.rows());
   for (int t = 0; t < kDraws; ++t) {
     const Vector noisy = c.model.theta + kSigma * random.normals(c.model.theta.size());
-    const double rise = objective.evaluate(noisy, ones).data_loss / 1500 - without;
+    const double rise = objective.evaluate(noisy, ones).data_loss / 300 - without;
     sum += rise;
     squares += rise * rise;
   }
@@ -105,7 +105,7 @@ TEST(NoisePrice, OfSeveralScores) {
   const Matrix hessian =
       test::naive_objective(c.rows, c.model.loss, true, 1, c.model.theta, ones).hessian;
   const double trace = hessian.trace() - static_cast<double>(c.model.theta.size());
-  EXPECT_NEAR(found.second_order_rise, kSigma * kSigma / 2 * trace / 1500, 1e-12);
+  EXPECT_NEAR(found.second_order_rise, kSigma * kSigma / 2 * trace / 300, 1e-12);
 }
 
 TEST(NoisePrice, LargestSigmaWithinAPrice) {
@@ -174,7 +174,7 @@ TEST(NoisePrice, RefusesBadArguments) {
   test::expect_error<UsageError>(
       [&] { return noise_price(c.model.at(Vector::Ones(2)), c.rows, 1); }, {"theta"});
   Case flat = c;
-  flat.rows.features = FeatureMatrix(RowMatrix::Zero(1500, 4));
+  flat.rows.features = FeatureMatrix(RowMatrix::Zero(300, 4));
   flat.model.intercept = false;
   flat.model.theta = Vector::Zero(4);
   test::expect_error<DataError>([&] { return sigma_for_price(flat.model, flat.rows, 0.1); },
