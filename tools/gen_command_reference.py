@@ -20,7 +20,7 @@ HEAD = """# Command
 [value](../algorithms/knn_shapley.md), [verify](../algorithms/certificates.md),
 [audit](../algorithms/audit.md).
 What they read and print: [CSV](../formats/csv.md),
-[JSON](../formats/json.md), [model folder](../formats/model-folder.md),
+[JSON](../formats/json.md), [model folder](../formats/vault.md),
 [certificate](../formats/certificate.md).
 """
 

@@ -62,10 +62,13 @@ int run(const Flags& flags, const Common& common) {
   if (!hessian)
     throw DataError("the Hessian has no factor: some row weights are negative", flags.model.path);
   report.curvature_seconds = watch.lap();
-  const Matrix influence =
+  Matrix influence =
       influences(objective, fitted.model.theta, *hessian,
                  metric_gradients(metrics, rows.data, fitted.model, fitted.settings));
   report.influence_seconds = watch.lap();
+  for (Index row = 0; row < fitted.rows.rows(); ++row) {
+    if (is_erased(fitted.rows.ids, row)) influence.row(row).setZero();  // there is no such row
+  }
   report.summary = summarize(influence.col(0));
   if (!flags.output.empty()) {
     write_row_values(flags.output, "influence", influence.col(0), fitted.rows.ids);

@@ -101,8 +101,8 @@ Run add_verify(CLI::App& app, Common& common) {
   CLI::App& command = *app.add_subcommand(
       "verify", "Check a deletion certificate offline, against the files that come with it");
   command.footer(
-      "Checks what it is given the files for, and says what it did not check. Certificates are\n"
-      "issued by the C++ library; no command issues them yet.");
+      "Checks what it is given the files for, and says what it did not check. recant forget and\n"
+      "recant fit --epsilon issue certificates, in the folder certificates/ of the model.");
   auto flags = std::make_shared<Flags>();
   command.add_option("certificate", flags->certificate, "certificate (JSON)")->required();
   command.add_option("--model", flags->model,
