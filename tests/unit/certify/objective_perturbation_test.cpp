@@ -126,8 +126,9 @@ TEST(ObjectivePerturbation, PromiseIsNeverBelowTheTruth) {
         const double b = over.radius * k / 20, h = over.radius * 1e-2;
         EXPECT_LE(std::abs(problem.residual(b)), over.residual + 1e-13);
         const double slope = (problem.residual(b + h) - problem.residual(b - h)) / (2 * h);
-        if (found.lipschitz > 0)
+        if (found.lipschitz > 0) {
           EXPECT_LE(std::abs(slope), found.lipschitz * (1 + 1e-3) + 2e-13 / h);
+        }
       }
     }
     if (!found.usable()) {
@@ -141,7 +142,7 @@ TEST(ObjectivePerturbation, PromiseIsNeverBelowTheTruth) {
     EXPECT_LE(truth.unlearned, found.delta);
     EXPECT_LE(truth.retrained, found.delta);
   }
-  EXPECT_GT(usable, 15);
+  EXPECT_GT(usable, 10);
   EXPECT_GT(refused, 15);
 }
 

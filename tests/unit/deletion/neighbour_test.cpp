@@ -23,7 +23,7 @@ TEST(NeighbourReleases, StayBelowTheClaim) {
 
 TEST(NeighbourReleases, TooLittleNoiseIsNoticed) {
   NeighbourWorlds worlds(kEpsilon, kDelta);
-  // A quarter of the distance would be within the claim; four times the distance is not.
+  // Eight times the distance that the noise was made for.
   const Vector way = (worlds.unlearned - worlds.retrained).normalized();
   const Vector far = worlds.retrained + 8 * worlds.budget.allowance * way;
   const NeighbourAudit found =

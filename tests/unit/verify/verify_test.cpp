@@ -283,6 +283,26 @@ TEST(Verify, MembersCannotBeSwapped) {
   EXPECT_GT(swaps, 40000);
 }
 
+TEST(Verify, ReplayedOnAnotherModelIsRefused) {
+  SampleCertificates samples(23);
+  std::optional<VerificationFiles> other;
+  for (int i = 0; i < 200; ++i) {
+    VerificationFiles files = files_of(samples.any(), samples.key());
+    if (other) {
+      VerificationFiles replayed = files;
+      replayed.parameters = other->parameters;
+      EXPECT_THAT(failure(replayed), HasSubstr("parameters: these are not the parameters"));
+      replayed = files;
+      replayed.annex = other->annex;
+      EXPECT_THAT(failure(replayed), HasSubstr("annex: this is not the annex"));
+      replayed = files;
+      replayed.public_key = other->public_key;
+      EXPECT_THAT(failure(replayed), HasSubstr("signature: the certificate names key"));
+    }
+    other = files;
+  }
+}
+
 TEST(Verify, ShorterOrLongerFilesAreNone) {
   SampleCertificates samples(7);
   const VerificationFiles files = files_of(samples.certified(), samples.key());
