@@ -5,6 +5,7 @@ WERROR ?= OFF
 SECONDS_PER_FUZZER ?= 60
 STAGES ?= core linalg
 JOBS := $(shell nproc)
+FUZZERS := $(patsubst fuzz/%_fuzz.cpp,%,$(wildcard fuzz/*_fuzz.cpp))
 
 configure = cmake --preset $(1) -DRECANT_WERROR=$(WERROR) \
 	-DCMAKE_CXX_COMPILER_LAUNCHER="$$(command -v ccache)" > build/$(1).log || { cat build/$(1).log; exit 1; }
@@ -60,15 +61,16 @@ bench: packages  ## build and run the benchmarks
 	@for program in build/bench/bin/*_bench; do "$$program" || exit 1; done
 
 .PHONY: fuzz
-fuzz: packages  ## run each fuzzer for SECONDS_PER_FUZZER (60); needs Clang
+fuzz: packages  ## run each fuzzer for SECONDS_PER_FUZZER (60), as many at once as there are cores; needs Clang
 	@tools/install_packages.sh fuzz
 	@$(call configure,fuzz)
-	@$(call compile,fuzz)
-	@for source in fuzz/*_fuzz.cpp; do \
-	  name=$$(basename $$source _fuzz.cpp); mkdir -p build/fuzz/corpus/$$name; \
-	  build/fuzz/bin/$${name}_fuzz -max_total_time=$(SECONDS_PER_FUZZER) -print_final_stats=1 \
-	    -artifact_prefix=build/fuzz/$$name- build/fuzz/corpus/$$name fuzz/corpus/$$name || exit 1; \
-	done
+	@$(call compile,fuzz) --target $(FUZZERS:%=%_fuzz)
+	@printf '%s\n' $(FUZZERS) | xargs -P $(JOBS) -I NAME sh -c '\
+	  mkdir -p build/fuzz/corpus/NAME; \
+	  build/fuzz/bin/NAME_fuzz -max_total_time=$(SECONDS_PER_FUZZER) -print_final_stats=1 \
+	    -artifact_prefix=build/fuzz/NAME- build/fuzz/corpus/NAME fuzz/corpus/NAME > build/fuzz/NAME.log 2>&1 || \
+	    { tail -n 60 build/fuzz/NAME.log; exit 255; }; \
+	  echo "NAME: $$(sed -n "s/stat::number_of_executed_units: *//p" build/fuzz/NAME.log) inputs, nothing found"'
 
 .PHONY: install
 install: packages  ## the command, the headers and the CMake package, under PREFIX=…

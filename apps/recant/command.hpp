@@ -103,5 +103,6 @@ Run add_correct(CLI::App& app, Common& common);
 Run add_compare(CLI::App& app, Common& common);
 Run add_value(CLI::App& app, Common& common);
 Run add_verify(CLI::App& app, Common& common);
+Run add_audit(CLI::App& app, Common& common);
 
 }  // namespace recant::app

@@ -62,6 +62,7 @@ int run(int argc, char** argv, Common& common) {
   commands["compare"] = add_compare(app, common);
   commands["value"] = add_value(app, common);
   commands["verify"] = add_verify(app, common);
+  commands["audit"] = add_audit(app, common);
 
   try {
     app.parse(argc, argv);

@@ -61,6 +61,13 @@ void describe(const CertificateMembers& members, const Common& common) {
         text("level"), plain(text("epsilon")), plain(text("delta")), text("releases"),
         std::exp2(std::stoi(text("sigma_exponent")) / 2.0), text("grid_exponent"),
         plain(text("allowance"))));
+    if (members.contains("difference_step")) {
+      common.say(fmt::format(
+          "Two releases that follow each other: epsilon {}, delta {} while the model moves by at "
+          "most {}",
+          plain(text("difference_epsilon")), plain(text("difference_delta")),
+          plain(text("difference_step"))));
+    }
   } else {
     common.say(fmt::format("Level {}, mechanism {}: no epsilon and delta are promised",
                            text("level"), text("mechanism")));
