@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Any bytes as ledger.sqlite: they are opened and checked, or damage is named.
+// Any bytes as ledger.sqlite: they are opened and checked, or damage is named. Bytes that do not
+// begin as such a file does are edits of a sound one, each three bytes of place and one of value.
 #include <unistd.h>
 
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <string>
 
+#include "ledger_life.hpp"
 #include "recant/core/error.hpp"
 #include "recant/ledger/ledger.hpp"
 
@@ -38,12 +41,31 @@ void read(const recant::Ledger& ledger) {
   }
 }
 
+/// The bytes of a ledger with something of everything in it.
+std::string sound_ledger(const std::filesystem::path& path) {
+  static_cast<void>(recant::test::lively_ledger(path));
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::string edited(std::string file, const std::uint8_t* bytes, std::size_t size) {
+  for (std::size_t i = 0; i + 4 <= size; i += 4) {
+    const std::size_t place =
+        bytes[i] | std::size_t{bytes[i + 1]} << 8 | std::size_t{bytes[i + 2]} << 16;
+    file[place % file.size()] = static_cast<char>(bytes[i + 3]);
+  }
+  return file;
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   static const std::filesystem::path path = folder() / "ledger.sqlite";
+  static const std::string sound = sound_ledger(path);
+  const std::string raw(reinterpret_cast<const char*>(bytes), size);
+  const std::string file = raw.starts_with("SQLite format 3") ? raw : edited(sound, bytes, size);
   std::ofstream(path, std::ios::binary | std::ios::trunc)
-      .write(reinterpret_cast<const char*>(bytes), static_cast<std::streamsize>(size));
+      .write(file.data(), static_cast<std::streamsize>(file.size()));
   try {
     const recant::Ledger ledger = recant::Ledger::open(path, recant::LedgerAccess::kRead);
     static_cast<void>(ledger.check());

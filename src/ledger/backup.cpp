@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
 #include <array>
 
 #include "ledger_impl.hpp"
@@ -52,7 +54,7 @@ constexpr int kMostColumns = 9;
 int columns_of(const TableCopy& copy) {
   int columns = 0;
   while (columns < kMostColumns &&
-         copy.write.find("$" + std::to_string(columns + 1)) != std::string_view::npos) {
+         copy.write.find(fmt::format("${}", columns + 1)) != std::string_view::npos) {
     ++columns;
   }
   return columns;

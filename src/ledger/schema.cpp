@@ -6,12 +6,11 @@
 #include <array>
 
 #include "recant/core/error.hpp"
-#include "schema_sql.hpp"
 
 namespace recant {
 
 std::span<const std::string_view> schema_steps() {
-  static constexpr std::array<std::string_view, 1> kSteps = {kSchemaSql};
+  static const std::array kSteps = {kSchemaSql};
   return kSteps;
 }
 

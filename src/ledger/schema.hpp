@@ -9,6 +9,9 @@
 
 namespace recant {
 
+/// The bytes of schema.sql.
+extern const std::string_view kSchemaSql;
+
 /// Step i brings a ledger of format version i to i + 1; step 0 is schema.sql, which makes one.
 [[nodiscard]] std::span<const std::string_view> schema_steps();
 

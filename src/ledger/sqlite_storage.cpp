@@ -23,7 +23,8 @@ namespace fs = std::filesystem;
 constexpr int kWaitMilliseconds = 10'000;
 constexpr int kScrubMilliseconds = 1'000;
 constexpr std::int64_t kApplication = 0x72636E74;  // "rcnt", at byte 68 of the file
-constexpr int kMostBytes = 256 << 20;              // of a value
+constexpr const char* kRollback = "ROLLBACK";
+constexpr int kMostBytes = 256 << 20;  // of a value
 
 struct CloseConnection {
   void operator()(sqlite3* connection) const { sqlite3_close_v2(connection); }
@@ -60,27 +61,26 @@ class SqliteRow final : public SqlRow {
       : SqlRow(where), statement_(statement) {}
 
   [[nodiscard]] SqlValue value(int column) const override {
-    const auto* const bytes = static_cast<const std::uint8_t*>(
-        sqlite3_column_type(statement_, column) == SQLITE_TEXT
-            ? static_cast<const void*>(sqlite3_column_text(statement_, column))
-            : nullptr);
     switch (sqlite3_column_type(statement_, column)) {
       case SQLITE_INTEGER:
         return std::int64_t{sqlite3_column_int64(statement_, column)};
-      case SQLITE_TEXT:
-        return std::string_view(reinterpret_cast<const char*>(bytes), size(column));
-      case SQLITE_BLOB: {
-        const void* const blob = sqlite3_column_blob(statement_, column);
-        return ByteView(static_cast<const std::uint8_t*>(blob), size(column));
+      case SQLITE_TEXT: {
+        const ByteView text = bytes(sqlite3_column_text(statement_, column), column);
+        return std::string_view(reinterpret_cast<const char*>(text.data()), text.size());
       }
+      case SQLITE_BLOB:
+        return bytes(sqlite3_column_blob(statement_, column), column);
       default:
         return std::monostate();
     }
   }
 
  private:
-  [[nodiscard]] std::size_t size(int column) const {
-    return static_cast<std::size_t>(sqlite3_column_bytes(statement_, column));
+  /// SQLite gives no address for no bytes, and when it has no memory to put them in order.
+  [[nodiscard]] ByteView bytes(const void* from, int column) const {
+    const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement_, column));
+    if (from == nullptr && size > 0) throw DataError("there is not enough memory for the ledger");
+    return {static_cast<const std::uint8_t*>(from), from == nullptr ? 0 : size};
   }
   sqlite3_stmt* statement_;
 };
@@ -106,16 +106,23 @@ class SqliteStorage final : public Storage {
   }
   ~SqliteStorage() override { close(); }
 
-  void begin_write() override { run("BEGIN IMMEDIATE", {}); }
-  void begin_read() override { run("BEGIN", {}); }
+  void begin_write() override {
+    be_ready_to_begin();
+    run("BEGIN IMMEDIATE", {});
+  }
+  void begin_read() override {
+    be_ready_to_begin();
+    run("BEGIN", {});
+  }
   void commit() override {
     run("COMMIT", {});
     fresh_ = false;
   }
   void rollback() noexcept override {
-    if (sqlite3_get_autocommit(connection_.get()) == 0) {
-      sqlite3_exec(connection_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
-    }
+    if (sqlite3_get_autocommit(connection_.get()) != 0) return;
+    sqlite3_stmt* const statement = statements_.at(kRollback).get();
+    sqlite3_step(statement);
+    sqlite3_reset(statement);
   }
 
   using Storage::run;
@@ -147,6 +154,11 @@ class SqliteStorage final : public Storage {
   bool copy_file(const fs::path& to) override;
 
  private:
+  /// So that rolling back needs no memory, and that one that failed all the same holds nothing up.
+  void be_ready_to_begin() {
+    static_cast<void>(prepared(kRollback));
+    rollback();
+  }
   void connect(StorageMode mode);
   void open_file(const std::string& name, int flags);
   void harden();
@@ -212,9 +224,7 @@ void SqliteStorage::harden() {
   sqlite3_db_config(connection, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, nullptr);
   sqlite3_db_config(connection, SQLITE_DBCONFIG_ENABLE_VIEW, 0, nullptr);
   // Mapped, a file that is cut off would be a signal instead of an error.
-  sqlite3_exec(connection,
-               "PRAGMA mmap_size = 0; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY",
-               nullptr, nullptr, nullptr);
+  execute("PRAGMA mmap_size = 0; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY");
 }
 
 bool SqliteStorage::can_be_read() {
@@ -271,9 +281,8 @@ std::string SqliteStorage::text_of(std::string_view sql) {
   return text;
 }
 
-/// Every statement that made what is in the database, in the order of names.
-std::string schema_of(sqlite3* connection) {
-  std::string text;
+/// Every statement that made what is in the database, in the order of names; SQLite's code.
+int read_schema(sqlite3* connection, std::string& text) {
   const auto add = [](void* to, int count, char** values, char**) {
     for (int i = 0; i < count; ++i) {
       *static_cast<std::string*>(to) += values[i] != nullptr ? values[i] : "";
@@ -281,20 +290,23 @@ std::string schema_of(sqlite3* connection) {
     }
     return 0;
   };
-  sqlite3_exec(connection, "SELECT type, name, sql FROM sqlite_schema ORDER BY name", add, &text,
-               nullptr);
-  return text;
+  return sqlite3_exec(connection, "SELECT type, name, sql FROM sqlite_schema ORDER BY name", add,
+                      &text, nullptr);
 }
 
 const std::string& schema_of_this_version() {
   static const std::string text = [] {
     sqlite3* opened = nullptr;
-    sqlite3_open(":memory:", &opened);
+    int code = sqlite3_open(":memory:", &opened);
     const Connection memory(opened);
     for (const std::string_view step : schema_steps()) {
-      sqlite3_exec(opened, std::string(step).c_str(), nullptr, nullptr, nullptr);
+      if (code != SQLITE_OK) break;
+      code = sqlite3_exec(opened, std::string(step).c_str(), nullptr, nullptr, nullptr);
     }
-    return schema_of(opened);
+    std::string schema;
+    if (code == SQLITE_OK) code = read_schema(opened, schema);
+    if (code != SQLITE_OK) throw DataError("there is not enough memory for the ledger");
+    return schema;
   }();
   return text;
 }
@@ -306,8 +318,9 @@ std::int64_t SqliteStorage::format_version() {
     return 0;
   }
   if (application != kApplication || version < 1) damaged("is not a ledger");
-  if (version == recant::format_version() &&
-      schema_of(connection_.get()) != schema_of_this_version()) {
+  std::string schema;
+  if (const int code = read_schema(connection_.get(), schema); code != SQLITE_OK) fail(code);
+  if (version == recant::format_version() && schema != schema_of_this_version()) {
     damaged("the ledger is damaged: its tables are not those of its format version");
   }
   return version;

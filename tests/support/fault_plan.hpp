@@ -23,8 +23,9 @@ enum class Failure {
 struct FaultPlan {
   std::int64_t at = std::numeric_limits<std::int64_t>::max();  ///< the call that fails, from 0
   Failure failure = Failure::kIoError;
-  bool for_good = false;          ///< and every later one too
-  std::optional<Operation> only;  ///< counts only these
+  bool for_good = false;  ///< and every later one too
+  /// Counts only these. Allocations, of which there are many, count only if they are named here.
+  std::optional<Operation> only;
 };
 
 /// Counts the calls of a run against a plan.
@@ -40,7 +41,8 @@ class FaultPoints {
 
   /// To be asked before each call: how it has to fail, if it has to.
   [[nodiscard]] std::optional<Failure> next(Operation operation) {
-    if (plan_.only && *plan_.only != operation) return std::nullopt;
+    if (plan_.only.value_or(operation) != operation) return std::nullopt;
+    if (operation == Operation::kAllocate && !plan_.only) return std::nullopt;
     const std::int64_t call = count_++;
     if (call != plan_.at && !(plan_.for_good && call > plan_.at)) return std::nullopt;
     if (plan_.failure == Failure::kKill) ::raise(SIGKILL);

@@ -12,6 +12,7 @@ namespace recant::test {
 namespace {
 
 sqlite3_vfs* system_vfs = nullptr;
+sqlite3_mem_methods system_memory;
 FaultVfs* harness = nullptr;
 
 /// An open file: the real one lies behind it in the same memory.
@@ -126,6 +127,12 @@ struct VfsCalls {
     if (harness->recorded(name)) harness->unsynced_.remove(name);
     return system_vfs->xDelete(system_vfs, name, sync_folder);
   }
+  static void* allocate(int size) {
+    return strikes(Operation::kAllocate) ? nullptr : system_memory.xMalloc(size);
+  }
+  static void* reallocate(void* memory, int size) {
+    return strikes(Operation::kAllocate) ? nullptr : system_memory.xRealloc(memory, size);
+  }
   static int last_error(sqlite3_vfs*, int, char*) { return harness->error_; }
 
   static const sqlite3_io_methods& methods() {
@@ -157,6 +164,13 @@ struct VfsCalls {
 FaultVfs& FaultVfs::install() {
   if (harness != nullptr) return *harness;
   harness = new FaultVfs;
+  sqlite3_shutdown();  // memory can be changed only before it starts
+  sqlite3_config(SQLITE_CONFIG_GETMALLOC, &system_memory);
+  sqlite3_mem_methods memory = system_memory;
+  memory.xMalloc = VfsCalls::allocate;
+  memory.xRealloc = VfsCalls::reallocate;
+  sqlite3_config(SQLITE_CONFIG_MALLOC, &memory);
+  sqlite3_initialize();
   system_vfs = sqlite3_vfs_find(nullptr);
   static sqlite3_vfs vfs = *system_vfs;  // what is not named here goes straight to the system
   vfs.zName = "recant-faults";

@@ -9,8 +9,9 @@
 
 namespace recant::test {
 
-/// Stands between SQLite and the file system, for every connection of this process from install()
-/// on: lets calls fail by a plan, and records what is written and not yet synced.
+/// Stands between SQLite and the system, for every connection of this process from install() on,
+/// before which there may be none: lets calls and allocations fail by a plan, and records what is
+/// written and not yet synced.
 ///
 /// Syncs only count: a killed process loses nothing that it gave to the system, and power failures
 /// are played through UnsyncedWrites.

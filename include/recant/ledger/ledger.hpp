@@ -53,7 +53,8 @@ struct LedgerCheck {
 /// is an SQLite file, or tables of a PostgreSQL server; docs/formats/ledger.md has both.
 ///
 /// Every function that writes is one transaction: when it returns, what it wrote survives a loss of
-/// power; when it throws, nothing was written. One object belongs to one thread and one process.
+/// power; when it throws, nothing was written, unless disk or server failed during the commit
+/// itself: then the next opening tells. One object belongs to one thread and one process.
 /// Readers are never blocked by a writer, and see what was committed when they began.
 ///
 /// All functions @throw DamagedError when the ledger does not hold together, BusyError when others

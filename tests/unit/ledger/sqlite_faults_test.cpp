@@ -86,6 +86,7 @@ class SqliteFaults : public testing::Test {
       done = false;
       EXPECT_EQ(std::string(error.what()).find('\n'), std::string::npos);
     }
+    allocations_ = vfs_.points.count();
     vfs_.points.disarm();
     return done;
   }
@@ -100,6 +101,7 @@ class SqliteFaults : public testing::Test {
   TemporaryFolder folder_;
   std::string location_ = folder_ / "ledger.sqlite";
   std::int64_t calls_ = 0;
+  std::int64_t allocations_ = 0;  ///< in the last run under a plan that counts them
   std::string wanted_;
 };
 
@@ -138,6 +140,26 @@ TEST_F(SqliteFaults, RecoveryFailsToo) {
     expect_same_end(plan);
     if (HasFailure()) return;
   }
+}
+
+TEST_F(SqliteFaults, MemoryRunsOut) {
+  begin_anew();
+  EXPECT_TRUE(work_under({.only = Operation::kAllocate}));
+  const auto allocations = static_cast<std::uint64_t>(allocations_);
+  SeededRandom random(13, 0);
+  int failed = 0;
+  for (int run = 0; run < 400; ++run) {
+    begin_anew();
+    const FaultPlan plan{.at = static_cast<std::int64_t>(random.below(allocations)),
+                         .for_good = run % 2 == 0,
+                         .only = Operation::kAllocate};
+    failed += work_under(plan) ? 0 : 1;
+    expect_same_end(plan);
+    if (HasFailure()) return;
+  }
+  std::printf("%lld allocations, %d of 400 runs given up\n", static_cast<long long>(allocations_),
+              failed);
+  EXPECT_GT(failed, 100);
 }
 
 TEST_F(SqliteFaults, TheProcessIsKilledAtEveryCall) {
