@@ -5,6 +5,7 @@
 #include <mutex>
 #include <thread>
 
+#include "recant/core/interrupt.hpp"
 #include "recant/core/threads.hpp"
 
 namespace recant {
@@ -28,7 +29,10 @@ void run_on_threads(int workers, const std::function<void()>& work) {
 void parallel_for(Index count, const std::function<void(Index)>& task) {
   const int workers = inside_a_pass ? 1 : static_cast<int>(std::min<Index>(count, threads()));
   if (workers <= 1) {
-    for (Index i = 0; i < count; ++i) task(i);
+    for (Index i = 0; i < count; ++i) {
+      check_interrupt();
+      task(i);
+    }
     return;
   }
   std::atomic<Index> next{0};
@@ -37,9 +41,18 @@ void parallel_for(Index count, const std::function<void(Index)>& task) {
   std::mutex mutex;
   // Relaxed: taking a number orders nothing else, so that a race between tasks is seen as one.
   const auto take = [&next] { return next.fetch_add(1, std::memory_order_relaxed); };
+  // Written and read by the calling thread alone: only there is a check that can throw.
+  std::exception_ptr interrupt;
   run_on_threads(workers, [&] {
     inside_a_pass = true;
     for (Index i = take(); i < count; i = take()) {
+      try {
+        check_interrupt();
+      } catch (...) {
+        interrupt = std::current_exception();
+        next.store(count, std::memory_order_relaxed);
+        break;
+      }
       try {
         task(i);
       } catch (...) {
@@ -52,6 +65,7 @@ void parallel_for(Index count, const std::function<void(Index)>& task) {
     }
     inside_a_pass = false;
   });
+  if (interrupt) std::rethrow_exception(interrupt);
   if (error) std::rethrow_exception(error);
 }
 
