@@ -83,8 +83,8 @@ def adopt(fitted: Any, X: Any, y: Any, sample_weight: Any = None, *, sensitive_f
     loss = "squared" if kind == "squared" else "logistic" if len(names) == 2 else "softmax"
     with progress_of(progress) as callback:
         model, text = _core.adopt(rows, np.ascontiguousarray(theta).ravel(), loss, l2,
-                                  bool(fitted.fit_intercept), callback, tolerance=tolerance,
-                                  max_iterations=max_iterations)
+                                  bool(fitted.fit_intercept), callback,
+                                  {"tolerance": tolerance, "max_iterations": max_iterations})
     own._take(model)
     own.n_iter_ = model.iterations or 0
     own.__dict__["adoption_"] = _results.Adoption(text, tuple(notes))

@@ -19,6 +19,8 @@ from .errors import DataError
 Floats = npt.NDArray[np.float64]
 #: Name of a sensitive column, its groups, and the number of each row's group.
 Groups = tuple[str, list[str], npt.NDArray[np.int32]]
+#: Name and groups of columns that came before.
+KnownGroups = list[tuple[str, list[str]]]
 
 
 def usable_in_place(X: object, features: int) -> bool:
@@ -131,7 +133,7 @@ def _one_column(values: Any) -> npt.NDArray[Any]:
     return array
 
 
-def group_columns(sensitive: Any, rows: int, known: list[Groups] | None = None) -> list[Groups]:
+def group_columns(sensitive: Any, rows: int, known: KnownGroups | None = None) -> list[Groups]:
     """Sensitive features as the core takes them.
 
     Parameters
@@ -168,13 +170,13 @@ def group_columns(sensitive: Any, rows: int, known: list[Groups] | None = None) 
     return result
 
 
-def _in_order_of(known: list[Groups],
+def _in_order_of(known: KnownGroups,
                  columns: list[tuple[str, npt.NDArray[Any]]]) -> list[tuple[str, npt.NDArray[Any]]]:
     """The columns under the names and in the order of those that came before."""
     if len(columns) != len(known):
         raise DataError(f"sensitive_features: has {len(columns)} columns, but the model was trained "
                         f"with {len(known)}")
-    names = [name for name, _, _ in known]
+    names = [name for name, _ in known]
     by_name = dict(columns)
     if set(names) == set(by_name):
         return [(name, by_name[name]) for name in names]

@@ -18,7 +18,7 @@ from .errors import ConvergenceWarning, DataError, UsageError
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from ._arrays import Floats, Groups
+    from ._arrays import Floats
 
 
 class _LinearEstimator(BaseEstimator):
@@ -90,15 +90,15 @@ class _LinearEstimator(BaseEstimator):
         raise NotImplementedError
 
     def _measured(self, X: Any, y: Any, sensitive_features: Any = None,
-                  known: list[Groups] | None = None) -> _core.Rows:
+                  known: _arrays.KnownGroups | None = None) -> _core.Rows:
         """Rows to measure the model on."""
         features = self._features(X)
-        own = self._fitted().rows
+        model = self._fitted()
         targets = self._codes(y)
         if len(targets) != len(features):
             raise DataError(f"y: has {len(targets)} values, but X has {len(features)} rows")
-        groups = _arrays.group_columns(sensitive_features, len(features), own.sensitive or known)
-        return _core.Rows(features, targets, None, own.columns, own.class_names, groups)
+        groups = _arrays.group_columns(sensitive_features, len(features), model.groups or known)
+        return _core.Rows(features, targets, None, model.columns, model.class_names, groups)
 
     # -- fitting -----------------------------------------------------------------------------
 
@@ -109,7 +109,7 @@ class _LinearEstimator(BaseEstimator):
         with progress_of(progress) as callback:
             model = _core.fit(rows, loss, self.l2, self.l2_per_row, bool(self.intercept), positive,
                               _arrays.privileged_groups(privileged), callback,
-                              tolerance=self.tolerance, max_iterations=self.max_iterations)
+                              {"tolerance": self.tolerance, "max_iterations": self.max_iterations})
         self._take(model)
         self.n_iter_ = model.iterations or 0
         if not model.optimal:
@@ -221,17 +221,19 @@ class _LinearEstimator(BaseEstimator):
         model = self._fitted()
         validation = self._measured(X_val, y_val, sensitive_features)
         held = None if test is None else self._measured(
-            test[0], test[1], test[2] if len(test) > 2 else None, validation.sensitive)
+            test[0], test[1], test[2] if len(test) > 2 else None,
+            validation.groups)
         lower, upper = (-1.0, 1.0) if bounds is None else bounds
         with progress_of(progress) as callback:
             corrected, delta, text, applied = _core.correct(
                 model, validation, held, [metric] if isinstance(metric, str) else list(metric),
                 scheme, update, rounds, bounds is not None, count, share,
                 [] if rows is None else [int(row) for row in np.asarray(rows).ravel()],
-                _arrays.privileged_groups(privileged), callback, keep_utility=keep is not None,
-                target_gap=target_gap, utility_tolerance=utility_tolerance, kappa=kappa,
-                kappa_rel=kappa_rel, repay=repay, lower=lower, upper=upper)
-        weights = corrected.rows.weights if applied else model.rows.weights
+                _arrays.privileged_groups(privileged), callback,
+                {"keep_utility": keep is not None, "target_gap": target_gap,
+                 "utility_tolerance": utility_tolerance, "kappa": kappa, "kappa_rel": kappa_rel,
+                 "repay": repay, "lower": lower, "upper": upper})
+        weights = _results.frozen(corrected.weights if applied else model.weights)
         if applied:
             self._take(corrected)
         return _results.Correction(text, weights, _results.frozen(delta), applied)
@@ -248,7 +250,7 @@ class _LinearEstimator(BaseEstimator):
         DataError
             If it cannot be written.
         """
-        self._fitted().save(path, replace)
+        self._fitted().save(os.fspath(path), replace)
 
 
 class LogisticRegression(ClassifierMixin, _LinearEstimator):
@@ -514,7 +516,7 @@ def from_model(model: _core.Model) -> LogisticRegression | RidgeRegression:
         estimator = RidgeRegression(model.l2, intercept=model.intercept)
     else:
         estimator = LogisticRegression(model.l2, intercept=model.intercept)
-        names = model.rows.class_names
+        names = model.class_names
         try:
             estimator.classes_ = np.array([int(name) for name in names])
         except ValueError:

@@ -34,11 +34,10 @@ class Vault:
 
     def __init__(self, path: _Path) -> None:
         self.path = Path(path)
-        self._model = _core.Model.open(self.path)
+        self._model = _core.Model.open(os.fspath(self.path))
 
     def __repr__(self) -> str:
-        rows = self._model.rows
-        return (f"Vault({os.fspath(self.path)!r}): {self._model.loss}, {len(rows)} rows, "
+        return (f"Vault({os.fspath(self.path)!r}): {self._model.loss}, {len(self._model.rows)} rows, "
                 f"{self._model.features} features, l2 {self._model.l2:g}")
 
     @property
@@ -49,7 +48,7 @@ class Vault:
     @property
     def columns(self) -> list[str]:
         """Names of the encoded features, in order; empty of a model of arrays."""
-        return self._model.rows.columns
+        return self._model.columns
 
     def evaluate(self, csv: _Path, *, threshold: float = 0.5, radius: float = 0.0,
                  attack_correct_only: bool = False) -> _results.Evaluation:
@@ -59,7 +58,7 @@ class Vault:
         ------
         NotFoundError, DataError, UsageError
         """
-        return _results.Evaluation(_core.evaluate(self._model, self._model.read_csv(Path(csv)), [],
+        return _results.Evaluation(_core.evaluate(self._model, self._model.read_csv(os.fspath(csv)), [],
                                                   threshold, radius, attack_correct_only))
 
     def influence(self, csv: _Path, *, metric: str) -> _results.Influence:
@@ -69,7 +68,7 @@ class Vault:
         ------
         NotFoundError, DataError, UsageError
         """
-        values, text = _core.influence(self._model, self._model.read_csv(Path(csv)), metric, [])
+        values, text = _core.influence(self._model, self._model.read_csv(os.fspath(csv)), metric, [])
         return _results.Influence(text, _results.frozen(values))
 
     def correct(self, validation: _Path, *, metric: str | list[str] = "demographic_parity",
@@ -95,14 +94,15 @@ class Vault:
         NotFoundError, DataError, UsageError
         """
         lower, upper = (-1.0, 1.0) if bounds is None else bounds
-        held = None if test is None else self._model.read_csv(Path(test))
+        held = None if test is None else self._model.read_csv(os.fspath(test))
         with progress_of(progress) as callback:
             corrected, delta, text, applied = _core.correct(
-                self._model, self._model.read_csv(Path(validation)), held,
+                self._model, self._model.read_csv(os.fspath(validation)), held,
                 [metric] if isinstance(metric, str) else list(metric), "soft", "polish", rounds,
-                bounds is not None, None, None, [], [], callback, keep_utility=keep_utility,
-                target_gap=target_gap, lower=lower, upper=upper)
+                bounds is not None, None, None, [], [], callback,
+                {"keep_utility": keep_utility, "target_gap": target_gap, "lower": lower,
+                 "upper": upper})
         if applied and output is not None:
-            corrected.save(Path(output), replace)
-        weights = corrected.rows.weights if applied else self._model.rows.weights
+            corrected.save(os.fspath(output), replace)
+        weights = _results.frozen(corrected.weights if applied else self._model.weights)
         return _results.Correction(text, weights, _results.frozen(delta), applied)

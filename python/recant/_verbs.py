@@ -170,15 +170,15 @@ def soft_weights(gap: Any, utility: Any = None, *, value: float | None = None, w
     if bounds is None:
         if target_share != 1.0 or weights is not None:
             raise UsageError("bounds: weights and target_share go with bounds")
-        facts = _core.soft_weights(a, u, m, kappa=kappa, kappa_rel=kappa_rel,
-                                   keep_utility=keep_utility)
+        facts = _core.soft_weights(a, u, m, {"kappa": kappa, "kappa_rel": kappa_rel,
+                                             "keep_utility": keep_utility})
     else:
         w = np.ones(len(a)) if weights is None else _arrays.row_weights(weights, len(a))
         facts = _core.soft_weights_bounded(
-            a, u, m, cast("_arrays.Floats", w), kappa=kappa, kappa_rel=kappa_rel,
-            keep_utility=keep_utility, target_share=target_share, lower=bounds[0],
-            upper=bounds[1])
-    return _results.SoftWeights(_results.frozen(facts.pop("delta")), facts)
+            a, u, m, cast("_arrays.Floats", w),
+            {"kappa": kappa, "kappa_rel": kappa_rel, "keep_utility": keep_utility,
+             "target_share": target_share, "lower": bounds[0], "upper": bounds[1]})
+    return _results.SoftWeights(_delta(facts), facts)
 
 
 def hard_weights(influence: Any, *, value: float | None = None, weights: Any = None,
@@ -215,8 +215,12 @@ def hard_weights(influence: Any, *, value: float | None = None, weights: Any = N
     values = cast("_arrays.Floats", _influence_of(influence))
     w = np.ones(len(values)) if weights is None else _arrays.row_weights(weights, len(values))
     facts = _core.hard_weights(values, _metric_value(influence, value), cast("_arrays.Floats", w),
-                               count=count, share=share, predicted_total=predicted_total)
-    return _results.HardWeights(_results.frozen(facts.pop("delta")), facts)
+                               {"count": count, "share": share, "predicted_total": predicted_total})
+    return _results.HardWeights(_delta(facts), facts)
+
+
+def _delta(facts: dict[str, object]) -> _arrays.Floats:
+    return cast("_arrays.Floats", _results.frozen(cast("_arrays.Floats", facts.pop("delta"))))
 
 
 def _metric_value(influence: Any, value: float | None) -> float:
@@ -237,17 +241,21 @@ def load(path: str | os.PathLike[str]) -> Estimator:
     ------
     NotFoundError, DamagedError
     """
-    return from_model(_core.Model.open(path))
+    return from_model(_core.Model.open(os.fspath(path)))
 
 
 def value_rows(method: str, model: Any, X_val: Any, y_val: Any,
                progress: bool | ProgressCallback | None, **options: Any) -> _results.Values:
-    """Shared by the functions of :mod:`recant.values`."""
+    """Shared by the functions of :mod:`recant.values`; `options` are those of the method."""
     estimator, X_val = unwrapped(model, X_val)
     sensitive = options.pop("sensitive_features", None)
     rows = estimator._measured(X_val, y_val, sensitive)
+    own = {name: options.pop(name) for name in ("metric", "ties", "utility", "state_file")
+           if name in options}
     with progress_of(progress) as callback:
-        values, errors, text = _core.value(estimator._fitted(), rows, method, progress=callback,
-                                           **options)
+        values, errors, text = _core.value(
+            estimator._fitted(), rows, method, top=options.pop("top"),
+            flip_check=options.pop("flip_check"), seed=options.pop("seed"), progress=callback,
+            options=options, **own)
     return _results.Values(text, _results.frozen(values),
                            None if errors is None else _results.frozen(errors))

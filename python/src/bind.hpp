@@ -4,7 +4,6 @@
 #include <nanobind/eigen/dense.h>
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
-#include <nanobind/stl/filesystem.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
@@ -35,6 +34,10 @@ using CodeArray = nb::ndarray<const std::int32_t, nb::ndim<1>, nb::c_contig, nb:
   return {array.data(), static_cast<Index>(array.size())};
 }
 
+/// Name and groups of every sensitive column.
+[[nodiscard]] std::vector<std::pair<std::string, std::vector<std::string>>> group_names(
+    const Dataset& data);
+
 /// Rows to measure on, with what became of their file; training rows without that.
 struct Rows {
   MeasuredRows measured;
@@ -61,10 +64,13 @@ auto without_lock(nb::handle progress, Work&& work) {
   return work(callback);
 }
 
-/// Sets the fields of an options struct from keyword arguments, by its field list.
+/// Values by name, as the package gives and gets them.
+using Named = nb::typed<nb::dict, nb::str, nb::object>;
+
+/// Sets the fields of an options struct by name, from its field list.
 /// @throws UsageError for a value of another type, or a name that no field has.
 template <class Options>
-void take_fields(Options& options, const nb::kwargs& given) {
+void take_fields(Options& options, const Named& given) {
   std::size_t taken = 0;
   for_each_field<Options>([&](const auto& field) {
     const nb::str key(field.name.data(), field.name.size());
@@ -74,7 +80,7 @@ void take_fields(Options& options, const nb::kwargs& given) {
       throw UsageError("is of a type that it cannot have", std::string(field.name));
     }
   });
-  if (taken != given.size()) throw UsageError("there is no such option", "keyword");
+  if (taken != given.size()) throw UsageError("there is no such option", "options");
 }
 
 void bind_core(nb::module_& module);

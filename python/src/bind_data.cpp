@@ -32,8 +32,11 @@ nb::ndarray<nb::numpy, const double, nb::ndim<1>> look_at(const Values& values, 
   return {values.data(), {static_cast<std::size_t>(values.size())}, owner};
 }
 
-nb::list groups_of(const Dataset& data) {
-  nb::list list;
+using GroupsOut = std::tuple<std::string, std::vector<std::string>,
+                             nb::ndarray<nb::numpy, std::int32_t, nb::ndim<1>>>;
+
+std::vector<GroupsOut> groups_of(const Dataset& data) {
+  std::vector<GroupsOut> list;
   for (const SensitiveColumn& column : data.sensitive) {
     auto codes = std::make_unique<std::vector<std::int32_t>>(column.codes);
     const std::size_t size = codes->size();
@@ -41,14 +44,21 @@ nb::list groups_of(const Dataset& data) {
     const nb::capsule owner(codes.release(), [](void* kept) noexcept {
       delete static_cast<std::vector<std::int32_t>*>(kept);
     });
-    list.append(
-        nb::make_tuple(column.name, column.groups,
-                       nb::ndarray<nb::numpy, std::int32_t, nb::ndim<1>>(values, {size}, owner)));
+    list.emplace_back(column.name, column.groups,
+                      nb::ndarray<nb::numpy, std::int32_t, nb::ndim<1>>(values, {size}, owner));
   }
   return list;
 }
 
 }  // namespace
+
+std::vector<std::pair<std::string, std::vector<std::string>>> group_names(const Dataset& data) {
+  std::vector<std::pair<std::string, std::vector<std::string>>> columns;
+  for (const SensitiveColumn& column : data.sensitive) {
+    columns.emplace_back(column.name, column.groups);
+  }
+  return columns;
+}
 
 FeatureMatrix features_of(const FeatureArray& array) {
   return {array.data(), static_cast<Index>(array.shape(0)), static_cast<Index>(array.shape(1)),
@@ -87,7 +97,10 @@ void bind_data(nb::module_& module) {
                    })
       .def_prop_ro("columns", [](const Rows& self) { return self.measured.data.columns; })
       .def_prop_ro("class_names", [](const Rows& self) { return self.measured.data.class_names; })
-      .def_prop_ro("sensitive", [](const Rows& self) { return groups_of(self.measured.data); })
+      .def_prop_ro("groups", [](const Rows& self) { return group_names(self.measured.data); })
+      .def_prop_ro(
+          "sensitive", [](const Rows& self) { return groups_of(self.measured.data); },
+          nb::rv_policy::move)
       .def("__len__", [](const Rows& self) { return self.measured.data.rows(); });
 }
 

@@ -22,7 +22,7 @@ struct Asked {
   std::vector<std::string> privileged;
 };
 
-FitRequest request_of(Asked asked, const nb::kwargs& trainer) {
+FitRequest request_of(Asked asked, const Named& trainer) {
   FitRequest request;
   request.loss = loss_kind(asked.loss);
   request.l2 = asked.l2;
@@ -34,7 +34,7 @@ FitRequest request_of(Asked asked, const nb::kwargs& trainer) {
   return request;
 }
 
-Model fit_model(const Rows& rows, Asked asked, nb::handle progress, const nb::kwargs& trainer) {
+Model fit_model(const Rows& rows, Asked asked, nb::handle progress, const Named& trainer) {
   const FitRequest request = request_of(std::move(asked), trainer);
   return without_lock(progress, [&](const ProgressCallback& callback) {
     auto [fitted, report] = fit_rows(rows.measured.data, request, callback);
@@ -43,7 +43,7 @@ Model fit_model(const Rows& rows, Asked asked, nb::handle progress, const nb::kw
 }
 
 std::pair<Model, std::string> adopt_model(const Rows& rows, const NumberArray& theta, Asked asked,
-                                          nb::handle progress, const nb::kwargs& trainer) {
+                                          nb::handle progress, const Named& trainer) {
   const FitRequest request = request_of(std::move(asked), trainer);
   const Vector start = numbers_of(theta);
   return without_lock(progress, [&](const ProgressCallback& callback) {
@@ -106,7 +106,7 @@ CorrectionRequest correction_request(std::vector<std::string> goals, const std::
                                      const std::string& update, std::optional<int> rounds,
                                      bool bounded, std::optional<std::int64_t> count,
                                      std::optional<double> share, std::vector<Index> delete_rows,
-                                     const nb::kwargs& fields) {
+                                     const Named& fields) {
   CorrectionRequest request{.goals = std::move(goals), .options = {}};
   CorrectionOptions& options = request.options;
   take_fields(options, fields);
@@ -155,7 +155,7 @@ Matrix scores_of(const Model& model, const FeatureArray& array, bool as_probabil
   });
 }
 
-Rows rows_from_csv(const Model& model, const std::filesystem::path& path) {
+Rows rows_from_csv(const Model& model, const std::string& path) {
   return without_lock(nb::none(), [&](const auto&) {
     return Rows{load_rows(*model.fitted, {.csv = path, .arrays = {}})};
   });
@@ -178,6 +178,10 @@ void bind_model(nb::module_& module) {
                      return self.report->training.iterations;
                    })
       .def_prop_ro("from_csv", [](const Model& self) { return self.fitted->encoder.has_value(); })
+      .def_prop_ro("columns", [](const Model& self) { return self.fitted->rows.columns; })
+      .def_prop_ro("class_names", [](const Model& self) { return self.fitted->rows.class_names; })
+      .def_prop_ro("groups", [](const Model& self) { return group_names(self.fitted->rows); })
+      .def_prop_ro("weights", [](const Model& self) { return Vector(self.fitted->rows.weights); })
       .def_prop_ro("rows",
                    [](const Model& self) {
                      return Rows{{self.fitted->rows, 0, {}}};
@@ -194,14 +198,14 @@ void bind_model(nb::module_& module) {
       .def("read_csv", &rows_from_csv, nb::arg("path"))
       .def(
           "save",
-          [](const Model& self, const std::filesystem::path& path, bool replace) {
+          [](const Model& self, const std::string& path, bool replace) {
             without_lock(nb::none(),
                          [&](const auto&) { Vault::create(path, *self.fitted, replace); });
           },
           nb::arg("path"), nb::arg("replace"))
       .def_static(
           "open",
-          [](const std::filesystem::path& path) {
+          [](const std::string& path) {
             return without_lock(nb::none(),
                                 [&](const auto&) { return make_model(Vault::open(path)); });
           },
@@ -219,7 +223,7 @@ void bind_engine(nb::module_& module) {
       "fit",
       [](const Rows& rows, std::string loss, std::optional<double> l2,
          std::optional<double> l2_per_row, bool intercept, std::optional<std::string> positive,
-         std::vector<std::string> privileged, nb::object progress, const nb::kwargs& trainer) {
+         std::vector<std::string> privileged, nb::object progress, const Named& trainer) {
         return fit_model(rows,
                          {std::move(loss), l2, l2_per_row, intercept, std::move(positive),
                           std::move(privileged)},
@@ -231,7 +235,7 @@ void bind_engine(nb::module_& module) {
   module.def(
       "adopt",
       [](const Rows& rows, const NumberArray& theta, std::string loss, double l2, bool intercept,
-         nb::object progress, const nb::kwargs& trainer) {
+         nb::object progress, const Named& trainer) {
         return adopt_model(rows, theta, {std::move(loss), l2, {}, intercept, {}, {}}, progress,
                            trainer);
       },
@@ -247,8 +251,7 @@ void bind_engine(nb::module_& module) {
          std::vector<std::string> close, const std::string& scheme, const std::string& update,
          std::optional<int> rounds, bool bounded, std::optional<std::int64_t> count,
          std::optional<double> share, std::vector<Index> delete_rows,
-         const std::vector<std::string>& privileged, nb::object progress,
-         const nb::kwargs& options) {
+         const std::vector<std::string>& privileged, nb::object progress, const Named& options) {
         return correct_model(model, validation, test, privileged, progress,
                              correction_request(std::move(close), scheme, update, rounds, bounded,
                                                 count, share, std::move(delete_rows), options));

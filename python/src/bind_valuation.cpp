@@ -12,7 +12,7 @@ using Valued = std::tuple<Vector, std::optional<Vector>, std::string>;
 ValueRequest request_of(const std::string& method, const std::string& metric,
                         const std::string& ties, const std::string& utility, Index top,
                         std::optional<double> flip_check, std::uint64_t seed,
-                        const std::filesystem::path& state_file, const nb::kwargs& fields) {
+                        const std::string& state_file, const Named& fields) {
   ValueRequest request;
   const ValueMethod known = value_method(method);
   request.method = method;
@@ -27,7 +27,8 @@ ValueRequest request_of(const std::string& method, const std::string& metric,
   } else if (known.ranks) {
     take_fields(request.knn, fields);
   } else {
-    nb::kwargs sampling = nb::borrow<nb::kwargs>(nb::dict(fields));
+    Named sampling;
+    sampling.update(fields);
     if (sampling.contains("neighbors")) {
       request.knn.neighbors = nb::cast<int>(sampling["neighbors"]);
       nb::del(sampling["neighbors"]);
@@ -57,8 +58,8 @@ void bind_valuation(nb::module_& module) {
       "value",
       [](const Model& model, const Rows& validation, const std::string& method,
          const std::string& metric, const std::string& ties, const std::string& utility, Index top,
-         std::optional<double> flip_check, std::uint64_t seed,
-         const std::filesystem::path& state_file, nb::object progress, const nb::kwargs& options) {
+         std::optional<double> flip_check, std::uint64_t seed, const std::string& state_file,
+         nb::object progress, const Named& options) {
         return value_rows(
             model, validation, progress,
             request_of(method, metric, ties, utility, top, flip_check, seed, state_file, options));

@@ -6,15 +6,15 @@
 namespace recant::python {
 namespace {
 
-nb::dict soft(const NumberArray& gap_influence, const std::optional<NumberArray>& utility_influence,
-              double gap, const nb::kwargs& fields) {
+Named soft(const NumberArray& gap_influence, const std::optional<NumberArray>& utility_influence,
+           double gap, const Named& fields) {
   SoftOptions options;
   take_fields(options, fields);
   const Vector utility = utility_influence ? Vector(numbers_of(*utility_influence)) : Vector();
   SoftWeights found = without_lock(nb::none(), [&](const auto&) {
     return soft_weights(numbers_of(gap_influence), utility, gap, options);
   });
-  nb::dict result;
+  Named result;
   result["active"] = name(found.active);
   result["gap_multiplier"] = found.gap_multiplier;
   result["utility_multiplier"] = found.utility_multiplier;
@@ -28,9 +28,9 @@ nb::dict soft(const NumberArray& gap_influence, const std::optional<NumberArray>
   return result;
 }
 
-nb::dict soft_bounded(const NumberArray& gap_influence,
-                      const std::optional<NumberArray>& utility_influence, double gap,
-                      const NumberArray& weights, const nb::kwargs& fields) {
+Named soft_bounded(const NumberArray& gap_influence,
+                   const std::optional<NumberArray>& utility_influence, double gap,
+                   const NumberArray& weights, const Named& fields) {
   BoundedSoftOptions options;
   take_fields(options, fields);
   const Vector influence = numbers_of(gap_influence);
@@ -39,7 +39,7 @@ nb::dict soft_bounded(const NumberArray& gap_influence,
     const std::vector<SoftGoal> goals = {{.influence = view(influence), .value = gap}};
     return soft_weights_bounded(goals, utility, numbers_of(weights), {}, options);
   });
-  nb::dict result;
+  Named result;
   result["status"] = name(found.status);
   result["active"] = name(found.active);
   result["gap_multiplier"] = found.gap_multipliers(0);
@@ -57,14 +57,14 @@ nb::dict soft_bounded(const NumberArray& gap_influence,
   return result;
 }
 
-nb::dict hard(const NumberArray& influence, double value, const NumberArray& weights,
-              const nb::kwargs& fields) {
+Named hard(const NumberArray& influence, double value, const NumberArray& weights,
+           const Named& fields) {
   HardOptions options;
   take_fields(options, fields);
   HardWeights found = without_lock(nb::none(), [&](const auto&) {
     return hard_weights(numbers_of(influence), value, numbers_of(weights), options);
   });
-  nb::dict result;
+  Named result;
   result["stop"] = name(found.stop);
   result["rows"] = found.rows;
   result["predicted_reduction"] = found.predicted_reduction;

@@ -77,12 +77,12 @@ std::shared_ptr<const FitReport> report_of(const nb::object& state, const Fitted
 ModelState state_of(const Model& model) {
   const FittedModel& fitted = *model.fitted;
   const MetricSettings& settings = fitted.settings;
-  return nb::make_tuple(version(), rows_state(fitted.rows), name(fitted.model.loss.kind()),
-                        fitted.model.intercept, fitted.model.theta, fitted.l2, fitted.tolerance,
-                        fitted.gradient, fitted.optimal, settings.positive_class,
-                        settings.privileged,
-                        fitted.encoder ? nb::cast(fitted.encoder->to_json()) : nb::none(),
-                        report_state(model.report.get()));
+  return nb::borrow<ModelState>(
+      nb::make_tuple(version(), rows_state(fitted.rows), name(fitted.model.loss.kind()),
+                     fitted.model.intercept, fitted.model.theta, fitted.l2, fitted.tolerance,
+                     fitted.gradient, fitted.optimal, settings.positive_class, settings.privileged,
+                     fitted.encoder ? nb::cast(fitted.encoder->to_json()) : nb::none(),
+                     report_state(model.report.get())));
 }
 
 Model model_of(const ModelState& state) {

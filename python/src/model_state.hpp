@@ -8,7 +8,7 @@
 namespace recant::python {
 
 /// Version, features, the arrays of a value per row, names and numbers, parameters.
-using ModelState = nb::tuple;
+using ModelState = nb::typed<nb::tuple, nb::object, nb::ellipsis>;
 
 [[nodiscard]] ModelState state_of(const Model& model);
 /// @throws DamagedError for a state that another version wrote or that does not fit together.

@@ -54,7 +54,7 @@ void require_sound(const Dataset& data) {
       throw DataError("are not all finite and >= 0", "weights");
     }
   }
-  if (!(data.weights.maxCoeff() > 0)) throw DataError("are 0 in every row", "weights");
+  if (!(data.weights.maxCoeff() > 0)) throw DataError("are zero in every row", "weights");
   for (const SensitiveColumn& column : data.sensitive) {
     require_size(std::ssize(column.codes), "sensitive");
     for (const std::int32_t code : column.codes) {
