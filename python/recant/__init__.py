@@ -22,7 +22,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from . import errors
-from ._core import __version__, set_threads, threads
+from ._core import set_threads, threads, version
 from .errors import (
     BusyError,
     ConvergenceWarning,
@@ -58,6 +58,8 @@ __all__ = ["Adoption", "BusyError", "ConvergenceWarning", "Correction", "Damaged
            "SoftWeights", "UsageError", "Values", "Vault", "Verification", "__version__", "adopt",
            "certificate", "errors", "evaluate", "hard_weights", "influence", "load",
            "set_threads", "soft_weights", "threads", "values"]
+
+__version__ = version()
 
 # Loaded when first used: with them comes scikit-learn's own import, where it is installed.
 _LAZY = {

@@ -161,11 +161,11 @@ def group_columns(sensitive: Any, rows: int, known: KnownGroups | None = None) -
         where = f"sensitive_features, column {name}" if name else "sensitive_features"
         if len(values) != rows:
             raise DataError(f"{where}: has {len(values)} values, but there are {rows} rows")
-        names, codes = _factorise(values, where)
+        names, found = _factorise(values, where)
         groups = list(known[c][1]) if known else []
         groups += sorted(set(names) - set(groups), key=lambda text: text.encode())
         place = {group: code for code, group in enumerate(groups)}
-        codes = np.array([place[text] for text in names], dtype=np.int32)[codes]
+        codes = np.array([place[text] for text in names], dtype=np.int32)[found]
         result.append((name, groups, np.ascontiguousarray(codes)))
     return result
 

@@ -392,7 +392,7 @@ class LogisticRegression(ClassifierMixin, _LinearEstimator):
         X : array-like of shape (n, d)
         """
         scores = self._fitted().scores(self._features(X))
-        return cast("Floats", scores[:, 0] if scores.shape[1] == 1 else scores)
+        return scores[:, 0] if scores.shape[1] == 1 else scores
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
         """The class of largest score, of shape (n,).
@@ -416,11 +416,23 @@ class LogisticRegression(ClassifierMixin, _LinearEstimator):
         return np.column_stack([1 - p[:, 0], p[:, 0]]) if p.shape[1] == 1 else p
 
     def predict_log_proba(self, X: Any) -> Floats:
-        """Logarithms of ``predict_proba``."""
+        """Logarithms of ``predict_proba``, of shape (n, K).
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+        """
         return cast("Floats", np.log(self.predict_proba(X)))
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """The share of rows whose class is predicted, weighted."""
+        """The share of rows whose class is predicted, weighted.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+        y : array-like of shape (n,)
+        sample_weight : array-like of shape (n,), optional
+        """
         right = self.predict(X) == np.asarray(y).ravel()
         return float(np.average(right, weights=sample_weight))
 
@@ -496,10 +508,17 @@ class RidgeRegression(RegressorMixin, _LinearEstimator):
         ----------
         X : array-like of shape (n, d)
         """
-        return cast("Floats", self._fitted().scores(self._features(X))[:, 0])
+        return self._fitted().scores(self._features(X))[:, 0]
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """R², 1 - residual / total sum of squares, weighted."""
+        """R², 1 - residual / total sum of squares, weighted.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+        y : array-like of shape (n,)
+        sample_weight : array-like of shape (n,), optional
+        """
         targets = np.asarray(y, dtype=np.float64).ravel()
         weights = np.ones(len(targets)) if sample_weight is None else np.asarray(sample_weight)
         residual = float(weights @ (targets - self.predict(X)) ** 2)

@@ -54,6 +54,13 @@ class Vault:
                  attack_correct_only: bool = False) -> _results.Evaluation:
         """``recant evaluate``: utility, fairness and robustness on the rows of a CSV file.
 
+        Parameters
+        ----------
+        csv : path
+            With the columns of the training file.
+        threshold, radius, attack_correct_only
+            As in :func:`recant.evaluate`.
+
         Raises
         ------
         NotFoundError, DataError, UsageError
@@ -63,6 +70,13 @@ class Vault:
 
     def influence(self, csv: _Path, *, metric: str) -> _results.Influence:
         """``recant influence``: what each training row does to a metric of a CSV file.
+
+        Parameters
+        ----------
+        csv : path
+            With the columns of the training file.
+        metric : str
+            As in :func:`recant.influence`.
 
         Raises
         ------

@@ -237,6 +237,11 @@ def load(path: str | os.PathLike[str]) -> Estimator:
     Of a model that was trained on a CSV file the estimator takes encoded features;
     :class:`recant.Vault` reads CSV files.
 
+    Parameters
+    ----------
+    path : path
+        A folder, NAME.rct.
+
     Raises
     ------
     NotFoundError, DamagedError
@@ -250,12 +255,11 @@ def value_rows(method: str, model: Any, X_val: Any, y_val: Any,
     estimator, X_val = unwrapped(model, X_val)
     sensitive = options.pop("sensitive_features", None)
     rows = estimator._measured(X_val, y_val, sensitive)
-    own = {name: options.pop(name) for name in ("metric", "ties", "utility", "state_file")
+    own = {name: options.pop(name) for name in ("metric", "ties", "utility", "state_file", "top",
+                                                 "flip_check", "seed")
            if name in options}
     with progress_of(progress) as callback:
         values, errors, text = _core.value(
-            estimator._fitted(), rows, method, top=options.pop("top"),
-            flip_check=options.pop("flip_check"), seed=options.pop("seed"), progress=callback,
-            options=options, **own)
+            estimator._fitted(), rows, method, options, progress=callback, **own)
     return _results.Values(text, _results.frozen(values),
                            None if errors is None else _results.frozen(errors))

@@ -165,7 +165,10 @@ def beta_shapley(model: Any, X_val: Any, y_val: Any, *, alpha: float = 16.0, bet
     Parameters
     ----------
     alpha, beta : float
-        Both 1 is :func:`data_shapley`, which has the other parameters.
+        Both 1 is :func:`data_shapley`.
+    model, X_val, y_val, utility, neighbors, max_samples, standard_error, truncation, state_file,
+    top, flip_check, seed, progress
+        As in :func:`data_shapley`.
 
     Raises
     ------

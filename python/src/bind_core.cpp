@@ -69,7 +69,7 @@ void bind_core(nb::module_& module) {
         }
       },
       nullptr);
-  module.attr("__version__") = version();
+  module.def("version", &version);
   module.def("set_threads", &set_threads, nb::arg("count"));
   module.def("threads", &threads);
   module.def(

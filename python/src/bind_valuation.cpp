@@ -57,17 +57,17 @@ void bind_valuation(nb::module_& module) {
   module.def(
       "value",
       [](const Model& model, const Rows& validation, const std::string& method,
-         const std::string& metric, const std::string& ties, const std::string& utility, Index top,
-         std::optional<double> flip_check, std::uint64_t seed, const std::string& state_file,
-         nb::object progress, const Named& options) {
+         const Named& options, const std::string& metric, const std::string& ties,
+         const std::string& utility, Index top, std::optional<double> flip_check,
+         std::uint64_t seed, const std::string& state_file, nb::object progress) {
         return value_rows(
             model, validation, progress,
             request_of(method, metric, ties, utility, top, flip_check, seed, state_file, options));
       },
-      nb::arg("model"), nb::arg("validation"), nb::arg("method"), nb::arg("metric") = "utility",
-      nb::arg("ties") = "row_number", nb::arg("utility") = "vote", nb::arg("top") = 0,
-      nb::arg("flip_check").none() = nb::none(), nb::arg("seed") = 1, nb::arg("state_file") = "",
-      nb::arg("progress").none() = nb::none(), nb::arg("options"));
+      nb::arg("model"), nb::arg("validation"), nb::arg("method"), nb::arg("options"),
+      nb::arg("metric") = "utility", nb::arg("ties") = "row_number", nb::arg("utility") = "vote",
+      nb::arg("top") = 0, nb::arg("flip_check").none() = nb::none(), nb::arg("seed") = 1,
+      nb::arg("state_file") = "", nb::arg("progress").none() = nb::none());
 }
 
 }  // namespace recant::python

@@ -26,4 +26,8 @@ void check_interrupt() {
   }
 }
 
+bool interrupted() noexcept {
+  return current != nullptr && current->thrown_ != nullptr;
+}
+
 }  // namespace recant

@@ -22,6 +22,7 @@ class InterruptCheck {
 
  private:
   friend void check_interrupt();
+  friend bool interrupted() noexcept;
   std::function<void()> check_;
   std::exception_ptr thrown_;  // a pass within a pass tells the outer one by throwing again
   InterruptCheck* outer_;
@@ -29,5 +30,8 @@ class InterruptCheck {
 
 /// Calls the check of this thread, if there is one. What parallel_for() does between tasks.
 void check_interrupt();
+
+/// Whether the check of this thread has thrown.
+[[nodiscard]] bool interrupted() noexcept;
 
 }  // namespace recant

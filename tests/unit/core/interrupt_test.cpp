@@ -52,6 +52,23 @@ TEST_P(Interrupt, IsAskedInTheThreadThatStartedThePassOnly) {
   EXPECT_GT(asked, 0);
 }
 
+TEST_P(Interrupt, ReachesPassesWithinTheTasksOfOtherThreads) {
+  std::atomic<Index> done{0};
+  const InterruptCheck check([&] {
+    if (done > 20) throw Stopped();
+  });
+  const auto pass = [&] {
+    parallel_for(GetParam(), [&](Index) {  // a long task for each thread
+      parallel_for(20'000, [&](Index) {
+        ++done;
+        std::this_thread::sleep_for(std::chrono::microseconds(50));
+      });
+    });
+  };
+  EXPECT_THROW(pass(), Stopped);
+  EXPECT_LT(done, 10'000);
+}
+
 TEST_P(Interrupt, GoesBeforeTheErrorsOfTasks) {
   const InterruptCheck check([] { throw Stopped(); });
   EXPECT_THROW(parallel_for(8, [](Index) { throw std::runtime_error("task"); }), Stopped);
