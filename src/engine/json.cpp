@@ -297,6 +297,33 @@ std::string to_json(const FittedModel& fitted, const FitReport& report,
   return finish(object);
 }
 
+std::string to_json(const FittedModel& fitted, const AdoptionReport& report) {
+  const TrainerResult& training = report.fit.training;
+  Json object = header("adoption");
+  object.update({{"rows", report.fit.rows},
+                 {"features", fitted.model.features},
+                 {"loss_kind", name(fitted.model.loss.kind())},
+                 {"l2", fitted.l2},
+                 {"before",
+                  {{"gradient_norm", report.gradient_norm},
+                   {"gradient_tolerance", report.gradient_tolerance},
+                   {"distance_bound", report.distance_bound},
+                   {"distance", report.distance},
+                   {"relative_distance", report.relative_distance},
+                   {"excess_loss", report.excess_loss}}},
+                 {"after",
+                  {{"gradient_norm", training.gradient_norm},
+                   {"gradient_tolerance", training.gradient_tolerance},
+                   {"distance_bound", training.gradient_norm / fitted.l2}}},
+                 {"loss", training.value},
+                 {"iterations", training.iterations},
+                 {"converged", training.converged},
+                 {"coefficients", coefficients_json(fitted.model)},
+                 {"intercept", intercept_json(fitted.model)},
+                 {"seconds", {{"polish", training.seconds}}}});
+  return finish(object);
+}
+
 std::string to_json(const Evaluation& evaluation, const MeasuredRows& rows, double seconds) {
   Json unseen = Json::object();
   for (const UnseenCategories& column : rows.unseen) unseen[column.column] = column.rows;
@@ -403,12 +430,9 @@ std::string to_json(const FittedModel& fitted, const CorrectionReport& report,
   Json goals = Json::array();
   for (std::size_t g = 0; g < report.goals.size(); ++g) {
     const Metric& goal = report.goals[g];
-    const auto& columns = fitted.rows.sensitive;
-    const auto column = static_cast<std::size_t>(goal.column);
-    const bool gap = goal.is_gap();
+    const auto& group = report.goal_groups[g];
     Json entry = {{"metric", goal.name},
-                  {"group", gap ? Json(columns[column].groups[static_cast<std::size_t>(goal.group)])
-                                : Json(nullptr)},
+                  {"group", group ? Json(*group) : Json(nullptr)},
                   {"negative_targets", goal.kind == MetricKind::kEqualOpportunityNegative}};
     for (std::size_t s = 0; s < report.splits.size(); ++s) {
       entry[report.splits[s].split] = {{"predicted_change", report.goal_changes[s][g].predicted},

@@ -6,14 +6,15 @@
 #include <vector>
 
 #include "recant/core/error.hpp"
+#include "recant/engine/adopt.hpp"
 #include "recant/engine/compare.hpp"
 #include "recant/engine/correct.hpp"
 #include "recant/engine/enrolment.hpp"
 #include "recant/engine/fit.hpp"
 #include "recant/engine/forget.hpp"
+#include "recant/engine/influence.hpp"
 #include "recant/engine/status.hpp"
 #include "recant/engine/value.hpp"
-#include "recant/influence/influence.hpp"
 #include "recant/verify/verify.hpp"
 
 /// Every result as one JSON object: "schema": "recant.<name>/1", "version", "seconds". Doubles
@@ -27,19 +28,11 @@ namespace recant {
 [[nodiscard]] std::string to_json(const FittedModel& fitted, const FitReport& report,
                                   const EnrolmentPlan* enrolment = nullptr);
 
+[[nodiscard]] std::string to_json(const FittedModel& fitted, const AdoptionReport& report);
+
 [[nodiscard]] std::string to_json(const Evaluation& evaluation, const MeasuredRows& rows,
                                   double seconds);
 
-/// Influences of all rows on one metric.
-struct InfluenceReport {
-  std::string metric;
-  double metric_value = 0;
-  std::optional<std::string> group;  ///< whose gap, for the gaps
-  bool negative_targets = false;     ///< the half of equalized_odds for y = 0
-  Index validation_rows_dropped = 0;
-  InfluenceSummary summary;
-  double curvature_seconds = 0, influence_seconds = 0;
-};
 [[nodiscard]] std::string to_json(const InfluenceReport& report);
 
 [[nodiscard]] std::string to_json(const ValueReport& report, const RowIds& ids);
