@@ -23,7 +23,7 @@ struct Case {
 
 Case trained(Loss loss, bool intercept, double l2 = 1) {
   test::Random random(11);
-  Case out{test::made_up_rows(random, 300, 4, loss), {}};
+  Case out{test::made_up_rows(random, 300, 4, loss), {.loss = loss}};
   const Objective objective(out.rows, loss, intercept, l2);
   out.model = test::model_of(objective, train(objective, Vector::Ones(300)).theta);
   return out;
@@ -126,7 +126,7 @@ TEST(NoisePrice, LargestSigmaWithinAPrice) {
 TEST(NoisePrice, LargestSigmaWhereTheSecondOrderMisleads) {
   // Separable rows and hardly a penalty: no curvature at the model, losses that rise all the same.
   test::Random random(3);
-  Case c{test::made_up_rows(random, 200, 2, Loss()), {}};
+  Case c{test::made_up_rows(random, 200, 2, Loss()), {.loss = Loss()}};
   for (Index i = 0; i < 200; ++i) c.rows.targets[i] = c.rows.features.row(i)(0, 0) > 0.1 ? 1 : 0;
   const Objective objective(c.rows, Loss(), true, 1e-9);
   c.model = test::model_of(objective, train(objective, Vector::Ones(200)).theta);
