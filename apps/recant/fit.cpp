@@ -45,9 +45,9 @@ bool wants_enrolment(const Flags& flags, const CLI::App& command) {
 /// What the noise costs, before anything is written.
 void describe_enrolment(const EnrolmentPlan& plan, const Common& common) {
   const PrivacyBudget& budget = plan.budget;
-  common.say(
-      fmt::format("budget: epsilon {:g}, delta {:g} over {} releases; sigma {:.4g}, allowance {:.4g}",
-                  budget.epsilon, budget.delta, budget.releases, budget.sigma(), budget.allowance));
+  common.say(fmt::format(
+      "budget: epsilon {:g}, delta {:g} over {} releases; sigma {:.4g}, allowance {:.4g}",
+      budget.epsilon, budget.delta, budget.releases, budget.sigma(), budget.allowance));
   if (plan.price->relative_rise) {
     common.say(fmt::format(
         "  the noise raises the mean loss of the {} rows by {:.3g}% on average (one release: "

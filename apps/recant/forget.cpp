@@ -149,9 +149,9 @@ std::string text_of(const std::optional<double>& value) {
 
 void describe_bound(const ForgetReport& report, const Common& common) {
   if (report.tier && report.budget) {
-    common.say(fmt::format("  tier {}: within {} of the model retrained without {}; allowance {:.3g}",
-                           *report.tier, text_of(report.distance),
-                           report.rows == 1 ? "it" : "them", report.budget->allowance));
+    common.say(fmt::format(
+        "  tier {}: within {} of the model retrained without {}; allowance {:.3g}", *report.tier,
+        text_of(report.distance), report.rows == 1 ? "it" : "them", report.budget->allowance));
   } else if (report.distance) {
     common.say(fmt::format("  within {:.3g} of the model retrained without {}", *report.distance,
                            report.rows == 1 ? "it" : "them"));
@@ -230,7 +230,8 @@ int catch_up(const Flags& flags, const Common& common) {
   }
   const std::int64_t rows = Vault::catch_up(flags.model, flags.newer_ledger);
   common.print_json(to_json(Vault::status(flags.model)));
-  common.say(fmt::format("{} rows deleted again; {} continues the newer ledger", rows, flags.model));
+  common.say(
+      fmt::format("{} rows deleted again; {} continues the newer ledger", rows, flags.model));
   return kDone;
 }
 
@@ -274,19 +275,25 @@ Run add_forget(CLI::App& app, Common& common) {
       ->delimiter(',')
       ->allow_extra_args(false)
       ->group(which);
-  command.add_option("--rows-from", flags->rows_from, "the same from a file, one a line; - is "
-                                                      "standard input")
+  command
+      .add_option("--rows-from", flags->rows_from,
+                  "the same from a file, one a line; - is "
+                  "standard input")
       ->group(which);
-  command.add_option("--ids", flags->ids,
-                     "values of the id column, or row numbers of the training file, from 1")
+  command
+      .add_option("--ids", flags->ids,
+                  "values of the id column, or row numbers of the training file, from 1")
       ->delimiter(',')
       ->allow_extra_args(false)
       ->group(which);
-  command.add_option("--ids-from", flags->ids_from, "the same from a file, one a line; - is "
-                                                    "standard input")
+  command
+      .add_option("--ids-from", flags->ids_from,
+                  "the same from a file, one a line; - is "
+                  "standard input")
       ->group(which);
-  command.add_flag("--one-by-one", flags->one_by_one,
-                   "a request and a release for every row, not one for all")
+  command
+      .add_flag("--one-by-one", flags->one_by_one,
+                "a request and a release for every row, not one for all")
       ->group(which);
   command.add_option("--request-key", flags->key,
                      "your name for this request: the same key again is answered, not done again");
@@ -295,9 +302,8 @@ Run add_forget(CLI::App& app, Common& common) {
                   "newton (measured, and certified under a budget) or ascent (gradient ascent on "
                   "the rows until they look like rows never seen; heuristic)")
       ->capture_default_str();
-  command
-      .add_option("--tier-at-most", flags->tier_at_most,
-                  "look no closer at the result than tier 0, half, 1, 2 or retrain");
+  command.add_option("--tier-at-most", flags->tier_at_most,
+                     "look no closer at the result than tier 0, half, 1, 2 or retrain");
   const char* values = "Value-weighted deletion";
   command
       .add_option("--weighting", flags->weighting,
@@ -310,8 +316,9 @@ Run add_forget(CLI::App& app, Common& common) {
       ->group(values);
   command.add_option("--values", flags->values, "NPY with a value for every training row")
       ->group(values);
-  command.add_option("--value-method", flags->value_method,
-                     "or find them by a method of recant value, on the validation rows")
+  command
+      .add_option("--value-method", flags->value_method,
+                  "or find them by a method of recant value, on the validation rows")
       ->group(values);
   add_rows(command, flags->validation, "validation", "",
            "rows that values are about, or that gradient ascent compares with");

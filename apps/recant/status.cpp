@@ -34,9 +34,9 @@ void describe(const VaultStatus& status, const Common& common) {
     }
   }
   common.say(fmt::format("  requests: {}", requests.empty() ? "none" : requests));
-  common.say(fmt::format("  releases: {} in all; ledger of {} events, changed {:%Y-%m-%d %H:%M} UTC",
-                         ledger.batches, ledger.events,
-                         std::chrono::floor<std::chrono::seconds>(ledger.changed_at)));
+  common.say(fmt::format(
+      "  releases: {} in all; ledger of {} events, changed {:%Y-%m-%d %H:%M} UTC", ledger.batches,
+      ledger.events, std::chrono::floor<std::chrono::seconds>(ledger.changed_at)));
   if (status.budget) {
     const PrivacyBudget& budget = *status.budget;
     common.say(fmt::format(
@@ -49,8 +49,8 @@ void describe(const VaultStatus& status, const Common& common) {
     common.say("  budget: none, deletions promise no epsilon and delta");
   }
   if (status.unfinished) {
-    common.say(fmt::format("  a batch is {}: the next recant forget finishes it",
-                           *status.unfinished));
+    common.say(
+        fmt::format("  a batch is {}: the next recant forget finishes it", *status.unfinished));
   }
 }
 
@@ -77,9 +77,10 @@ Run add_status(CLI::App& app, Common& common) {
       "status", "Requests, releases and budget of a model; never what was deleted");
   auto flags = std::make_shared<Flags>();
   command.add_option("model", flags->model, "folder written by recant fit")->required();
-  command.add_flag("--check", flags->check,
-                   "re-derive the chain of events, the budget and the hashes of all files, and name "
-                   "the first thing that does not fit");
+  command.add_flag(
+      "--check", flags->check,
+      "re-derive the chain of events, the budget and the hashes of all files, and name "
+      "the first thing that does not fit");
   command.add_option("--checkpoint", flags->checkpoint,
                      "write the newest signed checkpoint here, to be kept elsewhere");
   add_common(command, common);

@@ -26,10 +26,8 @@ namespace fs = std::filesystem;
 
 /// Images as the published experiment has them: pixels between 0 and 1, rows of length at most 1.
 Dataset read_images(const fs::path& folder, const char* part) {
-  Dataset data = read_arrays({folder / fmt::format("{}_x.npy", part),
-                              folder / fmt::format("{}_y.npy", part),
-                              {},
-                              {}});
+  Dataset data = read_arrays(
+      {folder / fmt::format("{}_x.npy", part), folder / fmt::format("{}_y.npy", part), {}, {}});
   RowMatrix values = data.features.view() / 255.0;
   for (Index i = 0; i < values.rows(); ++i) values.row(i) /= std::max(1.0, values.row(i).norm());
   data.features = FeatureMatrix(std::move(values));
@@ -71,7 +69,8 @@ class PublishedBound {
   double norm() const {
     if (norm_ == 0) {
       const auto n = static_cast<double>(fitted_.rows.rows());
-      norm_ = std::sqrt(eigenvalue_range(gram_).upper() + n);  // the intercept's ones: an upper bound
+      norm_ =
+          std::sqrt(eigenvalue_range(gram_).upper() + n);  // the intercept's ones: an upper bound
     }
     return norm_;
   }
@@ -109,9 +108,10 @@ int main(int argc, char** argv) {
   }
   fmt::print("{} rows, {} parameters, l2 = {:g}; epsilon {:g}, delta {:g} over {} releases\n",
              fitted.rows.rows(), fitted.model.theta.size(), l2, epsilon, delta, request.releases);
-  fmt::print("sigma {:.4g} raises the log-loss on the test rows, {:.6f}, by {:.4f}%; allowance {:.4g}\n",
-             plan.budget.sigma(), plan.price->loss, 100 * *plan.price->relative_rise,
-             plan.budget.allowance);
+  fmt::print(
+      "sigma {:.4g} raises the log-loss on the test rows, {:.6f}, by {:.4f}%; allowance {:.4g}\n",
+      plan.budget.sigma(), plan.price->loss, 100 * *plan.price->relative_rise,
+      plan.budget.allowance);
   Vault::create(vault_path, fitted, true, &plan);
   Vault vault = Vault::open_for_writing(vault_path);
 
@@ -145,14 +145,16 @@ int main(int argc, char** argv) {
   fmt::print("{} of {} certified; new bases built {}; largest bound {:.3g}\n", passed, count,
              vault.rebuilds(), largest);
   for (const auto& [tier, times] : tiers) fmt::print("  tier {}: {}\n", tier, times);
-  fmt::print("seconds a deletion: {:.4f} for the step, {:.4f} with erasing, ledger and publishing\n",
-             step_seconds / passed, total_seconds / passed);
+  fmt::print(
+      "seconds a deletion: {:.4f} for the step, {:.4f} with erasing, ledger and publishing\n",
+      step_seconds / passed, total_seconds / passed);
   const FittedModel& last = vault.model();
   const Vector exact =
       train_from(last.objective(), last.rows.weights, last.model.theta, {.tolerance = 1e-13}).theta;
   fmt::print("true distance to retraining after the last: {:.3g}\n",
              (last.model.theta - exact).norm());
-  fmt::print("published bound, accumulated: {:.4g} after the last; one release at this sigma bears "
-             "{:.4g}, so it allows {} deletions\n",
-             accumulated, most, published_allows);
+  fmt::print(
+      "published bound, accumulated: {:.4g} after the last; one release at this sigma bears "
+      "{:.4g}, so it allows {} deletions\n",
+      accumulated, most, published_allows);
 }

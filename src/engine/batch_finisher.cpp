@@ -36,8 +36,8 @@ Vector parameters_of(const std::string& bytes, int grid_exponent) {
   std::memcpy(integers.data(), bytes.data(), 8 * integers.size());
   Vector parameters(static_cast<Index>(integers.size()));
   for (Index j = 0; j < parameters.size(); ++j) {
-    parameters[j] = std::ldexp(static_cast<double>(integers[static_cast<std::size_t>(j)]),
-                               grid_exponent);
+    parameters[j] =
+        std::ldexp(static_cast<double>(integers[static_cast<std::size_t>(j)]), grid_exponent);
   }
   return parameters;
 }
@@ -181,8 +181,8 @@ CertificateStatement BatchFinisher::statement(const Batch& batch, const BatchRec
   const Vector parameters = published;
   statement.parameters_hash = parameters_hash(values_of(parameters));
   statement.level = record.level;
-  statement.mechanism = enrolment.budget ? CertificateMechanism::kGaussianOnGrid
-                                         : CertificateMechanism::kNone;
+  statement.mechanism =
+      enrolment.budget ? CertificateMechanism::kGaussianOnGrid : CertificateMechanism::kNone;
   statement.budget = enrolment.budget;
   statement.release = use.used + 1;
   statement.assumptions = record.assumptions;

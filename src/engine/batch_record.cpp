@@ -127,10 +127,9 @@ EnrolmentStatement read_enrolment_statement(const std::string& text, const std::
     const Json object = Json::parse(text);
     EnrolmentStatement statement;
     if (const Json& b = object.at("budget"); !b.is_null()) {
-      statement.budget = PrivacyBudget{b.at("epsilon"),        b.at("delta"),
-                                       b.at("releases"),       b.at("dimension"),
-                                       b.at("sigma_exponent"), b.at("grid_exponent"),
-                                       b.at("allowance")};
+      statement.budget = PrivacyBudget{
+          b.at("epsilon"),        b.at("delta"),         b.at("releases"), b.at("dimension"),
+          b.at("sigma_exponent"), b.at("grid_exponent"), b.at("allowance")};
       if (check_budget(*statement.budget) != BudgetRefusal::kNone) {
         throw UsageError("is no budget");
       }

@@ -47,8 +47,8 @@ Vector weights_without(const Vector& weights, std::span<const Index> rows) {
   return left;
 }
 
-ValueWeights weights_of(std::span<const Index> rows, const ForgetWeighting& weighting,
-                        double alpha, const Vector& weights) {
+ValueWeights weights_of(std::span<const Index> rows, const ForgetWeighting& weighting, double alpha,
+                        const Vector& weights) {
   if (!weighting.by_value || alpha == 0) return uniform_weights(rows, weights);
   return value_weights(weighting.values, rows, weights, {weighting.form, alpha});
 }
@@ -88,8 +88,7 @@ const DeletionState& ModelMover::current() {
 }
 
 DistanceBound ModelMover::bound_at(Tier tier, std::span<const Index> rows,
-                                   const ForgetRequest& request, double alpha,
-                                   DeletionStep& step) {
+                                   const ForgetRequest& request, double alpha, DeletionStep& step) {
   const bool by_value = request.weighting.by_value && alpha > 0;
   switch (tier) {
     case Tier::kStep: {
@@ -106,9 +105,9 @@ DistanceBound ModelMover::bound_at(Tier tier, std::span<const Index> rows,
       if (request.method == ForgetMethod::kNewton) {
         const ValueWeights values =
             weights_of(rows, request.weighting, alpha, fitted_.rows.weights);
-        step.theta = value_weighted_step(objective_, fitted_.model.theta, fitted_.rows.weights,
-                                         values)
-                         .update.theta;
+        step.theta =
+            value_weighted_step(objective_, fitted_.model.theta, fitted_.rows.weights, values)
+                .update.theta;
       }
       return {};  // how far it is takes a pass
     }
@@ -148,8 +147,7 @@ void ModelMover::bounded(std::span<const Index> rows, const ForgetRequest& reque
     // The largest alpha that a pass can show to cost half of the allowance.
     const auto price = [&](double tried) {
       DistanceBound bound = bound_at(Tier::kStep, rows, request, tried, step);
-      return std::min(bound.value,
-                      bound_at(Tier::kPass, rows, request, tried, step).value);
+      return std::min(bound.value, bound_at(Tier::kPass, rows, request, tried, step).value);
     };
     alpha = auto_alpha(price, allowance, weighting.form).alpha;
   }
@@ -221,7 +219,8 @@ void ModelMover::unbounded(std::span<const Index> rows, const ForgetRequest& req
   step.record.level = CertificateLevel::kExact;
   step.record.tier = "retrain";
   step.record.assumptions.emplace_back(
-      "published without noise: who also holds the model from before can find out what was deleted");
+      "published without noise: who also holds the model from before can find out what was "
+      "deleted");
   if (!trained.converged) step.refusal = "not_converged";
 }
 

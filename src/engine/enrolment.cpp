@@ -28,7 +28,8 @@ void check(const EnrolmentRequest& request) {
 std::string describe(BudgetRefusal refusal) {
   switch (refusal) {
     case BudgetRefusal::kSigmaTooSmall:
-      return "with so little noise no deletion could be certified; give more sigma, or promise less "
+      return "with so little noise no deletion could be certified; give more sigma, or promise "
+             "less "
              "(a larger epsilon or delta, fewer releases)";
     case BudgetRefusal::kGridTooCoarse:
       return "there are too many parameters for the grid of the noise";
@@ -56,9 +57,8 @@ std::vector<std::string> assumptions_of(const FittedModel& fitted, const Enrolme
     list.emplace_back("columns were encoded and standardised by all rows, those deleted included");
   }
   if (priced) {
-    list.emplace_back(on_training
-                          ? "sigma was chosen by its price in loss on the training rows"
-                          : "sigma was chosen by its price in loss on validation rows");
+    list.emplace_back(on_training ? "sigma was chosen by its price in loss on the training rows"
+                                  : "sigma was chosen by its price in loss on validation rows");
   }
   list.emplace_back(
       "requests depend on published models only, not on annexes, state or the times taken");

@@ -18,8 +18,7 @@ ForgetMethod forget_method(std::string_view text) {
   for (const ForgetMethod method : {ForgetMethod::kNewton, ForgetMethod::kAscent}) {
     if (text == name(method)) return method;
   }
-  throw UsageError(fmt::format("'{}' is not a method", text), "method",
-                   "choose newton or ascent");
+  throw UsageError(fmt::format("'{}' is not a method", text), "method", "choose newton or ascent");
 }
 
 std::string_view describe_reason(std::string_view reason) noexcept {
@@ -34,8 +33,9 @@ std::string_view describe_reason(std::string_view reason) noexcept {
       Text{"tier_limit", "the allowance would need a closer look than the tier allowed"},
       Text{"not_converged", "retraining did not reach the tolerance of the fit"},
       Text{"not_computed", "the model could not be moved; ask again with the same key"},
-      Text{"interrupted", "was interrupted before its rows were touched; ask again with the same "
-                          "key"},
+      Text{"interrupted",
+           "was interrupted before its rows were touched; ask again with the same "
+           "key"},
   };
   for (const auto& [code, text] : kTexts) {
     if (code == reason) return text;

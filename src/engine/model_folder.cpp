@@ -187,9 +187,10 @@ FittedModel read_model(const ModelFolder& folder, const VaultView& view) {
                                                          : std::optional(group.get<std::string>()));
   }
   // Of a state that a deletion left the gradient is not kept: it would have cost a pass.
-  fitted.gradient = view.generation == 0
-                        ? read_npy_vector(state / "gradient.npy")
-                        : fitted.objective().evaluate(fitted.model.theta, fitted.rows.weights).gradient;
+  fitted.gradient =
+      view.generation == 0
+          ? read_npy_vector(state / "gradient.npy")
+          : fitted.objective().evaluate(fitted.model.theta, fitted.rows.weights).gradient;
   require(fitted.gradient.size() == parameters, "does not have the model's shape", state);
   return fitted;
 }
@@ -281,7 +282,8 @@ ModelFolder read_model_folder(const fs::path& path) {
 VaultView read_view(const Ledger& ledger) {
   VaultView view;
   ledger.read_together([&] {
-    for (const ChunkHash& chunk : ledger.chunks()) view.current[chunk.file][chunk.chunk] = chunk.hash;
+    for (const ChunkHash& chunk : ledger.chunks())
+      view.current[chunk.file][chunk.chunk] = chunk.hash;
     const std::optional<Batch> last = ledger.last_batch();
     if (!last) return;
     view.last_batch = last->number;

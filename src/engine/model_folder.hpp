@@ -24,8 +24,8 @@ struct ModelFolder {
   std::filesystem::path path;
   int format_version = kFormatVersion;
   std::string model_id;
-  std::string description;  ///< the member `model`, and `encoder`, as JSON
-  HashesByFile files;       ///< format 2, as of the fit
+  std::string description;                          ///< the member `model`, and `encoder`, as JSON
+  HashesByFile files;                               ///< format 2, as of the fit
   std::map<std::string, std::string> whole_hashes;  ///< format 1
   bool enrolled = false;
   std::optional<std::string> ledger;  ///< where it is, if not beside the manifest

@@ -77,8 +77,7 @@ RowEraser::RowEraser(fs::path folder, const std::vector<std::string>& files, Ind
     }
     const std::int64_t columns = header.shape.size() == 2 ? header.shape[1] : 1;
     const std::int64_t row_bytes = columns * header.item_bytes;
-    files_.push_back(
-        {name, header.data_offset, row_bytes, header.data_offset + rows * row_bytes});
+    files_.push_back({name, header.data_offset, row_bytes, header.data_offset + rows * row_bytes});
   }
 }
 

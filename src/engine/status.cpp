@@ -99,9 +99,9 @@ void check_published(const ModelFolder& folder, const Ledger& ledger, const Vaul
   } catch (const Error& error) {
     throw DamagedError(error.message(), file.string());
   }
-  require(release && parameters_hash({parameters.data(), static_cast<std::size_t>(
-                                                             parameters.size())}) ==
-                         release->parameters_hash,
+  require(release &&
+              parameters_hash({parameters.data(), static_cast<std::size_t>(parameters.size())}) ==
+                  release->parameters_hash,
           "are not the parameters that were certified", file);
   require(read_bytes(folder.path / "published/certificate.json") == release->certificate,
           "is not the certificate of the ledger", folder.path / "published/certificate.json");
@@ -120,9 +120,10 @@ void check_all(const fs::path& path, VaultCheck& result) {
   const Ledger ledger = open_ledger(folder);
   const LedgerCheck chain = ledger.check(verifier_of(path));
   if (chain.fault) throw DamagedError(*chain.fault, folder.ledger_location());
-  passed(fmt::format("ledger: {} events, {} requests, {} batches, {} checkpoints follow from each "
-                     "other; the budget is what they use",
-                     chain.events, chain.requests, chain.batches, chain.checkpoints));
+  passed(
+      fmt::format("ledger: {} events, {} requests, {} batches, {} checkpoints follow from each "
+                  "other; the budget is what they use",
+                  chain.events, chain.requests, chain.batches, chain.checkpoints));
   const VaultView view = read_view(ledger);
   static_cast<void>(read_fitted(folder, view));
   passed("files: have the bytes that manifest and ledger say");
@@ -142,8 +143,8 @@ VaultView quiet_view(const ModelFolder& folder) {
     VaultView view = read_view(folder);
     if (view.stage == BatchStage::kCertified) return view;
     if (std::chrono::steady_clock::now() > deadline) {
-      throw BusyError("a batch of deletions is under way, or was interrupted",
-                      folder.path.string(), "open it for writing once, or try again later");
+      throw BusyError("a batch of deletions is under way, or was interrupted", folder.path.string(),
+                      "open it for writing once, or try again later");
     }
     std::this_thread::sleep_for(20ms);
   }

@@ -39,8 +39,8 @@ BatchRecord record_of_fit(const FittedModel& fitted, const EnrolmentPlan* enrolm
 }  // namespace
 
 /// Makes keys and ledger in a folder that has rows and state, and publishes the fit.
-void start_ledger(const ModelFolder& folder, const std::string& location,
-                  const FittedModel& fitted, const EnrolmentPlan* enrolment) {
+void start_ledger(const ModelFolder& folder, const std::string& location, const FittedModel& fitted,
+                  const EnrolmentPlan* enrolment) {
   const VaultSecrets secrets = VaultSecrets::exist(folder.path) ? VaultSecrets::load(folder.path)
                                                                 : VaultSecrets::create(folder.path);
   EnrolmentStatement statement;

@@ -81,8 +81,8 @@ void prepare_again(const ModelFolder& folder, const FittedModel& fitted,
   BatchPlan plan;
   plan.chunks = RowEraser(folder.path, folder.row_files(), folder.rows).hashes_after(rows);
   if (retrain) {
-    plan.enrolment = EnrolmentRecord{hexadecimal_of(draw_salt()).substr(0, 32), use.releases,
-                                     use.statement};
+    plan.enrolment =
+        EnrolmentRecord{hexadecimal_of(draw_salt()).substr(0, 32), use.releases, use.statement};
   }
   plan.plan = to_text(record);
   newer.prepare(plan);

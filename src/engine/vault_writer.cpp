@@ -40,9 +40,8 @@ Json asked(const ForgetRequest& request) {
   return {
       {"method", name(request.method)},
       {"weighting", weighting.by_value ? "value" : "uniform"},
-      {"alpha", weighting.by_value
-                    ? (weighting.alpha ? Json(*weighting.alpha) : Json("auto"))
-                    : Json(nullptr)},
+      {"alpha", weighting.by_value ? (weighting.alpha ? Json(*weighting.alpha) : Json("auto"))
+                                   : Json(nullptr)},
       {"form", weighting.by_value ? Json(name(weighting.form)) : Json(nullptr)},
       {"tier_at_most", request.tier_at_most ? Json(name(*request.tier_at_most)) : Json(nullptr)}};
 }
@@ -74,8 +73,8 @@ void check_request(const ForgetRequest& request, Index rows) {
                        "values");
     }
     if (request.weighting.alpha) {
-      static_cast<void>(value_factors(Vector::Zero(1), {request.weighting.form,
-                                                        *request.weighting.alpha}));
+      static_cast<void>(
+          value_factors(Vector::Zero(1), {request.weighting.form, *request.weighting.alpha}));
     }
   }
   if (request.method == ForgetMethod::kAscent && request.holdout == nullptr) {
@@ -120,7 +119,8 @@ void Vault::Impl::open_ledger() {
 void Vault::Impl::require(const fs::path& file) const {
   std::ifstream in(file, std::ios::binary);
   if (!in) throw NotFoundError("does not exist", file.string());
-  const Checkpoint checkpoint = read_checkpoint(std::string(std::istreambuf_iterator<char>(in), {}));
+  const Checkpoint checkpoint =
+      read_checkpoint(std::string(std::istreambuf_iterator<char>(in), {}));
   if (ledger_->contains(checkpoint)) return;
   throw DamagedError(
       "the ledger does not contain the checkpoint: this model comes from an older backup, and "
@@ -354,15 +354,14 @@ void Vault::Impl::release(std::int64_t id, const std::vector<Index>& rows, Delet
   BatchRecord& record = step.record;
   record.generation = last ? last->number + 1 : 0;
   record.rows = static_cast<std::int64_t>(rows.size());
-  record.files =
-      write_generation(folder_.path, record.generation, step.theta, rows, secrets_->key);
+  record.files = write_generation(folder_.path, record.generation, step.theta, rows, secrets_->key);
   BatchPlan plan;
   plan.requests = {id};
   plan.chunks = RowEraser(folder_.path, folder_.row_files(), folder_.rows).hashes_after(rows);
   if (retrain) {
     const BudgetUse use = ledger_->budget();
-    plan.enrolment = EnrolmentRecord{hexadecimal_of(draw_salt()).substr(0, 32), use.releases,
-                                     use.statement};
+    plan.enrolment =
+        EnrolmentRecord{hexadecimal_of(draw_salt()).substr(0, 32), use.releases, use.statement};
   }
   plan.plan = to_text(record);
   const std::int64_t batch = ledger_->prepare(plan);  // from here on it will happen

@@ -16,8 +16,8 @@
 namespace recant {
 
 /// Makes keys and ledger in a folder that has rows and state, and publishes the fit.
-void start_ledger(const ModelFolder& folder, const std::string& location,
-                  const FittedModel& fitted, const EnrolmentPlan* enrolment);
+void start_ledger(const ModelFolder& folder, const std::string& location, const FittedModel& fitted,
+                  const EnrolmentPlan* enrolment);
 
 /// The rows of a request, found in the vault.
 struct FoundRows {

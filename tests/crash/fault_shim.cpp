@@ -94,10 +94,9 @@ struct AtExit {
     const char* path = getenv("RECANT_FAULT_COUNT");
     if (path == nullptr) return;
     char text[64];
-    const int length =
-        snprintf(text, sizeof text, "%ld %ld\n", changes.load(), allocations.load());
-    const int file = static_cast<int>(syscall(SYS_openat, AT_FDCWD, path,
-                                              O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+    const int length = snprintf(text, sizeof text, "%ld %ld\n", changes.load(), allocations.load());
+    const int file = static_cast<int>(
+        syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
     if (file >= 0) {
       syscall(SYS_write, file, text, length);
       syscall(SYS_close, file);
@@ -153,9 +152,9 @@ int rename(const char* from, const char* to) {
 }
 int renameat2(int from_folder, const char* from, int to_folder, const char* to,
               unsigned int flags) {
-  return fails() ? -1
-                 : static_cast<int>(
-                       syscall(SYS_renameat2, from_folder, from, to_folder, to, flags));
+  return fails()
+             ? -1
+             : static_cast<int>(syscall(SYS_renameat2, from_folder, from, to_folder, to, flags));
 }
 int unlink(const char* path) {
   return fails() ? -1 : static_cast<int>(syscall(SYS_unlinkat, AT_FDCWD, path, 0));

@@ -28,9 +28,9 @@ enum class WhenSpent {
 
 /// At most one of sigma, allowance and utility_price; without any, a utility price of 0.001.
 struct EnrolmentRequest {
-  double epsilon = 0, delta = 0;  ///< the promise over all releases; both must be given
-  std::int64_t releases = 100;    ///< T; the fit is the first
-  std::optional<double> sigma;    ///< noise, at most: rounded down to a power of sqrt(2)
+  double epsilon = 0, delta = 0;        ///< the promise over all releases; both must be given
+  std::int64_t releases = 100;          ///< T; the fit is the first
+  std::optional<double> sigma;          ///< noise, at most: rounded down to a power of sqrt(2)
   std::optional<double> allowance;      ///< the least allowance that is of use
   std::optional<double> utility_price;  ///< the loss may rise by this share
   WhenSpent when_spent = WhenSpent::kRefuse;

@@ -73,8 +73,8 @@ struct ForgetReport {
   std::optional<double> alpha, uniform_distance;  ///< by value, and what uniform would have cost
   std::optional<PrivacyBudget> budget;
   std::int64_t release = 0;
-  bool new_enrolment = false;          ///< the budget was spent: this is the first of a new one
-  std::optional<BudgetStatus> spent;   ///< after this release
+  bool new_enrolment = false;         ///< the budget was spent: this is the first of a new one
+  std::optional<BudgetStatus> spent;  ///< after this release
   std::filesystem::path certificate, annex;
   std::vector<std::string> assumptions;
   double step_seconds = 0, total_seconds = 0;

@@ -201,9 +201,9 @@ void make_format_one(const fs::path& path) {
   fs::remove(path / "state/0");
   Json manifest = Json::parse(read(path / "manifest.json"));
   Json files = Json::object();
-  for (const char* file : {"rows/features.npy", "rows/targets.npy", "rows/weights.npy",
-                           "rows/ids.npy", "rows/groups.npy", "state/theta.npy",
-                           "state/gradient.npy"}) {
+  for (const char* file :
+       {"rows/features.npy", "rows/targets.npy", "rows/weights.npy", "rows/ids.npy",
+        "rows/groups.npy", "state/theta.npy", "state/gradient.npy"}) {
     files[file] = file_hash(path / file);
   }
   manifest["format_version"] = 1;

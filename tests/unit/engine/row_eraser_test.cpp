@@ -37,9 +37,7 @@ class RowEraserTest : public testing::Test {
     write_npy(folder_ / "x.npy", RowsView(values_.data(), kRows, kColumns));
     write_npy(folder_ / "ids.npy", std::span<const std::string>(names_));
   }
-  [[nodiscard]] RowEraser eraser() const {
-    return {folder_.path(), {"x.npy", "ids.npy"}, kRows};
-  }
+  [[nodiscard]] RowEraser eraser() const { return {folder_.path(), {"x.npy", "ids.npy"}, kRows}; }
   test::TemporaryFolder folder_;
   RowMatrix values_;
   std::vector<std::string> names_;
