@@ -11,8 +11,8 @@
 Three requests: one row; 1,000 rows one after the other, a new model after each; 1% of the rows at
 once. recant answers each without a pass over the data and bounds how far it is from retraining;
 the time to build what it keeps of the fit stands apart, as `base`. scikit-learn retrains without
-the rows (weight 0), from zero and from the fitted model, by the faster of its lbfgs at its own
-tolerance and newton-cholesky. NumPy's Newton step forms the Hessian of the rows that stay each
+the rows (weight 0), from zero and from the fitted model, by lbfgs and newton-cholesky at its own
+tolerance. NumPy's Newton step forms the Hessian of the rows that stay each
 time. Nobody retrains a thousand times here: for 1,000 rows one after the other, scikit-learn's
 figure is 1,000 times its figure for one row, NumPy's is from the single deletions that it did.
 
