@@ -5,8 +5,11 @@ WERROR ?= OFF
 SECONDS_PER_FUZZER ?= 60
 STAGES ?= core linalg
 JOBS := $(shell nproc)
+FUZZERS := $(patsubst fuzz/%_fuzz.cpp,%,$(wildcard fuzz/*_fuzz.cpp))
 
-configure = cmake --preset $(1) -DRECANT_WERROR=$(WERROR) \
+# With the Python package where the second word says so.
+configure = cmake --preset $(1) -DRECANT_WERROR=$(WERROR) $(if $(2),-DRECANT_PYTHON=ON \
+	-DPython_EXECUTABLE="$(CURDIR)/build/python/env/bin/python") \
 	-DCMAKE_CXX_COMPILER_LAUNCHER="$$(command -v ccache)" > build/$(1).log || { cat build/$(1).log; exit 1; }
 compile = cmake --build --preset $(1) --parallel $(JOBS)
 check = ctest --preset $(1) --parallel $(JOBS)
@@ -29,17 +32,28 @@ build: packages  ## the command, build/release/bin/recant
 demo: build  ## fit, explain and correct a model; DATA=DIR for UCI Adult (examples/README.md)
 	@PATH="$(CURDIR)/build/release/bin:$$PATH" examples/demo.sh $(DATA)
 
+.PHONY: python-env
+python-env: packages  # what the Python package is built and tested with
+	@tools/python_env.sh build/python/env
+
 .PHONY: test
-test: packages  ## all tests; WERROR=ON makes warnings errors
-	@$(call configure,release)
+test: python-env  ## all tests, of the Python package too; WERROR=ON makes warnings errors
+	@$(call configure,release,python)
 	@$(call compile,release) --target all --target all_verify_interface_header_sets
 	@$(call check,release)
+	@tools/test_other_python.sh
 
 .PHONY: test-quick
-test-quick: packages  ## the tests without the slow ones
-	@$(call configure,release)
+test-quick: python-env  ## the tests without the slow ones
+	@$(call configure,release,python)
 	@$(call compile,release)
 	@$(call check,release) --label-exclude slow
+
+.PHONY: python-stub
+python-stub: python-env  ## write python/recant/_core.pyi anew, after a change of the bindings
+	@$(call configure,release,python)
+	@$(call compile,release) --target recant_module_stub
+	@cp build/release/python/_core.pyi python/recant/_core.pyi
 
 .PHONY: sanitize
 sanitize: packages  ## the unit tests under the address and undefined-behaviour sanitizers
@@ -71,15 +85,16 @@ guard: packages  ## instructions of the hottest kernels, next to what was record
 	@python3 bench/guard/check_instructions.py build/bench/bench/guard/guard_kernels
 
 .PHONY: fuzz
-fuzz: packages  ## run each fuzzer for SECONDS_PER_FUZZER (60); needs Clang
+fuzz: packages  ## run each fuzzer for SECONDS_PER_FUZZER (60), as many at once as there are cores; needs Clang
 	@tools/install_packages.sh fuzz
 	@$(call configure,fuzz)
-	@$(call compile,fuzz)
-	@for source in fuzz/*_fuzz.cpp; do \
-	  name=$$(basename $$source _fuzz.cpp); mkdir -p build/fuzz/corpus/$$name; \
-	  build/fuzz/bin/$${name}_fuzz -max_total_time=$(SECONDS_PER_FUZZER) -print_final_stats=1 \
-	    -artifact_prefix=build/fuzz/$$name- build/fuzz/corpus/$$name fuzz/corpus/$$name || exit 1; \
-	done
+	@$(call compile,fuzz) --target $(FUZZERS:%=%_fuzz)
+	@printf '%s\n' $(FUZZERS) | xargs -P $(JOBS) -I NAME sh -c '\
+	  mkdir -p build/fuzz/corpus/NAME; \
+	  build/fuzz/bin/NAME_fuzz -max_total_time=$(SECONDS_PER_FUZZER) -print_final_stats=1 \
+	    -artifact_prefix=build/fuzz/NAME- build/fuzz/corpus/NAME fuzz/corpus/NAME > build/fuzz/NAME.log 2>&1 || \
+	    { tail -n 60 build/fuzz/NAME.log; exit 255; }; \
+	  echo "NAME: $$(sed -n "s/stat::number_of_executed_units: *//p" build/fuzz/NAME.log) inputs, nothing found"'
 
 .PHONY: install
 install: packages  ## the command, the headers and the CMake package, under PREFIX=…

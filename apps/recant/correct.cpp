@@ -59,10 +59,7 @@ CorrectionRequest make_request(Flags& flags, const CLI::App& command) {
   options.update = update_kind(flags.update);
   parse_keep(flags.keep, options);
   parse_bounds(flags.bounds, options);
-  // A size, or the closed form, is one linearisation; said in the result.
-  const bool once = options.count || options.share || !options.delete_rows.empty() ||
-                    (!options.bounded && options.scheme == Scheme::kSoft);
-  if (once && command.count("--rounds") == 0) options.rounds = 1;
+  if (command.count("--rounds") == 0) options.rounds = default_rounds(options);
   return flags.request;
 }
 
@@ -85,7 +82,8 @@ int run(Flags& flags, const Common& common, const CLI::App& command) {
   const CorrectionRequest request = make_request(flags, command);
   check_model_output(flags.output, common);
   if (!flags.weights.empty()) check_row_values_output(flags.weights);
-  const FittedModel fitted = flags.model.open();
+  // Rows that were erased must not get a weight again; those after them move up.
+  const FittedModel fitted = without_erased_rows(flags.model.open());
   if (!flags.validation.given())
     throw UsageError("--validation is needed: gaps are never read on training rows", "correct");
   const MeasuredRows validation = load_rows(fitted, flags.validation.source());
@@ -98,15 +96,10 @@ int run(Flags& flags, const Common& common, const CLI::App& command) {
     split.rows_dropped = rows.rows_dropped;
     split.unseen = rows.unseen;
   };
-  note(report.splits[1], validation);
-  if (test) note(report.splits[2], *test);
+  note(report.split("validation"), validation);
+  if (test) note(report.split("test"), *test);
   const CorrectionResult& result = report.result;
-  int accepted = 0;
-  for (const CorrectionRound& round : result.rounds) accepted += round.accepted ? 1 : 0;
-  const bool one_too_dear =
-      request.options.rounds == 1 && result.stop == CorrectionStop::kUtilityPrice;
-  const bool nothing = result.stop == CorrectionStop::kUpdateFailed || one_too_dear ||
-                       (accepted == 0 && result.stop != CorrectionStop::kNoGap);
+  const bool nothing = !has_outcome(report, request.options);
   if (!nothing) write_outputs(flags, corrected, common);
   common.print_json(to_json(corrected, report, request));
   if (nothing) {

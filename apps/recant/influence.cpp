@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "recant/influence/influence.hpp"
+#include "recant/engine/influence.hpp"
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <cmath>
 #include <memory>
 
 #include "command.hpp"
-#include "recant/core/error.hpp"
-#include "recant/core/stopwatch.hpp"
 #include "recant/engine/json.hpp"
 #include "row_values.hpp"
 
@@ -26,57 +22,23 @@ int run(const Flags& flags, const Common& common) {
   if (!flags.output.empty()) check_row_values_output(flags.output);
   const FittedModel fitted = flags.model.open();
   const MeasuredRows rows = load_rows(fitted, flags.validation.source());
-  std::vector<Metric> metrics =
-      resolve_metric(flags.metric, rows.data, fitted.model, fitted.settings);
-  const std::vector<double> values =
-      metric_values(metrics, rows.data, fitted.model, fitted.settings);
-  // Several gaps (more than two groups, or equalized odds): the largest is the headline.
-  const auto headline =
-      std::max_element(values.begin(), values.end(),
-                       [](double a, double b) { return std::abs(a) < std::abs(b); }) -
-      values.begin();
-  metrics = {metrics[static_cast<std::size_t>(headline)]};
-
-  Stopwatch watch;
-  InfluenceReport report{.metric = flags.metric,
-                         .metric_value = values[static_cast<std::size_t>(headline)],
-                         .group = {},
-                         .negative_targets = false,
-                         .validation_rows_dropped = rows.rows_dropped,
-                         .summary = {},
-                         .curvature_seconds = 0,
-                         .influence_seconds = 0};
-  const Metric& metric = metrics.front();
-  if (metric.is_gap()) {
-    report.group = rows.data.sensitive[static_cast<std::size_t>(metric.column)]
-                       .groups[static_cast<std::size_t>(metric.group)];
-    report.negative_targets = metric.kind == MetricKind::kEqualOpportunityNegative;
-  }
   if (!fitted.optimal) {
     common.warn(
         "the model is an approximate update, not the optimum of its weights: influences at it mean "
         "little");
   }
-  const Objective objective = fitted.objective();
-  const auto hessian = factor_hessian(objective, fitted.model.theta, fitted.rows.weights);
-  if (!hessian)
-    throw DataError("the Hessian has no factor: some row weights are negative", flags.model.path);
-  report.curvature_seconds = watch.lap();
-  const Matrix influence =
-      influences(objective, fitted.model.theta, *hessian,
-                 metric_gradients(metrics, rows.data, fitted.model, fitted.settings));
-  report.influence_seconds = watch.lap();
-  report.summary = summarize(influence.col(0));
+  auto [influence, report] = recant::influence(fitted, rows.data, flags.metric);
+  report.validation_rows_dropped = rows.rows_dropped;
   if (!flags.output.empty()) {
-    write_row_values(flags.output, "influence", influence.col(0), fitted.rows.ids);
+    write_row_values(flags.output, "influence", influence, fitted.rows.ids);
   }
   common.print_json(to_json(report));
   const InfluenceSummary& s = report.summary;
   const RowIds& ids = fitted.rows.ids;
   common.say(fmt::format(
       "{} = {:+.6g} on {} rows{}", flags.metric, report.metric_value, rows.data.rows(),
-      values.size() > 1
-          ? fmt::format(" (the largest of {}: {}{})", values.size(), report.group.value_or(""),
+      report.candidates > 1
+          ? fmt::format(" (the largest of {}: {}{})", report.candidates, report.group.value_or(""),
                         report.negative_targets ? ", negative targets" : "")
           : ""));
   common.say(fmt::format(

@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "recant/data/dataset.hpp"
 
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "recant/core/error.hpp"
+
 namespace recant {
 
 FeatureMatrix::FeatureMatrix(RowMatrix values) : rows_(values.rows()), columns_(values.cols()) {
@@ -20,6 +26,43 @@ Index RowIds::size() const noexcept {
 std::string RowIds::text(Index row) const {
   const auto i = static_cast<std::size_t>(row);
   return texts.empty() ? std::to_string(numbers.at(i)) : texts.at(i);
+}
+
+void require_sound(const Dataset& data) {
+  const Index n = data.rows();
+  const auto require_size = [n](Index size, const std::string& where) {
+    if (size == n) return;
+    throw DataError(fmt::format("has {} values, but there are {} rows", size, n), where);
+  };
+  if (n == 0) throw DataError("has no rows", "features");
+  if (data.features.columns() == 0) throw DataError("has no columns", "features");
+  if (!data.columns.empty() && std::ssize(data.columns) != data.features.columns()) {
+    throw DataError("name another number of columns than there are", "columns");
+  }
+  require_size(data.targets.size(), "targets");
+  require_size(data.weights.size(), "weights");
+  require_size(data.ids.size(), "ids");
+  const auto classes = static_cast<double>(data.class_names.size());
+  for (const double target : data.targets) {
+    if (!std::isfinite(target)) throw DataError("are not all finite", "targets");
+    if (classes > 0 && !(target >= 0 && target < classes && target == std::floor(target))) {
+      throw DataError("are not all numbers of classes", "targets");
+    }
+  }
+  for (const double weight : data.weights) {
+    if (!(weight >= 0 && std::isfinite(weight))) {
+      throw DataError("are not all finite and >= 0", "weights");
+    }
+  }
+  if (!(data.weights.maxCoeff() > 0)) throw DataError("are zero in every row", "weights");
+  for (const SensitiveColumn& column : data.sensitive) {
+    require_size(std::ssize(column.codes), "sensitive");
+    for (const std::int32_t code : column.codes) {
+      if (code < 0 || code >= std::ssize(column.groups)) {
+        throw DataError("are not all numbers of groups", "sensitive");
+      }
+    }
+  }
 }
 
 Dataset slice(const Dataset& data, RowBlock rows) {

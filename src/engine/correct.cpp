@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "recant/engine/correct.hpp"
 
+#include <algorithm>
+
 #include "recant/core/error.hpp"
 #include "recant/core/stopwatch.hpp"
 
@@ -38,7 +40,35 @@ std::vector<MetricChange> changes(const ObservedSplit& observed,
   return list;
 }
 
+std::optional<std::string> group_of(const Metric& metric, const Dataset& data) {
+  if (!metric.is_gap()) return {};
+  return data.sensitive[static_cast<std::size_t>(metric.column)]
+      .groups[static_cast<std::size_t>(metric.group)];
+}
+
 }  // namespace
+
+SplitChange& CorrectionReport::split(std::string_view name) {
+  const auto found = std::find_if(splits.begin(), splits.end(),
+                                  [&](const SplitChange& change) { return change.split == name; });
+  if (found == splits.end()) throw InternalError("a split of a correction is not there");
+  return *found;
+}
+
+int default_rounds(const CorrectionOptions& options) noexcept {
+  const bool once = options.count || options.share || !options.delete_rows.empty() ||
+                    (!options.bounded && options.scheme == Scheme::kSoft);
+  return once ? 1 : CorrectionOptions{}.rounds;
+}
+
+bool has_outcome(const CorrectionReport& report, const CorrectionOptions& options) noexcept {
+  const CorrectionResult& result = report.result;
+  const bool accepted = std::any_of(result.rounds.begin(), result.rounds.end(),
+                                    [](const CorrectionRound& round) { return round.accepted; });
+  const bool one_too_dear = options.rounds == 1 && result.stop == CorrectionStop::kUtilityPrice;
+  return result.stop != CorrectionStop::kUpdateFailed && !one_too_dear &&
+         (accepted || result.stop == CorrectionStop::kNoGap);
+}
 
 std::vector<Metric> single_metrics(const Dataset& data, const LinearModel& model,
                                    const MetricSettings& settings) {
@@ -85,7 +115,15 @@ std::pair<FittedModel, CorrectionReport> correct(const FittedModel& fitted,
   CorrectionReport report;
   report.goals = resolve_goals(request, validation, fitted);
 
-  std::vector<Split> splits = {{"train", &fitted.rows}, {"validation", &validation}};
+  const bool about_groups = std::any_of(report.goals.begin(), report.goals.end(),
+                                        [](const Metric& goal) { return goal.is_gap(); });
+  for (const Metric& goal : report.goals) {
+    report.goal_groups.push_back(group_of(goal, validation));
+  }
+  std::vector<Split> splits = {{"validation", &validation}};
+  if (!about_groups || fitted.rows.sensitive.size() == validation.sensitive.size()) {
+    splits.insert(splits.begin(), {"train", &fitted.rows});
+  }
   if (test != nullptr) splits.push_back({"test", test});
   std::vector<ObservedSplit> observed;
   for (const Split& split : splits) {

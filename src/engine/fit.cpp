@@ -52,23 +52,19 @@ double l2_strength(const FitRequest& request, Index rows) {
   return l2;
 }
 
-/// A two-group column without a privileged group gets the one with the highest positive rate, on
-/// the training rows: the sign of a gap must not depend on what it is measured on.
-void default_privileged(FittedModel& fitted) {
-  fitted.settings.privileged.resize(fitted.rows.sensitive.size());
-  if (fitted.model.loss.kind() == LossKind::kSquared) {
-    for (std::size_t c = 0; c < fitted.rows.sensitive.size(); ++c) {
-      if (fitted.rows.sensitive[c].groups.size() == 2) {
-        fitted.settings.privileged[c] = fitted.rows.sensitive[c].groups.back();
-      }
-    }
-    return;
+/// The privileged group of each column of two groups that has none: the sign of a gap must not
+/// depend on what it is measured on.
+std::vector<std::optional<std::string>> privileged_groups(const Dataset& rows,
+                                                          const FittedModel& fitted) {
+  std::vector<std::optional<std::string>> groups(rows.sensitive.size());
+  for (std::size_t c = 0; c < groups.size(); ++c) {
+    if (rows.sensitive[c].groups.size() != 2) continue;
+    groups[c] =
+        fitted.model.loss.kind() == LossKind::kSquared
+            ? rows.sensitive[c].groups.back()
+            : highest_positive_rate(rows, static_cast<Index>(c), fitted.settings.positive_class);
   }
-  for (std::size_t c = 0; c < fitted.rows.sensitive.size(); ++c) {
-    if (fitted.rows.sensitive[c].groups.size() != 2) continue;
-    fitted.settings.privileged[c] =
-        highest_positive_rate(fitted.rows, static_cast<Index>(c), fitted.settings.positive_class);
-  }
+  return groups;
 }
 
 struct Loaded {
@@ -138,20 +134,19 @@ void set_positive_class(FittedModel& fitted, const std::string& class_name) {
   fitted.settings.positive_class = at - names.begin();
 }
 
-std::pair<FittedModel, FitReport> fit(const FitRequest& request, const ProgressCallback& progress) {
-  Stopwatch watch;
+void default_privileged(FittedModel& fitted, const Dataset& measured) {
+  if (fitted.rows.sensitive.empty()) {
+    fitted.settings.privileged = privileged_groups(measured, fitted);
+  }
+}
+
+std::pair<FittedModel, FitReport> fit_rows(Dataset rows, const FitRequest& request,
+                                           const ProgressCallback& progress,
+                                           std::optional<Vector> start) {
   FitReport report;
   FittedModel fitted;
-  if (request.l2) check_positive("l2", *request.l2);
-  if (request.l2_per_row) check_positive("l2_per_row", *request.l2_per_row);
-  validate(request.trainer);
-  Loaded loaded = load_training(request);
-  report.rows_dropped = loaded.rows_dropped;
-  fitted.rows = std::move(loaded.data);
-  fitted.encoder = std::move(loaded.encoder);
+  fitted.rows = std::move(rows);
   report.rows = fitted.rows.rows();
-  report.load_seconds = watch.lap();
-
   const auto classes = static_cast<Index>(fitted.rows.class_names.size());
   const Loss loss(request.loss, std::max<Index>(2, classes));
   fitted.model = {loss, request.intercept, fitted.rows.features.columns(), {}};
@@ -161,13 +156,31 @@ std::pair<FittedModel, FitReport> fit(const FitRequest& request, const ProgressC
   if (request.loss == LossKind::kSoftmax && request.table.positive) {
     set_positive_class(fitted, *request.table.positive);
   }
-  default_privileged(fitted);
+  fitted.settings.privileged = privileged_groups(fitted.rows, fitted);
   set_privileged(fitted, request.privileged);
 
-  report.training = train(fitted.objective(), fitted.rows.weights, request.trainer, progress);
+  const Objective objective = fitted.objective();
+  if (!start) start = Vector::Zero(objective.parameters());
+  report.training =
+      train_from(objective, fitted.rows.weights, *std::move(start), request.trainer, progress);
   fitted.model.theta = report.training.theta;
   fitted.gradient = report.training.gradient;
   fitted.optimal = report.training.converged;
+  return {std::move(fitted), std::move(report)};
+}
+
+std::pair<FittedModel, FitReport> fit(const FitRequest& request, const ProgressCallback& progress) {
+  Stopwatch watch;
+  if (request.l2) check_positive("l2", *request.l2);
+  if (request.l2_per_row) check_positive("l2_per_row", *request.l2_per_row);
+  validate(request.trainer);
+  Loaded loaded = load_training(request);
+  const double load_seconds = watch.lap();
+
+  auto [fitted, report] = fit_rows(std::move(loaded.data), request, progress);
+  fitted.encoder = std::move(loaded.encoder);
+  report.rows_dropped = loaded.rows_dropped;
+  report.load_seconds = load_seconds;
   watch.lap();
   report.evaluation = evaluate(fitted.rows, fitted.model, fitted.settings);
   report.evaluate_seconds = watch.lap();

@@ -30,7 +30,7 @@ struct RowBlock {
 
 /// Runs task(0) .. task(count-1) on threads() threads, in any order; called from within a task,
 /// in that task's thread. The first exception in the order of the tasks is rethrown when all are
-/// done.
+/// done; that of an InterruptCheck (core/interrupt.hpp) as soon as those under way are.
 void parallel_for(Index count, const std::function<void(Index)>& task);
 
 /// Folds the row blocks of 0..rows into `groups` accumulators, each over a contiguous run of

@@ -67,6 +67,11 @@ struct Dataset {
   [[nodiscard]] Index rows() const noexcept { return features.rows(); }
 };
 
+/// Of rows that were put together elsewhere: that every member with a value per row has n of them,
+/// targets are numbers of classes where there are classes, groups are numbers of groups, and
+/// weights are >= 0 and not all 0. Features are not read. @throws DataError naming the member.
+void require_sound(const Dataset& data);
+
 /// Rows first..last-1, sharing the features.
 [[nodiscard]] Dataset slice(const Dataset& data, RowBlock rows);
 

@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -38,12 +39,25 @@ struct SplitChange {
 struct CorrectionReport {
   CorrectionResult result;
   std::vector<Metric> goals;
-  std::vector<SplitChange> splits;                      ///< train, validation and, if given, test
+  std::vector<std::optional<std::string>> goal_groups;  ///< whose gap each goal is; none of a sum
+  /// "train", "validation" and, if given, "test"; without "train" where a goal is about groups that
+  /// the training rows do not have.
+  std::vector<SplitChange> splits;
   std::vector<std::vector<MetricChange>> goal_changes;  ///< by split and goal
   ReweightingSummary weights;
   Index total_weight_zero_rows = 0;  ///< rows that no longer count at all
   double evaluate_seconds = 0;
+
+  /// @throws InternalError for a split that is not there.
+  [[nodiscard]] SplitChange& split(std::string_view name);
 };
+
+/// Rounds where none are asked for: a number of rows, or the closed form, is one linearisation.
+[[nodiscard]] int default_rounds(const CorrectionOptions& options) noexcept;
+
+/// Whether there is a corrected model to keep: a step was taken, or no gap was there to close.
+[[nodiscard]] bool has_outcome(const CorrectionReport& report,
+                               const CorrectionOptions& options) noexcept;
 
 /// Corrects a model: chooses weights on `validation`, moves the model, measures on every split.
 /// The first of the pair is the corrected model, with its rows' new weights.

@@ -48,6 +48,14 @@ struct FitReport {
 [[nodiscard]] std::pair<FittedModel, FitReport> fit(const FitRequest& request,
                                                     const ProgressCallback& progress = {});
 
+/// Trains on rows that are loaded, and measures nothing: `report.evaluation` is empty. Of the
+/// request everything but `rows` and `table` counts; of those the positive class of softmax. Starts
+/// at `start`, or at 0. Shares the features of `rows`.
+/// @throws UsageError
+[[nodiscard]] std::pair<FittedModel, FitReport> fit_rows(Dataset rows, const FitRequest& request,
+                                                         const ProgressCallback& progress = {},
+                                                         std::optional<Vector> start = {});
+
 /// Rows that a model is measured on, encoded as it needs them.
 struct MeasuredRows {
   Dataset data;
@@ -60,6 +68,10 @@ struct MeasuredRows {
 
 /// Sets the privileged group of sensitive columns: COLUMN=VALUE as in FitRequest.
 void set_privileged(FittedModel& model, const std::vector<std::string>& privileged);
+
+/// Where the training rows have no groups, takes those of `measured`, so that its gaps have a sign:
+/// that of two groups with the higher positive rate there is the privileged one. Elsewhere nothing.
+void default_privileged(FittedModel& model, const Dataset& measured);
 
 /// Sets which class p is, by name. @throws UsageError unless the loss is softmax.
 void set_positive_class(FittedModel& model, const std::string& class_name);

@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
 #include "recant/core/error.hpp"
+#include "recant/engine/adopt.hpp"
 #include "recant/engine/compare.hpp"
 #include "recant/engine/correct.hpp"
+#include "recant/engine/enrolment.hpp"
 #include "recant/engine/fit.hpp"
+#include "recant/engine/forget.hpp"
+#include "recant/engine/influence.hpp"
+#include "recant/engine/status.hpp"
 #include "recant/engine/value.hpp"
-#include "recant/influence/influence.hpp"
 #include "recant/verify/verify.hpp"
 
 /// Every result as one JSON object: "schema": "recant.<name>/1", "version", "seconds". Doubles
@@ -19,21 +24,15 @@ namespace recant {
 /// The version of this library, "0.1.0".
 [[nodiscard]] const char* version() noexcept;
 
-[[nodiscard]] std::string to_json(const FittedModel& fitted, const FitReport& report);
+/// `enrolment`: none without a budget.
+[[nodiscard]] std::string to_json(const FittedModel& fitted, const FitReport& report,
+                                  const EnrolmentPlan* enrolment = nullptr);
+
+[[nodiscard]] std::string to_json(const FittedModel& fitted, const AdoptionReport& report);
 
 [[nodiscard]] std::string to_json(const Evaluation& evaluation, const MeasuredRows& rows,
                                   double seconds);
 
-/// Influences of all rows on one metric.
-struct InfluenceReport {
-  std::string metric;
-  double metric_value = 0;
-  std::optional<std::string> group;  ///< whose gap, for the gaps
-  bool negative_targets = false;     ///< the half of equalized_odds for y = 0
-  Index validation_rows_dropped = 0;
-  InfluenceSummary summary;
-  double curvature_seconds = 0, influence_seconds = 0;
-};
 [[nodiscard]] std::string to_json(const InfluenceReport& report);
 
 [[nodiscard]] std::string to_json(const ValueReport& report, const RowIds& ids);
@@ -42,6 +41,13 @@ struct InfluenceReport {
                                   const CorrectionRequest& request);
 
 [[nodiscard]] std::string to_json(const CompareReport& report, double seconds);
+
+[[nodiscard]] std::string to_json(const ForgetReport& report);
+/// Several requests: "deletions", a list of the above.
+[[nodiscard]] std::string to_json(std::span<const ForgetReport> reports);
+
+/// `check`: none unless it was asked for.
+[[nodiscard]] std::string to_json(const VaultStatus& status, const VaultCheck* check = nullptr);
 
 [[nodiscard]] std::string to_json(const Verification& verification, double seconds);
 

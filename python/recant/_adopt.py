@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Takes over models that scikit-learn fitted."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import numpy as np
+
+from . import _arrays, _core, _results
+from ._estimators import LogisticRegression, RidgeRegression, _LinearEstimator
+from ._progress import ProgressCallback, progress_of
+from .errors import DataError, UsageError
+
+
+def adopt(fitted: Any, X: Any, y: Any, sample_weight: Any = None, *, sensitive_features: Any = None,
+          tolerance: float = 1e-10, max_iterations: int = 200,
+          progress: bool | ProgressCallback | None = None) -> Any:
+    r"""Make a recant estimator of a model that scikit-learn fitted on these rows.
+
+    Reads the coefficients and the penalty (:math:`\lambda = 1/C` of ``LogisticRegression``, alpha
+    of ``Ridge``), measures the gradient of recant's objective at them, and polishes them to its
+    optimum, which everything later starts from. ``adoption_`` of what is returned says how far off
+    they were: where the objectives are the same, by the solver's tolerance; where scikit-learn does
+    not penalise its intercept and recant does, by what that changes.
+
+    Parameters
+    ----------
+    fitted : LogisticRegression, LogisticRegressionCV, Ridge, RidgeCV or Pipeline of scikit-learn
+        Fitted; of a pipeline the final step, its transformers are applied to X.
+    X : array-like of shape (n, d)
+        The rows it was fitted on.
+    y : array-like of shape (n,)
+        Their targets.
+    sample_weight : array-like of shape (n,), optional
+        The weights it was fitted with; its ``class_weight`` is applied to them.
+    sensitive_features, progress : optional
+        As in :meth:`LogisticRegression.fit`.
+    tolerance, max_iterations : float, int
+        Of the polish.
+
+    Returns
+    -------
+    LogisticRegression, RidgeRegression, or Pipeline
+        With ``adoption_``; of a pipeline a new one, with the same transformers.
+
+    Raises
+    ------
+    UsageError
+        For another kind of model, several targets, no penalty or one that is not l2.
+    DataError
+        For rows that do not fit the model.
+
+    References
+    ----------
+    docs/reference/python.md, "The same objective as scikit-learn".
+    """
+    if hasattr(fitted, "steps"):
+        return _adopt_pipeline(fitted, X, y, sample_weight, sensitive_features, tolerance,
+                               max_iterations, progress)
+    kind = _kind(fitted)
+    l2, notes = _penalty(fitted, kind)
+    coef, intercept = _coefficients(fitted)
+    own: _LinearEstimator
+    if kind == "squared":
+        own = RidgeRegression(l2, intercept=bool(fitted.fit_intercept), tolerance=tolerance,
+                              max_iterations=max_iterations)
+        features, targets = own._training_data(X, y, numeric=True)
+        names: list[str] = []
+        codes = np.ascontiguousarray(targets, dtype=np.float64)
+    else:
+        own = LogisticRegression(l2, intercept=bool(fitted.fit_intercept), tolerance=tolerance,
+                                 max_iterations=max_iterations)
+        features, targets = own._training_data(X, y, numeric=False)
+        own.classes_ = np.asarray(fitted.classes_)
+        names = [str(name) for name in own.classes_.tolist()]
+        codes = _arrays.class_codes(targets, own.classes_)
+    if coef.shape[1] != features.shape[1]:
+        raise DataError(f"X: has {features.shape[1]} features, but the model has {coef.shape[1]}")
+    rows = _core.Rows(features, codes, _class_weighted(fitted, targets, sample_weight), [], names,
+                      _arrays.group_columns(sensitive_features, len(features)))
+    theta = np.column_stack([coef, intercept]) if fitted.fit_intercept else coef
+    loss = "squared" if kind == "squared" else "logistic" if len(names) == 2 else "softmax"
+    with progress_of(progress) as callback:
+        model, text = _core.adopt(rows, np.ascontiguousarray(theta).ravel(), loss, l2,
+                                  bool(fitted.fit_intercept), callback,
+                                  {"tolerance": tolerance, "max_iterations": max_iterations})
+    own._take(model)
+    own.n_iter_ = model.iterations or 0
+    own.__dict__["adoption_"] = _results.Adoption(text, tuple(notes))
+    return own
+
+
+def _adopt_pipeline(pipeline: Any, X: Any, y: Any, *arguments: Any) -> Any:
+    name, last = pipeline.steps[-1]
+    transformed = pipeline[:-1].transform(X) if len(pipeline.steps) > 1 else X
+    weight, sensitive, tolerance, iterations, progress = arguments
+    own = adopt(last, transformed, y, weight, sensitive_features=sensitive, tolerance=tolerance,
+                max_iterations=iterations, progress=progress)
+    adopted = type(pipeline)([*pipeline.steps[:-1], (name, own)])
+    adopted.adoption_ = own.adoption_
+    return adopted
+
+
+def _kind(fitted: Any) -> str:
+    """"squared" or "classes", of the models that can be read."""
+    name = type(fitted).__name__
+    module = type(fitted).__module__
+    if module.startswith("sklearn.linear_model"):
+        if name in ("Ridge", "RidgeCV"):
+            return "squared"
+        if name in ("LogisticRegression", "LogisticRegressionCV"):
+            return "classes"
+    raise UsageError(f"fitted: {name} cannot be adopted; LogisticRegression, LogisticRegressionCV, "
+                     "Ridge and RidgeCV of scikit-learn can, and a Pipeline that ends in one")
+
+
+def _penalty(fitted: Any, kind: str) -> tuple[float, list[str]]:
+    """lambda, and where the objectives differ."""
+    notes: list[str] = []
+    if kind == "squared":
+        strength = np.unique(np.asarray(getattr(fitted, "alpha_", fitted.__dict__.get("alpha"))))
+        if len(strength) != 1:
+            raise UsageError("fitted: has several penalties, but recant has one")
+        if fitted.fit_intercept:
+            notes.append("scikit-learn does not penalise the intercept of Ridge, recant does")
+        return float(strength[0]), notes
+    if not _only_l2(fitted):
+        raise UsageError("fitted: its penalty is not l2")
+    inverse = np.unique(np.asarray(getattr(fitted, "C_", fitted.__dict__.get("C"))))
+    if len(inverse) != 1 or not np.isfinite(inverse[0]):
+        raise UsageError("fitted: needs one finite C; recant has one penalty, above 0")
+    if fitted.fit_intercept and fitted.solver != "liblinear":
+        notes.append(f"scikit-learn does not penalise the intercept with solver {fitted.solver!r}, "
+                     "recant does")
+    if fitted.fit_intercept and fitted.solver == "liblinear" and fitted.intercept_scaling != 1:
+        notes.append("intercept_scaling is not 1: scikit-learn penalises the intercept otherwise")
+    if fitted.solver == "liblinear" and len(fitted.classes_) > 2:
+        raise UsageError("fitted: liblinear fits one model a class, which is no softmax")
+    return 1 / float(inverse[0]), notes
+
+
+def _only_l2(fitted: Any) -> bool:
+    """Across scikit-learn's versions: `penalty` by name, later `l1_ratio` alone."""
+    penalty = getattr(fitted, "penalty", "l2")
+    if penalty in ("l1", None):
+        return False
+    ratios = np.unique(np.asarray(getattr(fitted, "l1_ratio_", None) if hasattr(fitted, "l1_ratio_")
+                                  else getattr(fitted, "l1_ratio", None), dtype=object))
+    mixed = any(ratio not in (None, 0, 0.0) for ratio in ratios.tolist())
+    return not mixed or penalty == "l2"
+
+
+def _coefficients(fitted: Any) -> tuple[_arrays.Floats, _arrays.Floats]:
+    """C x d and C."""
+    if not hasattr(fitted, "coef_"):
+        raise UsageError("fitted: is not fitted yet")
+    if np.ndim(fitted.coef_) == 2 and hasattr(fitted, "alpha") and len(fitted.coef_) > 1:
+        raise UsageError("fitted: predicts several targets")
+    coef = np.atleast_2d(np.asarray(fitted.coef_, dtype=np.float64))
+    intercept = np.broadcast_to(np.asarray(fitted.intercept_, dtype=np.float64), (len(coef),))
+    return coef, intercept
+
+
+def _class_weighted(fitted: Any, targets: Any, sample_weight: Any) -> _arrays.Floats | None:
+    weights = _arrays.row_weights(sample_weight, len(targets))
+    class_weight = getattr(fitted, "class_weight", None)
+    if class_weight is None:
+        return weights
+    from sklearn.utils.class_weight import compute_class_weight
+
+    # "balanced" counts rows by their weight since scikit-learn 1.8; recant follows what it says.
+    by_class = _weights_of_classes(compute_class_weight, class_weight, fitted, targets, weights)
+    factors = np.asarray(by_class)[_arrays.class_codes(targets, fitted.classes_).astype(np.intp)]
+    return cast("_arrays.Floats", factors if weights is None else factors * weights)
+
+
+def _weights_of_classes(compute: Any, class_weight: Any, fitted: Any, targets: Any,
+                        weights: Any) -> Any:
+    import inspect
+
+    if "sample_weight" in inspect.signature(compute).parameters:
+        return compute(class_weight, classes=fitted.classes_, y=targets, sample_weight=weights)
+    return compute(class_weight, classes=fitted.classes_, y=targets)

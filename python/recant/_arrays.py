@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From whatever holds numbers and groups to the arrays that the core looks at.
+
+A C-contiguous float64 array is used where it is. Anything else is converted once, to such a copy.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _core
+from .errors import DataError
+
+Floats = npt.NDArray[np.float64]
+#: Name of a sensitive column, its groups, and the number of each row's group.
+Groups = tuple[str, list[str], npt.NDArray[np.int32]]
+#: Name and groups of columns that came before.
+KnownGroups = list[tuple[str, list[str]]]
+
+
+def usable_in_place(X: object, features: int) -> bool:
+    """Whether the core can look at X as it is."""
+    return (type(X) is np.ndarray and X.dtype == np.float64 and X.ndim == 2
+            and X.shape[1] == features and X.shape[0] > 0
+            and X.flags.c_contiguous and X.flags.aligned)
+
+
+def plain_features(X: Any, features: int | None = None) -> Floats:
+    """A float64 matrix of finite numbers, checked without scikit-learn."""
+    if hasattr(X, "toarray"):
+        raise TypeError("Sparse data was passed for X, but dense data is required.")
+    array = np.asarray(X)
+    if array.dtype.kind == "c":
+        raise DataError("X: Complex data not supported")
+    array = np.ascontiguousarray(array, dtype=np.float64)
+    if array.ndim != 2:
+        raise DataError(f"X: Expected 2D array, got {array.ndim}D array instead. Reshape your data")
+    if features is not None and array.shape[1] != features:
+        raise DataError(f"X has {array.shape[1]} features, but {features} are expected")
+    _core.require_finite(array, "X")
+    return array
+
+
+def row_weights(sample_weight: Any, rows: int) -> Floats | None:
+    """One weight a row; None stays None and counts every row once."""
+    if sample_weight is None:
+        return None
+    weights = np.asarray(sample_weight, dtype=np.float64)
+    if weights.ndim == 0:
+        weights = np.full(rows, weights)
+    if weights.shape != (rows,):
+        raise DataError(f"sample_weight: has shape {weights.shape}, but there are {rows} rows")
+    return np.ascontiguousarray(weights)
+
+
+def class_codes(y: npt.NDArray[Any], classes: npt.NDArray[Any]) -> Floats:
+    """The number of each row's class as float64, which the core counts in."""
+    codes = np.searchsorted(classes, y)
+    codes[codes == len(classes)] = 0
+    if not np.array_equal(classes[codes], y):
+        raise DataError("y: holds a class that the training data had not")
+    return codes.astype(np.float64)
+
+
+def _text(value: Any) -> str:
+    """The name of a group: 1 and 1.0 are the same group, True is not 1."""
+    if isinstance(value, (bool, np.bool_)):
+        return str(bool(value))
+    if isinstance(value, (float, np.floating)) and float(value).is_integer():
+        return str(int(value))
+    if isinstance(value, bytes):
+        return value.decode()
+    return str(value)
+
+
+def _is_missing(value: Any) -> bool:
+    if value is None:
+        return True
+    if isinstance(value, (float, np.floating)):
+        return math.isnan(value)
+    return type(value).__name__ in ("NAType", "NaTType")
+
+
+def _factorise(column: npt.NDArray[Any], where: str) -> tuple[list[str], npt.NDArray[np.int64]]:
+    """Names of the groups as they come, and the number of each row's group."""
+    if column.dtype.kind in "biuUS" or (column.dtype.kind == "f" and not np.isnan(column).any()):
+        values, codes = np.unique(column, return_inverse=True)
+        return [_text(value) for value in values.tolist()], codes.astype(np.int64)
+    numbers: dict[str, int] = {}
+    codes = np.empty(len(column), dtype=np.int64)
+    for row, value in enumerate(column.tolist()):
+        if _is_missing(value):
+            raise DataError(f"{where}: has no value in row {row} (from 0); leave such rows out, or "
+                            "make missing a group of its own")
+        codes[row] = numbers.setdefault(_text(value), len(numbers))
+    return list(numbers), codes
+
+
+def _columns(sensitive: Any) -> list[tuple[str, npt.NDArray[Any]]]:
+    """Name and values of each sensitive column."""
+    if isinstance(sensitive, Mapping):
+        return [(str(name), _one_column(values)) for name, values in sensitive.items()]
+    if hasattr(sensitive, "columns") and hasattr(sensitive, "shape"):  # a data frame
+        return [(str(name), _one_column(sensitive[name])) for name in sensitive.columns]
+    name = getattr(sensitive, "name", None)  # a series
+    if name is not None:
+        return [(str(name), _one_column(sensitive))]
+    values = sensitive if hasattr(sensitive, "__array__") else _object_array(sensitive)
+    array = np.asarray(values)
+    if array.ndim == 1:
+        return [("", array)]
+    if array.ndim != 2 or array.shape[1] == 0:
+        raise DataError(f"sensitive_features: has {array.ndim} dimensions, but one or two are needed")
+    if array.shape[1] == 1:
+        return [("", array[:, 0])]
+    return [(str(c + 1), array[:, c]) for c in range(array.shape[1])]
+
+
+def _object_array(values: Iterable[Any]) -> npt.NDArray[Any]:
+    """Of a list: its items as they are, so that None and 1 do not turn into text."""
+    return np.array(list(values), dtype=object)
+
+
+def _one_column(values: Any) -> npt.NDArray[Any]:
+    array = np.asarray(values if hasattr(values, "__array__") else _object_array(values))
+    if array.ndim != 1:
+        raise DataError("sensitive_features: a column has more than one dimension")
+    return array
+
+
+def group_columns(sensitive: Any, rows: int, known: KnownGroups | None = None) -> list[Groups]:
+    """Sensitive features as the core takes them.
+
+    Parameters
+    ----------
+    sensitive : array-like of shape (n,) or (n, k), data frame, series or mapping, or None
+        Numbers, strings or booleans; every different value is a group, named by its text.
+    rows : int
+        n.
+    known : list, optional
+        Columns that came before (the training rows'): their groups keep their numbers, new ones
+        follow.
+
+    Raises
+    ------
+    DataError
+        For missing values, another number of rows, or columns that do not match ``known``.
+    """
+    if sensitive is None:
+        return []
+    columns = _columns(sensitive)
+    if known:
+        columns = _in_order_of(known, columns)
+    result: list[Groups] = []
+    for c, (name, values) in enumerate(columns):
+        where = f"sensitive_features, column {name}" if name else "sensitive_features"
+        if len(values) != rows:
+            raise DataError(f"{where}: has {len(values)} values, but there are {rows} rows")
+        names, found = _factorise(values, where)
+        groups = list(known[c][1]) if known else []
+        groups += sorted(set(names) - set(groups), key=lambda text: text.encode())
+        place = {group: code for code, group in enumerate(groups)}
+        codes = np.array([place[text] for text in names], dtype=np.int32)[found]
+        result.append((name, groups, np.ascontiguousarray(codes)))
+    return result
+
+
+def _in_order_of(known: KnownGroups,
+                 columns: list[tuple[str, npt.NDArray[Any]]]) -> list[tuple[str, npt.NDArray[Any]]]:
+    """The columns under the names and in the order of those that came before."""
+    if len(columns) != len(known):
+        raise DataError(f"sensitive_features: has {len(columns)} columns, but the model was trained "
+                        f"with {len(known)}")
+    names = [name for name, _ in known]
+    by_name = dict(columns)
+    if set(names) == set(by_name):
+        return [(name, by_name[name]) for name in names]
+    if all(names) and all(by_name) and len(columns) > 1 and not all(n.isdigit() for n in by_name):
+        raise DataError("sensitive_features: names other columns than the model was trained with")
+    return [(name, values) for name, (_, values) in zip(names, columns, strict=True)]
+
+
+def privileged_groups(privileged: Any) -> list[str]:
+    """``"GROUP"``, ``"COLUMN=GROUP"``, a list of these, or a mapping from column to group."""
+    if privileged is None:
+        return []
+    if isinstance(privileged, str):
+        return [privileged]
+    if isinstance(privileged, Mapping):
+        return [f"{column}={_text(group)}" for column, group in privileged.items()]
+    if isinstance(privileged, Iterable):
+        return [_text(group) for group in privileged]
+    return [_text(privileged)]

@@ -1,0 +1,545 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Linear models that can take back what they learned, as scikit-learn's estimators."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _arrays, _core, _results
+from ._progress import ProgressCallback, progress_of
+from ._sklearn import HAS_SKLEARN, BaseEstimator, ClassifierMixin, NotFittedError, RegressorMixin
+from .errors import ConvergenceWarning, DataError, UsageError
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from ._arrays import Floats
+
+
+class _LinearEstimator(BaseEstimator):
+    """What the estimators share: arrays in, the core's model inside, verbs that move it."""
+
+    l2: float | None
+    l2_per_row: float | None
+    intercept: bool
+    tolerance: float
+    max_iterations: int
+
+    _model: _core.Model
+    n_features_in_: int
+    feature_names_in_: npt.NDArray[Any]
+    coef_: Floats
+    intercept_: Any
+    n_iter_: int
+    converged_: bool
+
+    # -- arrays ------------------------------------------------------------------------------
+
+    def _training_features(self, X: Any) -> Floats:
+        """X as the core reads it; sets n_features_in_ and feature_names_in_."""
+        if HAS_SKLEARN:
+            from sklearn.utils.validation import validate_data
+
+            return cast("Floats", validate_data(self, X, dtype=np.float64, order="C"))
+        array = _arrays.plain_features(X)
+        self.n_features_in_ = array.shape[1]
+        return array
+
+    def _training_data(self, X: Any, y: Any, numeric: bool) -> tuple[Floats, npt.NDArray[Any]]:
+        if HAS_SKLEARN:
+            from sklearn.utils.validation import validate_data
+
+            return cast("tuple[Floats, npt.NDArray[Any]]", validate_data(
+                self, X, y, dtype=np.float64, order="C", y_numeric=numeric))
+        array = _arrays.plain_features(X)
+        self.n_features_in_ = array.shape[1]
+        targets = np.asarray(y).ravel()
+        if len(targets) != len(array):
+            raise DataError(f"y: has {len(targets)} values, but there are {len(array)} rows")
+        return array, targets
+
+    def _features(self, X: Any) -> Floats:
+        """X of rows to predict or measure, checked against those of training."""
+        model = self._fitted()
+        if not hasattr(self, "feature_names_in_") and _arrays.usable_in_place(X, model.features):
+            _core.require_finite(X, "X")
+            return cast("Floats", X)
+        if HAS_SKLEARN:
+            from sklearn.utils.validation import validate_data
+
+            return cast("Floats", validate_data(self, X, reset=False, dtype=np.float64, order="C"))
+        return _arrays.plain_features(X, model.features)
+
+    def _fitted(self) -> _core.Model:
+        model = self.__dict__.get("_model")
+        if model is None:
+            raise NotFittedError(f"This {type(self).__name__} instance is not fitted yet. Call "
+                                 "'fit' before using it.")
+        return cast("_core.Model", model)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return "_model" in self.__dict__
+
+    def _codes(self, y: Any) -> Floats:
+        """Targets of rows to measure as the core's numbers."""
+        raise NotImplementedError
+
+    def _measured(self, X: Any, y: Any, sensitive_features: Any = None,
+                  known: _arrays.KnownGroups | None = None) -> _core.Rows:
+        """Rows to measure the model on."""
+        features = self._features(X)
+        model = self._fitted()
+        targets = self._codes(y)
+        if len(targets) != len(features):
+            raise DataError(f"y: has {len(targets)} values, but X has {len(features)} rows")
+        groups = _arrays.group_columns(sensitive_features, len(features), model.groups or known)
+        return _core.Rows(features, targets, None, model.columns, model.class_names, groups)
+
+    # -- fitting -----------------------------------------------------------------------------
+
+    def _fit_rows(self, rows: _core.Rows, loss: str, positive: str | None, privileged: Any,
+                  progress: bool | ProgressCallback | None) -> None:
+        if self.l2 is not None and self.l2_per_row is not None:
+            raise UsageError("l2: give l2 or l2_per_row, not both; the other is None")
+        with progress_of(progress) as callback:
+            model = _core.fit(rows, loss, self.l2, self.l2_per_row, bool(self.intercept), positive,
+                              _arrays.privileged_groups(privileged), callback,
+                              {"tolerance": self.tolerance, "max_iterations": self.max_iterations})
+        self._take(model)
+        self.n_iter_ = model.iterations or 0
+        if not model.optimal:
+            warnings.warn(
+                f"the fit did not reach its tolerance in {self.n_iter_} steps; raise "
+                "max_iterations, or l2 where the classes are separable", ConvergenceWarning,
+                stacklevel=3)
+
+    def _take(self, model: _core.Model) -> None:
+        """Becomes `model`, in one step: an interrupt finds the one or the other."""
+        parameters = model.parameters  # p x C
+        rows = model.features
+        coef = np.ascontiguousarray(parameters[:rows].T)
+        intercept = (np.ascontiguousarray(parameters[rows]) if model.intercept
+                     else np.zeros(parameters.shape[1]))
+        self.__dict__.update(_model=model, converged_=model.optimal,
+                             **self._shaped(_results.frozen(coef), _results.frozen(intercept)))
+
+    def _shaped(self, coef: Floats, intercept: Floats) -> dict[str, Any]:
+        return {"coef_": coef, "intercept_": intercept}
+
+    # -- the verbs ---------------------------------------------------------------------------
+
+    @property
+    def fit_result_(self) -> _results.FitResult:
+        """How the fit ended, with the metrics on the training rows; measured when asked for."""
+        return _results.FitResult(self._fitted().fit_json())
+
+    def correct(self, X_val: Any, y_val: Any, *, metric: str | list[str] = "demographic_parity",
+                sensitive_features: Any = None, keep: str | None = "utility",
+                test: tuple[Any, ...] | None = None, scheme: str = "soft", update: str = "polish",
+                bounds: tuple[float, float] | None = (-1.0, 1.0), rounds: int | None = None,
+                target_gap: float = 0.0, utility_tolerance: float | None = None,
+                kappa: float | None = None, kappa_rel: float | None = None, repay: bool = False,
+                share: float | None = None, count: int | None = None,
+                rows: npt.ArrayLike | None = None, privileged: Any = None,
+                progress: bool | ProgressCallback | None = None) -> _results.Correction:
+        r"""Close gaps by reweighting the training rows, and move the model there.
+
+        Solves for the smallest change :math:`e` of the row weights that closes the gap to first
+        order without raising the validation loss,
+
+        .. math:: \min_e -a^T e + \kappa |e|^2 \quad \text{s.t.} \quad u^T e \ge 0,\;
+                  a^T e \le |m|,\; lo \le e \le hi,\; w + e \ge 0
+
+        with :math:`a` and :math:`u` the influences of the rows on the gap :math:`m` and on the
+        loss, in ``rounds`` equal steps. The estimator becomes the corrected model; a shallow copy
+        (``copy.copy``) made before keeps the old one. Gaps are never read on training rows.
+
+        Parameters
+        ----------
+        X_val : array-like of shape (V, d)
+            Rows that the gaps are read on.
+        y_val : array-like of shape (V,)
+            Their targets.
+        metric : str or list of str
+            Gaps to close: ``demographic_parity``, ``equal_opportunity``,
+            ``equal_opportunity_loss``, ``equalized_odds``, ``robust_loss``,
+            ``transferred_robust_loss``; gaps take ``:COLUMN[=GROUP]``.
+        sensitive_features : array-like of shape (V,) or (V, k), data frame, series or mapping
+            The group of each row: numbers or strings, one or several columns.
+        keep : {"utility", None}
+            Hold the validation loss, to first order, in each round.
+        test : tuple (X, y) or (X, y, sensitive_features), optional
+            Rows only measured on: those to believe.
+        scheme : {"soft", "hard"}
+            A small change of every weight, or deletion of rows.
+        update : {"polish", "newton", "influence"}
+            Exact, or one step (heuristic).
+        bounds : (float, float) or None
+            Of every weight's change; None is the closed form without bounds.
+        rounds : int, optional
+            Steps to the target; 8, or 1 for the closed form and for ``share``, ``count``, ``rows``.
+        target_gap : float
+            Stop when no gap is larger.
+        utility_tolerance : float, optional
+            Share by which the validation loss may rise; without it the price is told, not capped.
+        kappa, kappa_rel : float, optional
+            Price of the squared size of the change; the same relative to the gap.
+        repay : bool
+            Win back in each round what earlier ones cost.
+        share, count, rows : float, int, array-like of int, optional
+            For ``scheme="hard"``: how many rows to delete, or which.
+        privileged : str, list or mapping, optional
+            Group whose gap is that group minus the others. By default, of two groups the one with
+            the higher positive rate, in training where the groups are known there, else in X_val.
+        progress : bool or callable, optional
+            True: a bar of tqdm where it is installed; or ``progress(phase, done, total)``.
+
+        Returns
+        -------
+        Correction
+            With ``weights`` for any trainer's ``sample_weight``. ``applied`` is False, and the
+            estimator is as before, where nothing could be found.
+
+        Raises
+        ------
+        UsageError
+            For options that are wrong or do not go together.
+        DataError
+            For arrays that are wrong, or a group (or group and label) without a row.
+
+        References
+        ----------
+        docs/mathematics.md, sections 4.1 to 4.4; soft weights: arXiv 2505.18783.
+        """
+        if keep not in ("utility", None):
+            raise UsageError("keep: must be \"utility\" or None")
+        model = self._fitted()
+        validation = self._measured(X_val, y_val, sensitive_features)
+        held = None if test is None else self._measured(
+            test[0], test[1], test[2] if len(test) > 2 else None,
+            validation.groups)
+        lower, upper = (-1.0, 1.0) if bounds is None else bounds
+        with progress_of(progress) as callback:
+            corrected, delta, text, applied = _core.correct(
+                model, validation, held, [metric] if isinstance(metric, str) else list(metric),
+                scheme, update, rounds, bounds is not None, count, share,
+                [] if rows is None else [int(row) for row in np.asarray(rows).ravel()],
+                _arrays.privileged_groups(privileged), callback,
+                {"keep_utility": keep is not None, "target_gap": target_gap,
+                 "utility_tolerance": utility_tolerance, "kappa": kappa, "kappa_rel": kappa_rel,
+                 "repay": repay, "lower": lower, "upper": upper})
+        weights = _results.frozen(corrected.weights if applied else model.weights)
+        if applied:
+            self._take(corrected)
+        return _results.Correction(text, weights, _results.frozen(delta), applied)
+
+    def save(self, path: str | os.PathLike[str], *, replace: bool = False) -> None:
+        """Write the model with its rows to a folder, which the command and ``load`` read.
+
+        The folder holds the training rows in the clear. It is there wholly or not at all.
+
+        Raises
+        ------
+        UsageError
+            If it exists and ``replace`` is false, or is something else than a model.
+        DataError
+            If it cannot be written.
+        """
+        self._fitted().save(os.fspath(path), replace)
+
+
+class LogisticRegression(ClassifierMixin, _LinearEstimator):
+    r"""Logistic regression for two classes, softmax for more.
+
+    Minimises, by Newton steps,
+
+    .. math:: F(\theta) = \sum_i w_i \varphi(y_i, x_i^T \theta) + \frac{\lambda}{2} |\theta|^2
+
+    with :math:`\varphi = \log(1 + e^t) - y t`, or :math:`\log\sum_k e^{t_k} - t_y`. The intercept
+    is the coefficient of a constant 1 and is **penalised like any other**: that makes F strongly
+    convex, which every bound rests on. scikit-learn's ``LogisticRegression(C=C)`` is the same
+    objective with :math:`\lambda = 1/C` when it has no intercept of its own
+    (``fit_intercept=False``) and X a constant column, or with ``solver="liblinear"`` and
+    ``intercept_scaling=1``.
+
+    Parameters
+    ----------
+    l2 : float or None, default 1.0
+        :math:`\lambda`, of the sum form: scikit-learn's 1/C.
+    l2_per_row : float or None
+        In place of ``l2`` (then None): :math:`\lambda` is this times the number of rows.
+    intercept : bool, default True
+        Whether there is an intercept.
+    tolerance : float, default 1e-10
+        The gradient norm to reach, relative to the sum of the terms of the gradient.
+    max_iterations : int, default 200
+        Steps before giving up.
+    positive : label, optional
+        With more than two classes: the class whose probability the metrics read; the last of
+        ``classes_`` without it.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (K,)
+    coef_ : ndarray of shape (1, d) or (K, d), read-only
+    intercept_ : ndarray of shape (1,) or (K,), read-only
+    n_features_in_, feature_names_in_, n_iter_ : as in scikit-learn
+    converged_ : bool
+        Whether the model is the optimum of its weights, to the tolerance.
+    fit_result_ : FitResult
+        The command's JSON of the fit.
+
+    Notes
+    -----
+    A C-contiguous float64 X is used in place, not copied, and kept as long as the model: do not
+    change it. A pickle holds the training rows.
+
+    References
+    ----------
+    docs/mathematics.md, section 1; docs/algorithms/fit.md.
+
+    Examples
+    --------
+    >>> import numpy as np, recant
+    >>> X = np.array([[0.0], [1.0], [2.0], [3.0]])
+    >>> y = np.array([0, 0, 1, 1])
+    >>> model = recant.LogisticRegression(l2=0.1).fit(X, y)
+    >>> model.predict([[0.5], [2.5]])
+    array([0, 1])
+    """
+
+    classes_: npt.NDArray[Any]
+
+    def __init__(self, l2: float | None = 1.0, *, l2_per_row: float | None = None,
+                 intercept: bool = True, tolerance: float = 1e-10, max_iterations: int = 200,
+                 positive: Any = None) -> None:
+        self.l2 = l2
+        self.l2_per_row = l2_per_row
+        self.intercept = intercept
+        self.tolerance = tolerance
+        self.max_iterations = max_iterations
+        self.positive = positive
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, sensitive_features: Any = None,
+            privileged: Any = None, progress: bool | ProgressCallback | None = None) -> Self:
+        """Train on rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+        y : array-like of shape (n,)
+            Labels of at least two classes, of any type that sorts.
+        sample_weight : array-like of shape (n,), optional
+            Weights >= 0, not all 0. Weight 2 is the row twice, weight 0 the row absent.
+        sensitive_features : optional
+            Groups of the training rows, as in ``correct``: then results tell of them too.
+        privileged, progress : optional
+            As in ``correct``.
+
+        Returns
+        -------
+        LogisticRegression
+            Itself.
+
+        Raises
+        ------
+        UsageError, DataError
+            Both are ValueErrors.
+
+        Warns
+        -----
+        ConvergenceWarning
+            Where ``converged_`` is False.
+        """
+        features, labels = self._training_data(X, y, numeric=False)
+        if HAS_SKLEARN:
+            from sklearn.utils.multiclass import check_classification_targets
+
+            check_classification_targets(labels)
+        classes, codes = np.unique(labels, return_inverse=True)
+        if len(classes) < 2:
+            raise DataError("y: holds one class only, but at least 2 classes are needed")
+        names = [str(name) for name in classes.tolist()]
+        binary = len(classes) == 2
+        positive = None if self.positive is None else str(self.positive)
+        if binary and positive not in (None, names[1]):
+            raise UsageError("positive: of two classes it is the last of classes_; recode y")
+        rows = _core.Rows(features, codes.astype(np.float64),
+                          _arrays.row_weights(sample_weight, len(features)),
+                          [str(name) for name in getattr(self, "feature_names_in_", ())], names,
+                          _arrays.group_columns(sensitive_features, len(features)))
+        self._fit_rows(rows, "logistic" if binary else "softmax", None if binary else positive,
+                       privileged, progress)
+        self.classes_ = classes
+        return self
+
+    def _codes(self, y: Any) -> Floats:
+        labels = np.asarray(y)
+        if labels.ndim != 1:
+            labels = labels.ravel()
+        return _arrays.class_codes(labels, self.classes_)
+
+    def decision_function(self, X: Any) -> Floats:
+        """Scores: (n,) of the second of two classes, or (n, K).
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+        """
+        scores = self._fitted().scores(self._features(X))
+        return scores[:, 0] if scores.shape[1] == 1 else scores
+
+    def predict(self, X: Any) -> npt.NDArray[Any]:
+        """The class of largest score, of shape (n,).
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+        """
+        scores = self.decision_function(X)
+        best = (scores > 0).astype(np.intp) if scores.ndim == 1 else scores.argmax(axis=1)
+        return cast("npt.NDArray[Any]", self.classes_[best])
+
+    def predict_proba(self, X: Any) -> Floats:
+        """Probabilities of the classes, of shape (n, K).
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+        """
+        p = self._fitted().probabilities(self._features(X))
+        return np.column_stack([1 - p[:, 0], p[:, 0]]) if p.shape[1] == 1 else p
+
+    def predict_log_proba(self, X: Any) -> Floats:
+        """Logarithms of ``predict_proba``, of shape (n, K).
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+        """
+        return cast("Floats", np.log(self.predict_proba(X)))
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """The share of rows whose class is predicted, weighted.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+        y : array-like of shape (n,)
+        sample_weight : array-like of shape (n,), optional
+        """
+        right = self.predict(X) == np.asarray(y).ravel()
+        return float(np.average(right, weights=sample_weight))
+
+
+class RidgeRegression(RegressorMixin, _LinearEstimator):
+    r"""Linear regression with a squared penalty.
+
+    Minimises
+
+    .. math:: F(\theta) = \sum_i \frac{w_i}{2} (x_i^T \theta - y_i)^2 + \frac{\lambda}{2}|\theta|^2
+
+    The intercept is penalised like any other coefficient. scikit-learn's ``Ridge(alpha=alpha)`` is
+    the same objective with :math:`\lambda = \alpha` when it has no intercept of its own
+    (``fit_intercept=False``) and X a constant column.
+
+    Parameters
+    ----------
+    l2 : float or None, default 1.0
+        :math:`\lambda`: scikit-learn's alpha.
+    l2_per_row, intercept, tolerance, max_iterations
+        As in :class:`LogisticRegression`.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (d,), read-only
+    intercept_ : float
+    n_features_in_, feature_names_in_, n_iter_, converged_, fit_result_
+        As in :class:`LogisticRegression`.
+
+    References
+    ----------
+    docs/mathematics.md, section 1.
+
+    Examples
+    --------
+    >>> import numpy as np, recant
+    >>> X = np.array([[0.0], [1.0], [2.0], [3.0]])
+    >>> model = recant.RidgeRegression(l2=1e-9).fit(X, [1.0, 3.0, 5.0, 7.0])
+    >>> model.predict([[4.0]]).round(6)
+    array([9.])
+    """
+
+    def __init__(self, l2: float | None = 1.0, *, l2_per_row: float | None = None,
+                 intercept: bool = True, tolerance: float = 1e-10,
+                 max_iterations: int = 200) -> None:
+        self.l2 = l2
+        self.l2_per_row = l2_per_row
+        self.intercept = intercept
+        self.tolerance = tolerance
+        self.max_iterations = max_iterations
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, sensitive_features: Any = None,
+            privileged: Any = None, progress: bool | ProgressCallback | None = None) -> Self:
+        """Train on rows; see :meth:`LogisticRegression.fit`. ``y`` holds numbers."""
+        features, targets = self._training_data(X, y, numeric=True)
+        rows = _core.Rows(features, np.ascontiguousarray(targets, dtype=np.float64),
+                          _arrays.row_weights(sample_weight, len(features)),
+                          [str(name) for name in getattr(self, "feature_names_in_", ())], [],
+                          _arrays.group_columns(sensitive_features, len(features)))
+        self._fit_rows(rows, "squared", None, privileged, progress)
+        return self
+
+    def _codes(self, y: Any) -> Floats:
+        return np.ascontiguousarray(np.asarray(y, dtype=np.float64).ravel())
+
+    def _shaped(self, coef: Floats, intercept: Floats) -> dict[str, Any]:
+        return {"coef_": coef[0], "intercept_": float(intercept[0])}
+
+    def predict(self, X: Any) -> Floats:
+        """Predictions, of shape (n,).
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+        """
+        return self._fitted().scores(self._features(X))[:, 0]
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """R², 1 - residual / total sum of squares, weighted.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+        y : array-like of shape (n,)
+        sample_weight : array-like of shape (n,), optional
+        """
+        targets = np.asarray(y, dtype=np.float64).ravel()
+        weights = np.ones(len(targets)) if sample_weight is None else np.asarray(sample_weight)
+        residual = float(weights @ (targets - self.predict(X)) ** 2)
+        total = float(weights @ (targets - np.average(targets, weights=weights)) ** 2)
+        if total == 0:
+            return 1.0 if residual == 0 else 0.0
+        return 1 - residual / total
+
+
+def from_model(model: _core.Model) -> LogisticRegression | RidgeRegression:
+    """An estimator that stands for a model of the core."""
+    estimator: LogisticRegression | RidgeRegression
+    if model.loss == "squared":
+        estimator = RidgeRegression(model.l2, intercept=model.intercept)
+    else:
+        estimator = LogisticRegression(model.l2, intercept=model.intercept)
+        names = model.class_names
+        try:
+            estimator.classes_ = np.array([int(name) for name in names])
+        except ValueError:
+            estimator.classes_ = np.array(names)
+    estimator.n_features_in_ = model.features
+    estimator._take(model)
+    return estimator

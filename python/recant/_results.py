@@ -1,0 +1,327 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the verbs return: small objects that nobody changes, with the command's JSON inside."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from ._arrays import Floats
+
+
+def frozen(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The same array, from now on read-only."""
+    values.setflags(write=False)
+    return values
+
+
+def _number(value: object) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Result:
+    """Base of all results."""
+
+    _json: str = field(repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object that the command prints, as a dictionary of its own."""
+        return cast("dict[str, Any]", json.loads(self._json))
+
+    def _lines(self) -> dict[str, object]:
+        """What a person wants to see first, by name."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        lines = [f"  {name}: {_number(value)}" for name, value in self._lines().items()]
+        return "\n".join([type(self).__name__, *lines])
+
+    def _repr_html_(self) -> str:
+        rows = "".join(f"<tr><th>{html.escape(name)}</th><td>{html.escape(_number(value))}</td></tr>"
+                       for name, value in self._lines().items())
+        return f"<table><caption>{type(self).__name__}</caption>{rows}</table>"
+
+
+class _RowNumbers:
+    """Lets a result stand for its values where an array is wanted."""
+
+    values: Floats
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        if copy:
+            return np.array(self.values, dtype=dtype)
+        return np.asarray(self.values, dtype=dtype)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Influence(_RowNumbers, Result):
+    """What each training row does to a metric; see :func:`recant.influence`."""
+
+    values: Floats  #: n, in the order of the training rows
+
+    @property
+    def metric(self) -> str:
+        """As asked for."""
+        return str(self.to_dict()["metric"])
+
+    @property
+    def metric_value(self) -> float:
+        """On the validation rows, at the model."""
+        return float(self.to_dict()["metric_value"])
+
+    @property
+    def group(self) -> str | None:
+        """Whose gap it is, for gaps: that group minus the rest."""
+        return cast("str | None", self.to_dict()["group"])
+
+    def _lines(self) -> dict[str, object]:
+        d = self.to_dict()
+        return {"metric": d["metric"], "metric value": d["metric_value"], "rows": d["count"],
+                "sum": d["sum"], "norm": d["norm2"],
+                "most": f"{d['max']:+.4g} (row {d['argmax']})",
+                "least": f"{d['min']:+.4g} (row {d['argmin']})"}
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Values(_RowNumbers, Result):
+    """What each training row is worth; see :mod:`recant.values`."""
+
+    values: Floats  #: n, in the order of the training rows
+    standard_errors: Floats | None  #: n, or None where the values are exact
+
+    def _lines(self) -> dict[str, object]:
+        d = self.to_dict()
+        lines = {"method": d["method"], "of": d["utility"], "rows": d["count"], "sum": d["sum"],
+                 "highest": f"{d['max']:+.4g} (row {d['argmax']})",
+                 "lowest": f"{d['min']:+.4g} (row {d['argmin']})"}
+        if d["standard_error_max"] is not None:
+            lines["largest standard error"] = d["standard_error_max"]
+        return lines
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Evaluation(Result):
+    """Utility, fairness and robustness of a model on rows; see :func:`recant.evaluate`."""
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """Every metric by name; None where the loss or the rows have no such metric."""
+        return cast("dict[str, Any]", self.to_dict()["metrics"])
+
+    def _lines(self) -> dict[str, object]:
+        shown = {name: value for name, value in self.metrics.items()
+                 if value is not None and name not in ("groups", "privileged")}
+        return {"rows": self.to_dict()["rows"], **shown}
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class FitResult(Result):
+    """How a fit ended, and what the model is like on its training rows."""
+
+    def _lines(self) -> dict[str, object]:
+        d = self.to_dict()
+        return {name: d[name] for name in ("rows", "features", "loss_kind", "l2", "loss",
+                                           "gradient_norm", "iterations", "converged")}
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Adoption(Result):
+    """How far a model from elsewhere was from the optimum; see :func:`recant.adopt`.
+
+    ``before`` is at the coefficients that were found, ``after`` at those that polishing made of
+    them. ``distance_bound`` is the gradient norm over lambda: no optimum is further away.
+    """
+
+    notes: tuple[str, ...] = ()  #: where the two objectives differ
+
+    @property
+    def before(self) -> dict[str, float]:
+        """gradient_norm, gradient_tolerance, distance_bound, distance, relative_distance, excess_loss."""
+        return cast("dict[str, float]", self.to_dict()["before"])
+
+    @property
+    def after(self) -> dict[str, float]:
+        """gradient_norm, gradient_tolerance, distance_bound."""
+        return cast("dict[str, float]", self.to_dict()["after"])
+
+    @property
+    def distance(self) -> float:
+        """Euclidean, between the coefficients found and those polished."""
+        return float(self.before["distance"])
+
+    def _lines(self) -> dict[str, object]:
+        b, a = self.before, self.after
+        lines: dict[str, object] = {
+            "gradient norm": f"{b['gradient_norm']:.4g} before, {a['gradient_norm']:.4g} after",
+            "moved by": f"{b['distance']:.4g} ({b['relative_distance']:.2g} of the coefficients)",
+            "loss above the optimum": b["excess_loss"]}
+        for number, note in enumerate(self.notes):
+            lines[f"note {number + 1}"] = note
+        return lines
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Correction(Result):
+    """Row weights that close a gap, and what they did; see ``LogisticRegression.correct``.
+
+    ``before`` and ``after`` hold the metrics of each split (``train``, ``validation``, ``test``);
+    the validation rows are those that the weights were chosen on, the test rows those to believe.
+    """
+
+    weights: Floats  #: n, the new weight of every training row: any trainer's ``sample_weight``
+    delta: Floats  #: n, the change of weight
+    applied: bool  #: False: nothing fits what was asked, the model is as before; see ``stop``
+
+    @property
+    def before(self) -> dict[str, Any]:
+        """Metrics by split, at the model before."""
+        return {split: each["metrics"] for split, each in self.to_dict()["before"].items()}
+
+    @property
+    def after(self) -> dict[str, Any]:
+        """Metrics by split, at the corrected model."""
+        return {split: each["metrics"] for split, each in self.to_dict()["after"].items()}
+
+    @property
+    def predicted_change(self) -> dict[str, float]:
+        """What the linearisations promised of every metric, on validation."""
+        return cast("dict[str, float]", self.to_dict()["predicted_change"])
+
+    @property
+    def actual_change(self) -> dict[str, float]:
+        """What measuring found, on validation."""
+        return cast("dict[str, float]", self.to_dict()["actual_change"])
+
+    @property
+    def stop(self) -> str:
+        """Why it ended: target, rounds, utility_price, no_step_helps, bounds, no_gap, update_failed."""
+        return str(self.to_dict()["stop"])
+
+    @property
+    def rounds(self) -> int:
+        """Steps that were taken."""
+        return int(self.to_dict()["rounds"])
+
+    @property
+    def level(self) -> str | None:
+        """"exact": the optimum of the new weights; "heuristic": one step towards it."""
+        return cast("str | None", self.to_dict()["level"])
+
+    def _lines(self) -> dict[str, object]:
+        d = self.to_dict()
+        lines: dict[str, object] = {"stop": d["stop"], "rounds": d["rounds"], "level": d["level"]}
+        for goal in d["goals"]:
+            for split in ("validation", "test"):
+                if split in goal:
+                    each = goal[split]
+                    lines[f"{goal['metric']}, {split}"] = (
+                        f"{each['actual_change']:+.4f} ({each['predicted_change']:+.4f} predicted)")
+        for name in ("log_loss_mean", "accuracy"):
+            was, now = self.before["validation"][name], self.after["validation"][name]
+            if was is not None:
+                lines[f"{name}, validation"] = f"{was:.4f} -> {now:.4f}"
+        w = d["weights"]
+        lines["rows changed"] = f"{w['nonzero']}, by {w['min']:+.3f} to {w['max']:+.3f}"
+        if not self.applied:
+            lines["applied"] = "no: the model is as before"
+        return lines
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draws every gap before and after, by split. Needs matplotlib.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; a new figure without it.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+        """
+        if ax is None:
+            import matplotlib.pyplot as plt
+
+            ax = plt.figure().add_subplot()
+        gaps = ("demographic_parity", "equal_opportunity", "equal_opportunity_loss")
+        labels, before, after = [], [], []
+        for split in self.before:
+            for gap in gaps:
+                was, now = self.before[split][gap], self.after[split][gap]
+                if isinstance(was, float) and isinstance(now, float):
+                    labels.append(f"{gap}\n{split}")
+                    before.append(was)
+                    after.append(now)
+        place = np.arange(len(labels))
+        ax.barh(place - 0.2, before, 0.4, label="before")
+        ax.barh(place + 0.2, after, 0.4, label="after")
+        ax.set_yticks(place, labels)
+        ax.axvline(0, color="black", linewidth=0.8)
+        ax.set_xlabel("gap")
+        ax.legend()
+        return ax
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Verification(Result):
+    """What the checks of a certificate found; see :func:`recant.certificate.verify`."""
+
+    @property
+    def damaged(self) -> bool:
+        """A check failed."""
+        return bool(self.to_dict()["outcome"] == "damaged")
+
+    @property
+    def complete(self) -> bool:
+        """No check failed, and none was left out for want of a file."""
+        return bool(self.to_dict()["complete"])
+
+    def _lines(self) -> dict[str, object]:
+        d = self.to_dict()
+        return {"outcome": d["outcome"], "complete": d["complete"],
+                **{check["name"]: f"{check['state']}: {check['detail']}" for check in d["checks"]}}
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Weights:
+    """A change of row weights; see :func:`recant.soft_weights`, :func:`recant.hard_weights`."""
+
+    delta: Floats  #: n
+    _facts: Mapping[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but ``delta``."""
+        return dict(self._facts)
+
+    def __getitem__(self, name: str) -> Any:
+        return self._facts[name]
+
+    def __repr__(self) -> str:
+        lines = [f"  {name}: {_number(value)}" for name, value in self._facts.items()
+                 if name != "rows"]
+        return "\n".join([f"{type(self).__name__} of {len(self.delta)} rows", *lines])
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(repr(self))}</pre>"
+
+
+class SoftWeights(Weights):
+    """A small change of every weight."""
+
+
+class HardWeights(Weights):
+    """Rows that are to go."""
+
+    @property
+    def rows(self) -> list[int]:
+        """Positions of the rows, in the order of deletion."""
+        return list(self._facts["rows"])

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <nanobind/eigen/dense.h>
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/string_view.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/vector.h>
+
+#include <memory>
+
+#include "recant/core/error.hpp"
+#include "recant/core/interrupt.hpp"
+#include "recant/core/progress.hpp"
+#include "recant/engine/fit.hpp"
+
+/// What the parts of recant._core share: arrays in place, and long calls without the lock.
+namespace recant::python {
+
+namespace nb = nanobind;
+
+/// C-contiguous float64 arrays, used where they are; other arrays are refused, never copied.
+using FeatureArray = nb::ndarray<const double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using NumberArray = nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using CodeArray = nb::ndarray<const std::int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+
+/// Looks at the array and keeps it alive.
+[[nodiscard]] FeatureMatrix features_of(const FeatureArray& array);
+[[nodiscard]] inline Eigen::Map<const Vector> numbers_of(const NumberArray& array) {
+  return {array.data(), static_cast<Index>(array.size())};
+}
+
+/// Name and groups of every sensitive column.
+[[nodiscard]] std::vector<std::pair<std::string, std::vector<std::string>>> group_names(
+    const Dataset& data);
+
+/// Rows to measure on, with what became of their file; training rows without that.
+struct Rows {
+  MeasuredRows measured;
+};
+
+/// A fitted model. Nobody changes it: whatever moves a model makes another.
+struct Model {
+  std::shared_ptr<const FittedModel> fitted;
+  std::shared_ptr<const FitReport> report;  ///< none where the model was not fitted here
+};
+
+/// Asks Python for signals, at most every twentieth of a second: a KeyboardInterrupt goes through
+/// the core as an exception.
+[[nodiscard]] std::function<void()> signal_check();
+/// Calls progress(phase, done, total); nothing for None.
+[[nodiscard]] ProgressCallback progress_callback(nb::handle progress);
+
+/// Runs work(callback) without the interpreter's lock; Ctrl-C ends it between two blocks of rows.
+template <class Work>
+auto without_lock(nb::handle progress, Work&& work) {
+  const ProgressCallback callback = progress_callback(progress);
+  const nb::gil_scoped_release release;
+  const InterruptCheck check(signal_check());
+  return work(callback);
+}
+
+/// Values by name, as the package gives and gets them.
+using Named = nb::typed<nb::dict, nb::str, nb::object>;
+
+/// Sets the fields of an options struct by name, from its field list.
+/// @throws UsageError for a value of another type, or a name that no field has.
+template <class Options>
+void take_fields(Options& options, const Named& given) {
+  std::size_t taken = 0;
+  for_each_field<Options>([&](const auto& field) {
+    const nb::str key(field.name.data(), field.name.size());
+    if (!given.contains(key)) return;
+    ++taken;
+    if (!nb::try_cast(nb::object(given[key]), options.*(field.member))) {
+      throw UsageError("is of a type that it cannot have", std::string(field.name));
+    }
+  });
+  if (taken != given.size()) throw UsageError("there is no such option", "options");
+}
+
+void bind_core(nb::module_& module);
+void bind_data(nb::module_& module);
+void bind_engine(nb::module_& module);
+void bind_weighting(nb::module_& module);
+void bind_valuation(nb::module_& module);
+void bind_verify(nb::module_& module);
+
+}  // namespace recant::python

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <chrono>
+
+#include "bind.hpp"
+#include "recant/core/error.hpp"
+#include "recant/core/threads.hpp"
+#include "recant/data/npy.hpp"
+#include "recant/engine/json.hpp"
+
+namespace recant::python {
+namespace {
+
+const char* exception_name(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::kUsage:
+      return "UsageError";
+    case ErrorKind::kData:
+      return "DataError";
+    case ErrorKind::kDamaged:
+      return "DamagedError";
+    case ErrorKind::kBusy:
+      return "BusyError";
+    case ErrorKind::kNotFound:
+      return "NotFoundError";
+    case ErrorKind::kInternal:
+      break;
+  }
+  return "InternalError";
+}
+
+/// The classes are written in Python, where they can have two families of bases.
+void raise(const Error& error) {
+  const nb::object type = nb::module_::import_("recant.errors").attr(exception_name(error.kind()));
+  const nb::object exception = type(error.what());
+  exception.attr("message") = error.message();
+  exception.attr("where") = error.where();
+  exception.attr("hint") = error.hint();
+  PyErr_SetObject(type.ptr(), exception.ptr());
+}
+
+}  // namespace
+
+std::function<void()> signal_check() {
+  using Clock = std::chrono::steady_clock;
+  return [next = Clock::now()]() mutable {
+    const auto now = Clock::now();
+    if (now < next) return;
+    next = now + std::chrono::milliseconds(50);
+    const nb::gil_scoped_acquire lock;
+    if (PyErr_CheckSignals() != 0) throw nb::python_error();
+  };
+}
+
+ProgressCallback progress_callback(nb::handle progress) {
+  if (progress.is_none()) return {};
+  return [progress](const Progress& now) {
+    const nb::gil_scoped_acquire lock;
+    progress(nb::str(now.phase.data(), now.phase.size()), now.done, now.total);
+  };
+}
+
+void bind_core(nb::module_& module) {
+  nb::register_exception_translator(
+      [](const std::exception_ptr& exception, void*) {
+        try {
+          std::rethrow_exception(exception);
+        } catch (const Error& error) {
+          raise(error);
+        }
+      },
+      nullptr);
+  module.def("version", &version);
+  module.def("set_threads", &set_threads, nb::arg("count"));
+  module.def("threads", &threads);
+  module.def(
+      "require_finite",
+      [](const FeatureArray& values, std::string_view where) {
+        const RowsView view(values.data(), static_cast<Index>(values.shape(0)),
+                            static_cast<Index>(values.shape(1)));
+        without_lock(nb::none(), [&](const auto&) { require_finite(view, where); });
+      },
+      nb::arg("values").noconvert(), nb::arg("where"));
+}
+
+}  // namespace recant::python

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bind.hpp"
+#include "model_state.hpp"
+#include "recant/core/error.hpp"
+#include "recant/core/stopwatch.hpp"
+#include "recant/engine/json.hpp"
+
+namespace recant::python {
+namespace {
+
+Model make_model(FittedModel fitted, std::optional<FitReport> report = {}) {
+  return {std::make_shared<const FittedModel>(std::move(fitted)),
+          report ? std::make_shared<const FitReport>(*std::move(report)) : nullptr};
+}
+
+/// What fit and adopt are asked for.
+struct Asked {
+  std::string loss;
+  std::optional<double> l2, l2_per_row;
+  bool intercept = true;
+  std::optional<std::string> positive;
+  std::vector<std::string> privileged;
+};
+
+FitRequest request_of(Asked asked, const Named& trainer) {
+  FitRequest request;
+  request.loss = loss_kind(asked.loss);
+  request.l2 = asked.l2;
+  request.l2_per_row = asked.l2_per_row;
+  request.intercept = asked.intercept;
+  request.table.positive = std::move(asked.positive);
+  request.privileged = std::move(asked.privileged);
+  take_fields(request.trainer, trainer);
+  return request;
+}
+
+Model fit_model(const Rows& rows, Asked asked, nb::handle progress, const Named& trainer) {
+  const FitRequest request = request_of(std::move(asked), trainer);
+  return without_lock(progress, [&](const ProgressCallback& callback) {
+    auto [fitted, report] = fit_rows(rows.measured.data, request, callback);
+    return make_model(std::move(fitted), std::move(report));
+  });
+}
+
+std::pair<Model, std::string> adopt_model(const Rows& rows, const NumberArray& theta, Asked asked,
+                                          nb::handle progress, const Named& trainer) {
+  const FitRequest request = request_of(std::move(asked), trainer);
+  const Vector start = numbers_of(theta);
+  return without_lock(progress, [&](const ProgressCallback& callback) {
+    auto [fitted, report] = adopt(rows.measured.data, start, request, callback);
+    std::string json = to_json(fitted, report);
+    return std::pair(make_model(std::move(fitted), std::move(report.fit)), std::move(json));
+  });
+}
+
+/// The model as this call needs it: gaps have a sign even where it was trained without groups.
+std::shared_ptr<const FittedModel> measured_by(const Model& model, const Dataset& measured,
+                                               const std::vector<std::string>& privileged) {
+  const bool own_groups = !model.fitted->rows.sensitive.empty();
+  if (privileged.empty() && (own_groups || measured.sensitive.empty())) return model.fitted;
+  FittedModel fitted = *model.fitted;
+  default_privileged(fitted, measured);
+  if (!own_groups) fitted.rows.sensitive = measured.sensitive;  // for their names
+  set_privileged(fitted, privileged);
+  if (!own_groups) fitted.rows.sensitive.clear();
+  return std::make_shared<const FittedModel>(std::move(fitted));
+}
+
+std::string fit_json(const Model& model) {
+  if (!model.report) throw UsageError("the model was not fitted in this process", "fit");
+  return without_lock(nb::none(), [&](const auto&) {
+    FitReport report = *model.report;
+    Stopwatch watch;
+    report.evaluation = evaluate(model.fitted->rows, model.fitted->model, model.fitted->settings);
+    report.evaluate_seconds = watch.lap();
+    return to_json(*model.fitted, report);
+  });
+}
+
+std::string evaluate_json(const Model& model, const Rows& rows,
+                          const std::vector<std::string>& privileged, double threshold,
+                          double radius, bool attack_correct_only) {
+  return without_lock(nb::none(), [&](const auto&) {
+    MetricSettings settings = measured_by(model, rows.measured.data, privileged)->settings;
+    settings.threshold = threshold;
+    settings.radius = radius;
+    settings.attack_correct_only = attack_correct_only;
+    Stopwatch watch;
+    const Evaluation evaluation = evaluate(rows.measured.data, model.fitted->model, settings);
+    return to_json(evaluation, rows.measured, watch.lap());
+  });
+}
+
+std::pair<Vector, std::string> influence_values(const Model& model, const Rows& rows,
+                                                std::string_view metric,
+                                                const std::vector<std::string>& privileged) {
+  return without_lock(nb::none(), [&](const auto&) {
+    const auto fitted = measured_by(model, rows.measured.data, privileged);
+    auto [values, report] = influence(*fitted, rows.measured.data, metric);
+    report.validation_rows_dropped = rows.measured.rows_dropped;
+    return std::pair(std::move(values), to_json(report));
+  });
+}
+
+CorrectionRequest correction_request(std::vector<std::string> goals, const std::string& scheme,
+                                     const std::string& update, std::optional<int> rounds,
+                                     bool bounded, std::optional<std::int64_t> count,
+                                     std::optional<double> share, std::vector<Index> delete_rows,
+                                     const Named& fields) {
+  CorrectionRequest request{.goals = std::move(goals), .options = {}};
+  CorrectionOptions& options = request.options;
+  take_fields(options, fields);
+  options.scheme = scheme_kind(scheme);
+  options.update = update_kind(update);
+  options.bounded = bounded;
+  options.count = count;
+  options.share = share;
+  options.delete_rows = std::move(delete_rows);
+  options.rounds = rounds.value_or(default_rounds(options));
+  return request;
+}
+
+/// The corrected model, the change of every weight, the command's JSON, and whether there is
+/// anything to keep.
+std::tuple<Model, Vector, std::string, bool> correct_model(
+    const Model& model, const Rows& validation, const Rows* test,
+    const std::vector<std::string>& privileged, nb::handle progress,
+    const CorrectionRequest& request) {
+  return without_lock(progress, [&](const ProgressCallback& callback) {
+    const auto fitted = measured_by(model, validation.measured.data, privileged);
+    auto [corrected, report] =
+        correct(*fitted, validation.measured.data, test != nullptr ? &test->measured.data : nullptr,
+                request, callback);
+    const auto note = [&](std::string_view split, const Rows& rows) {
+      report.split(split).rows_dropped = rows.measured.rows_dropped;
+      report.split(split).unseen = rows.measured.unseen;
+    };
+    note("validation", validation);
+    if (test != nullptr) note("test", *test);
+    std::string json = to_json(corrected, report, request);
+    const bool outcome = has_outcome(report, request.options);
+    return std::tuple(make_model(std::move(corrected)), std::move(report.result.change.delta),
+                      std::move(json), outcome);
+  });
+}
+
+Matrix scores_of(const Model& model, const FeatureArray& array, bool as_probabilities) {
+  const FeatureMatrix features = features_of(array);
+  const LinearModel& linear = model.fitted->model;
+  if (features.columns() != linear.features) {
+    throw DataError("has another number of columns than the model has features", "X");
+  }
+  return without_lock(nb::none(), [&](const auto&) {
+    return as_probabilities ? probabilities(linear, features) : scores(linear, features);
+  });
+}
+
+Rows rows_from_csv(const Model& model, const std::string& path) {
+  return without_lock(nb::none(), [&](const auto&) {
+    return Rows{load_rows(*model.fitted, {.csv = path, .arrays = {}})};
+  });
+}
+
+void bind_model(nb::module_& module) {
+  nb::class_<Model>(module, "Model", "A fitted model with its rows. Nothing changes it.")
+      .def_prop_ro("loss", [](const Model& self) { return name(self.fitted->model.loss.kind()); })
+      .def_prop_ro("intercept", [](const Model& self) { return self.fitted->model.intercept; })
+      .def_prop_ro("features", [](const Model& self) { return self.fitted->model.features; })
+      .def_prop_ro("theta", [](const Model& self) { return Vector(self.fitted->model.theta); })
+      .def_prop_ro("parameters",
+                   [](const Model& self) { return Matrix(self.fitted->model.coefficients()); })
+      .def_prop_ro("l2", [](const Model& self) { return self.fitted->l2; })
+      .def_prop_ro("optimal", [](const Model& self) { return self.fitted->optimal; })
+      .def_prop_ro("gradient", [](const Model& self) { return Vector(self.fitted->gradient); })
+      .def_prop_ro("iterations",
+                   [](const Model& self) -> std::optional<int> {
+                     if (!self.report) return {};
+                     return self.report->training.iterations;
+                   })
+      .def_prop_ro("from_csv", [](const Model& self) { return self.fitted->encoder.has_value(); })
+      .def_prop_ro("columns", [](const Model& self) { return self.fitted->rows.columns; })
+      .def_prop_ro("class_names", [](const Model& self) { return self.fitted->rows.class_names; })
+      .def_prop_ro("groups", [](const Model& self) { return group_names(self.fitted->rows); })
+      .def_prop_ro("weights", [](const Model& self) { return Vector(self.fitted->rows.weights); })
+      .def_prop_ro("rows",
+                   [](const Model& self) {
+                     return Rows{{self.fitted->rows, 0, {}}};
+                   })
+      .def(
+          "scores",
+          [](const Model& self, const FeatureArray& x) { return scores_of(self, x, false); },
+          nb::arg("features").noconvert())
+      .def(
+          "probabilities",
+          [](const Model& self, const FeatureArray& x) { return scores_of(self, x, true); },
+          nb::arg("features").noconvert())
+      .def("fit_json", &fit_json)
+      .def("read_csv", &rows_from_csv, nb::arg("path"))
+      .def(
+          "save",
+          [](const Model& self, const std::string& path, bool replace) {
+            without_lock(nb::none(),
+                         [&](const auto&) { Vault::create(path, *self.fitted, replace); });
+          },
+          nb::arg("path"), nb::arg("replace"))
+      .def_static(
+          "open",
+          [](const std::string& path) {
+            return without_lock(nb::none(),
+                                [&](const auto&) { return make_model(Vault::open(path)); });
+          },
+          nb::arg("path"))
+      .def("__getstate__", &state_of)
+      .def("__setstate__",
+           [](Model& self, const ModelState& state) { new (&self) Model(model_of(state)); });
+}
+
+}  // namespace
+
+void bind_engine(nb::module_& module) {
+  bind_model(module);
+  module.def(
+      "fit",
+      [](const Rows& rows, std::string loss, std::optional<double> l2,
+         std::optional<double> l2_per_row, bool intercept, std::optional<std::string> positive,
+         std::vector<std::string> privileged, nb::object progress, const Named& trainer) {
+        return fit_model(rows,
+                         {std::move(loss), l2, l2_per_row, intercept, std::move(positive),
+                          std::move(privileged)},
+                         progress, trainer);
+      },
+      nb::arg("rows"), nb::arg("loss"), nb::arg("l2").none(), nb::arg("l2_per_row").none(),
+      nb::arg("intercept"), nb::arg("positive").none(), nb::arg("privileged"),
+      nb::arg("progress").none(), nb::arg("trainer"));
+  module.def(
+      "adopt",
+      [](const Rows& rows, const NumberArray& theta, std::string loss, double l2, bool intercept,
+         nb::object progress, const Named& trainer) {
+        return adopt_model(rows, theta, {std::move(loss), l2, {}, intercept, {}, {}}, progress,
+                           trainer);
+      },
+      nb::arg("rows"), nb::arg("theta").noconvert(), nb::arg("loss"), nb::arg("l2"),
+      nb::arg("intercept"), nb::arg("progress").none(), nb::arg("trainer"));
+  module.def("evaluate", &evaluate_json, nb::arg("model"), nb::arg("rows"), nb::arg("privileged"),
+             nb::arg("threshold"), nb::arg("radius"), nb::arg("attack_correct_only"));
+  module.def("influence", &influence_values, nb::arg("model"), nb::arg("validation"),
+             nb::arg("metric"), nb::arg("privileged"));
+  module.def(
+      "correct",
+      [](const Model& model, const Rows& validation, const Rows* test,
+         std::vector<std::string> close, const std::string& scheme, const std::string& update,
+         std::optional<int> rounds, bool bounded, std::optional<std::int64_t> count,
+         std::optional<double> share, std::vector<Index> delete_rows,
+         const std::vector<std::string>& privileged, nb::object progress, const Named& options) {
+        return correct_model(model, validation, test, privileged, progress,
+                             correction_request(std::move(close), scheme, update, rounds, bounded,
+                                                count, share, std::move(delete_rows), options));
+      },
+      nb::arg("model"), nb::arg("validation"), nb::arg("test").none(), nb::arg("close"),
+      nb::arg("scheme"), nb::arg("update"), nb::arg("rounds").none(), nb::arg("bounded"),
+      nb::arg("count").none(), nb::arg("share").none(), nb::arg("delete_rows"),
+      nb::arg("privileged"), nb::arg("progress").none(), nb::arg("options"));
+}
+
+}  // namespace recant::python

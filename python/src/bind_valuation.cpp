@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bind.hpp"
+#include "recant/engine/json.hpp"
+
+namespace recant::python {
+namespace {
+
+/// A value of every row, standard errors where they were sampled, and the command's JSON.
+using Valued = std::tuple<Vector, std::optional<Vector>, std::string>;
+
+/// The options of a method; each takes those that it knows.
+ValueRequest request_of(const std::string& method, const std::string& metric,
+                        const std::string& ties, const std::string& utility, Index top,
+                        std::optional<double> flip_check, std::uint64_t seed,
+                        const std::string& state_file, const Named& fields) {
+  ValueRequest request;
+  const ValueMethod known = value_method(method);
+  request.method = method;
+  request.metric = metric;
+  request.knn.ties = tie_rule(ties);
+  request.utility = set_utility(utility);
+  request.top = top;
+  request.flip_check = flip_check;
+  request.seed = seed;
+  if (known.leaves_out) {
+    take_fields(request.leave_one_out, fields);
+  } else if (known.ranks) {
+    take_fields(request.knn, fields);
+  } else {
+    Named sampling;
+    sampling.update(fields);
+    if (sampling.contains("neighbors")) {
+      request.knn.neighbors = nb::cast<int>(sampling["neighbors"]);
+      nb::del(sampling["neighbors"]);
+    }
+    take_fields(request.sampling, sampling);
+  }
+  request.sampling.state_file = state_file;
+  return request;
+}
+
+Valued value_rows(const Model& model, const Rows& validation, nb::handle progress,
+                  const ValueRequest& request) {
+  return without_lock(progress, [&](const ProgressCallback& callback) {
+    ValueReport report = value(*model.fitted, validation.measured.data, request, callback);
+    report.validation_rows_dropped = validation.measured.rows_dropped;
+    std::string json = to_json(report, model.fitted->rows.ids);
+    std::optional<Vector> errors;
+    if (report.found.standard_errors.size() > 0) errors = std::move(report.found.standard_errors);
+    return Valued(std::move(report.found.values), std::move(errors), std::move(json));
+  });
+}
+
+}  // namespace
+
+void bind_valuation(nb::module_& module) {
+  module.def(
+      "value",
+      [](const Model& model, const Rows& validation, const std::string& method,
+         const Named& options, const std::string& metric, const std::string& ties,
+         const std::string& utility, Index top, std::optional<double> flip_check,
+         std::uint64_t seed, const std::string& state_file, nb::object progress) {
+        return value_rows(
+            model, validation, progress,
+            request_of(method, metric, ties, utility, top, flip_check, seed, state_file, options));
+      },
+      nb::arg("model"), nb::arg("validation"), nb::arg("method"), nb::arg("options"),
+      nb::arg("metric") = "utility", nb::arg("ties") = "row_number", nb::arg("utility") = "vote",
+      nb::arg("top") = 0, nb::arg("flip_check").none() = nb::none(), nb::arg("seed") = 1,
+      nb::arg("state_file") = "", nb::arg("progress").none() = nb::none());
+}
+
+}  // namespace recant::python

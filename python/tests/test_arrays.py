@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What C++ cannot see: types, order, strides, lifetimes, addresses."""
+
+from __future__ import annotations
+
+import gc
+import subprocess
+import sys
+import weakref
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import recant
+from recant._arrays import group_columns
+
+LAYOUTS = {
+    "in place": lambda X: X,
+    "fortran": np.asfortranarray,
+    "strided rows": lambda X: np.repeat(X, 2, axis=0)[::2],
+    "strided columns": lambda X: np.repeat(X, 2, axis=1)[:, ::2],
+    "reversed": lambda X: X[::-1].copy()[::-1],
+    "big-endian": lambda X: X.astype(">f8"),
+    "list": lambda X: X.tolist(),
+    "frame": lambda X: pd.DataFrame(X).rename(columns=str),
+    "read-only": lambda X: np.frombuffer(X.tobytes()).reshape(X.shape),
+    "unaligned": lambda X: np.frombuffer(b"x" + X.tobytes(), dtype=np.float64, offset=1).reshape(X.shape),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_layout_gives_the_same_bytes(problem, layout: str) -> None:
+    X, y = problem.part(problem.train)
+    given_as = LAYOUTS[layout](X)
+    model, plain = recant.LogisticRegression().fit(given_as, y), problem.fit()
+    np.testing.assert_array_equal(model.coef_, plain.coef_)
+    np.testing.assert_array_equal(model.predict_proba(given_as), plain.predict_proba(X))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int64", "int8", "uint16", "bool"])
+def test_other_numbers_are_converted(dtype: str) -> None:
+    X = (np.random.default_rng(0).uniform(0, 9, (50, 3))).astype(dtype)
+    y = np.arange(50) % 2
+    np.testing.assert_array_equal(recant.LogisticRegression().fit(X, y).coef_,
+                                  recant.LogisticRegression().fit(X.astype(float), y).coef_)
+
+
+def test_a_contiguous_float64_matrix_is_used_where_it_is(problem) -> None:
+    X, y = problem.part(problem.train)
+    kept = recant.LogisticRegression().fit(X, y)._model.rows.features
+    assert kept.ctypes.data == X.ctypes.data and not kept.flags.writeable
+    copied = recant.LogisticRegression().fit(np.asfortranarray(X), y)._model.rows.features
+    assert not np.shares_memory(copied, X)
+
+
+MEMORY = """
+import resource, sys
+import numpy as np, recant
+recant.LogisticRegression, recant.influence
+X, y = np.random.default_rng(0).normal(size=(400_000, 50)), np.arange(400_000) % 2
+recant.LogisticRegression().fit(X[:1000], y[:1000])
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+model = recant.LogisticRegression().fit(X, y)
+recant.influence(model, X, y)
+model.predict(X)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 / X.nbytes)
+"""
+
+
+def test_peak_memory_has_no_second_matrix() -> None:
+    share = float(subprocess.run([sys.executable, "-c", MEMORY], check=True, capture_output=True,
+                                 text=True).stdout)
+    assert share < 0.6  # vectors of n, and the finite check's; a copy would be 1
+
+
+def test_the_model_keeps_its_rows_alive_and_lets_them_go(problem) -> None:
+    class Kept(np.ndarray):
+        """An array that can be watched."""
+
+    X = problem.X[problem.train].copy().view(Kept)
+    watched = weakref.ref(X)
+    model = recant.LogisticRegression().fit(X, problem.y[problem.train])
+    before = model.coef_.copy()
+    del X
+    gc.collect()
+    np.random.default_rng(0).normal(size=(1000, 50))  # would fall onto freed memory
+    recant.influence(model, *problem.part(problem.validation))
+    np.testing.assert_array_equal(model.coef_, before)
+    del model
+    gc.collect()
+    assert watched() is None
+
+
+def test_results_cannot_be_written_to(problem) -> None:
+    model = problem.fit()
+    effect = recant.influence(model, *problem.part(problem.validation))
+    for array in (model.coef_, model.intercept_, effect.values):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 1
+    with pytest.raises(AttributeError):
+        effect.values = None
+
+
+@pytest.mark.parametrize("wrong", [np.zeros((3, 2), dtype=np.float32),
+                                   np.asfortranarray(np.zeros((3, 2))), np.zeros(3), [[0.0, 0.0]]])
+def test_the_core_itself_refuses_what_it_cannot_look_at(wrong) -> None:
+    with pytest.raises(TypeError):
+        recant._core.Rows(wrong, np.zeros(3))
+
+
+def test_the_core_checks_what_it_could_trip_over() -> None:
+    X, y = np.zeros((3, 2)), np.array([0.0, 1, 1])
+    codes = np.zeros(3, dtype=np.int32)
+    for arguments, text in [
+            ((X, y[:2]), "targets: has 2"), ((X, y, y[:2]), "weights: has 2"),
+            ((X, y, -np.ones(3)), ">= 0"), ((X, y, np.full(3, np.nan)), ">= 0"),
+            ((X, np.array([0, np.inf, 0])), "finite"), ((X, y, None, ["a"]), "columns"),
+            ((X, np.array([0, 2.0, 1]), None, [], ["a", "b"]), "classes"),
+            ((X, np.array([0, 0.5, 1]), None, [], ["a", "b"]), "classes"),
+            ((X, y, None, [], [], [("g", ["a"], codes + 1)]), "groups"),
+            ((X, y, None, [], [], [("g", ["a"], codes - 1)]), "groups"),
+            ((X, y, None, [], [], [("g", ["a"], codes[:2])]), "sensitive"),
+            ((np.zeros((0, 2)), np.zeros(0)), "no rows"), ((np.zeros((3, 0)), y), "no columns")]:
+        with pytest.raises(recant.DataError, match=text):
+            recant._core.Rows(*arguments)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_numbers_that_are_none_stop_at_every_door(problem, bad: float) -> None:
+    model, X, y = problem.fit(), *problem.part(problem.validation)
+    X = X.copy()
+    X[7, 2] = bad
+    for call in (lambda: recant.LogisticRegression().fit(X, y), lambda: model.predict(X),
+                 lambda: recant.influence(model, X, y)):
+        with pytest.raises(ValueError, match="NaN|nan|infinity|finite"):
+            call()
+
+
+# -- sensitive features ------------------------------------------------------------------------
+
+SAME = {
+    "list": lambda g: g.tolist(),
+    "strings": lambda g: np.asarray(g),
+    "objects": lambda g: g.astype(object),
+    "bytes": lambda g: g.astype("S1"),
+    "series": lambda g: pd.Series(g),
+    "named series": lambda g: pd.Series(g, name="sex"),
+    "categorical": lambda g: pd.Series(g, dtype="category"),
+    "frame": lambda g: pd.DataFrame({"sex": g}),
+    "mapping": lambda g: {"sex": g.tolist()},
+    "column": lambda g: g.reshape(-1, 1),
+}
+
+
+@pytest.mark.parametrize("form", SAME)
+def test_sensitive_features_of_any_form_are_the_same_groups(problem, form: str) -> None:
+    group = problem.group[problem.validation]
+    (_, names, codes), = group_columns(SAME[form](group), len(group))
+    assert names == ["a", "b"] and codes.dtype == np.int32
+    assert np.array(names)[codes].tolist() == group.tolist()
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), np.nan, pd.NA, pd.NaT])
+def test_missing_groups_are_an_error_that_says_so(missing) -> None:
+    for sensitive in (["a", missing, "b"], pd.Series(["a", missing, "b"]),
+                      {"sex": ["a", missing, "b"]}):
+        with pytest.raises(recant.DataError, match="has no value in row 1"):
+            group_columns(sensitive, 3)
+    with pytest.raises(recant.DataError, match="has no value in row 1"):
+        group_columns(np.array([1.0, np.nan, 2.0]), 3)
+
+
+def test_numbers_name_the_same_group_in_any_type() -> None:
+    for values in ([1, 0, 10], np.array([1, 0, 10]), np.array([1.0, 0, 10]), [1.0, 0, 10]):
+        (_, names, codes), = group_columns(values, 3)
+        assert names == ["0", "1", "10"] and codes.tolist() == [1, 0, 2]
+    (_, names, _), = group_columns([True, False], 2)
+    assert names == ["False", "True"]
+
+
+def test_columns_find_their_names_again() -> None:
+    known = [("sex", ["f", "m"]), ("age", ["old"])]
+    found = group_columns(pd.DataFrame({"age": ["new", "old"], "sex": ["m", "f"]}), 2, known)
+    assert [(name, groups, codes.tolist()) for name, groups, codes in found] == [
+        ("sex", ["f", "m"], [1, 0]), ("age", ["old", "new"], [1, 0])]
+    with pytest.raises(recant.DataError, match="1 columns"):
+        group_columns(["m", "f"], 2, known)
+    with pytest.raises(recant.DataError, match="other columns"):
+        group_columns({"sex": ["m", "f"], "race": ["x", "y"]}, 2, known)
+    with pytest.raises(recant.DataError, match="has 2 values, but there are 3"):
+        group_columns(["m", "f"], 3)
+
+
+@given(st.lists(st.text(max_size=3), min_size=1, max_size=30))
+def test_any_texts_are_groups_in_order_of_their_bytes(texts: list[str]) -> None:
+    (_, names, codes), = group_columns(texts, len(texts))
+    assert names == sorted(set(texts), key=lambda text: text.encode())
+    assert [names[code] for code in codes] == texts

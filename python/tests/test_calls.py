@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Long calls: without the lock, stopped by Ctrl-C, telling of progress. And what goes wrong."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import recant
+
+
+class Long:
+    """Work of many seconds on one thread."""
+
+    def __init__(self) -> None:
+        rng = np.random.default_rng(0)
+        self.X, self.y = rng.normal(size=(20_000, 40)), np.arange(20_000) % 2
+        self.model = recant.LogisticRegression().fit(self.X, self.y)
+
+    def values(self, **options: object) -> recant.Values:
+        return recant.values.knn_shapley(self.model, self.X, self.y, **options)
+
+    def leave_one_out(self) -> recant.Values:
+        return recant.values.leave_one_out(self.model, self.X[:500], self.y[:500], tolerance=1e-12)
+
+
+@pytest.fixture(scope="module")
+def long() -> Long:
+    return Long()
+
+
+def interrupted_after(seconds: float, work) -> float:
+    """Seconds from Ctrl-C to the exception."""
+    sent = []
+
+    def press() -> None:
+        sent.append(time.monotonic())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    timer = threading.Timer(seconds, press)
+    timer.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            work()
+        return time.monotonic() - sent[0]
+    finally:
+        timer.join()
+
+
+@pytest.mark.parametrize("what", ["values", "leave_one_out"])
+def test_ctrl_c_stops_within_a_second(long, what: str) -> None:
+    assert interrupted_after(0.3, getattr(long, what)) < 1
+    # What was there is as it was, and can be used again.
+    np.testing.assert_array_equal(long.model.coef_,
+                                  recant.LogisticRegression().fit(long.X, long.y).coef_)
+
+
+def test_ctrl_c_in_a_pass_that_reports_nothing(long) -> None:
+    X = np.vstack([long.X] * 20)
+    y = np.tile(long.y, 20)
+    model = recant.LogisticRegression().fit(X, y)
+
+    def work() -> None:
+        while True:
+            recant.influence(model, X, y)
+
+    assert interrupted_after(0.3, work) < 1
+
+
+def test_ctrl_c_in_correct_leaves_the_old_model_whole(problem) -> None:
+    model = problem.fit()
+    coef = model.coef_
+    V, group = problem.part(problem.validation), problem.group[problem.validation]
+
+    def stop(phase: str, done: float, total: float) -> None:
+        if done > 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        model.correct(*V, sensitive_features=group, progress=stop)
+    assert model.coef_ is coef
+    np.testing.assert_array_equal(model.decision_function(problem.X),
+                                  problem.fit().decision_function(problem.X))
+
+
+def test_other_threads_run_meanwhile(long) -> None:
+    """The lock is free: a counter in another thread goes on while the core works."""
+    ticks, done = [], threading.Event()
+
+    def tick() -> None:
+        while not done.is_set():
+            ticks.append(time.monotonic())
+            time.sleep(0.005)
+
+    thread = threading.Thread(target=tick)
+    thread.start()
+    begin = time.monotonic()
+    recant.values.knn_shapley(long.model, long.X[:2000], long.y[:2000])
+    end = time.monotonic()
+    done.set()
+    thread.join()
+    during = [tick for tick in ticks if begin <= tick <= end]
+    assert len(during) > 0.2 * (end - begin) / 0.005
+
+
+def test_one_model_serves_many_threads(problem) -> None:
+    model, V = problem.fit(), problem.part(problem.validation)
+    want = recant.influence(model, *V).values
+    wrong = []
+
+    def work() -> None:
+        for _ in range(20):
+            if not np.array_equal(recant.influence(model, *V).values, want):
+                wrong.append(1)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_any_number_of_threads_gives_the_same_bytes(problem) -> None:
+    try:
+        found = []
+        for count in (1, 2, 5):
+            recant.set_threads(count)
+            assert recant.threads() == count
+            found.append(recant.influence(problem.fit(), *problem.part(problem.validation)).values)
+        for other in found[1:]:
+            np.testing.assert_array_equal(found[0], other)
+    finally:
+        recant.set_threads(0)
+
+
+def test_progress_comes_to_a_callback_in_the_calling_thread(long) -> None:
+    told = []
+    recant.values.knn_shapley(long.model, long.X[:500], long.y[:500],
+                              progress=lambda *now: told.append((threading.get_ident(), *now)))
+    assert told and {each[0] for each in told} == {threading.get_ident()}
+    assert all(isinstance(each[1], str) and each[2] <= each[3] or each[3] == 0 for each in told)
+
+
+def test_progress_as_a_bar(long, capsys) -> None:
+    pytest.importorskip("tqdm")
+    recant.values.knn_shapley(long.model, long.X[:500], long.y[:500], progress=True)
+    assert "it" in capsys.readouterr().err
+
+
+def test_an_exception_of_the_callback_comes_through(long) -> None:
+    class Mine(Exception):
+        """Nobody else's."""
+
+    def fail(*now: object) -> None:
+        raise Mine("here")
+
+    with pytest.raises(Mine, match="here"):
+        long.values(progress=fail)
+    with pytest.raises(recant.UsageError, match="progress"):
+        long.values(progress=3)
+
+
+# -- errors ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("error, family", [
+    (recant.UsageError, ValueError), (recant.DataError, ValueError),
+    (recant.DamagedError, RuntimeError), (recant.BusyError, OSError),
+    (recant.NotFoundError, FileNotFoundError), (recant.InternalError, RuntimeError)])
+def test_errors_have_two_families(error, family) -> None:
+    assert issubclass(error, recant.Error) and issubclass(error, family)
+    again = pickle.loads(pickle.dumps(error("one line")))
+    assert type(again) is error and str(again) == "one line"
+
+
+def test_errors_are_the_core_s_one_line_with_its_parts(problem, tmp_path) -> None:
+    with pytest.raises(FileNotFoundError, match="does not exist") as caught:
+        recant.load(tmp_path / "none.rct")
+    assert caught.value.where.endswith("none.rct") and caught.value.message == "does not exist"
+    (tmp_path / "broken.rct").mkdir()
+    (tmp_path / "broken.rct" / "manifest.json").write_text("{")
+    with pytest.raises(recant.DamagedError) as damaged:
+        recant.Vault(tmp_path / "broken.rct")
+    assert len(str(damaged.value).splitlines()) == 1
+    with pytest.raises(recant.UsageError) as usage:
+        recant.influence(problem.fit(), *problem.part(problem.validation), metric="fairness")
+    assert "\n" not in str(usage.value) and usage.value.message in str(usage.value)
+
+
+def test_before_fit_everything_says_so() -> None:
+    from sklearn.exceptions import NotFittedError
+
+    model = recant.LogisticRegression()
+    for call in (lambda: model.predict([[1.0]]), lambda: model.correct([[1.0]], [1]),
+                 lambda: recant.influence(model, [[1.0]], [1]), lambda: model.fit_result_,
+                 lambda: model.save("nowhere")):
+        with pytest.raises(NotFittedError, match="not fitted yet"):
+            call()
+
+
+def test_a_group_without_rows_is_named(problem) -> None:
+    model, (X, y) = problem.fit(), problem.part(problem.validation)
+    with pytest.raises(recant.DataError, match="no row"):
+        recant.influence(model, X, np.zeros_like(y), metric="equal_opportunity",
+                         sensitive_features=problem.group[problem.validation])
+    with pytest.raises(recant.UsageError, match="sensitive"):
+        model.correct(X, y)

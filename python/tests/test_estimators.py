@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The estimators are scikit-learn's estimators, and find its coefficients."""
+
+from __future__ import annotations
+
+import copy
+import os
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.compose import make_column_transformer
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+import recant
+
+CHECK = """
+import recant, warnings
+from sklearn.utils.estimator_checks import check_estimator
+warnings.simplefilter("ignore")
+for estimator in (recant.LogisticRegression(), recant.RidgeRegression(),
+                  recant.LogisticRegression(l2=0.5, intercept=False)):
+    results = check_estimator(estimator, on_skip=None, on_fail="raise")
+    assert len(results) > 40 and all(each["status"] == "passed" for each in results), results
+"""
+
+
+def test_scikit_learn_s_own_checks_pass_with_none_skipped() -> None:
+    # A process of its own: one of the checks is skipped unless this is set before the first import.
+    subprocess.run([sys.executable, "-c", CHECK], check=True,
+                   env={**os.environ, "SCIPY_ARRAY_API": "1"})
+
+
+def with_constant(X: np.ndarray) -> np.ndarray:
+    return np.column_stack([X, np.ones(len(X))])
+
+
+@pytest.mark.parametrize("C", [1e-3, 0.1, 1.0, 50.0])
+def test_logistic_coefficients_are_scikit_learn_s_at_one_over_C(problem, C: float) -> None:
+    X, y = problem.part(problem.train)
+    weights = np.random.default_rng(3).uniform(0, 2, len(y))
+    theirs = LogisticRegression(C=C, fit_intercept=False, tol=1e-12, max_iter=10_000).fit(
+        with_constant(X), y, weights)
+    ours = recant.LogisticRegression(l2=1 / C).fit(X, y, weights)
+    np.testing.assert_allclose(np.append(ours.coef_, ours.intercept_), theirs.coef_[0], atol=1e-6)
+    np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(with_constant(X)),
+                               atol=1e-6)
+
+
+def test_liblinear_with_intercept_scaling_one_is_the_same_objective(problem) -> None:
+    X, y = problem.part(problem.train)
+    theirs = LogisticRegression(C=0.5, solver="liblinear", intercept_scaling=1, tol=1e-12,
+                                max_iter=10_000).fit(X, y)
+    ours = recant.LogisticRegression(l2=2.0).fit(X, y)
+    np.testing.assert_allclose(ours.coef_, theirs.coef_, atol=1e-6)
+    np.testing.assert_allclose(ours.intercept_, theirs.intercept_, atol=1e-6)
+
+
+@pytest.mark.parametrize("C", [0.05, 1.0])
+def test_softmax_coefficients_are_scikit_learn_s(C: float) -> None:
+    X, y = load_iris(return_X_y=True)
+    theirs = LogisticRegression(C=C, fit_intercept=False, solver="newton-cg", tol=1e-12,
+                                max_iter=10_000).fit(with_constant(X), y)
+    ours = recant.LogisticRegression(l2=1 / C).fit(X, y)
+    np.testing.assert_allclose(np.column_stack([ours.coef_, ours.intercept_]), theirs.coef_,
+                               atol=1e-6)
+    assert ours.coef_.shape == (3, 4) and ours.intercept_.shape == (3,)
+    assert (ours.predict(X) == theirs.predict(with_constant(X))).all()
+
+
+@pytest.mark.parametrize("alpha", [0.1, 10.0])
+def test_ridge_coefficients_are_scikit_learn_s(alpha: float) -> None:
+    rng = np.random.default_rng(5)
+    X = rng.normal(size=(80, 4))
+    y, weights = X @ [1.0, -2, 0, 3] + 5 + rng.normal(size=80), rng.uniform(0, 2, 80)
+    theirs = Ridge(alpha=alpha, fit_intercept=False, tol=1e-12).fit(with_constant(X), y, weights)
+    ours = recant.RidgeRegression(l2=alpha).fit(X, y, weights)
+    np.testing.assert_allclose(np.append(ours.coef_, ours.intercept_), theirs.coef_, atol=1e-6)
+    assert ours.coef_.shape == (4,) and isinstance(ours.intercept_, float)
+    np.testing.assert_allclose(ours.score(X, y, weights),
+                               theirs.score(with_constant(X), y, weights))
+
+
+def test_l2_per_row_is_times_the_rows(problem) -> None:
+    X, y = problem.part(problem.train)
+    per_row = recant.LogisticRegression(l2=None, l2_per_row=0.02).fit(X, y)
+    np.testing.assert_array_equal(per_row.coef_, recant.LogisticRegression(0.02 * len(y)).fit(X, y).coef_)
+
+
+def test_work_in_pipelines_searches_and_clones(problem) -> None:
+    X, y = problem.part(problem.train)
+    assert is_classifier(recant.LogisticRegression()) and is_regressor(recant.RidgeRegression())
+    assert clone(recant.LogisticRegression(l2=3.0)).get_params()["l2"] == 3.0
+    pipeline = make_pipeline(StandardScaler(), recant.LogisticRegression())
+    search = GridSearchCV(pipeline, {"logisticregression__l2": [0.1, 1.0, 10.0]}, cv=3).fit(X, y)
+    assert search.best_score_ > 0.65
+    assert cross_val_score(pipeline, X, y, cv=3).mean() > 0.65
+    frame = pd.DataFrame(X, columns=list("vwxyz")).assign(group=problem.group[problem.train])
+    mixed = make_pipeline(
+        make_column_transformer((OneHotEncoder(sparse_output=False), ["group"]),
+                                remainder="passthrough").set_output(transform="pandas"),
+        recant.LogisticRegression()).fit(frame, y)
+    assert list(mixed[-1].feature_names_in_)[0] == "onehotencoder__group_a"
+    assert mixed.score(frame, y) > 0.65
+
+
+def test_labels_of_any_type_come_back(problem) -> None:
+    X, y = problem.part(problem.train)
+    model = recant.LogisticRegression().fit(X, np.where(y == 1, "yes", "no"))
+    assert model.classes_.tolist() == ["no", "yes"]
+    assert set(model.predict(X)) == {"no", "yes"}
+    np.testing.assert_array_equal(model.coef_, problem.fit().coef_)
+
+
+@pytest.mark.parametrize("make", [pickle.dumps, lambda model: pickle.dumps(copy.deepcopy(model))])
+def test_a_pickled_model_is_the_same_and_can_be_corrected(problem, make) -> None:
+    model = problem.fit()
+    other = pickle.loads(make(model))
+    X, y = problem.part(problem.validation)
+    np.testing.assert_array_equal(model.predict_proba(X), other.predict_proba(X))
+    group = problem.group[problem.validation]
+    one, two = (each.correct(X, y, sensitive_features=group) for each in (model, other))
+    np.testing.assert_array_equal(one.weights, two.weights)
+
+
+def test_a_pickle_of_another_version_is_refused(problem) -> None:
+    state = list(problem.fit()._model.__getstate__())
+    state[0] = "0.0.0"
+    with pytest.raises(recant.DamagedError, match="another version"):
+        type(problem.fit()._model).__new__(type(problem.fit()._model)).__setstate__(tuple(state))
+
+
+def test_saved_and_loaded(problem, tmp_path) -> None:
+    model = problem.fit()
+    model.save(tmp_path / "m.rct")
+    loaded = recant.load(tmp_path / "m.rct")
+    np.testing.assert_array_equal(loaded.coef_, model.coef_)
+    assert loaded.predict(problem.X).tolist() == model.predict(problem.X).tolist()
+    with pytest.raises(recant.UsageError, match="exists"):
+        model.save(tmp_path / "m.rct")
+    model.save(tmp_path / "m.rct", replace=True)
+
+
+def test_a_fit_that_does_not_converge_says_so(problem) -> None:
+    X, y = problem.part(problem.train)
+    with pytest.warns(recant.ConvergenceWarning, match="max_iterations"):
+        model = recant.LogisticRegression(max_iterations=1).fit(X, y)
+    assert not model.converged_
+    assert model.fit_result_.to_dict()["converged"] is False
+    with pytest.raises(recant.UsageError, match="not the optimum"):
+        model.correct(X, y, sensitive_features=problem.group[problem.train])
+
+
+small = st.integers(0, 10_000)
+
+
+@given(small)
+def test_weight_two_is_the_row_twice(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    X, y = rng.normal(size=(30, 3)), np.arange(30) % 2
+    twice = rng.choice(30, 7, replace=False)
+    weights = np.ones(30)
+    weights[twice] = 2
+    one = recant.LogisticRegression().fit(X, y, weights)
+    two = recant.LogisticRegression().fit(np.vstack([X, X[twice]]), np.append(y, y[twice]))
+    np.testing.assert_allclose(one.coef_, two.coef_, atol=1e-9)
+
+
+@given(small)
+def test_weight_zero_is_the_row_absent(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    X, y = rng.normal(size=(30, 3)), np.arange(30) % 3
+    absent = rng.choice(30, 6, replace=False)
+    weights = rng.uniform(0.5, 1.5, 30)
+    weights[absent] = 0
+    left = np.setdiff1d(np.arange(30), absent)
+    one = recant.LogisticRegression().fit(X, y, weights)
+    if len(np.unique(y[left])) == 3:
+        two = recant.LogisticRegression().fit(X[left], y[left], weights[left])
+        np.testing.assert_allclose(one.coef_, two.coef_, atol=1e-9)
+
+
+@given(small)
+def test_the_order_of_rows_changes_nothing(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    X, y = rng.normal(size=(40, 3)), rng.normal(size=40)
+    order = rng.permutation(40)
+    one = recant.RidgeRegression().fit(X, y)
+    two = recant.RidgeRegression().fit(X[order], y[order])
+    np.testing.assert_allclose(one.coef_, two.coef_, atol=1e-11)
+
+
+def test_wrong_parameters_are_told_by_name(problem) -> None:
+    X, y = problem.part(problem.train)
+    for parameters, text in [({"l2": 0.0}, "l2 must be"), ({"l2": float("nan")}, "l2 must be"),
+                             ({"l2_per_row": 1.0}, "not both"),
+                             ({"tolerance": -1.0}, "tolerance must be"),
+                             ({"max_iterations": "many"}, "max_iterations: is of a type"),
+                             ({"positive": 0}, "recode")]:
+        with pytest.raises(ValueError, match=text):
+            recant.LogisticRegression(**parameters).fit(X, y)

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is shipped: types, stubs, documentation, examples, the time of the import."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import inspect
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+import recant
+
+PACKAGE = Path(recant.__file__).parent
+MODULES = ["recant", "recant._estimators", "recant._verbs", "recant._adopt", "recant._vault",
+           "recant.values", "recant.certificate", "recant.errors"]
+
+
+def test_the_stub_in_the_tree_is_the_module_s() -> None:
+    from nanobind.stubgen import StubGen
+
+    generator = StubGen(recant._core, include_private=False)
+    generator.put(recant._core)
+    assert (ROOT / "python/recant/_core.pyi").read_text().strip() == generator.get().strip(), (
+        "make python-stub writes it anew")
+
+
+def test_mypy_strict_finds_nothing() -> None:
+    pytest.importorskip("mypy")
+    done = subprocess.run([sys.executable, "-m", "mypy", "--config-file", ROOT / "pyproject.toml",
+                           "--cache-dir", os.devnull, "-p", "recant"], cwd=PACKAGE.parent,
+                          capture_output=True, text=True,
+                          env={**os.environ, "MYPYPATH": str(PACKAGE.parent)})
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (PACKAGE / "py.typed").exists()
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_in_docstrings(name: str) -> None:
+    result = doctest.testmod(importlib.import_module(name))
+    assert result.failed == 0
+
+
+def public() -> list[tuple[str, object]]:
+    """Every public function, and the public methods of every class."""
+    found = []
+    for owner in (recant, recant.values, recant.certificate):
+        for name in owner.__all__:
+            thing = getattr(owner, name)
+            if inspect.isclass(thing) and not issubclass(thing, (Exception,)):
+                found += [(f"{name}.{method}", each) for method, each in vars(thing).items()
+                          if not method.startswith("_") and callable(each)]
+            if callable(thing):
+                found.append((name, thing))
+    return found
+
+
+@pytest.mark.parametrize("name, thing", public())
+def test_every_public_thing_has_a_docstring_with_its_parameters(name: str, thing) -> None:
+    text = inspect.getdoc(thing)
+    assert text, name
+    if inspect.isfunction(thing) and "as in" not in text.lower() and "see " not in text.lower():
+        for parameter in inspect.signature(thing).parameters:
+            assert parameter == "self" or parameter in text, f"{name}: {parameter}"
+
+
+def test_scikit_learn_is_not_needed() -> None:
+    """Nor pandas, nor matplotlib: they are hidden, and everything of recant goes on."""
+    code = """
+import sys
+for name in ("sklearn", "scipy", "pandas", "matplotlib", "tqdm"):
+    sys.modules[name] = None
+import numpy as np, pickle, recant
+rng = np.random.default_rng(0)
+X, y, s = rng.normal(size=(200, 3)), rng.integers(0, 2, 200), rng.integers(0, 2, 200)
+model = recant.LogisticRegression().fit(X, y)
+assert model.get_params()["l2"] == 1.0 and "l2=" in repr(model)
+assert model.set_params(l2=2.0).fit(X, y).l2 == 2.0
+model.correct(X, y, sensitive_features=s, progress=True)
+recant.values.knn_shapley(pickle.loads(pickle.dumps(model)), X, y)
+assert recant.RidgeRegression().fit(X, y).score(X, y) < 1
+for bad in (X[:, :2], X[0], X * np.nan, X + 1j):
+    try:
+        model.predict(bad)
+    except ValueError:
+        continue
+    raise SystemExit("not refused")
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_import_leaves_scikit_learn_alone() -> None:
+    code = ("import sys, recant; assert not {'sklearn', 'pandas', 'matplotlib', 'scipy'} "
+            "& set(sys.modules), sys.modules")
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_everything_named_is_there() -> None:
+    assert sorted(recant.__all__) == dir(recant)
+    for name in recant.__all__:
+        assert getattr(recant, name) is not None
+    with pytest.raises(AttributeError, match="nothing_like_it"):
+        recant.nothing_like_it  # noqa: B018
+
+
+EXAMPLES = sorted(path.name for path in (ROOT / "examples").glob("*.py"))
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_example(name: str, tmp_path) -> None:
+    done = subprocess.run([sys.executable, ROOT / "examples" / name], cwd=tmp_path,
+                          capture_output=True, text=True, env={**os.environ, "MPLBACKEND": "Agg"})
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) > 5

@@ -1,0 +1,446 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The verbs say what the command says, and do what they say."""
+
+from __future__ import annotations
+
+import copy
+import csv
+import json
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import ROOT, Problem, shared_folder
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import recant
+
+
+def say(command: str, *arguments: object) -> dict:
+    done = subprocess.run([command, *map(str, arguments), "--json"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def same(ours: dict, theirs: dict, but: tuple[str, ...] = ()) -> None:
+    """Every member but times, to the last digit."""
+    for name in {"seconds", *but}:
+        ours.pop(name, None), theirs.pop(name, None)
+    assert ours == theirs
+
+
+# -- parity with the command ---------------------------------------------------------------------
+
+
+class Adult:
+    """Adult as the command encodes it, in Python's arrays."""
+
+    def __init__(self, folder: Path, adult: Path, command: str) -> None:
+        with open(adult / "test.csv", newline="") as file:
+            header, *rows = csv.reader(file)
+        kept = [row for row in rows if "?" not in row]
+        self.files = {"train": adult / "train.csv"}
+        for part, some in (("validation", kept[: len(kept) // 2]), ("test", kept[len(kept) // 2 :])):
+            self.files[part] = folder / f"{part}.csv"
+            with open(self.files[part], "w", newline="") as file:
+                csv.writer(file).writerows([header, *some])
+        self.path = folder / "adult.rct"
+        self.fit = say(command, "fit", self.files["train"], "--target", "income", "--positive",
+                       ">50K", "--sensitive", "sex", "-o", self.path)
+        vault = recant.Vault(self.path)
+        self.vault = vault
+        rows = {"train": vault._model.rows} | {
+            part: vault._model.read_csv(str(self.files[part])) for part in ("validation", "test")}
+        self.arrays = {part: (np.array(each.features), np.array(each.targets).astype(int),
+                              {"sex": np.array(each.sensitive[0][1])[each.sensitive[0][2]]})
+                       for part, each in rows.items()}
+        X, y, sex = self.arrays["train"]
+        self.model = recant.LogisticRegression().fit(X, y, sensitive_features=sex)
+
+
+@pytest.fixture(scope="module")
+def encoded(tmp_path_factory, adult, command) -> Adult:
+    return Adult(tmp_path_factory.mktemp("adult"), adult, command)
+
+
+def test_adult_fit_is_the_command_s(encoded) -> None:
+    # Arrays have no columns, and their classes are numbers.
+    same(encoded.model.fit_result_.to_dict(), encoded.fit,
+         but=("columns", "classes", "rows_dropped"))
+
+
+def test_adult_evaluation_is_the_command_s(encoded, command) -> None:
+    X, y, sex = encoded.arrays["test"]
+    same(recant.evaluate(encoded.model, X, y, sensitive_features=sex).to_dict(),
+         say(command, "evaluate", encoded.path, encoded.files["test"]), but=("unseen_categories",))
+    same(encoded.vault.evaluate(encoded.files["test"]).to_dict(),
+         say(command, "evaluate", encoded.path, encoded.files["test"]))
+
+
+@pytest.mark.parametrize("metric", ["utility", "demographic_parity", "equal_opportunity_loss",
+                                    "equalized_odds", "transferred_robust_loss"])
+def test_adult_influence_is_the_command_s(encoded, command, metric, tmp_path) -> None:
+    X, y, sex = encoded.arrays["validation"]
+    ours = recant.influence(encoded.model, X, y, metric=metric, sensitive_features=sex)
+    theirs = say(command, "influence", encoded.path, "--validation", encoded.files["validation"],
+                 "--metric", metric, "-o", tmp_path / "i.npy")
+    same(ours.to_dict(), theirs)
+    np.testing.assert_array_equal(ours.values, np.load(tmp_path / "i.npy"))
+    np.testing.assert_array_equal(
+        encoded.vault.influence(encoded.files["validation"], metric=metric).values, ours.values)
+
+
+def test_adult_correction_is_the_command_s(encoded, command, tmp_path) -> None:
+    X, y, sex = encoded.arrays["validation"]
+    model = copy.copy(encoded.model)
+    ours = model.correct(X, y, sensitive_features=sex, test=encoded.arrays["test"])
+    theirs = say(command, "correct", encoded.path, "--validation", encoded.files["validation"],
+                 "--test", encoded.files["test"], "--close", "demographic_parity", "--weights",
+                 tmp_path / "w.npy")
+    ours_dict = ours.to_dict()
+    for each in ours_dict["data"].values():
+        each.pop("unseen_categories")
+    for each in theirs["data"].values():
+        each.pop("unseen_categories")
+    same(ours_dict, theirs)
+    np.testing.assert_array_equal(ours.weights, np.load(tmp_path / "w.npy"))
+    assert abs(ours.after["validation"]["demographic_parity"]) < 1e-3
+    retrained = recant.LogisticRegression().fit(*encoded.arrays["train"][:2], ours.weights)
+    np.testing.assert_allclose(model.coef_, retrained.coef_, atol=1e-7)
+
+
+def test_values_are_the_command_s(problem, command, tmp_path) -> None:
+    model = problem.fit()
+    model.save(tmp_path / "m.rct")
+    X, y = problem.part(problem.validation)
+    np.save(tmp_path / "X.npy", X), np.save(tmp_path / "y.npy", y)
+    rows = ["--validation-features", tmp_path / "X.npy", "--validation-targets", tmp_path / "y.npy"]
+    for ours, flags in [
+            (recant.values.knn_shapley(model, X, y, neighbors=3, top=4),
+             ["knn_shapley", "--neighbors", 3, "--top", 4]),
+            (recant.values.knn_shapley(model, X, y, ties="shared"),
+             ["knn_shapley", "--ties", "shared"]),
+            (recant.values.influence(model, X, y), ["influence"]),
+            (recant.values.leave_one_out(model, X, y), ["leave_one_out"]),
+            (recant.values.data_shapley(model, X, y, max_samples=64, seed=3),
+             ["data_shapley", "--max-samples", 64, "--seed", 3]),
+            (recant.values.beta_shapley(model, X, y, max_samples=64, alpha=4),
+             ["beta_shapley", "--max-samples", 64, "--alpha", 4]),
+            (recant.values.data_banzhaf(model, X, y, max_samples=64, neighbors=7),
+             ["data_banzhaf", "--max-samples", 64, "--neighbors", 7])]:
+        out = tmp_path / "v.npy"
+        theirs = say(command, "value", tmp_path / "m.rct", *rows, "--method", *flags, "-o", out)
+        same(ours.to_dict(), theirs)
+        np.testing.assert_array_equal(ours.values, np.load(out))
+        assert (ours.standard_errors is None) == (theirs["standard_error_max"] is None)
+
+
+def test_certificates_are_checked_as_by_the_command(command, tmp_path) -> None:
+    folder = ROOT / "examples" / "certificate"
+    certificate, key = folder / "certificate.json", folder / "public-key.json"
+    ours = recant.certificate.verify(certificate, public_key=key,
+                                     model=folder / "parameters.npy", annex=folder / "annex.json")
+    assert not ours.damaged and "signature" in repr(ours)
+    same(ours.to_dict(), say(command, "verify", certificate, "--public-key", key, "--model",
+                             folder / "parameters.npy", "--annex", folder / "annex.json"))
+    broken = tmp_path / "broken.json"
+    broken.write_bytes(certificate.read_bytes().replace(b"1", b"2", 1))
+    assert recant.certificate.verify(broken, public_key=key).damaged
+    with pytest.raises(FileNotFoundError):
+        recant.certificate.verify(tmp_path / "none.json")
+
+
+# -- golden cases ------------------------------------------------------------------------------
+
+GOLDEN = {"synth_d20_l1_b0": "logistic", "synth_d5_l05_b1": "logistic", "ridge_d5": "squared",
+          "softmax_k3_d4": "softmax", "softmax_k4_d6": "softmax"}
+NAMES = {"util": "utility", "dp": "demographic_parity", "eop": "equal_opportunity_loss",
+         "robust": "transferred_robust_loss", "robust_total": "robust_loss"}
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_golden_case(name: str) -> None:
+    base = shared_folder() / "oracle" / "golden"
+    if not base.is_dir():
+        pytest.skip(f"{base} is not there")
+    golden = json.loads((base / f"{name}.json").read_text())
+    load = lambda key: np.load(base / golden["data"][key]) if key in golden["data"] else None  # noqa: E731
+    kind = recant.RidgeRegression if GOLDEN[name] == "squared" else recant.LogisticRegression
+    model = kind(l2=golden["lambda"], intercept=bool(golden.get("intercept")))
+    groups = load("s_train")
+    model.fit(load("X_train"), load("y_train"), sensitive_features=groups,
+              privileged=None if groups is None else "1")
+    theta = model._model.theta
+    np.testing.assert_allclose(theta, golden["theta_hat"], rtol=0,
+                               atol=1e-8 * np.abs(golden["theta_hat"]).max())
+    for key, want in golden.get("influence", {}).items():
+        got = recant.influence(model, load("X_val"), load("y_val"), metric=NAMES[key],
+                               sensitive_features=load("s_val")).values
+        if isinstance(want, list):
+            np.testing.assert_allclose(got, want, rtol=0, atol=1e-8 * np.abs(want).max())
+        else:
+            np.testing.assert_allclose(np.sqrt(got @ got), want["norm"], rtol=1e-8)
+            assert got.argmax() == want["argmax"] and got.argmin() == want["argmin"]
+
+
+# -- influence and weights -----------------------------------------------------------------------
+
+
+def test_influence_predicts_what_deleting_a_row_does(problem) -> None:
+    X, y = problem.part(problem.train)
+    V = problem.part(problem.validation)
+    model = problem.fit(l2=5.0)
+    effect = recant.influence(model, *V)
+    loss = lambda m: recant.evaluate(m, *V).metrics["log_loss_sum"]  # noqa: E731
+    for row in (effect.values.argmax(), effect.values.argmin()):
+        without = recant.LogisticRegression(5.0).fit(np.delete(X, row, 0), np.delete(y, row))
+        np.testing.assert_allclose(loss(without) - loss(model), effect.values[row], rtol=0.2)
+
+
+def test_soft_weights_close_the_gap_to_first_order(problem) -> None:
+    model, V = problem.fit(), problem.part(problem.validation)
+    group = problem.group[problem.validation]
+    gap = recant.influence(model, *V, metric="demographic_parity", sensitive_features=group)
+    loss = recant.influence(model, *V)
+    for bounds in (None, (-1.0, 1.0)):
+        free = recant.soft_weights(gap, bounds=bounds, keep_utility=False)
+        share = -free["predicted_change"] / gap.metric_value
+        assert 0.5 < share < 1 if bounds else share == pytest.approx(1)
+        held = recant.soft_weights(gap, loss, bounds=bounds)
+        np.testing.assert_allclose(held["predicted_change"], -gap.values @ held.delta, rtol=1e-9)
+        assert held["predicted_change"] * gap.metric_value < 0
+        assert loss.values @ free.delta < -1e-3 and loss.values @ held.delta >= -1e-8
+        assert held["active"] in ("utility", "both") and "SoftWeights" in repr(held)
+    with pytest.raises(recant.UsageError, match="keep_utility=False"):
+        recant.soft_weights(gap)
+    with pytest.raises(recant.UsageError, match="value: is needed"):
+        recant.soft_weights(gap.values, loss)
+    # Golden case of the closed form.
+    given_by_hand = recant.soft_weights([3.0, 4.0], [1.0, 0.0], value=10.0, kappa=2.0)
+    np.testing.assert_allclose(given_by_hand.delta, [0.75, 1.0])
+
+
+def test_hard_weights_choose_by_predicted_reduction(problem) -> None:
+    model, V = problem.fit(), problem.part(problem.validation)
+    gap = recant.influence(model, *V, metric="demographic_parity",
+                           sensitive_features=problem.group[problem.validation])
+    found = recant.hard_weights(gap, count=5)
+    order = np.argsort(np.sign(gap.metric_value) * gap.values, kind="stable")
+    assert found.rows == order[:5].tolist()
+    assert (found.delta[found.rows] == -1).all() and np.count_nonzero(found.delta) == 5
+    with pytest.raises(recant.UsageError):
+        recant.hard_weights(gap)
+
+
+# -- correct -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("metric", ["demographic_parity", "equal_opportunity",
+                                    "equal_opportunity_loss"])
+def test_correct_closes_the_gap_and_its_weights_retrain_to_the_same(problem, metric) -> None:
+    model = problem.fit()
+    group = problem.group[problem.validation]
+    result = model.correct(*problem.part(problem.validation), metric=metric,
+                           sensitive_features=group,
+                           test=(*problem.part(problem.test), problem.group[problem.test]))
+    assert result.applied and result.level == "exact"
+    before, after = (each["validation"][metric] for each in (result.before, result.after))
+    assert abs(after) < 0.01 * abs(before)
+    assert abs(result.after["test"][metric]) < abs(result.before["test"][metric])
+    retrained = recant.LogisticRegression().fit(*problem.part(problem.train), result.weights)
+    np.testing.assert_allclose(model.coef_, retrained.coef_, atol=1e-8)
+    theirs = LogisticRegression(fit_intercept=False, tol=1e-10, max_iter=5000).fit(
+        np.column_stack([problem.X[problem.train], np.ones(400)]), problem.y[problem.train],
+        result.weights)
+    np.testing.assert_allclose(np.append(model.coef_, model.intercept_), theirs.coef_[0], atol=1e-5)
+    np.testing.assert_allclose(result.actual_change[metric], after - before, atol=1e-15)
+
+
+def test_training_groups_add_a_split_and_change_no_weight(problem) -> None:
+    group = problem.group
+    with_groups = recant.LogisticRegression().fit(*problem.part(problem.train),
+                                                  sensitive_features=group[problem.train])
+    V = problem.part(problem.validation)
+    one = with_groups.correct(*V, sensitive_features=group[problem.validation])
+    two = problem.fit().correct(*V, sensitive_features=group[problem.validation])
+    assert set(one.before) == {"train", "validation"} and set(two.before) == {"validation"}
+    np.testing.assert_array_equal(one.weights, two.weights)
+
+
+def test_privileged_turns_the_sign(problem) -> None:
+    model, V = problem.fit(), problem.part(problem.validation)
+    group = {"sex": problem.group[problem.validation]}
+    gaps = [recant.evaluate(model, *V, sensitive_features=group, privileged=privileged).metrics[
+        "demographic_parity"] for privileged in ("a", "b", {"sex": "b"}, ["sex=a"])]
+    assert gaps[0] == -gaps[1] == -gaps[2] == gaps[3] > 0
+    with pytest.raises(recant.UsageError, match="groups are a, b"):
+        recant.evaluate(model, *V, sensitive_features=group, privileged="c")
+
+
+def test_several_columns_and_many_groups(problem) -> None:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"sex": problem.group, "race": rng.integers(0, 3, len(problem.y))})
+    model, V = problem.fit(), problem.part(problem.validation)
+    result = model.correct(*V, metric=["demographic_parity:sex", "demographic_parity:race"],
+                           sensitive_features=frame[problem.validation])
+    gaps = result.after["validation"]["demographic_parity"]
+    assert set(gaps) == {"sex", "race"} and all(abs(gap) < 0.02 for gap in gaps.values())
+    with pytest.raises(recant.UsageError, match="which sensitive column"):
+        model.correct(*V, sensitive_features=frame[problem.validation])
+
+
+def test_what_cannot_be_found_changes_nothing(problem) -> None:
+    model = problem.fit()
+    before = model.coef_
+    result = model.correct(*problem.part(problem.validation), bounds=None, update="polish",
+                           sensitive_features=problem.group[problem.validation], kappa=1e-9,
+                           keep=None)
+    assert not result.applied and result.stop == "update_failed"
+    assert model.coef_ is before and (result.weights == 1).all()
+    assert "applied" in repr(result)
+
+
+def test_a_copy_keeps_the_old_model(problem) -> None:
+    model = problem.fit()
+    old = copy.copy(model)
+    coef = old.coef_.copy()
+    model.correct(*problem.part(problem.validation),
+                  sensitive_features=problem.group[problem.validation])
+    assert not np.array_equal(model.coef_, coef)
+    np.testing.assert_array_equal(old.coef_, coef)
+    np.testing.assert_array_equal(old.decision_function(problem.X), problem.fit().decision_function(problem.X))
+
+
+def test_hard_scheme_takes_exactly_the_rows(problem) -> None:
+    model = problem.fit()
+    result = model.correct(*problem.part(problem.validation), scheme="hard", rows=[3, 1, 4],
+                           sensitive_features=problem.group[problem.validation])
+    assert np.flatnonzero(result.delta == -1).tolist() == [1, 3, 4]
+    X, y = problem.part(problem.train)
+    np.testing.assert_allclose(
+        model.coef_, recant.LogisticRegression().fit(np.delete(X, [1, 3, 4], 0),
+                                                     np.delete(y, [1, 3, 4])).coef_, atol=1e-8)
+
+
+@given(st.integers(0, 1000))
+def test_weights_never_fall_below_zero_within_bounds(seed: int) -> None:
+    problem = Problem(rows=60, features=2, seed=seed)
+    model = problem.fit()
+    try:
+        result = model.correct(*problem.part(problem.validation),
+                               sensitive_features=problem.group[problem.validation])
+    except recant.DataError as error:  # a group without rows, rarely
+        assert "has no row" in str(error)
+        return
+    assert (result.weights >= 0).all() and (np.abs(result.delta) <= 1).all()
+    if result.applied:
+        assert (abs(result.after["validation"]["demographic_parity"])
+                <= abs(result.before["validation"]["demographic_parity"]) + 1e-12)
+
+
+def test_results_show_themselves(problem) -> None:
+    model = problem.fit()
+    V, group = problem.part(problem.validation), problem.group[problem.validation]
+    results = [model.fit_result_, recant.evaluate(model, *V, sensitive_features=group),
+               recant.influence(model, *V), recant.values.knn_shapley(model, *V),
+               model.correct(*V, sensitive_features=group)]
+    for result in results:
+        assert type(result).__name__ in repr(result) and len(repr(result).splitlines()) > 3
+        assert result._repr_html_().startswith("<table>")
+        assert result.to_dict()["schema"].startswith("recant.")
+        assert result.to_dict() is not result.to_dict()
+        with pytest.raises(AttributeError):
+            result.delta = 1
+    assert np.asarray(results[2]).shape == (400,) == (len(results[3]),)
+
+
+def test_plot_draws_before_and_after(problem) -> None:
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("Agg")
+    result = problem.fit().correct(*problem.part(problem.validation),
+                                   sensitive_features=problem.group[problem.validation])
+    axes = result.plot()
+    widths = [bar.get_width() for bar in axes.patches]
+    assert result.before["validation"]["demographic_parity"] in widths
+    assert result.after["validation"]["demographic_parity"] in widths
+    assert result.plot(axes) is axes
+
+
+# -- adopt ---------------------------------------------------------------------------------------
+
+
+def test_adopting_the_same_objective_moves_nothing(problem) -> None:
+    X, y = problem.part(problem.train)
+    theirs = LogisticRegression(C=0.5, solver="liblinear", tol=1e-10, max_iter=5000).fit(X, y)
+    ours = recant.adopt(theirs, X, y)
+    assert ours.adoption_.distance < 1e-6 and ours.adoption_.notes == ()
+    assert ours.l2 == 2.0 and ours.converged_
+    assert ours.adoption_.after["gradient_norm"] <= ours.adoption_.before["gradient_norm"]
+    np.testing.assert_allclose(ours.coef_, theirs.coef_, atol=1e-6)
+
+
+def test_adopting_says_what_the_unpenalised_intercept_is_worth(problem) -> None:
+    X, y = problem.part(problem.train)
+    X = X + 1  # an intercept that matters
+    theirs = LogisticRegression(tol=1e-10, max_iter=5000).fit(X, y)
+    ours = recant.adopt(theirs, X, y)
+    report = ours.adoption_
+    # F's gradient at their optimum is lambda times their intercept, in that coordinate alone.
+    np.testing.assert_allclose(report.before["gradient_norm"], abs(theirs.intercept_[0]), rtol=1e-4)
+    moved = np.append(ours.coef_ - theirs.coef_, ours.intercept_ - theirs.intercept_)
+    np.testing.assert_allclose(report.distance, np.linalg.norm(moved), rtol=1e-9)
+    assert report.distance <= report.before["distance_bound"]
+    assert len(report.notes) == 1 and "intercept" in repr(report)
+    np.testing.assert_allclose(ours.coef_, recant.LogisticRegression().fit(X, y).coef_, atol=1e-8)
+
+
+def test_adopting_a_pipeline_with_weights_and_class_weights(problem) -> None:
+    X, y = problem.part(problem.train)
+    frame = pd.DataFrame(X, columns=list("vwxyz"))
+    weights = np.random.default_rng(0).uniform(0.5, 2, len(y))
+    pipeline = make_pipeline(StandardScaler(), LogisticRegression(
+        C=2.0, fit_intercept=False, class_weight={0: 1, 1: 3}, tol=1e-10, max_iter=5000))
+    pipeline.fit(frame, y, logisticregression__sample_weight=weights)
+    ours = recant.adopt(pipeline, frame, y, weights)
+    assert ours.adoption_.distance < 1e-5
+    np.testing.assert_allclose(ours.predict_proba(frame), pipeline.predict_proba(frame), atol=1e-6)
+    effect = recant.influence(ours, pd.DataFrame(problem.X[problem.test], columns=list("vwxyz")),
+                              problem.y[problem.test])
+    assert len(effect.values) == len(y)
+
+
+def test_adopting_ridge_and_softmax() -> None:
+    from sklearn.datasets import load_iris
+    from sklearn.linear_model import Ridge
+
+    X, y = load_iris(return_X_y=True)
+    ours = recant.adopt(Ridge(alpha=2.0, fit_intercept=False).fit(X, y), X, y)
+    assert ours.adoption_.distance < 1e-8 and ours.l2 == 2.0
+    theirs = LogisticRegression(fit_intercept=False, tol=1e-10, max_iter=5000).fit(X, y)
+    ours = recant.adopt(theirs, X, y)
+    assert ours.adoption_.distance < 1e-4
+    np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), atol=1e-5)
+
+
+def test_what_cannot_be_adopted_is_refused(problem) -> None:
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.linear_model import Ridge
+
+    X, y = problem.part(problem.train)
+    lasso = LogisticRegression(l1_ratio=1.0, solver="liblinear").fit(X, y)
+    for fitted, text in [(RandomForestClassifier(n_estimators=2).fit(X, y), "cannot be adopted"),
+                         (LogisticRegression(), "not fitted"), (lasso, "not l2"),
+                         (LogisticRegression(C=np.inf).fit(X, y), "finite C"),
+                         (Ridge().fit(X, np.column_stack([y, y])), "several targets")]:
+        with pytest.raises(recant.UsageError, match=text):
+            recant.adopt(fitted, X, y)
+    with pytest.raises(recant.DataError, match="class that the training"):
+        recant.adopt(LogisticRegression().fit(X, y), X, y + 1)
+    with pytest.raises(recant.UsageError, match="recant.adopt"):
+        recant.influence(LogisticRegression().fit(X, y), X, y)

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "recant/core/interrupt.hpp"
+
+#include <utility>
+
+namespace recant {
+namespace {
+thread_local InterruptCheck* current = nullptr;
+}  // namespace
+
+InterruptCheck::InterruptCheck(std::function<void()> check)
+    : check_(std::move(check)), outer_(std::exchange(current, this)) {}
+
+InterruptCheck::~InterruptCheck() {
+  current = outer_;
+}
+
+void check_interrupt() {
+  if (current == nullptr) return;
+  if (current->thrown_) std::rethrow_exception(current->thrown_);
+  try {
+    current->check_();
+  } catch (...) {
+    current->thrown_ = std::current_exception();
+    throw;
+  }
+}
+
+bool interrupted() noexcept {
+  return current != nullptr && current->thrown_ != nullptr;
+}
+
+}  // namespace recant

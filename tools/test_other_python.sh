@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# The Python package once more under another version of Python, where one is at hand, against the libraries that
+# build/release holds already.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+python=$(tools/other_python.sh)
+if [[ -z "$python" ]]; then
+  echo "no second version of Python here: its tests are left out"
+  exit 0
+fi
+folder=$PWD/build/python/other
+echo "the Python package under $("$python" --version)"
+tools/python_env.sh "$folder/env" "$python"
+cmake --install build/release --prefix "$folder/recant" > "$folder/install.log"
+cmake -S python -B "$folder/build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH="$folder/recant" \
+  -DPython_EXECUTABLE="$folder/env/bin/python" \
+  -DCMAKE_CXX_COMPILER_LAUNCHER="$(command -v ccache || true)" > "$folder/configure.log" ||
+  { cat "$folder/configure.log"; exit 1; }
+cmake --build "$folder/build" --target recant_module > "$folder/build.log" || { cat "$folder/build.log"; exit 1; }
+PYTHONDONTWRITEBYTECODE=1 PYTHONPATH="$folder/build" RECANT_COMMAND="$folder/recant/bin/recant" \
+  "$folder/env/bin/python" -m pytest -q python/tests
