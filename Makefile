@@ -68,10 +68,21 @@ race: packages  ## the unit tests of STAGES="core linalg" under the thread sanit
 	@$(call check,tsan) --tests-regex "^($$(echo $(STAGES) | tr ' ' '|'))/"
 
 .PHONY: bench
-bench: packages  ## build and run the benchmarks
+bench: packages  ## build and run the benchmarks; BENCH=quick, PARTS="passes qp …", DATA=DIR for UCI Adult
+	@tools/install_packages.sh bench
 	@$(call configure,bench)
 	@$(call compile,bench)
-	@for program in build/bench/bin/*_bench; do "$$program" || exit 1; done
+	@test -x build/bench/venv/bin/pip || /usr/bin/python3 -m venv build/bench/venv
+	@build/bench/venv/bin/pip install --quiet --requirement bench/requirements.txt
+	@build/bench/venv/bin/python bench/run.py build/bench $(if $(filter quick,$(BENCH)),--quick) \
+	  $(if $(PARTS),--parts $(PARTS)) $(if $(DATA),--adult "$(DATA)")
+
+.PHONY: guard
+guard: packages  ## instructions of the hottest kernels, next to what was recorded
+	@tools/install_packages.sh guard
+	@$(call configure,bench)
+	@$(call compile,bench) --target guard_kernels
+	@python3 bench/guard/check_instructions.py build/bench/bench/guard/guard_kernels
 
 .PHONY: fuzz
 fuzz: packages  ## run each fuzzer for SECONDS_PER_FUZZER (60), as many at once as there are cores; needs Clang

@@ -121,13 +121,25 @@ std::string proc_line(const char* path, const std::string& key) {
   return "";
 }
 
-}  // namespace
-
-double peak_resident_bytes() {
-  std::istringstream kilobytes(proc_line("/proc/self/status", "VmHWM"));
+double bytes_of(const std::string& key) {
+  std::istringstream kilobytes(proc_line("/proc/self/status", key));
   double value = 0;
   kilobytes >> value;
   return 1024 * value;
+}
+
+}  // namespace
+
+double peak_resident_bytes() {
+  return bytes_of("VmHWM");
+}
+
+double resident_bytes() {
+  return bytes_of("VmRSS");
+}
+
+void forget_peak() {
+  std::ofstream("/proc/self/clear_refs") << 5;
 }
 
 std::string processor() {

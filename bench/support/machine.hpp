@@ -21,6 +21,10 @@ void read_all(RowsView rows);
 
 /// The most memory this process has held at once, mapped files that are in memory included.
 [[nodiscard]] double peak_resident_bytes();
+/// What it holds now.
+[[nodiscard]] double resident_bytes();
+/// From here on the peak is of what comes.
+void forget_peak();
 
 /// Model name of the processor.
 [[nodiscard]] std::string processor();
