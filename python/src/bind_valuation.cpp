@@ -14,7 +14,7 @@ ValueRequest request_of(const std::string& method, const std::string& metric,
                         std::optional<double> flip_check, std::uint64_t seed,
                         const std::string& state_file, const Named& fields) {
   ValueRequest request;
-  const ValueMethod known = value_method(method);
+  const ListedValueMethod known = value_method(method);
   request.method = method;
   request.metric = metric;
   request.knn.ties = tie_rule(ties);

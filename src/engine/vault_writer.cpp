@@ -223,6 +223,7 @@ FoundRows Vault::Impl::find_digests(const std::vector<Digest>& digests) const {
 /// can still be asked for again.
 Digest Vault::Impl::content_of(const ForgetRequest& request) const {
   std::string content = asked(request).dump();
+  if (request.weighting.by_value) content += " values: " + request.weighting.source;
   std::vector<Index> rows = request.rows;
   std::sort(rows.begin(), rows.end());
   for (const Index row : rows) content += fmt::format(" {}", row);

@@ -25,7 +25,13 @@ TRAINING = ["train", *ARRAYS, "--target", "--positive", "--sensitive", "--privil
             "--weight", "--schema", "--no-header", "--missing", "--na", "--encoding", "--loss", "--no-intercept", "--tolerance",
             "--max-iterations", "--refine"]
 FLAGS = {
-    "fit": [*TRAINING, "--output", "--force"],
+    "fit": [*TRAINING, "--output", "--force", "--validation", *(f"--validation{kind}" for kind in ("-features", "-targets", "-groups")),
+            "--epsilon", "--delta", "--releases", "--sigma", "--allowance", "--utility-price", "--on-budget-spent"],
+    "forget": ["model", "--rows", "--rows-from", "--ids", "--ids-from", "--one-by-one", "--request-key", "--method", "--tier-at-most",
+               "--require-checkpoint", "--from-ledger", "--weighting", "--form", "--values", "--value-method", *MEASURED[:4],
+               "--max-steps", "--step-size", "--clip"],
+    "status": ["model", "--check", "--checkpoint"],
+    "backup": ["model", "destination"],
     "evaluate": [*MODEL, "data", *ARRAYS[:3], "--radius", "--threshold", "--attack-correct-only"],
     "influence": [*MODEL, *MEASURED[:4], "--metric", "--output"],
     "value": [*MODEL, *MEASURED[:4], "--method", "--neighbors", "--truncate", "--baseline", "--ties", "--features-file", "--validation-features-file",

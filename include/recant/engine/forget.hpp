@@ -33,6 +33,9 @@ struct ForgetWeighting {
   std::optional<double> alpha;  ///< by value; none: the largest that costs half of the allowance
   ValueForm form = ValueForm::kSigmoid;
   Vector values;  ///< n, by training row; those of the request are read
+  /// Where the values come from, so that the same request key with others is noticed: a method (its
+  /// values may change with the model), or what tells given ones from others.
+  std::string source;
 };
 
 /// Rows to be deleted together: one unit, one release. Rows by position or by id, not both.
