@@ -5,6 +5,7 @@ WERROR ?= OFF
 SECONDS_PER_FUZZER ?= 60
 STAGES ?= core linalg
 JOBS := $(shell nproc)
+FUZZERS := $(patsubst fuzz/%_fuzz.cpp,%,$(wildcard fuzz/*_fuzz.cpp))
 
 # With the Python package where the second word says so.
 configure = cmake --preset $(1) -DRECANT_WERROR=$(WERROR) $(if $(2),-DRECANT_PYTHON=ON \
@@ -67,21 +68,33 @@ race: packages  ## the unit tests of STAGES="core linalg" under the thread sanit
 	@$(call check,tsan) --tests-regex "^($$(echo $(STAGES) | tr ' ' '|'))/"
 
 .PHONY: bench
-bench: packages  ## build and run the benchmarks
+bench: packages  ## build and run the benchmarks; BENCH=quick, PARTS="passes qp …", DATA=DIR for UCI Adult
+	@tools/install_packages.sh bench
 	@$(call configure,bench)
 	@$(call compile,bench)
-	@for program in build/bench/bin/*_bench; do "$$program" || exit 1; done
+	@test -x build/bench/venv/bin/pip || /usr/bin/python3 -m venv build/bench/venv
+	@build/bench/venv/bin/pip install --quiet --requirement bench/requirements.txt
+	@build/bench/venv/bin/python bench/run.py build/bench $(if $(filter quick,$(BENCH)),--quick) \
+	  $(if $(PARTS),--parts $(PARTS)) $(if $(DATA),--adult "$(DATA)")
+
+.PHONY: guard
+guard: packages  ## instructions of the hottest kernels, next to what was recorded
+	@tools/install_packages.sh guard
+	@$(call configure,bench)
+	@$(call compile,bench) --target guard_kernels
+	@python3 bench/guard/check_instructions.py build/bench/bench/guard/guard_kernels
 
 .PHONY: fuzz
-fuzz: packages  ## run each fuzzer for SECONDS_PER_FUZZER (60); needs Clang
+fuzz: packages  ## run each fuzzer for SECONDS_PER_FUZZER (60), as many at once as there are cores; needs Clang
 	@tools/install_packages.sh fuzz
 	@$(call configure,fuzz)
-	@$(call compile,fuzz)
-	@for source in fuzz/*_fuzz.cpp; do \
-	  name=$$(basename $$source _fuzz.cpp); mkdir -p build/fuzz/corpus/$$name; \
-	  build/fuzz/bin/$${name}_fuzz -max_total_time=$(SECONDS_PER_FUZZER) -print_final_stats=1 \
-	    -artifact_prefix=build/fuzz/$$name- build/fuzz/corpus/$$name fuzz/corpus/$$name || exit 1; \
-	done
+	@$(call compile,fuzz) --target $(FUZZERS:%=%_fuzz)
+	@printf '%s\n' $(FUZZERS) | xargs -P $(JOBS) -I NAME sh -c '\
+	  mkdir -p build/fuzz/corpus/NAME; \
+	  build/fuzz/bin/NAME_fuzz -max_total_time=$(SECONDS_PER_FUZZER) -print_final_stats=1 \
+	    -artifact_prefix=build/fuzz/NAME- build/fuzz/corpus/NAME fuzz/corpus/NAME > build/fuzz/NAME.log 2>&1 || \
+	    { tail -n 60 build/fuzz/NAME.log; exit 255; }; \
+	  echo "NAME: $$(sed -n "s/stat::number_of_executed_units: *//p" build/fuzz/NAME.log) inputs, nothing found"'
 
 .PHONY: install
 install: packages  ## the command, the headers and the CMake package, under PREFIX=…

@@ -25,6 +25,9 @@ recant_system_library(libcsv csv.h csv)
 # OpenBLAS carries LAPACK. The pthread build: the serial one is not safe to call from several threads.
 recant_system_library(openblas cblas.h openblas openblas-pthread)
 recant_system_library(sodium sodium.h sodium)
+# Both databases that can hold a ledger, by their own interface in C.
+recant_system_library(sqlite3 sqlite3.h sqlite3)
+recant_system_library(pq libpq-fe.h pq postgresql)
 # Correctly rounded functions at any precision: where a bound must err to the safe side.
 recant_system_library(mpfr mpfr.h mpfr)
 # Vector code for several instruction sets in one binary. Not compiled for: what differs from its

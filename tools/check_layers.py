@@ -24,7 +24,7 @@ EXTERNAL = [
     (r"hwy/", ["src/linalg", "src/model", "src/valuation"]),
     (r"omp\.h", ["src/core"]),
     (r"csv\.h|fast_float/", ["src/data"]),
-    (r"sqlite3\.h", ["src/ledger"]),
+    (r"(sqlite3|libpq-fe)\.h", ["src/ledger"]),
     (r"sodium\.h|sodium/", ["src/core", "src/certify", "src/ledger", "src/engine", "src/verify"]),
     (r"mpfr\.h", ["src/certify"]),
     (r"nlohmann/", ["src", "apps"]),

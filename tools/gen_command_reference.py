@@ -17,9 +17,10 @@ HEAD = """# Command
 `recant COMMAND --help` prints the same. What the commands do: [fit](../algorithms/fit.md),
 [evaluate](../algorithms/metrics.md), [influence](../algorithms/influence.md),
 [correct](../algorithms/correction.md), [compare](../algorithms/compare.md),
-[value](../algorithms/knn_shapley.md), [verify](../algorithms/certificates.md).
+[value](../algorithms/knn_shapley.md), [verify](../algorithms/certificates.md),
+[audit](../algorithms/audit.md).
 What they read and print: [CSV](../formats/csv.md),
-[JSON](../formats/json.md), [model folder](../formats/model-folder.md),
+[JSON](../formats/json.md), [model folder](../formats/vault.md),
 [certificate](../formats/certificate.md).
 """
 

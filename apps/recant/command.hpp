@@ -102,6 +102,10 @@ Run add_influence(CLI::App& app, Common& common);
 Run add_correct(CLI::App& app, Common& common);
 Run add_compare(CLI::App& app, Common& common);
 Run add_value(CLI::App& app, Common& common);
+Run add_forget(CLI::App& app, Common& common);
+Run add_status(CLI::App& app, Common& common);
+Run add_backup(CLI::App& app, Common& common);
 Run add_verify(CLI::App& app, Common& common);
+Run add_audit(CLI::App& app, Common& common);
 
 }  // namespace recant::app

@@ -82,7 +82,8 @@ int run(Flags& flags, const Common& common, const CLI::App& command) {
   const CorrectionRequest request = make_request(flags, command);
   check_model_output(flags.output, common);
   if (!flags.weights.empty()) check_row_values_output(flags.weights);
-  const FittedModel fitted = flags.model.open();
+  // Rows that were erased must not get a weight again; those after them move up.
+  const FittedModel fitted = without_erased_rows(flags.model.open());
   if (!flags.validation.given())
     throw UsageError("--validation is needed: gaps are never read on training rows", "correct");
   const MeasuredRows validation = load_rows(fitted, flags.validation.source());

@@ -3,9 +3,13 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
+#include <vector>
 
 #include "recant/core/error.hpp"
+#include "recant/engine/enrolment.hpp"
 #include "recant/engine/json.hpp"
+#include "recant/engine/vault.hpp"
 #include "tables.hpp"
 #include "training_flags.hpp"
 
@@ -15,7 +19,49 @@ namespace {
 struct Flags {
   TrainingFlags training;
   std::string output;
+  EnrolmentRequest enrolment;
+  std::string when_spent = "refuse";
+  RowFlags validation;
 };
+
+const std::vector<const char*> kEnrolmentFlags = {
+    "--epsilon",   "--delta",         "--releases",       "--sigma",
+    "--allowance", "--utility-price", "--on-budget-spent"};
+
+/// Enrolled as soon as one of its flags is given; then epsilon and delta must be.
+bool wants_enrolment(const Flags& flags, const CLI::App& command) {
+  const bool any = std::any_of(kEnrolmentFlags.begin(), kEnrolmentFlags.end(),
+                               [&](const char* flag) { return command.count(flag) > 0; });
+  if (any && (command.count("--epsilon") == 0 || command.count("--delta") == 0)) {
+    throw UsageError("a budget needs both --epsilon and --delta", "fit");
+  }
+  if (!any && flags.validation.given()) {
+    throw UsageError("validation rows price the noise of a budget: give --epsilon and --delta too",
+                     "--validation");
+  }
+  return any;
+}
+
+/// What the noise costs, before anything is written.
+void describe_enrolment(const EnrolmentPlan& plan, const Common& common) {
+  const PrivacyBudget& budget = plan.budget;
+  common.say(fmt::format(
+      "budget: epsilon {:g}, delta {:g} over {} releases; sigma {:.4g}, allowance {:.4g}",
+      budget.epsilon, budget.delta, budget.releases, budget.sigma(), budget.allowance));
+  if (plan.price->relative_rise) {
+    common.say(fmt::format(
+        "  the noise raises the mean loss of the {} rows by {:.3g}% on average (one release: "
+        "give or take {:.3g}%)",
+        plan.priced_on_training ? "training" : "validation", 100 * *plan.price->relative_rise,
+        100 * plan.price->spread / plan.price->loss));
+  }
+}
+
+int refuse(const EnrolmentPlan& plan) {
+  end_progress();
+  fmt::print(stderr, "recant: fit: nothing was written: {}\n", plan.refusal->text);
+  return kOutcomeIsNo;
+}
 
 /// How many features, and from what: a stray text in a column of numbers shows here.
 std::string describe_features(const FittedModel& fitted) {
@@ -29,13 +75,30 @@ std::string describe_features(const FittedModel& fitted) {
                      columns.size() - static_cast<std::size_t>(numeric));
 }
 
-int run(const Flags& flags, const Common& common) {
+/// None without a budget.
+std::optional<EnrolmentPlan> plan(const Flags& flags, const FittedModel& fitted,
+                                  const Common& common) {
+  EnrolmentRequest request = flags.enrolment;
+  request.when_spent = when_spent(flags.when_spent);
+  std::optional<MeasuredRows> validation;
+  if (flags.validation.given()) validation = load_rows(fitted, flags.validation.source());
+  return plan_enrolment(fitted, request, validation ? &validation->data : nullptr,
+                        common.callback());
+}
+
+int run(const Flags& flags, const Common& common, const CLI::App& command) {
   const FitRequest request = flags.training.make_request("fit");
   check_model_output(flags.output, common);
+  const bool enrol = wants_enrolment(flags, command);
   const auto [fitted, report] = fit(request, common.callback());
   const TrainerResult& training = report.training;
-  if (training.converged) Vault::create(flags.output, fitted, common.force);
-  common.print_json(to_json(fitted, report));
+  std::optional<EnrolmentPlan> enrolment;
+  if (enrol && training.converged) enrolment = plan(flags, fitted, common);
+  const EnrolmentPlan* planned = enrolment ? &*enrolment : nullptr;
+  const bool refused = enrolment && enrolment->refusal;
+  if (training.converged && !refused) Vault::create(flags.output, fitted, common.force, planned);
+  common.print_json(to_json(fitted, report, planned));
+  if (refused) return refuse(*enrolment);
   common.say(
       fmt::format("{} rows{}, {}, {:.2f} s", report.rows,
                   report.rows_dropped > 0
@@ -57,6 +120,7 @@ int run(const Flags& flags, const Common& common) {
   std::string text = describe_evaluation(report.evaluation, fitted.model);
   text.pop_back();
   common.say("on the training rows:\n" + text);
+  if (enrolment) describe_enrolment(*enrolment, common);
   common.say("wrote " + flags.output);
   return kDone;
 }
@@ -67,11 +131,19 @@ Run add_fit(CLI::App& app, Common& common) {
   CLI::App& command = *app.add_subcommand("fit", "Train a linear model and keep it with its rows");
   auto flags = std::make_shared<Flags>();
   add_training(command, flags->training);
+  const char* budget = "Budget of deletions";
+  add_fields(command, flags->enrolment);
+  command
+      .add_option("--on-budget-spent", flags->when_spent,
+                  "when all releases are used: refuse, or retrain as the first of a new enrolment")
+      ->capture_default_str();
+  for (const char* flag : kEnrolmentFlags) command.get_option(flag)->group(budget);
+  add_rows(command, flags->validation, "validation", "", "rows on which the noise is priced");
   command.add_option("-o,--output", flags->output, "model folder to write, e.g. model.rct")
       ->required();
   command.add_flag("--force", common.force, "replace the model if it exists");
   add_common(command, common);
-  return [flags, &common] { return run(*flags, common); };
+  return [flags, &common, &command] { return run(*flags, common, command); };
 }
 
 }  // namespace recant::app

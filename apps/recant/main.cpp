@@ -61,7 +61,11 @@ int run(int argc, char** argv, Common& common) {
   commands["correct"] = add_correct(app, common);
   commands["compare"] = add_compare(app, common);
   commands["value"] = add_value(app, common);
+  commands["forget"] = add_forget(app, common);
+  commands["status"] = add_status(app, common);
+  commands["backup"] = add_backup(app, common);
   commands["verify"] = add_verify(app, common);
+  commands["audit"] = add_audit(app, common);
 
   try {
     app.parse(argc, argv);

@@ -26,19 +26,19 @@ struct Flags {
 /// The flags that only some methods listen to.
 struct FlagGroup {
   const char* about;
-  bool ValueMethod::*taken_by;
+  bool ListedValueMethod::*taken_by;
   std::vector<std::string> flags;
 };
 const std::vector<FlagGroup>& flag_groups() {
   static const std::vector<FlagGroup> groups = {
       {"which looks at no neighbours",
-       &ValueMethod::neighbors,
+       &ListedValueMethod::neighbors,
        {"--neighbors", "--features-file", "--validation-features-file"}},
-      {"which is not knn_shapley", &ValueMethod::ranks, {"--truncate", "--baseline", "--ties"}},
-      {"which is about no metric", &ValueMethod::any_metric, {"--metric"}},
-      {"which leaves out no row", &ValueMethod::leaves_out, {"--tolerance"}},
+      {"which is not knn_shapley", &ListedValueMethod::ranks, {"--truncate", "--baseline", "--ties"}},
+      {"which is about no metric", &ListedValueMethod::any_metric, {"--metric"}},
+      {"which leaves out no row", &ListedValueMethod::leaves_out, {"--tolerance"}},
       {"which draws no samples",
-       &ValueMethod::samples,
+       &ListedValueMethod::samples,
        {"--utility", "--max-samples", "--standard-error", "--truncation", "--alpha", "--beta",
         "--state-file"}},
   };
@@ -55,7 +55,7 @@ ValueRequest make_request(const Flags& flags, const Common& common, const CLI::A
     request.validation_features_file = flags.validation_features;
   }
   request.seed = common.seed;
-  const ValueMethod method = value_method(request.method);
+  const ListedValueMethod method = value_method(request.method);
   const auto refuse = [&](const std::string& flag, const char* why) {
     if (command.count(flag) == 0) return;
     throw UsageError(fmt::format("says nothing to {}, {}", request.method, why), flag);
@@ -200,7 +200,7 @@ int run(const Flags& flags, const Common& common, const CLI::App& command) {
 
 std::string methods_help() {
   std::string text;
-  for (const ValueMethod& method : value_methods()) {
+  for (const ListedValueMethod& method : value_methods()) {
     text += fmt::format("{}{} ({})", text.empty() ? "" : "; ", method.name, method.help);
   }
   return text;

@@ -61,6 +61,13 @@ void describe(const CertificateMembers& members, const Common& common) {
         text("level"), plain(text("epsilon")), plain(text("delta")), text("releases"),
         std::exp2(std::stoi(text("sigma_exponent")) / 2.0), text("grid_exponent"),
         plain(text("allowance"))));
+    if (members.contains("difference_step")) {
+      common.say(fmt::format(
+          "Two releases that follow each other: epsilon {}, delta {} while the model moves by at "
+          "most {}",
+          plain(text("difference_epsilon")), plain(text("difference_delta")),
+          plain(text("difference_step"))));
+    }
   } else {
     common.say(fmt::format("Level {}, mechanism {}: no epsilon and delta are promised",
                            text("level"), text("mechanism")));
@@ -94,8 +101,8 @@ Run add_verify(CLI::App& app, Common& common) {
   CLI::App& command = *app.add_subcommand(
       "verify", "Check a deletion certificate offline, against the files that come with it");
   command.footer(
-      "Checks what it is given the files for, and says what it did not check. Certificates are\n"
-      "issued by the C++ library; no command issues them yet.");
+      "Checks what it is given the files for, and says what it did not check. recant forget and\n"
+      "recant fit --epsilon issue certificates, in the folder certificates/ of the model.");
   auto flags = std::make_shared<Flags>();
   command.add_option("certificate", flags->certificate, "certificate (JSON)")->required();
   command.add_option("--model", flags->model,

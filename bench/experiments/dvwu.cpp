@@ -10,16 +10,20 @@
 #include <filesystem>
 #include <map>
 #include <numeric>
+#include <optional>
 
 #include "recant/audit/retrain.hpp"
+#include "recant/certify/bounds.hpp"
+#include "recant/core/error.hpp"
 #include "recant/core/seeded_random.hpp"
 #include "recant/data/table.hpp"
 #include "recant/influence/influence.hpp"
 #include "recant/metrics/metric.hpp"
 #include "recant/model/trainer.hpp"
+#include "recant/unlearn/deletion.hpp"
 #include "recant/unlearn/gradient_ascent.hpp"
-#include "recant/unlearn/value_weighted_step.hpp"
 #include "recant/valuation/knn_shapley.hpp"
+#include "recant/weighting/value_weighted.hpp"
 
 namespace {
 
@@ -51,10 +55,17 @@ Rows read_rows(const std::filesystem::path& folder) {
 /// What is measured of one method, a value a repetition.
 struct Measured {
   std::vector<double> accuracy, log_loss, distance, same_label;
+  std::vector<double> bound;  ///< certified distance; of steps by value only
 };
 
 double mean(const std::vector<double>& values) {
   return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+}
+
+/// Of bounds, some of which may be infinite.
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
 }
 
 double standard_error(const std::vector<double>& values) {
@@ -67,7 +78,8 @@ double standard_error(const std::vector<double>& values) {
 /// Methods in the order in which they were first seen.
 class Table {
  public:
-  void add(const std::string& method, const RetrainAudit& audit, bool retrained = false) {
+  void add(const std::string& method, const RetrainAudit& audit, bool retrained = false,
+           std::optional<double> bound = {}) {
     if (!rows_.contains(method)) order_.push_back(method);
     Measured& row = rows_[method];
     const TestUtility& utility = retrained ? audit.retrained_utility : audit.unlearned_utility;
@@ -75,6 +87,9 @@ class Table {
     row.log_loss.push_back(utility.log_loss);
     row.distance.push_back(retrained ? 0 : audit.distance);
     row.same_label.push_back(retrained ? 1 : audit.unlearned_agreement.same_label->value);
+    if (!bound) return;
+    row.bound.push_back(*bound);
+    if (!(*bound >= audit.distance_low)) throw InternalError("a bound is broken");
   }
 
   /// Differences are of the same repetition: rows and flips are the same there.
@@ -88,10 +103,13 @@ class Table {
         loss[r] -= truth.log_loss[r];
       }
       fmt::print(
-          "| {:.0f} % | {} | {:.2f} % | {:+.3f} ± {:.3f} | {:+.5f} ± {:.5f} | {:.4f} | {:.2f} % "
+          "| {:.0f} % | {} | {:.2f} % | {:+.3f} ± {:.3f} | {:+.5f} ± {:.5f} | {:.4f} | {} | {:.2f} "
+          "% "
           "|\n",
           100 * flipped, method, 100 * mean(row.accuracy), mean(gain), standard_error(gain),
-          mean(loss), standard_error(loss), mean(row.distance), 100 * mean(row.same_label));
+          mean(loss), standard_error(loss), mean(row.distance),
+          row.bound.empty() ? "" : fmt::format("{:.3g}", median(row.bound)),
+          100 * mean(row.same_label));
     }
   }
 
@@ -99,6 +117,25 @@ class Table {
   std::vector<std::string> order_;
   std::map<std::string, Measured> rows_;
 };
+
+/// The step by value and the least bound of one pass (tier 1) on its distance to retraining.
+struct CertifiedStep {
+  Vector theta;
+  double bound;
+};
+CertifiedStep certified_step(const DeletionState& base, const std::vector<Index>& rows,
+                             const ValueWeights& values) {
+  Vector p(static_cast<Index>(rows.size()));
+  for (std::size_t i = 0; i < rows.size(); ++i) p(static_cast<Index>(i)) = values.p(rows[i]);
+  const Vector gradient = base.row_gradients(rows, p);
+  DeletionState state = base;
+  if (state.delete_rows(rows) == DeletionStatus::kRebuild) {
+    // Too much has left for downdates: a base of the rows that stay, at the same theta.
+    state = state.rebuilt_at(base.base().theta);
+  }
+  const Vector theta = state.newton_point(gradient);
+  return {theta, bound_from_residual(state.frame(), state.measure_residual(theta)).value};
+}
 
 struct Weighted {
   std::string name;
@@ -140,11 +177,15 @@ void repeat(const Rows& rows, const Settings& settings, double flipped, int repe
   const auto audit = [&](const Vector& unlearned) {
     return audit_by_retraining(objective, left, theta, unlearned, rows.test);
   };
+  const DeletionState base(objective, theta, weights);
+  const auto add_step = [&](const std::string& method, const ValueWeights& values) {
+    const CertifiedStep step = certified_step(base, deleted, values);
+    table.add(method, audit(step.theta), false, step.bound);
+  };
   const RetrainAudit start = audit(theta);
   table.add("retrained", start, true);
   table.add("original, nothing deleted", start);
-  table.add("Newton, uniform",
-            audit(value_weighted_step(objective, theta, weights, uniform).update.theta));
+  add_step("Newton, uniform", uniform);
 
   std::vector<Weighted> weighted;
   const LinearModel model{objective.loss(), true, noisy.features.columns(), theta};
@@ -160,8 +201,7 @@ void repeat(const Rows& rows, const Settings& settings, double flipped, int repe
     }
   }
   for (const Weighted& one : weighted) {
-    table.add("Newton, " + one.name,
-              audit(value_weighted_step(objective, theta, weights, one.weights).update.theta));
+    add_step("Newton, " + one.name, one.weights);
   }
   const GradientAscentOptions ascent{.max_steps = 300, .step_size = 0.02};
   const auto climb = [&](const ValueWeights& values) {
@@ -181,7 +221,7 @@ void run(const Settings& settings) {
              settings.l2, 100 * settings.deleted_share, settings.repeats);
   fmt::print(
       "| flipped | method | accuracy | over retraining, points | log-loss over retraining | "
-      "distance | same label |\n|---|---|---|---|---|---|---|\n");
+      "distance | certified, median | same label |\n|---|---|---|---|---|---|---|---|\n");
   for (const double flipped : {0.0, 0.3, 0.6}) {
     Table table;
     for (int r = 0; r < settings.repeats; ++r) repeat(rows, settings, flipped, r, table);

@@ -81,15 +81,15 @@ std::atomic<double> sink{0};  // what is computed must be used
 
 }  // namespace
 
+void read_all(RowsView rows) {
+  for_each_block(rows.rows(), [&](RowBlock block) {
+    sink = sum(rows.data() + block.begin * rows.cols(), block.size() * rows.cols());
+  });
+}
+
 double read_seconds(RowsView rows, int count) {
   constexpr int kRepeats = 5;
-  return with_threads(count, [&] {
-    return least_seconds(kRepeats, [&] {
-      for_each_block(rows.rows(), [&](RowBlock block) {
-        sink = sum(rows.data() + block.begin * rows.cols(), block.size() * rows.cols());
-      });
-    });
-  });
+  return with_threads(count, [&] { return least_seconds(kRepeats, [&] { read_all(rows); }); });
 }
 
 double peak_flops(int count) {
@@ -121,13 +121,25 @@ std::string proc_line(const char* path, const std::string& key) {
   return "";
 }
 
-}  // namespace
-
-double peak_resident_bytes() {
-  std::istringstream kilobytes(proc_line("/proc/self/status", "VmHWM"));
+double bytes_of(const std::string& key) {
+  std::istringstream kilobytes(proc_line("/proc/self/status", key));
   double value = 0;
   kilobytes >> value;
   return 1024 * value;
+}
+
+}  // namespace
+
+double peak_resident_bytes() {
+  return bytes_of("VmHWM");
+}
+
+double resident_bytes() {
+  return bytes_of("VmRSS");
+}
+
+void forget_peak() {
+  std::ofstream("/proc/self/clear_refs") << 5;
 }
 
 std::string processor() {

@@ -8,6 +8,9 @@
 /// What the machine can do at best, measured in the same process as what is compared with it.
 namespace recant::bench {
 
+/// Reads all the values once, in threads() threads.
+void read_all(RowsView rows);
+
 /// Seconds to read all the values once, from wherever the machine keeps them: the least of
 /// several readings by `threads` threads. The floor of every pass over these rows.
 [[nodiscard]] double read_seconds(RowsView rows, int threads);
@@ -18,6 +21,10 @@ namespace recant::bench {
 
 /// The most memory this process has held at once, mapped files that are in memory included.
 [[nodiscard]] double peak_resident_bytes();
+/// What it holds now.
+[[nodiscard]] double resident_bytes();
+/// From here on the peak is of what comes.
+void forget_peak();
 
 /// Model name of the processor.
 [[nodiscard]] std::string processor();

@@ -124,11 +124,15 @@ void check(const Objective& objective, ConstVectorRef weights, const AuditedMode
   }
 }
 
-void check_enough(std::string_view what, std::size_t rows) {
-  if (rows < 2) {
+void check_enough(std::size_t deleted, std::size_t retained, Index unseen) {
+  const auto check_one = [](std::string_view what, std::size_t rows) {
+    if (rows >= 2) return;
     throw DataError(
         fmt::format("membership inference needs at least 2 {} rows, but there are {}", what, rows));
-  }
+  };
+  check_one("deleted", deleted);
+  check_one("retained", retained);
+  check_one("unseen", static_cast<std::size_t>(unseen));
 }
 
 ForgettingVerdict judge(const AucDifference& difference, Index deleted, Index unseen,
@@ -139,10 +143,66 @@ ForgettingVerdict judge(const AucDifference& difference, Index deleted, Index un
   return ForgettingVerdict::kAsRetrained;
 }
 
-/// Scores of all rows by one attack under one model.
+/// Scores by one attack under one model: of the rows of the objective, and of those outside it.
 struct AllScores {
-  Vector training, unseen;
+  Vector training, outside;
 };
+
+/// The rows of both, one after the other: features, targets and weights.
+Dataset stacked(const Dataset& first, const Dataset& second) {
+  Dataset out;
+  RowMatrix x(first.rows() + second.rows(), first.features.columns());
+  x << first.features.view(), second.features.view();
+  out.features = FeatureMatrix(std::move(x));
+  out.targets.resize(out.rows());
+  out.targets << first.targets, second.targets;
+  out.weights = Vector::Ones(out.rows());
+  return out;
+}
+
+AttackAudit attack_one(MembershipAttack kind, const Scores& original, const Scores& after,
+                       const Scores& truth, const MembershipOptions& options) {
+  const auto attacked = [&](const Scores& of) {
+    return ModelUnderAttack{
+        .deleted = attack(of.deleted, of.unseen, options.confidence, options.seed),
+        .retained = attack(of.retained, of.unseen, options.confidence, options.seed)};
+  };
+  AttackAudit audit{.attack = kind,
+                    .original = attacked(original),
+                    .unlearned = attacked(after),
+                    .retrained = attacked(truth)};
+  audit.difference = auc_difference(truth.deleted, truth.unseen, after.deleted, after.unseen,
+                                    1 - options.false_alarm);
+  audit.verdict =
+      judge(audit.difference, after.deleted.size(), after.unseen.size(), options.tolerance);
+  return audit;
+}
+
+/// by_rows(scores) tells the three kinds of rows apart.
+template <class ByRows>
+MembershipAudit attack_all(const Objective& objective, ConstVectorRef weights,
+                           const Objective& others, const AuditedModels& models,
+                           const ByRows& by_rows, const MembershipOptions& options,
+                           const ProgressCallback& progress) {
+  MembershipAudit out;
+  const auto run = [&](MembershipAttack kind, const auto& score) {
+    out.attacks.push_back(attack_one(kind, by_rows(score(models.original)),
+                                     by_rows(score(models.unlearned)),
+                                     by_rows(score(models.retrained)), options));
+  };
+  run(MembershipAttack::kLoss, [&](ConstVectorRef theta) {
+    return AllScores{-losses(objective, theta), -losses(others, theta)};
+  });
+  if (!options.shadows) return out;
+  const ShadowReferences shadows =
+      train_shadows(objective, weights, others, *options.shadows, progress);
+  out.shadows_not_converged = shadows.training.not_converged;
+  run(MembershipAttack::kLira, [&](ConstVectorRef theta) {
+    return AllScores{shadows.training.scores(confidences(objective, theta)),
+                     shadows.unseen.scores(confidences(others, theta))};
+  });
+  return out;
+}
 
 }  // namespace
 
@@ -194,45 +254,30 @@ MembershipAudit audit_membership(const Objective& objective, ConstVectorRef weig
                                  const ProgressCallback& progress) {
   check(objective, weights, models, unseen, options);
   const Rows rows = rows_of(deleted, weights);
-  check_enough("deleted", rows.deleted.size());
-  check_enough("retained", rows.retained.size());
-  check_enough("unseen", static_cast<std::size_t>(unseen.rows()));
+  check_enough(rows.deleted.size(), rows.retained.size(), unseen.rows());
   const Objective others(unseen, objective.loss(), objective.intercept(), objective.l2());
-
-  MembershipAudit out;
-  const auto run = [&](MembershipAttack kind, const auto& score) {
-    const auto scores = [&](ConstVectorRef theta) {
-      const AllScores all = score(theta);
-      return Scores{all.training(rows.deleted), all.training(rows.retained), all.unseen};
-    };
-    const auto attacked = [&](const Scores& of) {
-      return ModelUnderAttack{
-          .deleted = attack(of.deleted, of.unseen, options.confidence, options.seed),
-          .retained = attack(of.retained, of.unseen, options.confidence, options.seed)};
-    };
-    const Scores after = scores(models.unlearned), truth = scores(models.retrained);
-    AttackAudit audit{.attack = kind,
-                      .original = attacked(scores(models.original)),
-                      .unlearned = attacked(after),
-                      .retrained = attacked(truth)};
-    audit.difference = auc_difference(truth.deleted, truth.unseen, after.deleted, after.unseen,
-                                      1 - options.false_alarm);
-    audit.verdict =
-        judge(audit.difference, after.deleted.size(), after.unseen.size(), options.tolerance);
-    out.attacks.push_back(audit);
+  const auto by_rows = [&](const AllScores& all) {
+    return Scores{all.training(rows.deleted), all.training(rows.retained), all.outside};
   };
-  run(MembershipAttack::kLoss, [&](ConstVectorRef theta) {
-    return AllScores{-losses(objective, theta), -losses(others, theta)};
-  });
-  if (!options.shadows) return out;
-  const ShadowReferences shadows =
-      train_shadows(objective, weights, others, *options.shadows, progress);
-  out.shadows_not_converged = shadows.training.not_converged;
-  run(MembershipAttack::kLira, [&](ConstVectorRef theta) {
-    return AllScores{shadows.training.scores(confidences(objective, theta)),
-                     shadows.unseen.scores(confidences(others, theta))};
-  });
-  return out;
+  return attack_all(objective, weights, others, models, by_rows, options, progress);
+}
+
+MembershipAudit audit_membership(const Objective& objective, ConstVectorRef weights,
+                                 const AuditedModels& models, const Dataset& deleted,
+                                 const Dataset& unseen, const MembershipOptions& options,
+                                 const ProgressCallback& progress) {
+  check(objective, weights, models, unseen, options);
+  check_size("features of a deleted row", deleted.features.columns(),
+             objective.features().columns());
+  const Rows rows = rows_of({}, weights);
+  check_enough(static_cast<std::size_t>(deleted.rows()), rows.retained.size(), unseen.rows());
+  const Objective others(stacked(deleted, unseen), objective.loss(), objective.intercept(),
+                         objective.l2());
+  const auto by_rows = [&](const AllScores& all) {
+    return Scores{all.outside.head(deleted.rows()), all.training(rows.retained),
+                  all.outside.tail(unseen.rows())};
+  };
+  return attack_all(objective, weights, others, models, by_rows, options, progress);
 }
 
 }  // namespace recant

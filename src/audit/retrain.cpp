@@ -66,6 +66,14 @@ BoundVerdict judge(const RetrainAudit& audit, const std::optional<double>& bound
   return audit.distance_low > *bound ? BoundVerdict::kBroken : BoundVerdict::kUndecided;
 }
 
+void check_test(const Objective& objective, ConstVectorRef original, ConstVectorRef unlearned,
+                const Dataset& test) {
+  check_size("original theta", original.size(), objective.parameters());
+  check_size("unlearned theta", unlearned.size(), objective.parameters());
+  check_size("features of a test row", test.features.columns(), objective.features().columns());
+  if (test.rows() == 0) throw DataError("the test set has no row");
+}
+
 }  // namespace
 
 std::string_view name(BoundVerdict verdict) noexcept {
@@ -75,15 +83,10 @@ std::string_view name(BoundVerdict verdict) noexcept {
 }
 
 RetrainAudit audit_by_retraining(const Objective& objective, ConstVectorRef weights,
-                                 ConstVectorRef original, ConstVectorRef unlearned,
-                                 const Dataset& test, const MetricSettings& settings,
-                                 const RetrainAuditOptions& options,
+                                 ConstVectorRef unlearned, const RetrainAuditOptions& options,
                                  const ProgressCallback& progress) {
   validate(options);
-  check_size("original theta", original.size(), objective.parameters());
   check_size("unlearned theta", unlearned.size(), objective.parameters());
-  check_size("features of a test row", test.features.columns(), objective.features().columns());
-  if (test.rows() == 0) throw DataError("the test set has no row");
   Stopwatch watch;
   RetrainAudit out;
   out.retrained = train(objective, weights, options.trainer, progress);
@@ -93,18 +96,35 @@ RetrainAudit audit_by_retraining(const Objective& objective, ConstVectorRef weig
   out.distance_low = std::max(0.0, out.distance - left);
   out.distance_high = out.distance + left;
   out.verdict = judge(out, options.bound);
+  return out;
+}
 
+RetrainAudit audit_by_retraining(const Objective& objective, ConstVectorRef weights,
+                                 ConstVectorRef original, ConstVectorRef unlearned,
+                                 const Dataset& test, const MetricSettings& settings,
+                                 const RetrainAuditOptions& options,
+                                 const ProgressCallback& progress) {
+  validate(options);
+  check_test(objective, original, unlearned, test);
+  RetrainAudit out = audit_by_retraining(objective, weights, unlearned, options, progress);
+  measure_utilities(objective, original, unlearned, test, settings, options.confidence, out);
+  return out;
+}
+
+void measure_utilities(const Objective& objective, ConstVectorRef original,
+                       ConstVectorRef unlearned, const Dataset& test,
+                       const MetricSettings& settings, double confidence, RetrainAudit& audit) {
+  check_test(objective, original, unlearned, test);
   const auto on_test = [&](const Vector& theta) {
-    return predict(objective, theta, test, settings.threshold, options.confidence);
+    return predict(objective, theta, test, settings.threshold, confidence);
   };
   const Predictions before = on_test(original), after = on_test(unlearned),
-                    truth = on_test(out.retrained.theta);
-  out.original_utility = before.utility;
-  out.unlearned_utility = after.utility;
-  out.retrained_utility = truth.utility;
-  out.unlearned_agreement = agree(after, truth, options.confidence);
-  out.original_agreement = agree(before, truth, options.confidence);
-  return out;
+                    truth = on_test(audit.retrained.theta);
+  audit.original_utility = before.utility;
+  audit.unlearned_utility = after.utility;
+  audit.retrained_utility = truth.utility;
+  audit.unlearned_agreement = agree(after, truth, confidence);
+  audit.original_agreement = agree(before, truth, confidence);
 }
 
 }  // namespace recant

@@ -56,6 +56,14 @@ DistanceBound from_dual(const CurvatureFrame& frame, double range, double dual, 
   return bound;
 }
 
+/// E eta / sqrt(mu) of statement 3.
+double correction_term(const CurvatureFrame& frame, const DistanceBound& bound) noexcept {
+  const double mu = frame.least_eigenvalue, lost = frame.hessian_rounding / mu;
+  return correction_factor(frame.below + lost, frame.above + lost, bound.range,
+                           bound.leverage * bound.eta) *
+         bound.eta / std::sqrt(mu);
+}
+
 void choose_least(DistanceBound& bound) noexcept {
   const auto offer = [&](double value, BoundStatement statement) {
     if (!(value < bound.value)) return;
@@ -92,16 +100,24 @@ double self_concordance_remainder(double rho) noexcept {
 }
 
 DistanceBound bound_from_step(const CurvatureFrame& frame, const StepMeasure& step) noexcept {
-  const double root = std::sqrt(frame.least_eigenvalue);
+  const double mu = frame.least_eigenvalue, root = std::sqrt(mu);
   const double kappa = self_concordance_remainder(known(step.range));
-  const double above = 1 + frame.above + frame.hessian_rounding / frame.least_eigenvalue;  // b
+  const double above = 1 + frame.above + frame.hessian_rounding / mu;  // b
   // H_S v instead of H v: their difference is at most e |v| <= e |v|_H / sqrt(mu).
-  const double rounding = step.linear_rounding / root +
-                          frame.hessian_rounding / frame.least_eigenvalue * step.step_norm;
+  const double rounding =
+      step.linear_rounding / root + frame.hessian_rounding / mu * step.step_norm;
   const double curved = kappa > 0 ? above * kappa * step.step_norm : 0;
-  DistanceBound bound = from_dual(
-      frame, step.range, step.linear_residual / root + curved + rounding, rounding, step.dropped);
+  const double linear = std::min(known(step.linear_residual / root),
+                                 known(step.solution_decrement + step.solve_residual / root));
+  DistanceBound bound =
+      from_dual(frame, step.range, linear + curved + rounding, rounding, step.dropped);
   bound.kappa = kappa;
+  if (bound.eta < kInfinite) {
+    // H^{-1} r is s but for what the remainder and rounding may add.
+    const double nearly = step.solution_norm + step.solve_residual / mu;
+    bound.corrected = known(outward(nearly + (curved + rounding) / root +
+                                    correction_term(frame, bound) + step.dropped));
+  }
   choose_least(bound);
   return bound;
 }
@@ -113,11 +129,8 @@ DistanceBound bound_from_residual(const CurvatureFrame& frame,
   DistanceBound bound = from_dual(frame, residual.range, residual.solution_decrement + off / root,
                                   off / root, residual.dropped);
   if (bound.eta < kInfinite) {
-    const double factor = correction_factor(frame.below + frame.hessian_rounding / mu,
-                                            frame.above + frame.hessian_rounding / mu, bound.range,
-                                            bound.leverage * bound.eta);
-    bound.corrected = known(
-        outward(residual.solution_norm + off / mu + factor * bound.eta / root + residual.dropped));
+    bound.corrected = known(outward(residual.solution_norm + off / mu +
+                                    correction_term(frame, bound) + residual.dropped));
   }
   bound.strong_convexity = known(
       outward((residual.residual_norm + residual.residual_rounding) / frame.l2 + residual.dropped));

@@ -249,6 +249,10 @@ bool CanonicalReader::present(std::string_view name) {
   return true;
 }
 
+bool CanonicalReader::follows(std::string_view name) const {
+  return rest().starts_with(fmt::format(",\"{}\":", name));
+}
+
 void CanonicalReader::constant(std::string_view name, std::string_view value) {
   std::string found;
   text(name, found);

@@ -36,6 +36,8 @@ class CanonicalWriter {
   void begin_entry() { out_ += '{'; }
   /// Writes null unless `present`; and says whether it is.
   bool present(std::string_view name, bool present);
+  /// A member that is left out where there is none: writes nothing, says whether it is there.
+  static bool follows(std::string_view, bool present) { return present; }
   void constant(std::string_view name, std::string_view value) { text(name, value); }
   void text(std::string_view name, std::string_view value);
   void hex_text(std::string_view name, const std::string& value, std::size_t digits);
@@ -66,6 +68,7 @@ class CanonicalReader {
   bool next_entry(std::size_t index);
   void begin_entry();
   bool present(std::string_view name);
+  bool follows(std::string_view name) const;
   void constant(std::string_view name, std::string_view value);
   void text(std::string_view name, std::string& value);
   void hex_text(std::string_view name, std::string& value, std::size_t digits);

@@ -47,6 +47,16 @@ bool present(CanonicalReader& file, std::string_view name, std::optional<T>& val
   if (file.present(name)) value.emplace();
   return value.has_value();
 }
+template <class T>
+bool follows(CanonicalWriter& file, std::string_view name, const std::optional<T>& value) {
+  return file.follows(name, value.has_value());
+}
+template <class T>
+bool follows(CanonicalReader& file, std::string_view name, std::optional<T>& value) {
+  value.reset();
+  if (file.follows(name)) value.emplace();
+  return value.has_value();
+}
 void exponent(CanonicalWriter& file, std::string_view name, const int& value) {
   file.integer(name, value, -800, 800);
 }
@@ -82,6 +92,11 @@ void budget_members(File& file, Budget& budget) {
   exponent(file, "sigma_exponent", budget.sigma_exponent);
   exponent(file, "grid_exponent", budget.grid_exponent);
   file.real("allowance", budget.allowance);
+  if (follows(file, "difference_epsilon", budget.difference)) {
+    file.real("difference_epsilon", budget.difference->epsilon);
+    file.real("difference_delta", budget.difference->delta);
+    file.real("difference_step", budget.difference->step);
+  }
   file.end_object();
 }
 

@@ -40,10 +40,22 @@ bool in_range(const PrivacyBudget& b) {
          static_cast<double>(b.dimension) * static_cast<double>(b.releases) <= kMostEntries;
 }
 
-/// `loudness` is B'/sigma of one release. Fills in h and B_max for the sigma that is set.
-void fill_sigma(double loudness, PrivacyBudget& budget) {
+/// What an enrolment may spend: B'/sigma of one release and, with difference protection,
+/// (V + B')/sigma of two that follow each other.
+struct Loudness {
+  double release = 0;
+  std::optional<double> difference;
+};
+
+/// Fills in h and B_max for the sigma that is set; B_max <= 0 where nothing is left for it.
+void fill_sigma(const Loudness& loudness, PrivacyBudget& budget) {
   const double sigma = budget.sigma();
-  const double most = sigma * loudness;  // B_max + h sqrt(d)
+  double most = sigma * loudness.release;  // B_max + h sqrt(d)
+  if (loudness.difference) {
+    most = std::min(most, (sigma * *loudness.difference - budget.difference->step) * kDown);
+  }
+  budget.allowance = 0;
+  if (!(most > 0)) return;
   const double root_d = std::sqrt(static_cast<double>(budget.dimension));
   // h sqrt(d) <= 2^-10 B_max = 2^-10 (most - h sqrt(d))
   const double h = std::min(sigma * kFinest, most / (root_d * (1 + 1 / kFinest))) * (kDown * kDown);
@@ -51,9 +63,9 @@ void fill_sigma(double loudness, PrivacyBudget& budget) {
   budget.allowance = (most - rounding_sensitivity(budget.grid_step(), budget.dimension)) * kDown;
 }
 
-void check_delta(double delta) {
+void check_delta(double delta, std::string_view what = "delta") {
   if (!(delta > 0 && delta < 1)) {
-    throw UsageError(fmt::format("delta must be > 0 and < 1, but is {}", delta));
+    throw UsageError(fmt::format("{} must be > 0 and < 1, but is {}", what, delta));
   }
 }
 
@@ -64,6 +76,13 @@ void check(const EnrolmentOptions& options, std::int64_t dimension) {
   if (!options.allowance && !options.max_sigma) {
     throw UsageError("a budget needs an allowance or a max_sigma, but has neither");
   }
+  const int given = options.difference_epsilon.has_value() + options.difference_delta.has_value() +
+                    options.difference_step.has_value();
+  if (given != 0 && given != 3) {
+    throw UsageError(
+        "difference protection needs difference_epsilon, difference_delta and difference_step");
+  }
+  if (given == 3) check_delta(*options.difference_delta, "difference_delta");
 }
 
 void check(const PrivacyBudget& budget) {
@@ -72,14 +91,18 @@ void check(const PrivacyBudget& budget) {
   check_at_least("releases", budget.releases, 1);
   check_at_least("dimension", budget.dimension, 1);
   check_positive("allowance", budget.allowance);
+  if (!budget.difference) return;
+  check_positive("difference_epsilon", budget.difference->epsilon);
+  check_delta(budget.difference->delta, "difference_delta");
+  check_positive("difference_step", budget.difference->step);
 }
 
 }  // namespace
 
 std::string_view name(BudgetRefusal refusal) noexcept {
-  constexpr std::array<std::string_view, 6> kNames = {
-      "none",         "sigma_too_small", "grid_too_coarse", "release_too_loud",
-      "out_of_range", "promise_exceeded"};
+  constexpr std::array<std::string_view, 7> kNames = {
+      "none",         "sigma_too_small",  "grid_too_coarse",    "release_too_loud",
+      "out_of_range", "promise_exceeded", "difference_exceeded"};
   return kNames[static_cast<std::size_t>(refusal)];
 }
 
@@ -98,16 +121,27 @@ RationalVariance PrivacyBudget::noise_variance() const {
 
 Enrolment enrol(const EnrolmentOptions& options, std::int64_t dimension) {
   check(options, dimension);
-  const double mu_total = gaussian_mu(options.epsilon, options.delta);
-  const double loudness =
-      mu_total / std::sqrt(static_cast<double>(options.releases)) / kGridTheorem * kDown;
-  if (loudness > kLoudest) return {.refusal = BudgetRefusal::kReleaseTooLoud};
   PrivacyBudget budget{.epsilon = options.epsilon,
                        .delta = options.delta,
                        .releases = options.releases,
                        .dimension = dimension};
+  const double mu_total = gaussian_mu(options.epsilon, options.delta);
+  Loudness loudness{mu_total / std::sqrt(static_cast<double>(options.releases)) / kGridTheorem *
+                    kDown};
+  double start = options.allowance ? *options.allowance / loudness.release : *options.max_sigma;
+  if (options.difference_step) {
+    budget.difference = {*options.difference_epsilon, *options.difference_delta,
+                         *options.difference_step};
+    loudness.difference =
+        gaussian_mu(budget.difference->epsilon, budget.difference->delta) / kGridTheorem * kDown;
+    if (options.allowance) {
+      start =
+          std::max(start, (budget.difference->step + *options.allowance) / *loudness.difference);
+    }
+  }
+  if (std::max(loudness.release, loudness.difference.value_or(0)) > kLoudest)
+    return {.refusal = BudgetRefusal::kReleaseTooLoud};
   // Two steps of the logarithm below are surely too little for the one and allowed for the other.
-  const double start = options.allowance ? *options.allowance / loudness : *options.max_sigma;
   const double exponent = std::floor(2 * std::log2(start)) - 2;
   if (!(std::abs(exponent) < 2 * kLargestExponent)) return {.refusal = BudgetRefusal::kOutOfRange};
   budget.sigma_exponent = static_cast<int>(exponent);
@@ -125,6 +159,7 @@ Enrolment enrol(const EnrolmentOptions& options, std::int64_t dimension) {
     };
     while (within(budget.sigma_exponent + 1)) ++budget.sigma_exponent;
     fill_sigma(loudness, budget);
+    if (!(budget.allowance > 0)) return {.refusal = BudgetRefusal::kSigmaTooSmall};
   }
   if (!in_range(budget)) return {.refusal = BudgetRefusal::kOutOfRange};
   return {.budget = budget};
@@ -141,7 +176,12 @@ BudgetRefusal check_budget(const PrivacyBudget& budget) {
     return BudgetRefusal::kReleaseTooLoud;
   const double mu = budget_mu(budget, budget.releases);
   if (!(gaussian_delta(budget.epsilon, mu) <= budget.delta)) return BudgetRefusal::kPromiseExceeded;
-  return BudgetRefusal::kNone;
+  if (!budget.difference) return BudgetRefusal::kNone;
+  const double mu_d = difference_mu(budget);
+  if (mu_d / kGridTheorem * (kDown * kDown) > kLoudest) return BudgetRefusal::kReleaseTooLoud;
+  return gaussian_delta(budget.difference->epsilon, mu_d) <= budget.difference->delta
+             ? BudgetRefusal::kNone
+             : BudgetRefusal::kDifferenceExceeded;
 }
 
 double budget_mu(const PrivacyBudget& budget, std::int64_t releases) {
@@ -150,6 +190,19 @@ double budget_mu(const PrivacyBudget& budget, std::int64_t releases) {
   const double rounding = rounding_sensitivity(budget.grid_step(), budget.dimension);
   const double one = kGridTheorem * (budget.allowance + rounding) / budget.sigma();
   return one * std::sqrt(static_cast<double>(releases)) * kUp;
+}
+
+double difference_mu(const PrivacyBudget& budget) {
+  check(budget);
+  if (!budget.difference) throw UsageError("the budget has no difference protection");
+  const double rounding = rounding_sensitivity(budget.grid_step(), budget.dimension);
+  return kGridTheorem * (budget.difference->step + budget.allowance + rounding) / budget.sigma() *
+         kUp;
+}
+
+bool difference_covers(const PrivacyBudget& budget, double step_norm) {
+  check_non_negative("step_norm", step_norm);
+  return !budget.difference || step_norm <= budget.difference->step;
 }
 
 BudgetStatus budget_status(const PrivacyBudget& budget, std::int64_t done) {

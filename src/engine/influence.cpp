@@ -41,6 +41,9 @@ std::pair<Vector, InfluenceReport> influence(const FittedModel& fitted, const Da
                  metric_gradients({headline}, validation, fitted.model, fitted.settings))
           .col(0);
   report.influence_seconds = watch.lap();
+  for (Index row = 0; row < fitted.rows.rows(); ++row) {
+    if (is_erased(fitted.rows.ids, row)) values_by_row(row) = 0;  // there is no such row
+  }
   report.summary = summarize(values_by_row);
   return {std::move(values_by_row), std::move(report)};
 }

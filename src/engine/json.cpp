@@ -2,6 +2,7 @@
 #include "recant/engine/json.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <nlohmann/json.hpp>
 
 namespace recant {
@@ -164,13 +165,107 @@ Json cell_json(const CompareCell& cell) {
           {"robust_loss_mean", value(cell.robust_loss)}};
 }
 
+Json budget_json(const std::optional<PrivacyBudget>& budget) {
+  if (!budget) return nullptr;
+  return {{"epsilon", budget->epsilon},     {"delta", budget->delta},
+          {"releases", budget->releases},   {"sigma", budget->sigma()},
+          {"grid_step", budget->grid_step()}, {"allowance", budget->allowance}};
+}
+
+Json enrolment_json(const EnrolmentPlan& plan) {
+  Json price = nullptr;
+  if (plan.price) {
+    price = {{"rows", plan.priced_on_training ? "training" : "validation"},
+             {"loss", plan.price->loss},
+             {"rise", plan.price->rise},
+             {"relative_rise", value(plan.price->relative_rise)},
+             {"standard_error", plan.price->standard_error},
+             {"spread", plan.price->spread}};
+  }
+  return {{"outcome", plan.refusal ? "no" : "enrolled"},
+          {"reason", plan.refusal ? Json(plan.refusal->reason) : Json(nullptr)},
+          {"budget", plan.refusal ? Json(nullptr) : budget_json(plan.budget)},
+          {"on_budget_spent", name(plan.when_spent)},
+          {"price", price},
+          {"fit_bound", plan.fit_bound},
+          {"assumptions", plan.assumptions}};
+}
+
+Json bound_json(const ForgetReport& report) {
+  Json terms = Json::object(), tried = Json::object();
+  for (const BoundTerm& term : report.terms) terms[term.name] = term.value;
+  for (const TierBound& one : report.tried) tried[one.tier] = value(one.bound);
+  return {{"distance", value(report.distance)},
+          {"residual_norm", value(report.residual_norm)},
+          {"residual_h_inverse_norm", value(report.residual_h_inverse_norm)},
+          {"terms", terms},
+          {"tried", tried},
+          {"uniform_distance", value(report.uniform_distance)}};
+}
+
+Json sequence_json(const ForgetReport& report) {
+  if (!report.budget || !report.spent) return nullptr;
+  return {{"releases", report.release},
+          {"releases_left", report.spent->releases_left},
+          {"mu", report.spent->mu_spent},
+          {"epsilon", report.spent->epsilon_spent},
+          {"delta", report.budget->delta}};
+}
+
+template <class T>
+Json text_or_null(const std::optional<T>& text) {
+  return text ? Json(*text) : Json(nullptr);
+}
+
+Json deletion_json(const ForgetReport& report) {
+  const bool released = report.release > 0;
+  const auto& budget = report.budget;
+  return {{"request_id", report.request > 0 ? Json(report.request) : Json(nullptr)},
+          {"state", name(report.state)},
+          {"reason", report.reason.empty() ? Json(nullptr) : Json(report.reason)},
+          {"repeated", report.repeated},
+          {"rows", report.rows},
+          {"method", released ? Json(report.method) : Json(nullptr)},
+          {"level", released ? Json(name(report.level)) : Json(nullptr)},
+          {"tier", text_or_null(report.tier)},
+          {"cheaper", text_or_null(report.cheaper)},
+          {"dearer", text_or_null(report.dearer)},
+          {"bound", bound_json(report)},
+          {"step_norm", value(report.step_norm)},
+          {"alpha", value(report.alpha)},
+          {"sigma", budget ? Json(budget->sigma()) : Json(nullptr)},
+          {"epsilon", budget ? Json(budget->epsilon) : Json(nullptr)},
+          {"delta", budget ? Json(budget->delta) : Json(nullptr)},
+          {"sequence", sequence_json(report)},
+          {"allowance", budget ? Json(budget->allowance) : Json(nullptr)},
+          {"new_enrolment", report.new_enrolment},
+          {"certificate", released ? Json(report.certificate.string()) : Json(nullptr)},
+          {"annex", released ? Json(report.annex.string()) : Json(nullptr)},
+          {"assumptions", report.assumptions},
+          {"seconds", {{"step", report.step_seconds}, {"forget", report.total_seconds}}}};
+}
+
+Json ledger_json(const LedgerStatistics& ledger) {
+  Json requests = Json::object();
+  for (std::size_t s = 0; s < kRequestStates; ++s) {
+    requests[std::string(name(static_cast<RequestState>(s)))] = ledger.requests[s];
+  }
+  return {{"events", ledger.events},
+          {"changed_at",
+           std::chrono::duration<double>(ledger.changed_at.time_since_epoch()).count()},
+          {"requests", requests},
+          {"rows_erased", ledger.rows_erased},
+          {"releases", ledger.batches}};
+}
+
 }  // namespace
 
 const char* version() noexcept {
   return RECANT_VERSION;
 }
 
-std::string to_json(const FittedModel& fitted, const FitReport& report) {
+std::string to_json(const FittedModel& fitted, const FitReport& report,
+                    const EnrolmentPlan* enrolment) {
   const TrainerResult& training = report.training;
   Json object = header("fit");
   object.update(
@@ -193,6 +288,7 @@ std::string to_json(const FittedModel& fitted, const FitReport& report) {
        {"coefficients", coefficients_json(fitted.model)},
        {"intercept", intercept_json(fitted.model)},
        {"metrics", metrics_json(report.evaluation)},
+       {"enrolment", enrolment == nullptr ? Json(nullptr) : enrolment_json(*enrolment)},
        {"history", history_json(training)},
        {"seconds",
         {{"load", report.load_seconds},
@@ -417,6 +513,51 @@ std::string to_json(const CompareReport& report, double seconds) {
   Json object = header("comparison");
   object.update(
       {{"target_gap", report.target_gap}, {"models", rows}, {"seconds", {{"compare", seconds}}}});
+  return finish(object);
+}
+
+std::string to_json(const ForgetReport& report) {
+  Json object = header("deletion");
+  object.update(deletion_json(report));
+  return finish(object);
+}
+
+std::string to_json(std::span<const ForgetReport> reports) {
+  Json list = Json::array();
+  double seconds = 0;
+  for (const ForgetReport& report : reports) {
+    list.push_back(deletion_json(report));
+    seconds += report.total_seconds;
+  }
+  Json object = header("deletions");
+  object.update({{"deletions", list}, {"seconds", {{"forget", seconds}}}});
+  return finish(object);
+}
+
+std::string to_json(const VaultStatus& status, const VaultCheck* check) {
+  Json budget = budget_json(status.budget);
+  if (status.spent) {
+    budget["releases_used"] = status.ledger->budget.used;
+    budget["releases_left"] = status.spent->releases_left;
+    budget["mu_spent"] = status.spent->mu_spent;
+    budget["epsilon_spent"] = status.spent->epsilon_spent;
+    budget["on_budget_spent"] = name(*status.when_spent);
+  }
+  Json object = header("status");
+  object.update({{"model_id", status.model_id},
+                 {"format_version", status.format_version},
+                 {"rows", status.rows},
+                 {"rows_left", status.rows_left},
+                 {"ledger", status.ledger ? ledger_json(*status.ledger) : Json(nullptr)},
+                 {"budget", budget},
+                 {"unfinished", text_or_null(status.unfinished)},
+                 {"check", nullptr},
+                 {"seconds", Json::object()}});
+  if (check != nullptr) {
+    object["check"] = {{"outcome", check->fault ? "damaged" : "no_fault_found"},
+                       {"fault", text_or_null(check->fault)},
+                       {"checked", check->checked}};
+  }
   return finish(object);
 }
 

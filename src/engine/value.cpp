@@ -158,7 +158,7 @@ MethodValues value_by_sampling(const Task& task) {
 }
 
 struct Entry {
-  ValueMethod method;
+  ListedValueMethod method;
   MethodValues (*run)(const Task&);
 };
 
@@ -293,13 +293,13 @@ SetUtility set_utility(std::string_view text) {
   throw UsageError(fmt::format("must be vote, accuracy or log_loss, but is '{}'", text), "utility");
 }
 
-std::vector<ValueMethod> value_methods() {
-  std::vector<ValueMethod> methods;
+std::vector<ListedValueMethod> value_methods() {
+  std::vector<ListedValueMethod> methods;
   for (const Entry& entry : kMethods) methods.push_back(entry.method);
   return methods;
 }
 
-ValueMethod value_method(std::string_view name) {
+ListedValueMethod value_method(std::string_view name) {
   return find_method(name).method;
 }
 

@@ -22,14 +22,17 @@ Vector losses(const Matrix& scores, const Dataset& data, const LinearModel& mode
 
 }  // namespace
 
-std::vector<bool> positive_rows(const Dataset& data, const LinearModel& model,
-                                const MetricSettings& settings) {
+double positive_target(const LinearModel& model, const MetricSettings& settings) {
   if (model.loss.kind() == LossKind::kSquared) {
     throw UsageError("this metric needs classes, but the squared loss has a numeric target",
                      "metric");
   }
-  const double wanted =
-      model.loss.kind() == LossKind::kSoftmax ? static_cast<double>(settings.positive_class) : 1;
+  return model.loss.kind() == LossKind::kSoftmax ? static_cast<double>(settings.positive_class) : 1;
+}
+
+std::vector<bool> positive_rows(const Dataset& data, const LinearModel& model,
+                                const MetricSettings& settings) {
+  const double wanted = positive_target(model, settings);
   std::vector<bool> positive(static_cast<std::size_t>(data.rows()));
   for (Index i = 0; i < data.rows(); ++i)
     positive[static_cast<std::size_t>(i)] = data.targets(i) == wanted;
@@ -41,13 +44,17 @@ std::vector<signed char> metric_sides(const Metric& metric, const Dataset& data,
   if (!metric.is_gap()) return {};
   const auto& codes = data.sensitive.at(static_cast<std::size_t>(metric.column)).codes;
   std::vector<signed char> side(codes.size());
-  std::transform(codes.begin(), codes.end(), side.begin(),
-                 [&](std::int32_t code) -> signed char { return code == metric.group ? 1 : -1; });
-  if (metric.kind == MetricKind::kDemographicParity) return side;
-  const auto positive = positive_rows(data, model, settings);
+  // By products: groups and labels come in no order that a processor could guess branches from.
+  const auto of_group = [&](std::size_t i) { return 2 * (codes[i] == metric.group ? 1 : 0) - 1; };
+  if (metric.kind == MetricKind::kDemographicParity) {
+    for (std::size_t i = 0; i < side.size(); ++i) side[i] = static_cast<signed char>(of_group(i));
+    return side;
+  }
+  const double positive = positive_target(model, settings);
   const bool wanted = metric.kind != MetricKind::kEqualOpportunityNegative;
   for (std::size_t i = 0; i < side.size(); ++i) {
-    if (positive[i] != wanted) side[i] = 0;
+    const int has_label = (data.targets(static_cast<Index>(i)) == positive) == wanted ? 1 : 0;
+    side[i] = static_cast<signed char>(of_group(i) * has_label);
   }
   return side;
 }
@@ -92,7 +99,8 @@ Terms metric_terms(const Metric& metric, const Dataset& data, const LinearModel&
     const Attack moved(attacked, settings);
     const bool own = &attacked == &model;
     const Vector t = own ? Vector(scores.col(0)) : Vector(recant::scores(attacked, data.features));
-    const Vector shift = moved.shifts(t, data.targets);
+    Vector shift(t.size());
+    moved.shifts(t, data.targets, shift);
     return losses(scores + shift * moved.reach(model), data, model);
   };
   switch (metric.kind) {
@@ -124,30 +132,34 @@ Attack::Attack(const LinearModel& attacked, const MetricSettings& settings)
   factor_ = -kAttack / size;
 }
 
-Vector Attack::shifts(ConstVectorRef scores, ConstVectorRef targets) const {
-  Vector shift = factor_ * scores;
-  if (correct_only_) {
-    for (Index i = 0; i < shift.size(); ++i) {
-      const bool right = (targets(i) > 0.5 ? scores(i) : -scores(i)) > 0;
-      if (!right) shift(i) = 0;
-    }
+void Attack::shifts(ConstVectorRef scores, ConstVectorRef targets, VectorRef shift) const {
+  shift = factor_ * scores;
+  if (!correct_only_) return;
+  for (Index i = 0; i < shift.size(); ++i) {
+    const bool right = (targets(i) > 0.5 ? scores(i) : -scores(i)) > 0;
+    if (!right) shift(i) = 0;
   }
-  return shift;
 }
 
 double metric_value(const Terms& terms, const std::vector<std::int32_t>& times) {
-  double sum[2] = {0, 0}, count[2] = {0, 0};  // side 1 (or the sum), side -1
-  for (Index i = 0; i < terms.h.size(); ++i) {
-    const auto k = static_cast<std::size_t>(i);
-    const double n = times.empty() ? 1 : times[k];
-    const int side = terms.side.empty() ? 1 : terms.side[k];
-    if (side == 0 || n == 0) continue;
-    sum[side < 0] += n * terms.h(i);
-    count[side < 0] += n;
+  // Side -1, rows that do not count, side 1 (or the sum). A row that is not drawn adds 0 times h,
+  // which is finite for every finite score.
+  double sums[3] = {0, 0, 0}, counts[3] = {0, 0, 0};
+  const auto add = [&](std::size_t row, double n) {
+    const int side = terms.side.empty() ? 1 : terms.side[row];
+    const auto at = static_cast<std::size_t>(side + 1);
+    sums[at] += n * terms.h(static_cast<Index>(row));
+    counts[at] += n;
+  };
+  const auto rows = static_cast<std::size_t>(terms.h.size());
+  if (times.empty()) {
+    for (std::size_t i = 0; i < rows; ++i) add(i, 1);
+  } else {
+    for (std::size_t i = 0; i < rows; ++i) add(i, times[i]);
   }
-  if (terms.side.empty()) return sum[0];
-  if (count[0] == 0 || count[1] == 0) return std::numeric_limits<double>::quiet_NaN();
-  return sum[0] / count[0] - sum[1] / count[1];
+  if (terms.side.empty()) return sums[2];
+  if (counts[2] == 0 || counts[0] == 0) return std::numeric_limits<double>::quiet_NaN();
+  return sums[2] / counts[2] - sums[0] / counts[0];
 }
 
 }  // namespace recant

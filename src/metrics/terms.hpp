@@ -17,6 +17,9 @@ struct Terms {
   std::vector<signed char> side;  ///< empty for a sum
 };
 
+/// The target of a row of the positive class. @throws UsageError for squared loss.
+[[nodiscard]] double positive_target(const LinearModel& model, const MetricSettings& settings);
+
 /// True where the target of the row is the positive class. @throws UsageError for squared loss.
 [[nodiscard]] std::vector<bool> positive_rows(const Dataset& data, const LinearModel& model,
                                               const MetricSettings& settings);
@@ -54,7 +57,7 @@ class Attack {
 
   [[nodiscard]] const Vector& w() const noexcept { return w_; }
   /// shift_i from the rows' scores t at the attacked model.
-  [[nodiscard]] Vector shifts(ConstVectorRef scores, ConstVectorRef targets) const;
+  void shifts(ConstVectorRef scores, ConstVectorRef targets, VectorRef shift) const;
   /// How a unit of shift moves a score of the model: w^T w of it.
   [[nodiscard]] double reach(const LinearModel& model) const {
     return w_.dot(model.theta.head(model.features));

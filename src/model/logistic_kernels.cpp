@@ -67,6 +67,22 @@ void logistic_loss(std::size_t count, const double* scores, const double* target
   });
 }
 
+void logistic_slopes(std::size_t count, const double* scores, const double* targets,
+                     double* residuals, double* slopes) {
+  const Tag tag;
+  const Lanes zero = hn::Zero(tag), one = hn::Set(tag, 1), half = hn::Set(tag, 0.5);
+  for_each_vector(count, [&](std::size_t i, auto load, auto store) HWY_ATTR {
+    const Lanes t = load(scores + i);
+    const auto positive = hn::Gt(load(targets + i), half);
+    const Lanes minus_margin = hn::IfThenElse(positive, hn::Neg(t), t);
+    const Lanes e = exp_minus_abs(t), larger = hn::Div(one, hn::Add(one, e));
+    const Lanes smaller = hn::Mul(e, larger);  // the two probabilities
+    const Lanes size = hn::IfThenElse(hn::Le(minus_margin, zero), smaller, larger);
+    store(hn::IfThenElse(positive, hn::Neg(size), size), residuals + i);
+    store(hn::Mul(smaller, larger), slopes + i);
+  });
+}
+
 HWY_INLINE Lanes curvature(Lanes t) {
   const Lanes e = exp_minus_abs(t), sum = hn::Add(hn::Set(Tag(), 1), e);
   return hn::Div(e, hn::Mul(sum, sum));
@@ -99,6 +115,7 @@ HWY_AFTER_NAMESPACE();
 namespace recant::simd {
 
 HWY_EXPORT(logistic_loss);
+HWY_EXPORT(logistic_slopes);
 HWY_EXPORT(logistic_curvature);
 HWY_EXPORT(logistic_curvature_product);
 HWY_EXPORT(logistic_probability);
@@ -106,6 +123,11 @@ HWY_EXPORT(logistic_probability);
 void logistic_loss(std::size_t count, const double* scores, const double* targets, double* values,
                    double* residuals) {
   HWY_DYNAMIC_DISPATCH(logistic_loss)(count, scores, targets, values, residuals);
+}
+
+void logistic_slopes(std::size_t count, const double* scores, const double* targets,
+                     double* residuals, double* slopes) {
+  HWY_DYNAMIC_DISPATCH(logistic_slopes)(count, scores, targets, residuals, slopes);
 }
 
 void logistic_curvature(std::size_t count, const double* scores, double* out) {

@@ -12,6 +12,10 @@ namespace recant::simd {
 void logistic_loss(std::size_t count, const double* scores, const double* targets, double* values,
                    double* residuals);
 
+/// residuals[i] as above and slopes[i] = p(1-p), from one exponential and one division.
+void logistic_slopes(std::size_t count, const double* scores, const double* targets,
+                     double* residuals, double* slopes);
+
 /// out[i] = p(1-p) of the score, from e^-|t| alone, so that it keeps its digits where p is near 0
 /// or 1.
 void logistic_curvature(std::size_t count, const double* scores, double* out);

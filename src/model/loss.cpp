@@ -113,6 +113,32 @@ void Loss::residuals(ConstMatrixRef scores, ConstVectorRef targets,
   }
 }
 
+void Loss::residuals_and_slopes(ConstMatrixRef scores, ConstVectorRef targets, Index k,
+                                Eigen::Ref<Matrix> residuals, Eigen::Ref<Matrix> slopes) const {
+  switch (kind_) {
+    case LossKind::kLogistic:
+      simd::logistic_slopes(static_cast<std::size_t>(scores.rows()), scores.data(), targets.data(),
+                            residuals.data(), slopes.data());
+      break;
+    case LossKind::kSquared:
+      residuals.col(0) = scores.col(0) - targets;
+      slopes.setOnes();
+      break;
+    case LossKind::kSoftmax: {
+      Vector p(outputs_);
+      for (Index i = 0; i < scores.rows(); ++i) {
+        const auto target = static_cast<Index>(targets(i));
+        softmax(scores.row(i).transpose(), p);
+        residuals.row(i) = p.transpose();
+        residuals(i, target) = -rest(p, target);
+        slopes.row(i) = -p(k) * p.transpose();
+        slopes(i, k) = p(k) * rest(p, k);
+      }
+      break;
+    }
+  }
+}
+
 void Loss::curvatures(ConstMatrixRef scores, Index k, Index l, std::span<double> curvatures) const {
   switch (kind_) {
     case LossKind::kLogistic:

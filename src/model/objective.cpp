@@ -84,6 +84,14 @@ Objective::Objective(const Dataset& data, Loss loss, bool intercept, double l2)
   });
 }
 
+Objective Objective::with_linear_term(ConstVectorRef b) const {
+  check_size("b", b.size(), parameters());
+  for (const double entry : b) check_finite("an entry of b", entry);
+  Objective out = *this;
+  out.linear_ = b;
+  return out;
+}
+
 void Objective::check_shapes(ConstVectorRef theta, ConstVectorRef weights) const {
   check_size("theta", theta.size(), parameters());
   check_size("row weights", weights.size(), rows());
@@ -125,6 +133,10 @@ Objective::Evaluation Objective::evaluate(ConstVectorRef theta, ConstVectorRef w
   Evaluation total = data_terms(theta, weights);
   total.gradient += l2_ * theta;
   total.value = total.data_loss + l2_ / 2 * theta.squaredNorm();
+  if (linear_.size() > 0) {
+    total.gradient += linear_;
+    total.value += linear_.dot(theta);
+  }
   return total;
 }
 
@@ -167,6 +179,7 @@ Objective::Residual Objective::residual(ConstVectorRef theta, ConstVectorRef wei
         if (!(from.spread <= into.spread)) into.spread = from.spread;
       });
   total.gradient += l2_ * theta;
+  if (linear_.size() > 0) total.gradient += linear_;
   total.depth = std::min(rows(), most) + (kBlockRows + most - 1) / most +
                 merge_depth(rows(), kVectorGroups, 1);
   return total;

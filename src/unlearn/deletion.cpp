@@ -36,11 +36,11 @@ Matrix softmax_root(ConstVectorRef p) {
   return root;
 }
 
-/// max over the rows kept that still have weight, and what the others cannot exceed.
-double spread_over(const ExtremeRows& extreme, const Vector& weights, const Matrix& changes) {
+/// max over the rows kept that still have weight.
+double spread_over(const ExtremeRows& extreme, const Matrix& changes) {
   double most = 0;
   for (std::size_t i = 0; i < extreme.rows.size(); ++i) {
-    if (!(weights(extreme.rows[i]) > 0)) continue;
+    if (extreme.rows[i] == ExtremeRows::kForgotten) continue;
     const auto change = changes.row(static_cast<Index>(i));
     const double spread =
         change.size() == 1 ? std::abs(change(0)) : change.maxCoeff() - change.minCoeff();
@@ -49,9 +49,9 @@ double spread_over(const ExtremeRows& extreme, const Vector& weights, const Matr
   return most;
 }
 
-double largest_left(const ExtremeRows& extreme, const Vector& weights) {
+double largest_left(const ExtremeRows& extreme) {
   for (std::size_t i = 0; i < extreme.rows.size(); ++i) {
-    if (weights(extreme.rows[i]) > 0) return extreme.sizes[i];
+    if (extreme.rows[i] != ExtremeRows::kForgotten) return extreme.sizes[i];
   }
   return extreme.next;
 }
@@ -63,7 +63,28 @@ double norm_from(const Vector& v, const Vector& product, double frobenius) {
   return std::sqrt(squared) * (1 + 8 * kUnit);
 }
 
+/// What is known of s with H s = r, whatever the factor was that gave it.
+struct Solution {
+  double norm = 0, decrement = 0;  // |s|, |s|_H
+  double residual = 0;             // |r - H s|, its own rounding included
+};
+
+Solution solve_measured(const Cholesky& factor, const Matrix& hessian, double frobenius,
+                        ConstVectorRef r) {
+  const Vector s = factor.solve(r);
+  const Vector product = hessian.selfadjointView<Eigen::Lower>() * s;
+  return {s.norm() * (1 + gamma(s.size() + 4)), norm_from(s, product, frobenius),
+          (r - product).norm() * (1 + gamma(r.size() + 4)) +
+              1.02 * gamma(r.size() + 4) * (frobenius * s.norm() + r.norm())};
+}
+
 }  // namespace
+
+struct DeletionState::Gathered {
+  RowMatrix x;
+  Matrix scores, residuals;  // k x C
+  [[nodiscard]] RowsView view() const { return {x.data(), x.rows(), x.cols()}; }
+};
 
 struct DeletionState::Rows {
   Matrix removed, added;  // P x columns, so that the Hessian loses U U^T and gains the other
@@ -73,29 +94,25 @@ struct DeletionState::Rows {
 
 DeletionState::DeletionState(const Objective& objective, ConstVectorRef theta,
                              ConstVectorRef weights)
+    : DeletionState(objective, weights, build_deletion_base(objective, theta, weights)) {}
+
+DeletionState::DeletionState(const Objective& objective, ConstVectorRef weights,
+                             NewDeletionBase built)
     : objective_(&objective),
-      contrast_(objective.loss(), objective.width()),
-      base_([&] {
-        check_size("theta", theta.size(), objective.parameters());
-        check_size("row weights", weights.size(), objective.rows());
-        if (!theta.allFinite()) throw UsageError("theta must be finite", "deletion");
-        if (!weights.allFinite() || !(weights.minCoeff() >= 0) || !(weights.maxCoeff() > 0)) {
-          throw UsageError("row weights must be finite and >= 0, and some > 0", "deletion");
-        }
-        return std::make_shared<const DeletionBase>(
-            build_deletion_base(objective, contrast_, theta, weights));
-      }()),
-      base_weights_(weights),
+      contrast_(std::move(built.contrast)),
+      base_(std::make_shared<const DeletionBase>(std::move(built.base))),
+      by_leverage_(std::move(built.by_leverage)),
+      by_norm_(std::move(built.by_norm)),
       weights_(weights),
       rows_left_((weights.array() > 0).count()),
       gradient_(deletion_faults.leftover_dropped ? Vector(Vector::Zero(base_->gradient.size()))
                                                  : base_->gradient),
       hessian_(base_->hessian),
-      factor_(base_->factor) {}
+      factor_(base_->factor) {
+  for (Index i = 0; i < weights_.size(); ++i) weights_mark_ += weight_mark(i, weights_(i));
+}
 
-void DeletionState::check(std::span<const Index> rows, ConstVectorRef delta) const {
-  check_size("delta", delta.size(), static_cast<Index>(rows.size()));
-  if (!delta.allFinite()) throw UsageError("delta must be finite", "delta");
+void DeletionState::check_rows(std::span<const Index> rows) const {
   std::vector<Index> sorted(rows.begin(), rows.end());
   std::sort(sorted.begin(), sorted.end());
   if (std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end()) {
@@ -104,15 +121,22 @@ void DeletionState::check(std::span<const Index> rows, ConstVectorRef delta) con
   if (!sorted.empty() && (sorted.front() < 0 || sorted.back() >= weights_.size())) {
     throw UsageError("a row is out of range", "rows", "rows are 0 to n - 1");
   }
+  for (const Index row : rows) {
+    if (!(weights_(row) > 0)) {
+      throw UsageError("a row has no weight", "rows", "it was deleted before or never counted");
+    }
+  }
+}
+
+void DeletionState::check(std::span<const Index> rows, ConstVectorRef delta) const {
+  check_size("delta", delta.size(), static_cast<Index>(rows.size()));
+  if (!delta.allFinite()) throw UsageError("delta must be finite", "delta");
+  check_rows(rows);
   Index leaving = 0;
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    const Index row = rows[i];
-    const double after = weights_(row) + delta(static_cast<Index>(i));
-    if (!(base_weights_(row) > 0)) {
-      throw UsageError("a row has no weight at the base", "rows", "rebuild first to add rows");
-    }
+    const double after = weights_(rows[i]) + delta(static_cast<Index>(i));
     if (!(after >= 0)) throw UsageError("a row's weight would be negative", "delta");
-    leaving += (weights_(row) > 0) - (after > 0);
+    leaving += !(after > 0);
   }
   if (leaving >= rows_left_) {
     throw UsageError("no row would be left", "rows", "keep at least one");
@@ -126,29 +150,37 @@ void DeletionState::need_factor() const {
   }
 }
 
+DeletionState::Gathered DeletionState::gather(std::span<const Index> rows) const {
+  const Index k = static_cast<Index>(rows.size()), outputs = objective_->loss().outputs();
+  Gathered gathered{RowMatrix(k, objective_->features().columns()), Matrix(k, outputs),
+                    Matrix(k, outputs)};
+  Vector targets(k);
+  for (Index i = 0; i < k; ++i) {
+    gathered.x.row(i) = objective_->features().row(rows[static_cast<std::size_t>(i)]);
+    targets(i) = objective_->targets()(rows[static_cast<std::size_t>(i)]);
+  }
+  const Eigen::Map<const Matrix> coefficients(base_->theta.data(), objective_->width(), outputs);
+  row_scores(gathered.view(), objective_->intercept(), coefficients, gathered.scores);
+  objective_->loss().residuals(gathered.scores, targets, gathered.residuals);
+  return gathered;
+}
+
 DeletionState::Rows DeletionState::rows_of(std::span<const Index> rows,
                                            ConstVectorRef delta) const {
   const Loss& loss = objective_->loss();
   const Index k = static_cast<Index>(rows.size()), p = objective_->width();
   const Index outputs = loss.outputs(), columns = contrast_.outputs();
-  RowMatrix x(k, objective_->features().columns());
-  Vector targets(k);
-  for (Index i = 0; i < k; ++i) {
-    x.row(i) = objective_->features().row(rows[static_cast<std::size_t>(i)]);
-    targets(i) = objective_->targets()(rows[static_cast<std::size_t>(i)]);
-  }
-  const RowsView view(x.data(), k, x.cols());
-  Matrix scores(k, outputs), residuals(k, outputs), roots(k, columns * columns);
-  const Eigen::Map<const Matrix> coefficients(base_->theta.data(), p, outputs);
-  row_scores(view, objective_->intercept(), coefficients, scores);
-  loss.residuals(scores, targets, residuals);
+  Gathered at_base = gather(rows);
+  const RowMatrix& x = at_base.x;
+  Matrix& residuals = at_base.residuals;
+  Matrix roots(k, columns * columns);
   if (outputs == 1) {
     Vector curvature(k);
-    loss.curvatures(scores, 0, 0, {curvature.data(), static_cast<std::size_t>(k)});
+    loss.curvatures(at_base.scores, 0, 0, {curvature.data(), static_cast<std::size_t>(k)});
     roots.col(0) = curvature.cwiseSqrt();
   } else {
     Matrix probabilities(k, outputs);
-    loss.probabilities(scores, probabilities);
+    loss.probabilities(at_base.scores, probabilities);
     for (Index i = 0; i < k; ++i) {
       const Matrix root =
           contrast_.basis().transpose() * softmax_root(probabilities.row(i).transpose());
@@ -184,7 +216,7 @@ DeletionState::Rows DeletionState::rows_of(std::span<const Index> rows,
   Vector gradient = Vector::Zero(objective_->parameters());
   Eigen::Map<Matrix> sums(gradient.data(), p, outputs);
   residuals.array().colwise() *= delta.array();
-  add_weighted_rows(view, objective_->intercept(), residuals, sums);
+  add_weighted_rows(at_base.view(), objective_->intercept(), residuals, sums);
   changed.gradient = contrast_.reduce(gradient);
   return changed;
 }
@@ -226,12 +258,19 @@ DeletionStatus DeletionState::reweight(std::span<const Index> rows, ConstVectorR
           change_factor);
     if (!(shrinkage_ < 0.5)) status_ = DeletionStatus::kRebuild;
   }
+  std::vector<Index> gone;
   for (Index i = 0; i < k; ++i) {
-    double& weight = weights_(rows[static_cast<std::size_t>(i)]);
-    rows_left_ -= weight > 0;
+    const Index row = rows[static_cast<std::size_t>(i)];
+    double& weight = weights_(row);
+    weights_mark_ -= weight_mark(row, weight);
     weight += delta(i);
-    rows_left_ += weight > 0;
+    weights_mark_ += weight_mark(row, weight);
+    if (!(weight > 0)) gone.push_back(row);
   }
+  rows_left_ -= static_cast<Index>(gone.size());
+  std::sort(gone.begin(), gone.end());
+  by_norm_.forget(gone);
+  by_leverage_.forget(gone);
   if (status_ == DeletionStatus::kDone && !change_factor) {
     auto factor = Cholesky::factor(hessian_);
     if (factor) {
@@ -247,20 +286,18 @@ DeletionStatus DeletionState::delete_rows(std::span<const Index> rows) {
   Vector delta(static_cast<Index>(rows.size()));
   for (Index i = 0; i < delta.size(); ++i) {
     const Index row = rows[static_cast<std::size_t>(i)];
-    if (row < 0 || row >= weights_.size()) {
-      throw UsageError("a row is out of range", "rows", "rows are 0 to n - 1");
-    }
-    if (!(weights_(row) > 0)) {
-      throw UsageError("a row has no weight", "rows", "it was deleted before or never counted");
-    }
-    delta(i) = -weights_(row);
+    delta(i) = row >= 0 && row < weights_.size() ? -weights_(row) : 0;
   }
   return reweight(rows, delta);
 }
 
+Index DeletionState::pending_room() const noexcept {
+  return contrast_.size() + kBatchRows * contrast_.outputs();
+}
+
 void DeletionState::note_shrinkage(const Matrix& half) {
   const Index size = contrast_.size();
-  if (pending_.cols() == 0) pending_.resize(size, size + kBatchRows * contrast_.outputs());
+  if (pending_.cols() == 0) pending_.resize(size, pending_room());
   if (pending_columns_ + half.cols() > pending_.cols()) {
     if (gram_.size() == 0) gram_ = Matrix::Zero(size, size);
     gram_.selfadjointView<Eigen::Lower>().rankUpdate(pending_.leftCols(pending_columns_));
@@ -300,7 +337,7 @@ double DeletionState::largest_shrinkage() {
 }
 
 double DeletionState::largest_norm() const {
-  return largest_left(base_->by_norm, weights_);
+  return largest_left(by_norm_);
 }
 
 double DeletionState::downdate_rounding() const {
@@ -312,6 +349,28 @@ Vector DeletionState::newton_point() const {
   return contrast_.expand(contrast_.reduce(base_->theta) - factor_.solve(gradient_));
 }
 
+Vector DeletionState::newton_point(ConstVectorRef p) const {
+  need_factor();
+  check_size("p", p.size(), objective_->parameters());
+  const Vector pulled = gradient_ + contrast_.reduce(p);
+  return contrast_.expand(contrast_.reduce(base_->theta) - factor_.solve(pulled));
+}
+
+Vector DeletionState::row_gradients(std::span<const Index> rows, ConstVectorRef c) const {
+  check_rows(rows);
+  check_size("c", c.size(), static_cast<Index>(rows.size()));
+  Vector sum = Vector::Zero(objective_->parameters());
+  Eigen::Map<Matrix> sums(sum.data(), objective_->width(), objective_->loss().outputs());
+  for (Index begin = 0; begin < c.size(); begin += kBatchRows) {
+    const Index count = std::min(kBatchRows, c.size() - begin);
+    Gathered some =
+        gather(rows.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count)));
+    some.residuals.array().colwise() *= c.segment(begin, count).array();
+    add_weighted_rows(some.view(), objective_->intercept(), some.residuals, sums);
+  }
+  return sum;
+}
+
 CurvatureFrame DeletionState::frame(FrameKind kind) const {
   need_factor();
   const Loss& loss = objective_->loss();
@@ -320,11 +379,11 @@ CurvatureFrame DeletionState::frame(FrameKind kind) const {
   const double lost = downdate_rounding();
   const double mu_base = base_->least_eigenvalue;
   const double relative = gamma(objective_->width() + 2 * loss.outputs() + 16) +
-                          score_rounding(*objective_, base_->theta, base_->by_norm.sizes.front()) +
+                          score_rounding(*objective_, base_->theta, base_->largest_norm) +
                           2 * contrast_.rounding();
   frame.hessian_rounding = base_->hessian_rounding + lost + 2.04 * relative * changed_trace_;
   const double kept = deletion_faults.stale_leverage ? 1 : 1 - shrinkage_ - lost / mu_base;
-  double leverage = largest_left(base_->by_leverage, weights_);
+  double leverage = largest_left(by_leverage_);
   if (kind == FrameKind::kBase) {
     frame.below = shrinkage_;
     frame.above = added_trace_ / mu_base;
@@ -336,7 +395,7 @@ CurvatureFrame DeletionState::frame(FrameKind kind) const {
   }
   const double spread = deletion_faults.spread_forgotten ? 1 : loss.spread_factor();
   const double by_norm = spread * largest_norm() / std::sqrt(frame.least_eigenvalue);
-  if (base_->by_leverage.rows.empty() || by_norm < leverage) leverage = by_norm;
+  if (by_leverage_.rows.empty() || by_norm < leverage) leverage = by_norm;
   frame.leverage =
       loss.self_concordance() > 0 ? loss.self_concordance() * leverage * (1 + 8 * kUnit) : 0;
   return frame;
@@ -351,17 +410,17 @@ double DeletionState::range(ConstVectorRef step) const {
     Matrix changes(static_cast<Index>(extreme.rows.size()), loss.outputs());
     row_scores({extreme.values.data(), changes.rows(), extreme.values.cols()},
                objective_->intercept(), columns, changes);
-    return std::max(spread_over(extreme, weights_, changes), others);
+    return std::max(spread_over(extreme, changes), others);
   };
-  const double others = base_->by_norm.next * length;
-  double found = most(base_->by_norm, others);
-  if (found == others && others > 0 && !base_->by_leverage.rows.empty()) {
+  const double others = by_norm_.next * length;
+  double found = most(by_norm_, others);
+  if (found == others && others > 0 && !by_leverage_.rows.empty()) {
     const Vector v = contrast_.reduce(step);
     const Vector product = base_->hessian.selfadjointView<Eigen::Lower>() * v;
-    found = std::min(found, most(base_->by_leverage, base_->by_leverage.next *
-                                                         norm_from(v, product, base_->frobenius)));
+    found = std::min(
+        found, most(by_leverage_, by_leverage_.next * norm_from(v, product, base_->frobenius)));
   }
-  const double rounding = gamma(objective_->width() + 8) * base_->by_norm.sizes.front() * length;
+  const double rounding = gamma(objective_->width() + 8) * base_->largest_norm * length;
   return loss.self_concordance() * (found + rounding) * (1 + 8 * kUnit);
 }
 
@@ -394,6 +453,16 @@ StepMeasure DeletionState::measure_step(ConstVectorRef theta, FrameKind kind) co
        gamma(objective_->width() + outputs + 6) * base_->theta.norm() * 1.02 * changed_trace_ +
        contrast_.rounding() * changed_gross_);
   measure.dropped = contrast_.dropped(theta) + contrast_.rounding() * theta.norm();
+  if (deletion_faults.pull_forgotten) measure.linear_residual = 0;
+  if (measure.linear_residual > measure.linear_rounding) {
+    const bool downdated = kind == FrameKind::kDowndated;
+    const Solution solution =
+        solve_measured(downdated ? factor_ : base_->factor, downdated ? hessian_ : base_->hessian,
+                       frobenius, gradient_ + product);
+    measure.solution_norm = solution.norm;
+    measure.solution_decrement = solution.decrement;
+    measure.solve_residual = solution.residual;
+  }
   return measure;
 }
 
@@ -406,13 +475,13 @@ ResidualMeasure DeletionState::measure_residual(ConstVectorRef theta) const {
   const Vector r = contrast_.reduce(pass.gradient);
 
   ResidualMeasure measure;
-  const double moved = pass.spread + gamma(objective_->width() + 8) * base_->by_norm.sizes.front() *
+  const double moved = pass.spread + gamma(objective_->width() + 8) * base_->largest_norm *
                                          loss.spread_factor() * step.norm();
   measure.range =
       loss.self_concordance() > 0 ? loss.self_concordance() * moved * (1 + 8 * kUnit) : 0;
   const double curvature_sum =
       std::min(1.05 * std::exp(measure.range) * (base_->data_trace + added_trace_) *
-                   (1 + score_rounding(*objective_, theta, base_->by_norm.sizes.front())),
+                   (1 + score_rounding(*objective_, theta, base_->largest_norm)),
                loss.largest_curvature() * loss.spread_factor() *
                    (base_->squared_norms + 1.02 * added_norms_));
   measure.residual_rounding =
@@ -420,13 +489,10 @@ ResidualMeasure DeletionState::measure_residual(ConstVectorRef theta) const {
           ? 0
           : gradient_rounding(*objective_, contrast_, theta, pass, curvature_sum);
   measure.residual_norm = r.norm() * (1 + gamma(r.size() + 4));
-  const Vector s = factor_.solve(r);
-  const Vector product = hessian_.selfadjointView<Eigen::Lower>() * s;
-  const double frobenius = base_->frobenius + added_trace_;
-  measure.solution_norm = s.norm() * (1 + gamma(s.size() + 4));
-  measure.solution_decrement = norm_from(s, product, frobenius);
-  measure.solve_residual = (r - product).norm() * (1 + gamma(r.size() + 4)) +
-                           1.02 * gamma(r.size() + 4) * (frobenius * s.norm() + r.norm());
+  const Solution solution = solve_measured(factor_, hessian_, base_->frobenius + added_trace_, r);
+  measure.solution_norm = solution.norm;
+  measure.solution_decrement = solution.decrement;
+  measure.solve_residual = solution.residual;
   measure.dropped = contrast_.dropped(theta) + contrast_.rounding() * theta.norm();
   return measure;
 }

@@ -6,7 +6,9 @@
 #include <limits>
 #include <numeric>
 
+#include "recant/core/check.hpp"
 #include "recant/core/error.hpp"
+#include "recant/core/fingerprint.hpp"
 #include "recant/linalg/eigenvalues.hpp"
 #include "rounding.hpp"
 
@@ -48,7 +50,37 @@ ExtremeRows extreme_rows(const Objective& objective, const Vector& sizes, ConstV
   return extreme;
 }
 
+/// The largest leverages, where they say more than norms do.
+ExtremeRows rows_by_leverage(const Objective& objective, const DeletionBase& base,
+                             ConstVectorRef weights) {
+  const Loss& loss = objective.loss();
+  if (loss.outputs() > 1 || loss.self_concordance() == 0) return {};
+  Vector leverages(objective.rows());
+  for_each_block(objective.rows(), [&](RowBlock block) {
+    leverages.segment(block.begin, block.size()) =
+        base.factor.inverse_norms(objective.features().block(block), objective.intercept());
+  });
+  leverages *= std::sqrt(1 + base.factor_error) * (1 + gamma(base.factor.size() + 8));
+  return extreme_rows(objective, leverages, weights);
+}
+
 }  // namespace
+
+void ExtremeRows::forget(std::span<const Index> sorted_rows) {
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (!std::binary_search(sorted_rows.begin(), sorted_rows.end(), rows[i])) continue;
+    rows[i] = kForgotten;
+    sizes[i] = 0;
+    values.row(static_cast<Index>(i)).setZero();
+  }
+}
+
+std::uint64_t weight_mark(Index row, double weight) noexcept {
+  Fingerprint mark;
+  mark.add(row);
+  mark.add(weight);
+  return mark.value();
+}
 
 double score_rounding(const Objective& objective, ConstVectorRef theta, double largest_norm) {
   const Loss& loss = objective.loss();
@@ -67,9 +99,16 @@ double gradient_rounding(const Objective& objective, const Contrast& contrast, C
                  3 * kUnit * penalty + contrast.rounding() * (residual.gross + penalty));
 }
 
-DeletionBase build_deletion_base(const Objective& objective, const Contrast& contrast,
-                                 ConstVectorRef theta, ConstVectorRef weights) {
+NewDeletionBase build_deletion_base(const Objective& objective, ConstVectorRef theta,
+                                    ConstVectorRef weights) {
+  check_size("theta", theta.size(), objective.parameters());
+  check_size("row weights", weights.size(), objective.rows());
+  if (!theta.allFinite()) throw UsageError("theta must be finite", "deletion");
+  if (!weights.allFinite() || !(weights.minCoeff() >= 0) || !(weights.maxCoeff() > 0)) {
+    throw UsageError("row weights must be finite and >= 0, and some > 0", "deletion");
+  }
   const Loss& loss = objective.loss();
+  const Contrast contrast(loss, objective.width());
   const Index size = contrast.size(), p = objective.width();
   const Matrix full = objective.hessian(theta, weights);
   Matrix hessian = contrast.reduce_hessian(full);
@@ -79,15 +118,11 @@ DeletionBase build_deletion_base(const Objective& objective, const Contrast& con
                     "raise l2 or scale the features");
   }
   const EigenvalueRange eigenvalues = eigenvalue_range(hessian);
-  DeletionBase base{.theta = theta,
-                    .gradient = {},
-                    .hessian = std::move(hessian),
-                    .factor = *std::move(factor),
-                    .by_leverage = {},
-                    .by_norm = {}};
+  DeletionBase base{
+      .theta = theta, .gradient = {}, .hessian = std::move(hessian), .factor = *std::move(factor)};
   const Vector& norms = objective.row_norms();
-  base.by_norm = extreme_rows(objective, norms * (1 + gamma(p + 4)), weights);
-  const double largest_norm = base.by_norm.sizes.front();
+  ExtremeRows by_norm = extreme_rows(objective, norms * (1 + gamma(p + 4)), weights);
+  const double largest_norm = base.largest_norm = by_norm.sizes.front();
   base.squared_norms = 1.02 * weights.dot(norms.cwiseAbs2());
   base.frobenius = 1.02 * base.hessian.norm();
   const double trace = base.hessian.trace();
@@ -108,23 +143,14 @@ DeletionBase build_deletion_base(const Objective& objective, const Contrast& con
                                 base.largest_eigenvalue / base.least_eigenvalue
                           : std::numeric_limits<double>::infinity();
 
-  if (loss.outputs() == 1 && loss.self_concordance() > 0) {
-    Vector leverages(objective.rows());
-    for_each_block(objective.rows(), [&](RowBlock block) {
-      leverages.segment(block.begin, block.size()) =
-          base.factor.inverse_norms(objective.features().block(block), objective.intercept());
-    });
-    leverages *= std::sqrt(1 + base.factor_error) * (1 + gamma(size + 8));
-    base.by_leverage = extreme_rows(objective, leverages, weights);
-  }
-
   const auto at_base = objective.residual(theta, weights, Vector::Zero(theta.size()));
   base.gradient = contrast.reduce(at_base.gradient);
   const double curvature_sum =
       std::min(1.02 * base.data_trace * (1 + score_rounding(objective, theta, largest_norm)),
                loss.largest_curvature() * loss.spread_factor() * base.squared_norms);
   base.gradient_rounding = gradient_rounding(objective, contrast, theta, at_base, curvature_sum);
-  return base;
+  ExtremeRows by_leverage = rows_by_leverage(objective, base, weights);
+  return {contrast, std::move(base), std::move(by_leverage), std::move(by_norm)};
 }
 
 }  // namespace recant

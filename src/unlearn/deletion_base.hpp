@@ -5,9 +5,19 @@
 
 namespace recant {
 
-/// @throws DataError if the Hessian has no factor in double precision.
-[[nodiscard]] DeletionBase build_deletion_base(const Objective& objective, const Contrast& contrast,
-                                               ConstVectorRef theta, ConstVectorRef weights);
+/// A base with the rows kept aside, from which each state goes on forgetting by itself.
+struct NewDeletionBase {
+  Contrast contrast;
+  DeletionBase base;
+  ExtremeRows by_leverage, by_norm;
+};
+
+/// @throws UsageError and DataError as DeletionState's constructor.
+[[nodiscard]] NewDeletionBase build_deletion_base(const Objective& objective, ConstVectorRef theta,
+                                                  ConstVectorRef weights);
+
+/// What a row and its weight add to the mark by which weights are told from others.
+[[nodiscard]] std::uint64_t weight_mark(Index row, double weight) noexcept;
 
 /// Relative error of a computed phi'' at theta: the rounding of its score, times M. Infinite where
 /// that is no small number.

@@ -12,6 +12,7 @@ struct DeletionFaults {
   bool stale_leverage = false;      ///< c of the base although rows have left
   bool mean_shrinkage = false;      ///< trace over dimension in place of the largest eigenvalue
   bool rounding_forgotten = false;  ///< the gradient is taken as exact
+  bool pull_forgotten = false;      ///< uneven weights bounded as if p were 0
 };
 
 #ifdef RECANT_FAULTS

@@ -42,6 +42,10 @@ long double Budget::mu(std::int64_t t) const {
   return (1 + 0x1p-20L) * (allowance + rounding) / sigma() * std::sqrt(static_cast<long double>(t));
 }
 
+long double Budget::difference_mu() const {
+  return mu(1) + (1 + 0x1p-20L) * difference_step / sigma();
+}
+
 long double delta_by_quadrature(long double epsilon, long double mu) {
   const long double s = std::sqrt(2 * epsilon);
   // What lies before -40 is below e^-800 of the whole.
@@ -82,6 +86,15 @@ void check_promise(const Budget& b) {
   require(b.mu(1) <= 4 * (1 + 0x1p-20L) * (1 + kTolerance), "the allowance is above 4 sigma");
   require(delta_by_quadrature(b.epsilon, b.mu(b.releases)) <= b.delta * (1 + kTolerance),
           "the allowance does not give the epsilon and delta that are stated");
+  if (b.difference_step == 0) return;
+  require(b.difference_epsilon > 0, "difference_epsilon is not above 0");
+  require(b.difference_delta > 0 && b.difference_delta < 1,
+          "difference_delta is not between 0 and 1");
+  require(b.difference_mu() <= 4 * (1 + 0x1p-20L) * (1 + kTolerance),
+          "step and allowance are above 4 sigma");
+  require(delta_by_quadrature(b.difference_epsilon, b.difference_mu()) <=
+              b.difference_delta * (1 + kTolerance),
+          "step and allowance do not give the difference_epsilon and difference_delta stated");
 }
 
 }  // namespace recant::verification

@@ -9,12 +9,16 @@ namespace recant::verification {
 struct Budget {
   double epsilon = 0, delta = 0, allowance = 0;
   std::int64_t releases = 0, dimension = 0, sigma_exponent = 0, grid_exponent = 0;
+  /// Difference protection; a step of 0 stands for none.
+  double difference_epsilon = 0, difference_delta = 0, difference_step = 0;
 
   bool operator==(const Budget&) const = default;
   [[nodiscard]] long double sigma() const;      ///< 2^(sigma_exponent / 2)
   [[nodiscard]] long double grid_step() const;  ///< 2^grid_exponent
   /// (1 + 2^-20) (allowance + h sqrt(d)) / sigma * sqrt(t), to 2^-60 of itself.
   [[nodiscard]] long double mu(std::int64_t t) const;
+  /// (1 + 2^-20) (step + allowance + h sqrt(d)) / sigma.
+  [[nodiscard]] long double difference_mu() const;
 };
 
 /// delta(epsilon; mu) by quadrature of a positive function, to 10^-13 of itself: nothing cancels.

@@ -41,11 +41,14 @@ class Matcher {
       }
       const char kind = format[1];
       format.remove_prefix(2);
-      if (kind == '(' || kind == '[') {
-        const std::string_view inner = format.substr(0, format.find(kind == '(' ? "%)" : "%]"));
+      if (kind == '(' || kind == '[' || kind == '{') {
+        const char* end = kind == '(' ? "%)" : kind == '[' ? "%]" : "%}";
+        const std::string_view inner = format.substr(0, format.find(end));
         format.remove_prefix(inner.size() + 2);
         if (kind == '[') list(inner);
         if (kind == '(' && !take("null")) match(inner);
+        const std::string_view first = inner.substr(0, inner.find('%'));
+        if (kind == '{' && file_.substr(at_).starts_with(first)) match(inner);
       } else if (kind == 'h') {
         const std::size_t bytes = (format[0] - '0') * 10U + (format[1] - '0') * 1U;
         format.remove_prefix(2);

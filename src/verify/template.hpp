@@ -39,7 +39,9 @@ struct Fields {
 ///
 ///   %t  a text      %i  a whole number      %r  a text that is a real number
 ///   %h  lowercase hexadecimal digits in quotes, as many as the two digits that follow say bytes
-///   %( x %)  x, or null      %[ x %]  a list of x      all else stands for itself
+///   %( x %)  x, or null      %[ x %]  a list of x      %{ x %}  x, or nothing at all
+///
+/// All else stands for itself.
 ///
 /// A value is kept under the last name before it. @throws Mismatch with the first byte that is off.
 [[nodiscard]] Fields match(std::string_view format, std::string_view file);

@@ -24,7 +24,8 @@ constexpr std::int64_t kLargest = 1'000'000'000'000;
 constexpr std::string_view kCertificate =
     R"({"schema":"recant.certificate/1","model_id":%h16,"parameters_hash":%h32,"level":%t,)"
     R"("mechanism":%t,"budget":%({"epsilon":%r,"delta":%r,"releases":%i,"dimension":%i,)"
-    R"("sigma_exponent":%i,"grid_exponent":%i,"allowance":%r}%),"release":%i,"mu":%(%r%),)"
+    R"("sigma_exponent":%i,"grid_exponent":%i,"allowance":%r%{,"difference_epsilon":%r,)"
+    R"("difference_delta":%r,"difference_step":%r%}}%),"release":%i,"mu":%(%r%),)"
     R"("assumptions":%[%t%],"version":%t,"released_on":%t,"former":%(%h32%),)"
     R"("annex_commitment":%h32,"key_id":%h16,"signature":%h64})"
     "\n";
@@ -120,6 +121,12 @@ Certificate read_certificate(const std::string& text) {
                 .dimension = f.integer("dimension", 1, kLargest),
                 .sigma_exponent = f.integer("sigma_exponent", -800, 800),
                 .grid_exponent = f.integer("grid_exponent", -400, 400)};
+  }
+  if (f.has("difference_step")) {
+    c.budget->difference_epsilon = f.real("difference_epsilon");
+    c.budget->difference_delta = f.real("difference_delta");
+    c.budget->difference_step = f.real("difference_step");
+    require(c.budget->difference_step > 0, "difference_step is not above 0");
   }
   require_consistent(c);
   if (f.has("mu")) static_cast<void>(f.real("mu"));

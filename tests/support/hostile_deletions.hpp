@@ -24,6 +24,7 @@ struct HostileDeletion {
   Vector weights, theta;
   std::vector<Index> rows;
   Vector delta;
+  Vector pull;  ///< factors of the rows' gradients in a step by value: w_j (1 - w'_j)
 };
 
 /// Instance number `seed` of a kind: rows of huge norm or leverage, duplicates, separable classes
@@ -81,6 +82,8 @@ inline HostileDeletion hostile_deletion(LossKind kind, std::uint64_t seed) {
   if (random.uniform() < 0.2) {
     for (double& change : problem.delta) change *= random.between(-0.5, 1);
   }
+  problem.pull = problem.delta;
+  for (double& factor : problem.pull) factor *= random.between(-1, 1);
   return problem;
 }
 
@@ -105,7 +108,7 @@ struct Tightness {
 };
 
 struct TierTightness {
-  Tightness downdated, base, measured, rebuilt;
+  Tightness downdated, base, by_value, measured, rebuilt;
   int rebuilds = 0;
 };
 
@@ -117,6 +120,7 @@ inline TierTightness compare_with_truth(LossKind kind, std::uint64_t first, std:
     const HostileDeletion problem = hostile_deletion(kind, seed);
     const Objective objective(problem.data, problem.loss, problem.intercept, problem.l2);
     DeletionState state(objective, problem.theta, problem.weights);
+    const Vector p = state.row_gradients(problem.rows, problem.pull);
     Vector after = problem.weights;
     for (std::size_t i = 0; i < problem.rows.size(); ++i) {
       after(problem.rows[i]) += problem.delta(static_cast<Index>(i));
@@ -160,6 +164,12 @@ inline TierTightness compare_with_truth(LossKind kind, std::uint64_t first, std:
     compare(loose, theta, seen.base, "0 with the Hessian of the base");
     compare(bound_from_residual(state.frame(), state.measure_residual(theta)), theta, seen.measured,
             "1");
+    const Vector by_value = state.newton_point(p);
+    compare(bound_from_step(state.frame(), state.measure_step(by_value)), by_value, seen.by_value,
+            "0 by value");
+    compare(bound_from_step(state.frame(FrameKind::kBase),
+                            state.measure_step(by_value, FrameKind::kBase)),
+            by_value, seen.by_value, "0 by value with the Hessian of the base");
     const DeletionState again = state.rebuilt_at(theta);
     const Vector better = again.newton_point();
     compare(bound_from_residual(again.frame(), again.measure_residual(better)), better,

@@ -47,17 +47,22 @@ class SampleCertificates {
   double uniform() { return std::uniform_real_distribution<double>(0, 1)(random_); }
   std::int64_t below(std::int64_t n) { return static_cast<std::int64_t>(random_() % n); }
 
-  /// The first release of an enrolment, certified.
-  Sample certified(std::int64_t releases = 100, std::int64_t dimension = 7) {
+  /// The first release of an enrolment, certified; with difference protection on request.
+  Sample certified(std::int64_t releases = 100, std::int64_t dimension = 7,
+                   bool difference = false) {
     Sample s;
     s.statement.level = CertificateLevel::kCertified;
     s.statement.mechanism = CertificateMechanism::kGaussianOnGrid;
-    s.statement.budget = enrol({.epsilon = std::exp(4 * uniform() - 2),
-                                .delta = std::exp(-1 - 30 * uniform()),
-                                .releases = releases,
-                                .allowance = std::exp(10 * uniform() - 8)},
-                               dimension)
-                             .budget;
+    EnrolmentOptions options{.epsilon = std::exp(4 * uniform() - 2),
+                             .delta = std::exp(-1 - 30 * uniform()),
+                             .releases = releases,
+                             .allowance = std::exp(10 * uniform() - 8)};
+    if (difference) {
+      options.difference_epsilon = std::exp(2 * uniform() - 1);
+      options.difference_delta = std::exp(-1 - 20 * uniform());
+      options.difference_step = *options.allowance * std::exp(4 * uniform());
+    }
+    s.statement.budget = enrol(options, dimension).budget;
     s.annex.bound = s.statement.budget->allowance * uniform();
     s.annex.tier = static_cast<CertificateTier>(below(5));
     fill(s, dimension, s.statement.budget->grid_step());
@@ -78,7 +83,7 @@ class SampleCertificates {
   }
   Sample any() {
     const std::int64_t kind = below(5);
-    return kind == 0 ? heuristic() : kind == 1 ? exact() : certified();
+    return kind == 0 ? heuristic() : kind == 1 ? exact() : certified(100, 7, kind == 2);
   }
 
   /// New parameters and requests for a sample, as the release after `former`.

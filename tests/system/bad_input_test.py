@@ -52,6 +52,10 @@ class World(unittest.TestCase):
             (cls.root / f"{name}_s.npy").write_bytes(npy(s, descr="<i8"))
             (cls.root / f"{name}_w.npy").write_bytes(npy(w))
         cls.good("fit", "{train}", *FIT, "-o", "{model}")
+        cls.good("correct", "{model}", "--validation", "{val}", "--close", "demographic_parity", "--scheme", "hard", "--rows",
+                 ",".join(map(str, range(12))), "--update", "newton", "--rounds", "1", "-o", "{deleted}")
+        cls.good("correct", "{model}", "--validation", "{val}", "--close", "demographic_parity", "--scheme", "hard", "--rows",
+                 "3", "--update", "newton", "--rounds", "1", "-o", "{deleted_one}")
         cls.good("fit", "--features", "{a_x}", "--targets", "{a_y}", "--groups", "{a_s}", "-o", "{array_model}")
 
     @classmethod
@@ -62,7 +66,8 @@ class World(unittest.TestCase):
     def places(cls, **more):
         places = {name: cls.root / f"{name}.csv" for name in ("train", "val", "test")}
         places |= {f"{a}_{b}": cls.root / f"{a}_{b}.npy" for a in "av" for b in "xysw"}
-        places |= {"model": cls.root / "model.rct", "array_model": cls.root / "arrays.rct", "root": cls.root}
+        places |= {"model": cls.root / "model.rct", "array_model": cls.root / "arrays.rct",
+                   "deleted": cls.root / "deleted.rct", "deleted_one": cls.root / "one.rct", "root": cls.root}
         return places | more
 
     @classmethod
@@ -109,7 +114,7 @@ class World(unittest.TestCase):
         self.assertEqual((done.code, done.err), (plain.code, plain.err), str(done))
         said = done.json  # one object: json.loads refuses more
         if case.code == 4:
-            self.assertRegex(said["schema"], r"^recant\.(fit|correction|comparison)/1$")
+            self.assertRegex(said["schema"], r"^recant\.(fit|correction|comparison|audit)/1$")
             return
         self.assertEqual(said["schema"], "recant.error/1", str(done))
         self.assertEqual(said["kind"], KINDS[case.code], str(done))
@@ -552,6 +557,37 @@ MODELS = [
         hint=False, files={"bad.csv": "x"}),
 ]
 
+AUDITS = [
+    Bad("nothing was deleted", 3, r"deleted rows: no row of weight 0 is in the model folder: nothing was deleted from it; give rows",
+        "audit", "{model}"),
+    Bad("no test rows for membership", 2, r"--test: membership inference needs rows that no model was trained on; give", "audit", "{deleted}",
+        "--membership"),
+    Bad("one row for membership", 3, r"deleted rows: membership inference needs at least 2 deleted rows, but there are 1", "audit",
+        "{deleted_one}", "--membership", "--test", "{test}", hint=False),
+    Bad("another kind of model from before", 3, r"before: is not the audited model before a deletion", "audit", "{deleted}", "--before",
+        "{array_model}", "--deleted", "{train}", hint=False),
+    Bad("a model from before with other rows", 3, r"before: holds another number of rows, so it does not say which were deleted; ", "audit",
+        "{deleted}", "--before", "{array_model}"),
+    Bad("no model from before", 7, r"nothere\.rct: does not exist", "audit", "{deleted}", "--before", "{here}/nothere.rct", hint=False),
+    Bad("no deleted file", 7, r"nothere\.csv: there is no such file", "audit", "{deleted}", "--deleted", "{here}/nothere.csv", hint=False),
+    Bad("garbage as deleted rows", 3, r"bad\.csv, line 1: ", "audit", "{deleted}", "--deleted", "{bad}", files={"bad.csv": GARBAGE}),
+    Bad("arrays for a model of a table", 2, r"the classes of the training data are texts, which no array can hold; give a CSV file", "audit", "{deleted}", "--deleted-features", "{a_x}",
+        "--deleted-targets", "{a_y}"),
+    Bad("a CSV file for a model of arrays", 2, r"the model was trained on arrays", "audit", "{array_model}", "--deleted", "{train}"),
+    Bad("a bound and an annex", 2, r"bound: give --bound or --annex, not both", "audit", "{deleted}", "--bound", "1", "--annex", "{bad}",
+        hint=False, files={"bad.csv": "{}"}),
+    Bad("no annex", 7, r"nothere\.json: does not exist", "audit", "{deleted}", "--annex", "{here}/nothere.json", hint=False),
+    Bad("garbage as annex", 5, r"bad\.csv: byte 0: an object is expected", "audit", "{deleted}", "--annex", "{bad}", hint=False,
+        files={"bad.csv": "secret"}),
+    Bad("a bound that is negative", 2, r"bound must be finite and >= 0", "audit", "{deleted}", "--bound", "-1", hint=False),
+    Bad("a bound that is no number", 2, r"bound must be finite and >= 0, but is nan", "audit", "{deleted}", "--bound", "nan", hint=False),
+    Bad("a sigma that is negative", 2, r"sigma must be finite and >= 0", "audit", "{deleted}", "--sigma", "-1", hint=False),
+    Bad("too few shadow models", 2, r"shadow-models must be at least 4, but is 3", "audit", "{deleted}", "--shadow-models", "3", hint=False),
+    Bad("confidence of 1", 2, r"confidence: must be between 0 and 1, but is 1", "audit", "{deleted}", "--confidence", "1", hint=False),
+    Bad("a bound that is broken", 4, r"the distance to retraining is .* at least, but 1e-12 was claimed", "audit", "{deleted}", "--bound",
+        "1e-12"),
+]
+
 OUTCOMES = [
     Bad("not converged", 4, r"recant: fit: did not converge, so nothing was written; raise --max-iterations or --l2$",
         "fit", "{train}", *FIT, "--max-iterations", "1", "-o", "{out}/m.rct"),
@@ -592,6 +628,9 @@ class Tables(World):
 
     def test_outcomes(self):
         self.all(OUTCOMES)
+
+    def test_audits(self):
+        self.all(AUDITS)
 
     def test_a_check_that_must_fail_does(self):
         """The tables' own check: a wrong code, line, place or leftover is noticed."""

@@ -32,7 +32,10 @@ FLAGS = {
               "--metric", "--tolerance", "--utility", "--max-samples", "--standard-error", "--truncation", "--alpha", "--beta", "--state-file", "--top", "--flip-check", "--output"],
     "correct": [*MODEL, *MEASURED, "--close", "--keep", "--scheme", "--update", "--bounds", "--count", "--share", "--rounds", "--repay", "--rows",
                 "--target-gap", "--kappa", "--kappa-rel", "--output", "--weights", "--force"],
-    "compare": [*TRAINING, *MEASURED, "--close", "--close-share", "--rounds", "--resamples"]}
+    "compare": [*TRAINING, *MEASURED, "--close", "--close-share", "--rounds", "--resamples"],
+    "audit": [*MODEL, "--against-retrain", "--membership", "--reconstruction", "--bound", "--annex", "--before",
+              *(f"--{part}{kind}" for part in ("deleted", "test") for kind in ("", "-features", "-targets", "-groups")),
+              "--shadow-models", "--sigma", "--confidence"]}
 SAMPLED = ["data_shapley", "beta_shapley", "data_banzhaf"]
 VALUE_METHODS = ["knn_shapley", "influence", "leave_one_out", *SAMPLED]
 GAPS = ["demographic_parity", "equal_opportunity", "equal_opportunity_loss"]
@@ -64,6 +67,9 @@ class World(unittest.TestCase):
         cls.train, cls.val, cls.test = (cls.root / f"{name}.csv" for name in ("train", "val", "test"))
         cls.model = cls.root / "model.rct"
         cls.fitted = cls.call("fit", cls.train, *FIT, "-o", cls.model, "--json").json
+        cls.deleted = cls.root / "deleted.rct"  # the first 30 rows
+        cls.call("correct", cls.model, "--validation", cls.val, "--close", "demographic_parity", "--scheme", "hard", "--rows",
+                 ",".join(map(str, range(30))), "--update", "newton", "--rounds", "1", "-o", cls.deleted)
 
     @classmethod
     def tearDownClass(cls):
@@ -112,9 +118,10 @@ class Output(World):
                 "correct": ("correct", self.model, "--validation", self.val, "--test", self.test, "--close",
                             "demographic_parity", "-o", self.out / "m2.rct", "--force"),
                 "compare": ("compare", self.train, "--validation", self.val, "--test", self.test, *without(FIT, "--id"),
-                            "--drop", "id", "--resamples", "40")}
+                            "--drop", "id", "--resamples", "40"),
+                "audit": ("audit", self.deleted, "--test", self.test, "--shadow-models", "4")}
 
-    SCHEMAS = {"fit": "fit", "evaluate": "evaluation", "influence": "influence", "value": "values", "correct": "correction", "compare": "comparison"}
+    SCHEMAS = {"fit": "fit", "evaluate": "evaluation", "influence": "influence", "value": "values", "correct": "correction", "compare": "comparison", "audit": "audit"}
 
     def test_json_is_one_object_and_nothing_else(self):
         for name, command in self.commands().items():
@@ -179,6 +186,62 @@ class Threads(World):
         other = self.out / "other.rct"
         self.call("fit", self.train, *FIT, "--l2", "1.000001", "-o", other)
         self.assertNotEqual(contents(other), contents(self.model))
+
+
+class Audit(World):
+    def audit(self, *flags, code=0):
+        return timeless(self.call("audit", self.deleted, *flags, "--json", code=code).json)
+
+    def test_says_how_far_retraining_is(self):
+        found = self.audit("--against-retrain")
+        self.assertEqual((found["rows"], found["deleted_rows"], found["test_rows"]), (370, 30, 0))
+        self.assertIsNone(found["membership"])
+        self.assertIsNone(found["reconstruction"])
+        self.assertEqual(len(found["sentences"]), 1)
+        # The retrained model by another way: fitted on the rows that are left, in arrays.
+        distance = found["retraining"]["distance"]
+        polished = self.out / "polished.rct"
+        self.call("correct", self.model, "--validation", self.val, "--close", "demographic_parity", "--scheme", "hard", "--rows",
+                  ",".join(map(str, range(30))), "--update", "polish", "--rounds", "1", "-o", polished)
+        apart = math.dist(read_npy(polished / "state/theta.npy"), read_npy(self.deleted / "state/theta.npy"))
+        self.assertAlmostEqual(distance, apart, delta=1e-6 * apart)
+        self.assertEqual(self.audit("--bound", 2 * distance)["retraining"]["verdict"], "holds")
+        broken = self.audit("--bound", distance / 2, code=4)
+        self.assertEqual(broken["retraining"]["verdict"], "broken")
+
+    def test_rows_from_outside_are_those_inside(self):
+        gone = self.out / "gone.csv"
+        gone.write_text(csv_text(self.rows[:30]))
+        inside = self.audit("--test", self.test, "--shadow-models", "4", "--sigma", "0.1")
+        self.assertEqual(self.audit("--test", self.test, "--shadow-models", "4", "--sigma", "0.1", "--deleted", gone), inside)
+        before = self.audit("--test", self.test, "--shadow-models", "4", "--sigma", "0.1", "--before", self.model)
+        self.assertEqual((inside["original_model"], before["original_model"]), ("trained", "given"))
+        self.assertEqual(len(before["membership"]["attacks"]), 2)
+        self.assertEqual(before["reconstruction"]["noisy"][0]["sigma"], 0.1)
+        self.assertAlmostEqual(before["reconstruction"]["cosine"], inside["reconstruction"]["cosine"], delta=1e-4)
+
+    def test_claims_come_from_an_annex(self):
+        annex = Path(__file__).resolve().parents[2] / "examples" / "certificate" / "annex.json"
+        self.assertEqual(self.audit("--annex", annex, code=self.code_of_bound(0.015))["retraining"]["bound"], 0.015)
+
+    def code_of_bound(self, bound):
+        return 0 if self.audit()["retraining"]["distance"] < bound else 4
+
+    def test_one_deleted_row_leaves_membership_out(self):
+        one = self.out / "one.rct"
+        self.call("correct", self.model, "--validation", self.val, "--close", "demographic_parity", "--scheme", "hard", "--rows", "7",
+                  "--update", "polish", "--rounds", "1", "-o", one)
+        done = self.call("audit", one, "--before", self.model, "--test", self.test, "--json")
+        self.assertIsNone(done.json["membership"])
+        self.assertIn("2 deleted rows", done.err)
+        self.assertGreater(done.json["reconstruction"]["cosine"], 0.999)
+
+    def test_a_person_reads_a_table_and_sentences(self):
+        done = self.call("audit", self.deleted, "--test", self.test, "--shadow-models", "4")
+        self.assertRegex(done.out, r"(?m)^\s+original\s+audited\s+retrained$")
+        for line in ("accuracy on test", "loss: AUC of deleted rows", "lira: TPR at 0.1 % FPR, deleted rows"):
+            self.assertIn(line, done.out)
+        self.assertIn("Trained again on the 370 rows that are left, without the 30 deleted rows", done.out)
 
 
 class Files(World):

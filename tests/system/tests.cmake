@@ -38,6 +38,14 @@ if(TARGET recant_command)
   recant_system_test(command system ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/command_test.py
     $<TARGET_FILE:recant_command>)
 
+  foreach(class Fit Forget Keep)
+    recant_system_test(forget_${class} system ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/forget_test.py
+      $<TARGET_FILE:recant_command> ${class})
+  endforeach()
+
+  recant_system_test(canary system ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/canary_test.py
+    $<TARGET_FILE:recant_command>)
+
   # Against values of an independent program, which are not in the tree: skipped where they are not.
   function(recant_golden_test name labels)
     recant_system_test(${name} "${labels}" ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tests/system/golden_test.py

@@ -128,4 +128,14 @@ struct AuditedModels {
                                                const MembershipOptions& options = {},
                                                const ProgressCallback& progress = {});
 
+/// The same where the deleted rows are no longer among those of the objective: `weights` are those
+/// after the deletion, and rows of weight 0 play no part. The shadow models are then trained on
+/// halves of the retained rows alone; deleted and unseen rows, which none of them saw, are
+/// described by a random half of them each.
+[[nodiscard]] MembershipAudit audit_membership(const Objective& objective, ConstVectorRef weights,
+                                               const AuditedModels& models, const Dataset& deleted,
+                                               const Dataset& unseen,
+                                               const MembershipOptions& options = {},
+                                               const ProgressCallback& progress = {});
+
 }  // namespace recant

@@ -79,4 +79,15 @@ struct RetrainAudit {
                                                const RetrainAuditOptions& options = {},
                                                const ProgressCallback& progress = {});
 
+/// The distance alone, where there are no test rows: utilities and agreement are left as they are.
+[[nodiscard]] RetrainAudit audit_by_retraining(const Objective& objective, ConstVectorRef weights,
+                                               ConstVectorRef unlearned,
+                                               const RetrainAuditOptions& options = {},
+                                               const ProgressCallback& progress = {});
+
+/// Fills in utilities and agreement of an audit whose retrained model is there.
+void measure_utilities(const Objective& objective, ConstVectorRef original,
+                       ConstVectorRef unlearned, const Dataset& test,
+                       const MetricSettings& settings, double confidence, RetrainAudit& audit);
+
 }  // namespace recant

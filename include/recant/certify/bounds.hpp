@@ -12,7 +12,8 @@
 ///   1  |r|_{H^{-1}} <= |grad F_S(theta_0) + H_S v|_{H^{-1}} + b kappa(rho(v)) |v|_H
 ///   2  q = e^{rho(v)} |r|_{H^{-1}} / a,  c q < 1:   |theta - theta*| <= eta / sqrt(mu),
 ///      eta = -log(1 - c q) / c
-///   3  |theta - theta*| <= |H^{-1} r| + E eta / sqrt(mu)
+///   3  |theta - theta*| <= |H^{-1} r| + E eta / sqrt(mu)     r measured, or known but for 1's last
+///      term, which then is added over sqrt(mu)
 ///   4  |theta - theta*| <= |r| / lambda, always
 ///
 /// Errs: never below the distance; every rounding term of the measurement is in it, and the last
@@ -50,8 +51,8 @@ struct DistanceBound {
 /// kappa(rho) = (e^rho - 1 - rho) / rho for rho >= 0, to 1e-13 of itself; 0 at 0.
 [[nodiscard]] double self_concordance_remainder(double rho) noexcept;
 
-/// Statements 1 and 2: needs no pass over the rows. Without self-concordance (squared loss) all of
-/// range and leverage are 0, and what is left is rounding.
+/// Statements 1, 2 and, where s is known, 3: needs no pass over the rows. Without self-concordance
+/// (squared loss) all of range and leverage are 0, and what is left is rounding.
 [[nodiscard]] DistanceBound bound_from_step(const CurvatureFrame& frame,
                                             const StepMeasure& step) noexcept;
 

@@ -18,19 +18,25 @@
 ///
 /// Every release is charged the whole allowance, whatever it needed. sigma = 2^(k/2) and h = 2^m,
 /// so that (sigma/h)^2 is a power of two exactly. h <= min(sigma, B_max/sqrt(d)) 2^-10.
+///
+/// Difference protection, on request (section 5.7): of any two releases that follow each other, who
+/// holds both learns no more of the deletion between them than from two releases of the former
+/// model: mu_d = (1 + 2^-20) (V + B_max + h sqrt(d)) / sigma, delta(epsilon_d; mu_d) <= delta_d,
+/// provided that the model moves by at most V.
 namespace recant {
 
 /// Why a model cannot be enrolled, or a budget does not hold together.
 enum class BudgetRefusal {
   kNone,
-  kSigmaTooSmall,    ///< max_sigma leaves no deletion the allowance that was asked for
-  kGridTooCoarse,    ///< h above 2^-10 sigma, or h sqrt(d) above 2^-10 B_max
-  kReleaseTooLoud,   ///< (B_max + h sqrt(d)) / sigma > 4, where the grid theorem ends
-  kOutOfRange,       ///< sigma or h beyond 2^+-400, sigma/h beyond 2^42, or d T beyond 10^12
-  kPromiseExceeded,  ///< delta(epsilon; mu_T) > delta
+  kSigmaTooSmall,       ///< max_sigma leaves no deletion the allowance that was asked for
+  kGridTooCoarse,       ///< h above 2^-10 sigma, or h sqrt(d) above 2^-10 B_max
+  kReleaseTooLoud,      ///< (B_max + h sqrt(d)) / sigma > 4, where the grid theorem ends
+  kOutOfRange,          ///< sigma or h beyond 2^+-400, sigma/h beyond 2^42, or d T beyond 10^12
+  kPromiseExceeded,     ///< delta(epsilon; mu_T) > delta
+  kDifferenceExceeded,  ///< delta(epsilon_d; mu_d) > delta_d
 };
 /// "none", "sigma_too_small", "grid_too_coarse", "release_too_loud", "out_of_range",
-/// "promise_exceeded".
+/// "promise_exceeded", "difference_exceeded".
 [[nodiscard]] std::string_view name(BudgetRefusal refusal) noexcept;
 
 struct EnrolmentOptions {
@@ -38,20 +44,38 @@ struct EnrolmentOptions {
   std::int64_t releases = 1;        ///< T
   std::optional<double> allowance;  ///< the least B_max that is of use
   std::optional<double> max_sigma;  ///< the most noise that the utility bears
+  /// Difference protection: all three or none.
+  std::optional<double> difference_epsilon, difference_delta, difference_step;
 
   static constexpr auto fields() {
-    return std::tuple{Field{"epsilon", &EnrolmentOptions::epsilon, "privacy loss over all releases",
-                            Accept::kPositive},
-                      Field{"delta", &EnrolmentOptions::delta,
-                            "probability of a larger loss; below 1", Accept::kPositive},
-                      Field{"releases", &EnrolmentOptions::releases,
-                            "how many releases the promise covers", Accept::kPositive},
-                      Field{"allowance", &EnrolmentOptions::allowance,
-                            "distance to the retrained model that a release may have, at least",
-                            Accept::kPositive},
-                      Field{"max_sigma", &EnrolmentOptions::max_sigma,
-                            "standard deviation of the noise, at most", Accept::kPositive}};
+    return std::tuple{
+        Field{"epsilon", &EnrolmentOptions::epsilon, "privacy loss over all releases",
+              Accept::kPositive},
+        Field{"delta", &EnrolmentOptions::delta, "probability of a larger loss; below 1",
+              Accept::kPositive},
+        Field{"releases", &EnrolmentOptions::releases, "how many releases the promise covers",
+              Accept::kPositive},
+        Field{"allowance", &EnrolmentOptions::allowance,
+              "distance to the retrained model that a release may have, at least",
+              Accept::kPositive},
+        Field{"max_sigma", &EnrolmentOptions::max_sigma, "standard deviation of the noise, at most",
+              Accept::kPositive},
+        Field{"difference_epsilon", &EnrolmentOptions::difference_epsilon,
+              "privacy loss to who holds the releases before and after a deletion",
+              Accept::kPositive},
+        Field{"difference_delta", &EnrolmentOptions::difference_delta,
+              "probability of a larger loss to them; below 1", Accept::kPositive},
+        Field{"difference_step", &EnrolmentOptions::difference_step,
+              "distance that a model may move from one release to the next", Accept::kPositive}};
   }
+};
+
+/// What is promised to who holds two releases that follow each other.
+struct DifferenceBudget {
+  double epsilon = 0, delta = 0;
+  double step = 0;  ///< V: the model moves by at most so much from one release to the next
+
+  bool operator==(const DifferenceBudget&) const = default;
 };
 
 struct PrivacyBudget {
@@ -60,6 +84,7 @@ struct PrivacyBudget {
   int sigma_exponent = 0;                    ///< k: sigma = 2^(k/2)
   int grid_exponent = 0;                     ///< m: h = 2^m
   double allowance = 0;                      ///< B_max
+  std::optional<DifferenceBudget> difference;
 
   [[nodiscard]] double sigma() const;                     ///< to rounding; squared it is 2^k
   [[nodiscard]] double grid_step() const;                 ///< h, exactly
@@ -76,6 +101,7 @@ struct Enrolment {
 /// With an allowance: the least sigma that grants it. With max_sigma alone: the largest power of
 /// sqrt(2) that is not above it. Both: the first, refused if above max_sigma. h is the largest
 /// that the grid rule admits, and B_max all that is then left, so at least the allowance asked for.
+/// With difference protection sigma and B_max keep both promises.
 /// sigma and B_max depend on no row, unless the caller took max_sigma from data; then that is an
 /// assumption to be named.
 ///
@@ -89,6 +115,17 @@ struct Enrolment {
 
 /// mu of `releases` releases, rounded up by at most 2^-46 of itself.
 [[nodiscard]] double budget_mu(const PrivacyBudget& budget, std::int64_t releases);
+
+/// mu_d of two releases that follow each other, rounded up. @throws UsageError for a budget
+/// without difference protection.
+[[nodiscard]] double difference_mu(const PrivacyBudget& budget);
+
+/// Whether the promise about differences covers a release that moves the model by `step_norm`: true
+/// for a budget that makes none. False is an outcome: whoever publishes all the same must not claim
+/// difference protection for this pair, and a refusal itself tells that the step was large. A V
+/// that holds for every deletion keeps the question from arising (section 5.7).
+/// @throws UsageError for a step that is not finite and >= 0.
+[[nodiscard]] bool difference_covers(const PrivacyBudget& budget, double step_norm);
 
 /// What `done` releases have cost; epsilons at the budget's delta, rounded up.
 struct BudgetStatus {

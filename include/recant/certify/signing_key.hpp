@@ -9,9 +9,10 @@
 #include <string>
 #include <string_view>
 
+#include "recant/core/digest.hpp"
+
 namespace recant {
 
-using Digest = std::array<std::uint8_t, 32>;
 using Signature = std::array<std::uint8_t, 64>;
 
 /// An Ed25519 key that signs certificates ([Bernstein2012], by libsodium). Who holds the file can

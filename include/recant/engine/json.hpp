@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -8,8 +9,11 @@
 #include "recant/engine/adopt.hpp"
 #include "recant/engine/compare.hpp"
 #include "recant/engine/correct.hpp"
+#include "recant/engine/enrolment.hpp"
 #include "recant/engine/fit.hpp"
+#include "recant/engine/forget.hpp"
 #include "recant/engine/influence.hpp"
+#include "recant/engine/status.hpp"
 #include "recant/engine/value.hpp"
 #include "recant/verify/verify.hpp"
 
@@ -20,7 +24,9 @@ namespace recant {
 /// The version of this library, "0.1.0".
 [[nodiscard]] const char* version() noexcept;
 
-[[nodiscard]] std::string to_json(const FittedModel& fitted, const FitReport& report);
+/// `enrolment`: none without a budget.
+[[nodiscard]] std::string to_json(const FittedModel& fitted, const FitReport& report,
+                                  const EnrolmentPlan* enrolment = nullptr);
 
 [[nodiscard]] std::string to_json(const FittedModel& fitted, const AdoptionReport& report);
 
@@ -35,6 +41,13 @@ namespace recant {
                                   const CorrectionRequest& request);
 
 [[nodiscard]] std::string to_json(const CompareReport& report, double seconds);
+
+[[nodiscard]] std::string to_json(const ForgetReport& report);
+/// Several requests: "deletions", a list of the above.
+[[nodiscard]] std::string to_json(std::span<const ForgetReport> reports);
+
+/// `check`: none unless it was asked for.
+[[nodiscard]] std::string to_json(const VaultStatus& status, const VaultCheck* check = nullptr);
 
 [[nodiscard]] std::string to_json(const Verification& verification, double seconds);
 

@@ -21,7 +21,7 @@
 namespace recant {
 
 /// A way to say what training rows are worth; value.cpp has the one list of them.
-struct ValueMethod {
+struct ListedValueMethod {
   std::string_view name, help;
   bool reads_model = false;  ///< a model is fitted anew where labels change
   bool ranks = false;        ///< takes the options of KNN-Shapley that are not K
@@ -30,9 +30,9 @@ struct ValueMethod {
   bool leaves_out = false;   ///< takes the options of leave_one_out
   bool samples = false;      ///< takes a utility of sets and the options of sampling
 };
-[[nodiscard]] std::vector<ValueMethod> value_methods();
+[[nodiscard]] std::vector<ListedValueMethod> value_methods();
 /// @throws UsageError naming all.
-[[nodiscard]] ValueMethod value_method(std::string_view name);
+[[nodiscard]] ListedValueMethod value_method(std::string_view name);
 
 /// What a set of rows is worth to a sampled method: the vote of its nearest rows, or a score of the
 /// model trained on it.

@@ -1,54 +1,115 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
-#include "recant/data/dataset.hpp"
-#include "recant/data/encoder.hpp"
-#include "recant/metrics/metric.hpp"
-#include "recant/model/linear_model.hpp"
-#include "recant/model/objective.hpp"
-#include "recant/model/trainer.hpp"
+#include "recant/engine/enrolment.hpp"
+#include "recant/engine/fitted_model.hpp"
+#include "recant/engine/forget.hpp"
+#include "recant/engine/status.hpp"
 
 namespace recant {
 
-/// A fitted model with everything its later life needs: the rows it was trained on, how they
-/// were encoded, and how the fit ended.
-struct FittedModel {
-  LinearModel model;
-  Dataset rows;                    ///< weights: those the model was trained with
-  std::optional<Encoder> encoder;  ///< none when the rows came as arrays
-  MetricSettings settings;
-  double l2 = 1;
-  double tolerance = 1e-10;  ///< of the fit: see TrainerOptions
-  Vector gradient;           ///< the leftover of the fit, C*p
-  bool optimal = true;       ///< theta minimises F to the tolerance; else it is approximate
-
-  [[nodiscard]] Objective objective() const { return {rows, model.loss, model.intercept, l2}; }
-};
-
-/// A model on disk, NAME.rct/ (docs/formats/model-folder.md):
+/// A model on disk, NAME.rct/ (docs/formats/vault.md), and its whole life:
 ///
-///   manifest.json   format version, model id, encoder, options, hashes of the other files
-///   rows/           features.npy targets.npy weights.npy ids.npy [groups.npy]
-///   state/          theta.npy gradient.npy
+///   manifest.json    format version, model id, encoder, options, hashes of the rows
+///   rows/            features.npy targets.npy weights.npy ids.npy [groups.npy]
+///   state/GEN/       theta.npy, secret where noise is on; GEN counts the batches of deletions
+///   published/       what may leave the house: parameters, their description, certificate, key
+///   ledger.sqlite    what happened: requests, batches, releases, budget, certificates, events
+///   certificates/    every certificate, and its annex for requester and auditor
+///   secret/          keys, readable by the owner alone
 ///
-/// Written aside and renamed: the folder is there wholly or not at all.
+/// A model that was fitted without a budget has only the first three until its first deletion.
+///
+/// Static members read, and write new folders: whole or not at all. An object is the one writer of
+/// a folder that exists, for as long as it lives. Every batch of deletions is decided by one commit
+/// of the ledger; what a crash interrupts is finished, or was never begun, when the folder is next
+/// opened for writing (docs/formats/vault.md has the proof).
 class Vault {
  public:
-  /// @throws UsageError if `path` exists and !replace, or is not a model; DataError if it cannot
-  /// be written.
-  static void create(const std::filesystem::path& path, const FittedModel& model, bool replace);
+  /// Without `enrolment` deletions promise no epsilon and delta. With it the fit is published, with
+  /// noise and certificate, as release 1.
+  /// @throws UsageError if `path` exists and !replace, or is not a model, or for an enrolment that
+  /// was refused; DataError if it cannot be written; BusyError if it is to be replaced and in use.
+  static void create(const std::filesystem::path& path, const FittedModel& model, bool replace,
+                     const EnrolmentPlan* enrolment = nullptr);
 
   /// @throws UsageError if something stands at `path` that is not a model.
   static void check_replaceable(const std::filesystem::path& path);
 
-  /// Opens a model; its features are mapped. Every file is checked against its hash, which reads
-  /// it once.
+  /// Reads the model as the last deletion left it; its features are mapped. Every file is checked
+  /// against its hash, which reads it once. Never waits for a writer. Rows that were erased are
+  /// still counted: they have weight 0, and zeros for features and target.
   /// @throws NotFoundError; DamagedError for a folder that does not check or is of a newer format.
   [[nodiscard]] static FittedModel open(const std::filesystem::path& path);
+
+  struct WriteOptions {
+    /// A checkpoint that the ledger must contain: else it comes from an older backup, and is not
+    /// written to.
+    std::optional<std::filesystem::path> require_checkpoint;
+  };
+  /// Locks the folder, and finishes or rolls back what was interrupted. A folder of format 1 is
+  /// brought to format 2; a ledger and keys are made where there are none yet.
+  /// @throws as open(); BusyError if another process writes; DataError for a folder that cannot be
+  /// written; DamagedError if the ledger does not contain the checkpoint.
+  [[nodiscard]] static Vault open_for_writing(const std::filesystem::path& path,
+                                              const WriteOptions& options);
+  [[nodiscard]] static Vault open_for_writing(const std::filesystem::path& path) {
+    return open_for_writing(path, {});
+  }
+
+  /// Counts, states, times, budget; never contents. Never waits for a writer.
+  [[nodiscard]] static VaultStatus status(const std::filesystem::path& path);
+  /// Re-derives chain, budget and hashes of all files, and names the first thing that does not fit.
+  [[nodiscard]] static VaultCheck check(const std::filesystem::path& path);
+  /// A consistent copy, while others write. @throws UsageError if `destination` exists.
+  static void backup(const std::filesystem::path& path, const std::filesystem::path& destination);
+  /// The newest checkpoint as a file, to be kept elsewhere. @throws UsageError if there is none.
+  static void write_checkpoint(const std::filesystem::path& path,
+                               const std::filesystem::path& file);
+
+  /// For a vault that was restored from an older backup: takes the newer ledger in the place of its
+  /// own, erases the rows that were erased since, and publishes the model without them, as one more
+  /// release. How many rows they were. @throws UsageError for a ledger that does not continue this
+  /// one, or that ends within a batch; NotFoundError.
+  static std::int64_t catch_up(const std::filesystem::path& path,
+                               const std::filesystem::path& newer_ledger);
+
+  Vault(Vault&&) noexcept;
+  Vault& operator=(Vault&&) noexcept;
+  ~Vault();
+
+  /// Deletes rows and publishes what is left of the model: receives, validates, moves the model,
+  /// bounds how far it is from retraining, erases the rows, draws noise, certifies, publishes.
+  /// When it returns a report that is done(), all of that is on disk.
+  /// Failure outcomes: `state` and `reason` of the report: not_found, already_erased, rejected.
+  /// Cost: at tier 0 O(P^2) and the commits; the first call builds the base, O(n P^2).
+  /// @throws UsageError for no row, a row twice, rows and ids together, a key that was used for
+  /// something else, what weighting or method refuse; DataError when disk or ledger fail: then the
+  /// vault must be opened anew.
+  [[nodiscard]] ForgetReport forget(const ForgetRequest& request,
+                                    const ProgressCallback& progress = {});
+
+  /// What came of the request with this key. @throws NotFoundError
+  [[nodiscard]] ForgetReport outcome(const std::string& key) const;
+
+  /// The model as it is now.
+  [[nodiscard]] const FittedModel& model() const noexcept;
+  /// How many new bases were built since it was opened; the first is one.
+  [[nodiscard]] std::int64_t rebuilds() const noexcept;
+  /// What opening found unfinished and finished: a line each.
+  [[nodiscard]] const std::vector<std::string>& recovered() const noexcept;
+
+ private:
+  class Impl;
+  explicit Vault(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace recant

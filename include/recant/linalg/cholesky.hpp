@@ -15,6 +15,11 @@ class Cholesky {
   /// Cost: p^3/3 multiply-adds. Ref: LAPACK dpotrf.
   [[nodiscard]] static std::optional<Cholesky> factor(Matrix a);
 
+  /// The factor whose lower triangle is L, as lower() of an earlier one gave it.
+  [[nodiscard]] static Cholesky from_lower(Matrix lower) { return Cholesky(std::move(lower)); }
+  /// L; what is above its diagonal means nothing.
+  [[nodiscard]] const Matrix& lower() const noexcept { return lower_; }
+
   /// A^{-1} b. Cost: 2 p^2 multiply-adds a column.
   [[nodiscard]] Vector solve(ConstVectorRef b) const;
   [[nodiscard]] Matrix solve_columns(ConstMatrixRef b) const;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <limits>
+
 /// What is measured at a model to bound its distance to argmin F_S, the exact model of the rows
 /// that stay; any way of getting there can be measured so. Made by stage `unlearn` (or by hand),
 /// read by stage `certify`. Every number errs to the side that makes the bound larger, its rounding
@@ -19,11 +21,18 @@ struct CurvatureFrame {
 
 /// Where a step v = theta - theta_0 led, without a pass over the rows.
 struct StepMeasure {
+  static constexpr double kUnknown = std::numeric_limits<double>::infinity();
+
   double range = 0;            ///< rho(v) = M max |x_i^T v|, an upper bound
   double step_norm = 0;        ///< |v|_H
-  double linear_residual = 0;  ///< |grad F_S(theta_0) + H v|, 0 to rounding for a Newton step
-  double linear_rounding = 0;  ///< of the line above, the base's own gradient included
+  double linear_residual = 0;  ///< |z|, z = grad F_S(theta_0) + H v: rounding for a Newton step
+  double linear_rounding = 0;  ///< of z, the base's own gradient included
   double dropped = 0;          ///< softmax: length of theta in the direction without data
+
+  // Where z is more than rounding, as after a step by value: s solves H s = z.
+  double solution_norm = kUnknown;       ///< |s| as computed
+  double solution_decrement = kUnknown;  ///< |s|_H
+  double solve_residual = kUnknown;      ///< |z - H s|, its own rounding included
 };
 
 /// The gradient r = grad F_S(theta), from a pass over the rows; s solves H s = r.

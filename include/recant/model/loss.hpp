@@ -42,6 +42,12 @@ class Loss {
   /// another. Several times faster than evaluate().
   void residuals(ConstMatrixRef scores, ConstVectorRef targets, Eigen::Ref<Matrix> residuals) const;
 
+  /// The residuals as above, of one model, and with them slopes(i, c) = d p_k / d t_c of the
+  /// probability p_k (squared loss: of the score itself, 1), from the same exponentials.
+  /// All three m x C.
+  void residuals_and_slopes(ConstMatrixRef scores, ConstVectorRef targets, Index k,
+                            Eigen::Ref<Matrix> residuals, Eigen::Ref<Matrix> slopes) const;
+
   /// curvatures(i) = |d^2 phi / d t_k d t_l|; the sign is curvature_sign(k, l) for every row.
   void curvatures(ConstMatrixRef scores, Index k, Index l, std::span<double> curvatures) const;
   [[nodiscard]] double curvature_sign(Index k, Index l) const noexcept { return k == l ? 1 : -1; }

@@ -20,6 +20,13 @@ class Objective {
   /// @throws UsageError for l2 that is not finite and > 0.
   Objective(const Dataset& data, Loss loss, bool intercept, double l2);
 
+  /// F + b^T theta: value and gradient gain the term wherever it says F, curvature does not. For
+  /// objective perturbation, docs/mathematics.md section 5.6. @throws UsageError for b of another
+  /// size or not finite.
+  [[nodiscard]] Objective with_linear_term(ConstVectorRef b) const;
+  /// b; empty without one.
+  [[nodiscard]] const Vector& linear_term() const noexcept { return linear_; }
+
   [[nodiscard]] const Loss& loss() const noexcept { return loss_; }
   [[nodiscard]] bool intercept() const noexcept { return intercept_; }
   [[nodiscard]] double l2() const noexcept { return l2_; }
@@ -77,6 +84,7 @@ class Objective {
   bool intercept_;
   double l2_;
   Vector row_norms_;  // |x_i| with the intercept's 1
+  Vector linear_;     // b, or empty
 
   Evaluation data_terms(ConstVectorRef theta, ConstVectorRef weights) const;  // no penalty
   void check_shapes(ConstVectorRef theta, ConstVectorRef weights) const;

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "recant/linalg/cholesky.hpp"
@@ -15,12 +18,16 @@
 /// what makes it measurable.
 namespace recant {
 
-/// The rows that can move furthest, kept aside so that rho(v) needs no pass.
+/// The rows that can move furthest, kept aside so that rho(v) needs no pass. A row whose weight
+/// becomes 0 is forgotten: nothing of it stays here.
 struct ExtremeRows {
+  static constexpr Index kForgotten = -1;
   std::vector<Index> rows;    ///< largest first
   std::vector<double> sizes;  ///< of the rows kept
   RowMatrix values;           ///< their features
   double next = 0;            ///< no row left out is larger
+
+  void forget(std::span<const Index> sorted_rows);
 };
 
 /// What is known at a model theta_0 of the rows it was trained on; O(p^2) memory, fixed once built.
@@ -37,9 +44,10 @@ struct DeletionBase {
   double factor_error = 0;   ///< x^T H^{-1} x <= (1 + factor_error) |L^{-1} x|^2
   double data_trace = 0;     ///< tr H_D - l2 P
   double squared_norms = 0;  ///< sum_i w_i |x_i|^2
-  ExtremeRows by_leverage;   ///< |x_i|_{H^{-1}}; empty for softmax
-  ExtremeRows by_norm;       ///< |x_i|
+  double largest_norm = 0;   ///< max |x_i|
 };
+
+struct NewDeletionBase;
 
 enum class DeletionStatus {
   kDone,
@@ -70,9 +78,9 @@ class DeletionState {
   /// Row weights become w + delta. `rows` and `delta` go together.
   /// @return kRebuild when g (section 5.3) would be 1/2 or more: from then on the state knows the
   /// weights only, and rebuilt_at() is all it can do.
+  /// A row that is left without weight is forgotten, and so is final: nothing reads it again.
   /// @throws UsageError, and changes nothing, for a row that is out of range, listed twice, without
-  /// weight at the base, or whose weight would be negative or not finite, or when no weight is
-  /// left.
+  /// weight, or whose weight would be negative or not finite, or when no weight is left.
   [[nodiscard]] DeletionStatus reweight(std::span<const Index> rows, ConstVectorRef delta);
   /// reweight() with delta = -w.
   [[nodiscard]] DeletionStatus delete_rows(std::span<const Index> rows);
@@ -85,10 +93,15 @@ class DeletionState {
 
   /// theta after the Newton step. Cost: one solve.
   [[nodiscard]] Vector newton_point() const;
+  /// sum_j c_j g_j(theta_0) over rows that still have weight, C*p: ask before they are deleted.
+  [[nodiscard]] Vector row_gradients(std::span<const Index> rows, ConstVectorRef c) const;
+  /// The step by value (section 4.5), moved by -H_S^{-1} p with p = sum_U w_j (1 - w'_j) g_j.
+  [[nodiscard]] Vector newton_point(ConstVectorRef p) const;
 
   /// What certify's statements 1 to 3 need to know. @throws UsageError after kRebuild.
   [[nodiscard]] CurvatureFrame frame(FrameKind kind = FrameKind::kDowndated) const;
-  /// Tier 0: any theta, though only newton_point() makes the residual small. O(P^2).
+  /// Tier 0: any theta, though only newton_point() makes the residual small. O(P^2), with one
+  /// solve more where the residual is more than rounding.
   [[nodiscard]] StepMeasure measure_step(ConstVectorRef theta,
                                          FrameKind kind = FrameKind::kDowndated) const;
   /// Tier 1: the gradient at theta over the rows that stay. One pass.
@@ -97,15 +110,29 @@ class DeletionState {
   /// Tier 2: a new base at theta, for the weights as they are now.
   [[nodiscard]] DeletionState rebuilt_at(ConstVectorRef theta) const;
 
+  /// Everything but the objective and the weights, to the last bit: a state that was stored goes on
+  /// as one that was not. Size: 16 P^2 bytes and those of the rows kept aside.
+  [[nodiscard]] std::string to_bytes() const;
+  /// `weights_now`: weights() of the state. Rows without weight may have been zeroed since.
+  /// @throws DamagedError for bytes that are not a whole state of this objective and these weights.
+  [[nodiscard]] static DeletionState from_bytes(const Objective& objective,
+                                                ConstVectorRef weights_now, std::string_view bytes);
+
  private:
-  struct Rows;  // some rows whose weight changes, and what they add
+  struct Gathered;  // some rows, and what they are at the base
+  struct Rows;      // some rows whose weight changes, and what they add
 
   const Objective* objective_;
   Contrast contrast_;
   std::shared_ptr<const DeletionBase> base_;
+  ExtremeRows by_leverage_;  // |x_i|_{H^{-1}}; empty for softmax
+  ExtremeRows by_norm_;      // |x_i|
   DeletionStatus status_ = DeletionStatus::kDone;
-  Vector base_weights_, weights_;
-  Index rows_left_;  // of weight > 0: counted along, so that a deletion costs nothing in n
+  Vector weights_;
+  // Counted along, so that a deletion costs nothing in n: rows of weight > 0, and a sum that tells
+  // these weights from others.
+  Index rows_left_;
+  std::uint64_t weights_mark_ = 0;
 
   Vector gradient_;                               // grad F_S(theta_0), P
   Matrix hessian_;                                // of the base, changed row by row; lower triangle
@@ -122,10 +149,17 @@ class DeletionState {
   double trace_since_ = 0;      // tr of what came after
   double shrinkage_ = 0;
 
+  DeletionState(const Objective& objective, ConstVectorRef weights, NewDeletionBase built);
+  template <class Archive, class Base, class State>
+  static void visit(Archive& archive, Base& base, State& state);
+
+  void check_rows(std::span<const Index> rows) const;
   void check(std::span<const Index> rows, ConstVectorRef delta) const;
   void need_factor() const;
+  [[nodiscard]] Gathered gather(std::span<const Index> rows) const;
   [[nodiscard]] Rows rows_of(std::span<const Index> rows, ConstVectorRef delta) const;
   void apply(const Rows& rows, bool change_factor);
+  [[nodiscard]] Index pending_room() const noexcept;
   void note_shrinkage(const Matrix& removed);
   [[nodiscard]] double largest_shrinkage();
   [[nodiscard]] double largest_norm() const;

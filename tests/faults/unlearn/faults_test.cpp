@@ -103,6 +103,29 @@ TEST_F(DeletionFaultsTest, LeftoverDropped) {
   EXPECT_FALSE(check());
 }
 
+TEST_F(DeletionFaultsTest, PullOfUnevenWeightsForgotten) {
+  Random random(8);
+  const Dataset data = made_up_rows(random, 300, 3, Loss());
+  const Objective objective(data, Loss(), true, 1);
+  const Vector theta = train(objective, data.weights).theta;
+  const std::vector<Index> rows = {3, 40, 41};
+  Vector after = data.weights;
+  for (const Index row : rows) after(row) = 0;
+  const auto truth = exact_minimum(data, Loss(), true, 1, after, theta);
+  const auto check = [&] {
+    DeletionState state(objective, theta, data.weights);
+    const Vector p = state.row_gradients(rows, Vector{{0.5, -0.25, -0.25}});
+    EXPECT_EQ(state.delete_rows(rows), DeletionStatus::kDone);
+    const Vector moved = state.newton_point(p);
+    const Real distance = (moved.cast<Real>() - truth.theta).norm();
+    return distance <=
+           static_cast<Real>(bound_from_step(state.frame(), state.measure_step(moved)).value);
+  };
+  EXPECT_TRUE(check());
+  deletion_faults.pull_forgotten = true;
+  EXPECT_FALSE(check());
+}
+
 TEST_F(DeletionFaultsTest, RoundingForgotten) {
   // One step is exact for squared loss: what is left of the distance is rounding alone.
   const auto failures = [] {

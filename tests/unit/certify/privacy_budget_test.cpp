@@ -110,6 +110,92 @@ TEST(PrivacyBudget, MoreIsNotWorse) {
   EXPECT_LT(enrol(options, 50).budget->allowance, base);
 }
 
+TEST(PrivacyBudget, DifferenceProtection) {
+  std::mt19937_64 random(11);
+  std::uniform_real_distribution<double> uniform(0, 1);
+  int costs_more = 0;
+  for (int i = 0; i < 60; ++i) {
+    EnrolmentOptions options{.epsilon = std::exp(3 * uniform(random) - 2),
+                             .delta = std::exp(-1 - 20 * uniform(random)),
+                             .releases = 1 + static_cast<std::int64_t>(50 * uniform(random))};
+    const double size = std::exp(10 * uniform(random) - 5);
+    (i % 2 == 0 ? options.allowance : options.max_sigma) = size;
+    const PrivacyBudget without = *enrol(options, 20).budget;
+    options.difference_epsilon = std::exp(3 * uniform(random) - 1);
+    options.difference_delta = std::exp(-1 - 20 * uniform(random));
+    options.difference_step = size * std::exp(4 * uniform(random) - (i % 2 == 0 ? 0 : 4));
+    const Enrolment found = enrol(options, 20);
+    if (!found.budget) {
+      EXPECT_EQ(found.refusal, BudgetRefusal::kSigmaTooSmall);
+      EXPECT_FALSE(options.allowance) << "with an allowance there is always a sigma";
+      ++costs_more;
+      continue;
+    }
+    const PrivacyBudget& budget = *found.budget;
+    EXPECT_EQ(check_budget(budget), BudgetRefusal::kNone);
+    EXPECT_LE(naive_mu(budget), gaussian_mu(options.epsilon, options.delta));
+    const long double sigma = std::pow(2.0L, budget.sigma_exponent / 2.0L);
+    const long double h = std::pow(2.0L, budget.grid_exponent);
+    const long double mu_d = (1 + 0x1p-20L) *
+                             (*options.difference_step + budget.allowance + h * std::sqrt(20.0L)) /
+                             sigma;
+    EXPECT_LE(mu_d, gaussian_mu(*options.difference_epsilon, *options.difference_delta));
+    EXPECT_GE(difference_mu(budget), mu_d);
+    EXPECT_NEAR(static_cast<double>(difference_mu(budget) / mu_d), 1, 1e-12);
+    costs_more +=
+        options.allowance ? budget.sigma() > without.sigma() : budget.allowance < without.allowance;
+    EXPECT_TRUE(difference_covers(budget, *options.difference_step));
+    EXPECT_FALSE(difference_covers(budget, *options.difference_step * (1 + 1e-12)));
+    EXPECT_TRUE(difference_covers(without, 1e9));
+    PrivacyBudget bad = budget;
+    bad.difference->step = 3.5 * budget.sigma() - budget.allowance;
+    bad.difference->epsilon = 1e-3;
+    if (bad.difference->delta < 0.3) {
+      EXPECT_EQ(check_budget(bad), BudgetRefusal::kDifferenceExceeded);
+    }
+  }
+  EXPECT_GT(costs_more, 20);
+}
+
+TEST(PrivacyBudget, DifferenceProtectionNeedsAllThree) {
+  const EnrolmentOptions whole{.epsilon = 1,
+                               .delta = 1e-5,
+                               .allowance = 1,
+                               .difference_epsilon = 1,
+                               .difference_delta = 1e-5,
+                               .difference_step = 3};
+  EXPECT_TRUE(enrol(whole, 5).budget);
+  for (const auto member :
+       {&EnrolmentOptions::difference_epsilon, &EnrolmentOptions::difference_delta,
+        &EnrolmentOptions::difference_step}) {
+    EnrolmentOptions part = whole;
+    (part.*member).reset();
+    expect_error<UsageError>([&] { return enrol(part, 5); }, {"difference_epsilon, difference"});
+    for (const double bad : {0.0, -1.0, kNan}) {
+      part.*member = bad;
+      expect_error<UsageError>([&] { return enrol(part, 5); }, {"difference_"});
+    }
+  }
+  EnrolmentOptions part = whole;
+  part.difference_delta = 1;
+  expect_error<UsageError>([&] { return enrol(part, 5); },
+                           {"difference_delta must be > 0 and < 1"});
+  part = whole;
+  part.difference_epsilon = 100;
+  EXPECT_EQ(enrol(part, 5).refusal, BudgetRefusal::kReleaseTooLoud);
+  part = whole;
+  part.max_sigma = 5;
+  EXPECT_EQ(enrol(part, 5).refusal, BudgetRefusal::kSigmaTooSmall);
+  part.allowance.reset();
+  EXPECT_EQ(enrol(part, 5).refusal, BudgetRefusal::kSigmaTooSmall);
+  PrivacyBudget budget = *enrol(whole, 5).budget;
+  budget.difference->delta = 1e-9;
+  EXPECT_EQ(check_budget(budget), BudgetRefusal::kDifferenceExceeded);
+  EXPECT_EQ(name(BudgetRefusal::kDifferenceExceeded), "difference_exceeded");
+  budget.difference.reset();
+  expect_error<UsageError>([&] { return difference_mu(budget); }, {"no difference protection"});
+}
+
 TEST(PrivacyBudget, Refusals) {
   const EnrolmentOptions base{.epsilon = 1, .delta = 1e-5, .releases = 100, .allowance = 1};
   EnrolmentOptions options = base;

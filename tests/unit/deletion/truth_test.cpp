@@ -19,6 +19,7 @@ TEST_P(DeletionTruth, IsNeverAboveABound) {
   EXPECT_GE(seen.downdated.finite, 250);
   EXPECT_GE(seen.base.finite, 200);
   EXPECT_LE(seen.base.finite, seen.downdated.finite);
+  EXPECT_GE(seen.by_value.finite, 300);
   EXPECT_EQ(seen.measured.finite, 500);
   EXPECT_EQ(seen.rebuilt.finite, 500);
   EXPECT_LE(seen.rebuilds, 250);

@@ -72,7 +72,7 @@ TEST_P(ValueByLoss, InfluenceIsThatOfTheUtility) {
 
 TEST_P(ValueByLoss, FlippedLabelsAreFound) {
   const Fitted f = fitted(GetParam());
-  for (const ValueMethod& method : value_methods()) {
+  for (const ListedValueMethod& method : value_methods()) {
     const ValueRequest request{
         .method = std::string(method.name),
         .sampling = {.max_samples = method.name == "data_banzhaf" ? 4000 : 400},
@@ -242,7 +242,7 @@ TEST(Value, RowsOfWeightZeroAreInNoSummary) {
   Fitted f = fitted(LossKind::kLogistic, 80);
   for (Index i = 0; i < 40; ++i) f.model.rows.weights(i) = 0;
   f.model.model.theta = train(f.model.objective(), f.model.rows.weights).theta;
-  for (const ValueMethod& method : value_methods()) {
+  for (const ListedValueMethod& method : value_methods()) {
     const ValueReport report =
         value(f.model, f.validation,
               {.method = std::string(method.name), .sampling = {.max_samples = 400}, .top = 1});

@@ -249,10 +249,10 @@ TEST_F(VaultTest, EveryDamagedFileIsNoticed) {
 TEST_F(VaultTest, ANewerFormatAsksForANewerRecant) {
   Vault::create(path_, csv_model(folder_), false);
   Json manifest = Json::parse(read(path_ / "manifest.json"));
-  manifest["format_version"] = 2;
+  manifest["format_version"] = 3;
   write(path_ / "manifest.json", manifest.dump());
   test::expect_error<DamagedError>([&] { return Vault::open(path_); },
-                                   {"format version 2", "up to 1", "newer recant"});
+                                   {"format version 3", "up to 2", "newer recant"});
 }
 
 TEST_F(VaultTest, HostileManifestsAreRefused) {
@@ -277,8 +277,8 @@ TEST_F(VaultTest, HostileManifestsAreRefused) {
   changed("/format", "other.model");
   changed("/format", 3);
   changed("/format_version", "1");
-  changed("/files/state~1theta.npy", std::string(64, '0'));
-  changed("/files/state~1theta.npy", 5);
+  changed("/files/state~10~1theta.npy", std::string(64, '0'));
+  changed("/files/state~10~1theta.npy", 5);
   changed("/files/..~1..~1secret", std::string(64, '0'));
   changed("/files", 3);
   changed("/encoder", "text");

@@ -121,6 +121,26 @@ TEST_P(LossTest, CurvatureProductsAreTheCurvaturesTimesTheDirection) {
   EXPECT_TRUE(test::same_bytes(in_place, found)) << "the direction may be overwritten";
 }
 
+TEST_P(LossTest, SlopesAreAColumnOfTheCurvaturesAndCostNoDigitOfTheResiduals) {
+  test::Random random(6);
+  const Index n = 37;
+  Matrix t = 4 * random.normal_matrix(n, outputs_);
+  t(3, 0) = 40;
+  t(4, 0) = -700;
+  const Vector y = targets_for(loss_, n, random);
+  const Matrix wanted = evaluate(loss_, t, y).residuals;
+  for (Index k = 0; k < outputs_; ++k) {
+    Matrix residuals(n, outputs_), slopes(n, outputs_);
+    loss_.residuals_and_slopes(t, y, k, residuals, slopes);
+    test::expect_close(residuals, wanted, 2e-15, 0, "residuals");
+    for (Index c = 0; c < outputs_; ++c) {
+      Vector curvature(n);
+      loss_.curvatures(t, k, c, {curvature.data(), static_cast<std::size_t>(n)});
+      test::expect_close(slopes.col(c), loss_.curvature_sign(k, c) * curvature, 2e-15, 0, "slopes");
+    }
+  }
+}
+
 /// Scores from tiny to +-900, where e^t overflows and 1-p is 0 in double precision.
 TEST_P(LossTest, KeepsItsDigitsAtEveryMargin) {
   const double sizes[] = {0,  1e-300, 1e-17, 1e-9, 0.01, 0.5,   1,   3.3,
@@ -251,6 +271,8 @@ TEST(LogisticLoss, IsRightToAFewUnitsInTheLastPlaceWithEveryInstructionSet) {
     Matrix p(t.rows(), 1);
     loss.curvatures(t, 0, 0, {curvature.data(), static_cast<std::size_t>(t.rows())});
     loss.probabilities(t, p);
+    Matrix residuals(t.rows(), 1), slopes(t.rows(), 1);
+    loss.residuals_and_slopes(t, y, 0, residuals, slopes);
     for (Index i = 0; i < t.rows(); ++i) {
       SCOPED_TRACE(testing::Message() << "score " << t(i, 0) << ", target " << y(i));
       const long double side = y(i) > 0.5 ? 1 : -1, margin = side * t(i, 0);
@@ -262,6 +284,8 @@ TEST(LogisticLoss, IsRightToAFewUnitsInTheLastPlaceWithEveryInstructionSet) {
       near(found.values(i), std::max(-margin, 0.0L) + std::log1p(e), "phi");
       near(found.residuals(i, 0), -side * (margin >= 0 ? e : 1) / (1 + e), "phi'");
       near(curvature(i), e / ((1 + e) * (1 + e)), "phi''");
+      near(residuals(i, 0), -side * (margin >= 0 ? e : 1) / (1 + e), "phi' with slopes");
+      near(slopes(i, 0), e / ((1 + e) * (1 + e)), "dp/dt");
       near(p(i, 0), 1 / (1 + std::exp(-static_cast<long double>(t(i, 0)))), "p");
     }
   });
@@ -277,7 +301,10 @@ TEST(LogisticLoss, OfAScoreThatIsNotANumberIsNotANumber) {
     Matrix p(11, 1);
     loss.curvatures(t, 0, 0, {curvature.data(), 11});
     loss.probabilities(t, p);
+    Matrix residuals(11, 1), slopes(11, 1);
+    loss.residuals_and_slopes(t, y, 0, residuals, slopes);
     for (Index i = 0; i < 11; ++i) {
+      EXPECT_TRUE(std::isnan(residuals(i, 0)) && std::isnan(slopes(i, 0)));
       EXPECT_TRUE(std::isnan(found.values(i)) && std::isnan(found.residuals(i, 0)));
       EXPECT_TRUE(std::isnan(curvature(i)) && std::isnan(p(i, 0)));
     }

@@ -148,6 +148,40 @@ TEST(Verify, ADishonestIssuerIsFound) {
   refused("parameters_hash", "\"" + std::string(64, '0') + "\"", "parameters: ");
 }
 
+TEST(Verify, DifferenceProtectionIsChecked) {
+  SampleCertificates samples(21);
+  const SigningKey key = samples.key();
+  int found = 0;
+  for (int i = 0; i < 40; ++i) {
+    const Sample sample = samples.certified(100, 7, true);
+    const VerificationFiles files = files_of(sample, key);
+    ASSERT_EQ(failure(files), "");
+    const DifferenceBudget& d = *sample.statement.budget->difference;
+    EXPECT_EQ(read_certificate(files.certificate).budget->difference, d);
+    EXPECT_EQ(verify(files).members.at("difference_step").size(), 1U);
+    const auto refused = [&](const char* member, const std::string& value, const char* why) {
+      VerificationFiles wrong = files;
+      wrong.certificate = forged(wrong.certificate, key, member, value);
+      EXPECT_THAT(failure(wrong), HasSubstr(why)) << member;
+    };
+    refused("difference_step", "\"0e+00\"", "form: difference_step is not above 0");
+    refused("difference_epsilon", "\"0e+00\"", "promise: difference_epsilon is not above 0");
+    refused("difference_delta", "\"1e+00\"", "promise: difference_delta is not between 0 and 1");
+    refused("difference_step", spelling(5 * sample.statement.budget->sigma()),
+            "promise: step and allowance are above 4 sigma");
+    if (d.delta > 1e-2) continue;
+    ++found;
+    refused("difference_step", spelling(3.5 * sample.statement.budget->sigma()),
+            "promise: step and allowance do not give");
+    // Left out, it is another text, which the signature is not over.
+    VerificationFiles without = files;
+    const std::size_t begin = without.certificate.find(",\"difference_epsilon\"");
+    without.certificate.erase(begin, without.certificate.find('}', begin) - begin);
+    EXPECT_THAT(failure(without), HasSubstr("signature: "));
+  }
+  EXPECT_GT(found, 20);
+}
+
 TEST(Verify, AnAnnexAboveTheAllowanceIsFound) {
   Chain chain(16);
   VerificationFiles files = chain.files;
@@ -247,6 +281,26 @@ TEST(Verify, MembersCannotBeSwapped) {
     }
   }
   EXPECT_GT(swaps, 40000);
+}
+
+TEST(Verify, ReplayedOnAnotherModelIsRefused) {
+  SampleCertificates samples(23);
+  std::optional<VerificationFiles> other;
+  for (int i = 0; i < 200; ++i) {
+    VerificationFiles files = files_of(samples.any(), samples.key());
+    if (other) {
+      VerificationFiles replayed = files;
+      replayed.parameters = other->parameters;
+      EXPECT_THAT(failure(replayed), HasSubstr("parameters: these are not the parameters"));
+      replayed = files;
+      replayed.annex = other->annex;
+      EXPECT_THAT(failure(replayed), HasSubstr("annex: this is not the annex"));
+      replayed = files;
+      replayed.public_key = other->public_key;
+      EXPECT_THAT(failure(replayed), HasSubstr("signature: the certificate names key"));
+    }
+    other = files;
+  }
 }
 
 TEST(Verify, ShorterOrLongerFilesAreNone) {

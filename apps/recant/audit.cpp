@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "recant/engine/audit.hpp"
+
+#include <fmt/format.h>
+
+#include <fstream>
+#include <iterator>
+#include <memory>
+
+#include "command.hpp"
+#include "recant/certify/certificate.hpp"
+#include "recant/core/check.hpp"
+#include "tables.hpp"
+
+namespace recant::app {
+namespace {
+
+struct Flags {
+  ModelFlags model;
+  RowFlags deleted, test;
+  std::string before, annex;
+  bool against_retrain = false, membership = false, reconstruction = false;
+  std::optional<double> bound;
+  std::vector<double> sigmas;
+  int shadow_models = 16;
+  double confidence = 0.95;
+};
+
+double bound_of_annex(const std::string& path) {
+  if (!std::filesystem::exists(path)) throw NotFoundError("does not exist", path);
+  std::ifstream in(path, std::ios::binary);
+  const std::string bytes(std::istreambuf_iterator<char>(in), {});
+  if (!in || std::filesystem::is_directory(path)) throw DataError("cannot be read", path);
+  try {
+    const std::optional<double> bound = read_annex(bytes).bound;
+    if (!bound) throw UsageError("claims no bound", path, "give one with --bound");
+    return *bound;
+  } catch (const DamagedError& error) {
+    throw DamagedError(error.message(), path);
+  }
+}
+
+/// What was asked for; with no flag everything that the files given allow.
+AuditRequest make_request(const Flags& flags, const Common& common) {
+  if (flags.bound && !flags.annex.empty()) {
+    throw UsageError("give --bound or --annex, not both", "bound");
+  }
+  AuditRequest request{.bound = flags.bound, .sigmas = flags.sigmas, .seed = common.seed};
+  if (flags.bound) check_non_negative("bound", *flags.bound);
+  if (!flags.annex.empty()) request.bound = bound_of_annex(flags.annex);
+  for (const double sigma : flags.sigmas) check_non_negative("sigma", sigma);
+  const bool all = !flags.against_retrain && !flags.membership && !flags.reconstruction;
+  request.membership = flags.membership || (all && flags.test.given());
+  request.reconstruction = flags.reconstruction || all;
+  check_at_least("shadow-models", flags.shadow_models, 0);
+  if (flags.shadow_models == 0) {
+    request.attack.shadows.reset();
+  } else {
+    check_at_least("shadow-models", flags.shadow_models, 4);
+    request.attack.shadows->count = flags.shadow_models;
+  }
+  if (!(flags.confidence > 0 && flags.confidence < 1)) {
+    throw UsageError(fmt::format("must be between 0 and 1, but is {}", flags.confidence),
+                     "confidence");
+  }
+  request.attack.confidence = flags.confidence;
+  return request;
+}
+
+using Cells = std::vector<std::string>;
+
+std::string figure(double number) {
+  return fmt::format("{:.4f}", number);
+}
+std::string with_interval(double value, double low, double high) {
+  return fmt::format("{:.3f} ({:.3f} .. {:.3f})", value, low, high);
+}
+
+void add_utilities(const AuditReport& report, std::vector<Cells>& rows) {
+  const RetrainAudit& r = report.retraining;
+  rows.push_back({"mean loss on test", figure(r.original_utility.log_loss),
+                  figure(r.unlearned_utility.log_loss), figure(r.retrained_utility.log_loss)});
+  if (!r.original_utility.accuracy) return;
+  const auto share = [](const std::optional<Rate>& rate) {
+    return with_interval(rate->value, rate->low, rate->high);
+  };
+  rows.push_back({"accuracy on test", share(r.original_utility.accuracy),
+                  share(r.unlearned_utility.accuracy), share(r.retrained_utility.accuracy)});
+  rows.push_back({"same label as retrained", share(r.original_agreement.same_label),
+                  share(r.unlearned_agreement.same_label), "1"});
+}
+
+void add_attack(const AttackAudit& attack, std::vector<Cells>& rows) {
+  const ModelUnderAttack* models[] = {&attack.original, &attack.unlearned, &attack.retrained};
+  const auto line = [&](const char* what, const auto& cell) {
+    Cells cells = {fmt::format("{}: {}", name(attack.attack), what)};
+    for (const ModelUnderAttack* model : models) cells.push_back(cell(*model));
+    rows.push_back(std::move(cells));
+  };
+  const auto auc = [](const AttackResult& r) {
+    return with_interval(r.auc.value, r.auc.low, r.auc.high);
+  };
+  line("AUC of deleted rows", [&](const auto& model) { return auc(model.deleted); });
+  line("AUC of retained rows", [&](const auto& model) { return auc(model.retained); });
+  line("advantage, deleted rows", [](const auto& model) {
+    const AttackResult& r = model.deleted;
+    return with_interval(r.advantage, r.advantage_low, r.advantage_high);
+  });
+  line("TPR at 1 % FPR, deleted rows", [](const auto& model) {
+    const Rate& tpr = model.deleted.at_one_percent.tpr;
+    return with_interval(tpr.value, tpr.low, tpr.high);
+  });
+  line("TPR at 0.1 % FPR, deleted rows", [](const auto& model) {
+    const Rate& tpr = model.deleted.at_one_in_thousand.tpr;
+    return with_interval(tpr.value, tpr.low, tpr.high);
+  });
+}
+
+void print(const AuditReport& report, const Common& common) {
+  std::vector<Cells> rows = {{"", "original", "audited", "retrained"}};
+  if (report.test_rows > 0) add_utilities(report, rows);
+  if (report.membership) {
+    for (const AttackAudit& attack : report.membership->attacks) add_attack(attack, rows);
+  }
+  if (rows.size() > 1) {
+    std::string text = table(rows);
+    text.pop_back();
+    common.say(text);
+  }
+  for (const std::string& sentence : report.sentences) common.say(sentence);
+}
+
+int run(const Flags& flags, const Common& common) {
+  AuditRequest request = make_request(flags, common);
+  const FittedModel fitted = flags.model.open();
+  std::optional<FittedModel> before;
+  if (!flags.before.empty()) before = Vault::open(flags.before);
+  const FittedModel* former = before ? &*before : nullptr;
+  const Dataset deleted = flags.deleted.given() ? load_rows(fitted, flags.deleted.source()).data
+                                                : deleted_rows(fitted, former);
+  std::optional<Dataset> test;
+  if (flags.test.given()) test = load_rows(fitted, flags.test.source()).data;
+  if (request.membership && !test) {
+    throw UsageError("membership inference needs rows that no model was trained on", "--test",
+                     "give a CSV file, or arrays of features and targets");
+  }
+  if (request.membership && !flags.membership && deleted.rows() < 2) {
+    request.membership = false;
+    common.warn("membership inference is left out: it needs 2 deleted rows or more");
+  }
+  const AuditReport report =
+      audit(fitted, deleted, former, test ? &*test : nullptr, request, common.callback());
+  common.print_json(to_json(report));
+  print(report, common);
+  if (report.membership && report.membership->shadows_not_converged > 0) {
+    common.warn(fmt::format("{} shadow models did not reach their tolerance",
+                            report.membership->shadows_not_converged));
+  }
+  if (report.retraining.verdict != BoundVerdict::kBroken) return kDone;
+  end_progress();
+  fmt::print(stderr,
+             "recant: {}: the distance to retraining is {:.6g} at least, but {:.6g} was claimed\n",
+             flags.model.path, report.retraining.distance_low, *request.bound);
+  return kOutcomeIsNo;
+}
+
+}  // namespace
+
+Run add_audit(CLI::App& app, Common& common) {
+  CLI::App& command = *app.add_subcommand(
+      "audit", "Train again without the deleted rows and compare; attack the model");
+  command.footer(
+      "Without --against-retrain, --membership or --reconstruction all are run that the files\n"
+      "allow. Deleted rows are those of weight 0 in the model folder; where their content has\n"
+      "been erased, give them with --deleted or a model from before with --before.");
+  auto flags = std::make_shared<Flags>();
+  add_model(command, flags->model);
+  command.add_flag("--against-retrain", flags->against_retrain,
+                   "distance to the model trained again without the deleted rows");
+  command.add_flag("--membership", flags->membership,
+                   "can deleted rows be told from unseen ones? Needs --test");
+  command.add_flag("--reconstruction", flags->reconstruction,
+                   "can a deleted row be rebuilt from the models before and after?");
+  command.add_option("--bound", flags->bound, "claimed distance; exit 4 if it is broken");
+  command.add_option("--annex", flags->annex,
+                     "sealed annex of a certificate, which states the bound");
+  command.add_option("--before", flags->before,
+                     "model folder from before the deletion; without it that model is trained");
+  add_rows(command, flags->deleted, "deleted", "", "the rows that were deleted");
+  add_rows(command, flags->test, "test", "", "rows that no model was trained on");
+  command
+      .add_option("--shadow-models", flags->shadow_models,
+                  "models of random halves for the stronger attack, at least 4; 0: without it")
+      ->capture_default_str();
+  command.add_option("--sigma", flags->sigmas,
+                     "reconstruction: noise on both models that is tried");
+  command.add_option("--confidence", flags->confidence, "of every interval")->capture_default_str();
+  add_common(command, common);
+  return [flags, &common] { return run(*flags, common); };
+}
+
+}  // namespace recant::app

@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "recant/engine/forget.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <fstream>
+#include <iostream>
+#include <memory>
+
+#include "command.hpp"
+#include "recant/core/stopwatch.hpp"
+#include "recant/data/npy.hpp"
+#include "recant/engine/json.hpp"
+#include "recant/engine/value.hpp"
+#include "recant/engine/vault.hpp"
+
+namespace recant::app {
+namespace {
+
+struct Flags {
+  std::string model;
+  std::vector<Index> rows;
+  std::vector<std::string> ids;
+  std::string rows_from, ids_from, key, weighting = "uniform", form = "sigmoid", values,
+                                        value_method, method = "newton", tier_at_most, checkpoint,
+                                        newer_ledger;
+  RowFlags validation;
+  GradientAscentOptions ascent;
+  bool one_by_one = false;
+};
+
+/// A line each; empty lines are left out.
+std::vector<std::string> read_lines(const std::string& path) {
+  std::ifstream file;
+  if (path != "-") {
+    if (!std::filesystem::exists(path)) throw NotFoundError("does not exist", path);
+    file.open(path);
+    if (!file || std::filesystem::is_directory(path)) throw DataError("cannot be read", path);
+  }
+  std::istream& in = path == "-" ? std::cin : file;
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(in, line);) {
+    if (line.ends_with('\r')) line.pop_back();
+    if (!line.empty()) lines.push_back(line);
+  }
+  return lines;
+}
+
+Index parse_row(const std::string& text, const std::string& where) {
+  Index row = 0;
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), row);
+  if (code != std::errc() || end != text.data() + text.size()) {
+    throw DataError("holds something else than a row number", where, "write one a line, from 0");
+  }
+  return row;
+}
+
+Tier parse_tier(const std::string& text) {
+  for (const Tier tier : all_tiers()) {
+    if (text == name(tier)) return tier;
+  }
+  throw UsageError(fmt::format("'{}' is not a tier", text), "--tier-at-most",
+                   "choose 0, half, 1, 2 or retrain");
+}
+
+/// "uniform", "value:ALPHA" or "value:auto".
+ForgetWeighting parse_weighting(const Flags& flags) {
+  ForgetWeighting weighting;
+  if (flags.weighting == "uniform") return weighting;
+  const std::string alpha =
+      flags.weighting.starts_with("value:") ? flags.weighting.substr(6) : std::string();
+  if (alpha.empty()) {
+    throw UsageError("must be uniform, value:ALPHA or value:auto", "--weighting");
+  }
+  weighting.by_value = true;
+  weighting.form = value_form(flags.form);
+  if (alpha == "auto") return weighting;
+  double number = 0;
+  const auto [end, code] = std::from_chars(alpha.data(), alpha.data() + alpha.size(), number);
+  if (code != std::errc() || end != alpha.data() + alpha.size()) {
+    throw UsageError(fmt::format("'{}' is neither a number nor auto", alpha), "--weighting");
+  }
+  weighting.alpha = number;
+  return weighting;
+}
+
+/// Values of all training rows, from a file or by a method on the validation rows.
+Vector read_values(const Flags& flags, const FittedModel& model, const MeasuredRows* validation,
+                   const Common& common) {
+  if (flags.values.empty() == flags.value_method.empty()) {
+    throw UsageError("weighting by value needs either --values or --value-method", "--weighting");
+  }
+  if (!flags.values.empty()) return read_npy_vector(flags.values);
+  if (validation == nullptr) {
+    throw UsageError("--value-method needs --validation", "--value-method");
+  }
+  ValueRequest request;
+  request.method = flags.value_method;
+  request.seed = common.seed;
+  return value(model, validation->data, request, common.callback()).found.values;
+}
+
+ForgetRequest make_request(const Flags& flags) {
+  ForgetRequest request;
+  request.rows = flags.rows;
+  request.ids = flags.ids;
+  if (!flags.rows_from.empty()) {
+    for (const std::string& line : read_lines(flags.rows_from)) {
+      request.rows.push_back(parse_row(line, flags.rows_from));
+    }
+  }
+  if (!flags.ids_from.empty()) {
+    const std::vector<std::string> lines = read_lines(flags.ids_from);
+    request.ids.insert(request.ids.end(), lines.begin(), lines.end());
+  }
+  request.key = flags.key;
+  request.method = forget_method(flags.method);
+  request.weighting = parse_weighting(flags);
+  if (!flags.tier_at_most.empty()) request.tier_at_most = parse_tier(flags.tier_at_most);
+  request.ascent = flags.ascent;
+  return request;
+}
+
+/// One request, or with --one-by-one one for every row, with keys of their own.
+std::vector<ForgetRequest> split(const ForgetRequest& request, bool one_by_one) {
+  if (!one_by_one) return {request};
+  std::vector<ForgetRequest> each;
+  const auto add = [&](ForgetRequest one) {
+    if (!one.key.empty()) one.key += fmt::format("#{}", each.size() + 1);
+    each.push_back(std::move(one));
+  };
+  for (const Index row : request.rows) {
+    ForgetRequest one = request;
+    one.rows = {row};
+    add(std::move(one));
+  }
+  for (const std::string& id : request.ids) {
+    ForgetRequest one = request;
+    one.ids = {id};
+    add(std::move(one));
+  }
+  return each;
+}
+
+std::string text_of(const std::optional<double>& value) {
+  return value ? fmt::format("{:.3g}", *value) : std::string("none");
+}
+
+void describe_bound(const ForgetReport& report, const Common& common) {
+  if (report.tier && report.budget) {
+    common.say(fmt::format(
+        "  tier {}: within {} of the model retrained without {}; allowance {:.3g}", *report.tier,
+        text_of(report.distance), report.rows == 1 ? "it" : "them", report.budget->allowance));
+  } else if (report.distance) {
+    common.say(fmt::format("  within {:.3g} of the model retrained without {}", *report.distance,
+                           report.rows == 1 ? "it" : "them"));
+  }
+  std::string terms;
+  for (const BoundTerm& term : report.terms) {
+    terms += fmt::format("{}{} {:.3g}", terms.empty() ? "" : ", ", term.name, term.value);
+  }
+  if (!terms.empty()) common.say("  terms: " + terms);
+  for (const TierBound& tried : report.tried) {
+    if (tried.tier != report.tier) {
+      common.say(fmt::format("  tier {} gave {}, which is more than the allowance", tried.tier,
+                             tried.bound ? fmt::format("{:.3g}", *tried.bound) : "no bound"));
+    }
+  }
+  if (report.dearer) common.say(fmt::format("  tier {} would look closer", *report.dearer));
+  if (report.alpha) {
+    common.say(fmt::format("  weighted by value, alpha {:.4g}; uniform deletion: within {}",
+                           *report.alpha, text_of(report.uniform_distance)));
+  }
+}
+
+/// What the operator must not read into the result.
+const char* not_promised(const ForgetReport& report) {
+  if (report.budget) {
+    return "not promised: anything about models published before or without noise, about who sees "
+           "the state or the annex, or about what others learned already";
+  }
+  return "not promised: any epsilon and delta; who has the model from before can compare the two";
+}
+
+void describe(const ForgetReport& report, const std::string& model, const Common& common) {
+  if (report.repeated) common.say("this key was used before; what came of it then:");
+  if (!report.done()) return;
+  common.say(fmt::format("{} row{} deleted, request {}: level {}", report.rows,
+                         report.rows == 1 ? "" : "s", report.request, name(report.level)));
+  describe_bound(report, common);
+  if (report.budget) {
+    const PrivacyBudget& budget = *report.budget;
+    common.say(fmt::format(
+        "  noise: sigma {:.3g}, so epsilon {:g} and delta {:g} over {} releases; this is release "
+        "{}, {} are left",
+        budget.sigma(), budget.epsilon, budget.delta, budget.releases, report.release,
+        report.spent->releases_left));
+    if (report.new_enrolment) {
+      common.say("  the budget was spent: retrained, and the first release of a new enrolment");
+    }
+  }
+  common.say(fmt::format("  certificate {}; what may leave the house: {}/published",
+                         report.certificate.string(), model));
+  common.say(std::string("  ") + not_promised(report));
+}
+
+/// Why there was no deletion, on standard error; the exit code.
+int refuse(const ForgetReport& report) {
+  end_progress();
+  switch (report.state) {
+    case RequestState::kNotFound:
+      fmt::print(stderr, "recant: forget: nothing was deleted: a row is not in this model\n");
+      return kNotFound;
+    case RequestState::kAlreadyErased:
+      fmt::print(stderr, "recant: forget: nothing was deleted: a row was erased before\n");
+      return kOutcomeIsNo;
+    default:
+      fmt::print(stderr, "recant: forget: nothing was deleted: {}\n",
+                 describe_reason(report.reason));
+      return kOutcomeIsNo;
+  }
+}
+
+/// Deletions that a restored backup does not know of.
+int catch_up(const Flags& flags, const Common& common) {
+  if (!flags.rows.empty() || !flags.ids.empty() || !flags.rows_from.empty() ||
+      !flags.ids_from.empty()) {
+    throw UsageError("takes the rows from the ledger, so none can be named", "--from-ledger");
+  }
+  const std::int64_t rows = Vault::catch_up(flags.model, flags.newer_ledger);
+  common.print_json(to_json(Vault::status(flags.model)));
+  common.say(
+      fmt::format("{} rows deleted again; {} continues the newer ledger", rows, flags.model));
+  return kDone;
+}
+
+int run(const Flags& flags, const Common& common) {
+  if (!flags.newer_ledger.empty()) return catch_up(flags, common);
+  ForgetRequest request = make_request(flags);
+  Vault::WriteOptions options;
+  if (!flags.checkpoint.empty()) options.require_checkpoint = flags.checkpoint;
+  Vault vault = Vault::open_for_writing(flags.model, options);
+  for (const std::string& line : vault.recovered()) common.warn("finished " + line);
+  std::optional<MeasuredRows> validation;
+  if (flags.validation.given()) {
+    validation = load_rows(vault.model(), flags.validation.source());
+    request.holdout = &validation->data;
+  }
+  if (request.weighting.by_value) {
+    request.weighting.values =
+        read_values(flags, vault.model(), validation ? &*validation : nullptr, common);
+  }
+  int code = kDone;
+  std::vector<ForgetReport> reports;
+  for (const ForgetRequest& one : split(request, flags.one_by_one)) {
+    reports.push_back(vault.forget(one, common.callback()));
+    describe(reports.back(), flags.model, common);
+    if (!reports.back().done()) code = refuse(reports.back());
+  }
+  common.print_json(flags.one_by_one ? to_json(std::span<const ForgetReport>(reports))
+                                     : to_json(reports.front()));
+  return code;
+}
+
+}  // namespace
+
+Run add_forget(CLI::App& app, Common& common) {
+  CLI::App& command = *app.add_subcommand(
+      "forget", "Delete rows from a model and its folder, with a certificate of how far it got");
+  auto flags = std::make_shared<Flags>();
+  command.add_option("model", flags->model, "folder written by recant fit")->required();
+  const char* which = "Which rows";
+  command.add_option("--rows", flags->rows, "positions among the training rows, from 0")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->group(which);
+  command
+      .add_option("--rows-from", flags->rows_from,
+                  "the same from a file, one a line; - is "
+                  "standard input")
+      ->group(which);
+  command
+      .add_option("--ids", flags->ids,
+                  "values of the id column, or row numbers of the training file, from 1")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->group(which);
+  command
+      .add_option("--ids-from", flags->ids_from,
+                  "the same from a file, one a line; - is "
+                  "standard input")
+      ->group(which);
+  command
+      .add_flag("--one-by-one", flags->one_by_one,
+                "a request and a release for every row, not one for all")
+      ->group(which);
+  command.add_option("--request-key", flags->key,
+                     "your name for this request: the same key again is answered, not done again");
+  command
+      .add_option("--method", flags->method,
+                  "newton (measured, and certified under a budget) or ascent (gradient ascent on "
+                  "the rows until they look like rows never seen; heuristic)")
+      ->capture_default_str();
+  command.add_option("--tier-at-most", flags->tier_at_most,
+                     "look no closer at the result than tier 0, half, 1, 2 or retrain");
+  const char* values = "Value-weighted deletion";
+  command
+      .add_option("--weighting", flags->weighting,
+                  "uniform, value:ALPHA, or value:auto (the most that half of the allowance pays "
+                  "for): rows of low value are removed with more force")
+      ->capture_default_str()
+      ->group(values);
+  command.add_option("--form", flags->form, "how values become weights: sigmoid, rank or exp")
+      ->capture_default_str()
+      ->group(values);
+  command.add_option("--values", flags->values, "NPY with a value for every training row")
+      ->group(values);
+  command
+      .add_option("--value-method", flags->value_method,
+                  "or find them by a method of recant value, on the validation rows")
+      ->group(values);
+  add_rows(command, flags->validation, "validation", "",
+           "rows that values are about, or that gradient ascent compares with");
+  add_fields(command, flags->ascent);
+  for (const char* flag : {"--max-steps", "--step-size", "--clip"}) {
+    command.get_option(flag)->group("Gradient ascent");
+  }
+  command.add_option("--require-checkpoint", flags->checkpoint,
+                     "refuse unless the ledger contains this checkpoint: it may come from an older "
+                     "backup");
+  command.add_option("--from-ledger", flags->newer_ledger,
+                     "for a model restored from an older backup: a newer copy of its ledger, whose "
+                     "deletions are made again");
+  add_common(command, common);
+  return [flags, &common] { return run(*flags, common); };
+}
+
+}  // namespace recant::app

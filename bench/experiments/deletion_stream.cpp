@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+// Deletes rows one after the other from a vault on disk, each with its own release, and counts how
+// closely each had to be looked at; beside it how many the published bound, which adds up, would
+// have allowed. Prints the figures of docs/experiments/deletion-streams.md.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <map>
+
+#include "recant/certify/gaussian_mechanism.hpp"
+#include "recant/core/seeded_random.hpp"
+#include "recant/core/stopwatch.hpp"
+#include "recant/data/arrays.hpp"
+#include "recant/engine/enrolment.hpp"
+#include "recant/engine/vault.hpp"
+#include "recant/linalg/eigenvalues.hpp"
+#include "recant/model/trainer.hpp"
+
+namespace {
+
+using namespace recant;
+namespace fs = std::filesystem;
+
+/// Images as the published experiment has them: pixels between 0 and 1, rows of length at most 1.
+Dataset read_images(const fs::path& folder, const char* part) {
+  Dataset data = read_arrays(
+      {folder / fmt::format("{}_x.npy", part), folder / fmt::format("{}_y.npy", part), {}, {}});
+  RowMatrix values = data.features.view() / 255.0;
+  for (Index i = 0; i < values.rows(); ++i) values.row(i) /= std::max(1.0, values.row(i).norm());
+  data.features = FeatureMatrix(std::move(values));
+  return data;
+}
+
+FittedModel fit_images(Dataset data, double l2) {
+  FittedModel fitted;
+  fitted.rows = std::move(data);
+  fitted.l2 = l2;
+  fitted.model = {Loss(), true, fitted.rows.features.columns(), {}};
+  fitted.settings.positive_class = 1;
+  const TrainerResult trained = train(fitted.objective(), fitted.rows.weights);
+  fitted.model.theta = trained.theta;
+  fitted.gradient = trained.gradient;
+  return fitted;
+}
+
+/// [Guo2020] corollary 1 with what it can measure: gamma |X| |v| |X v|, gamma = 1/4, in the summed
+/// loss; over lambda it bounds the distance, and those of several deletions add up.
+class PublishedBound {
+ public:
+  PublishedBound(const FittedModel& fitted) : fitted_(fitted) {
+    const RowsView x = fitted.rows.features.view();
+    gram_ = x.transpose() * x;
+  }
+  double of_step(const Vector& before, const Vector& after) const {
+    const Index d = fitted_.rows.features.columns();
+    const Vector v = (after - before).head(d);
+    const double intercept = after[d] - before[d];
+    const Vector moved = (fitted_.rows.features.view() * v).array() + intercept;
+    return norm() * (after - before).norm() * moved.norm() / 4 / fitted_.l2;
+  }
+
+ private:
+  const FittedModel& fitted_;
+  Matrix gram_;
+  mutable double norm_ = 0;
+  double norm() const {
+    if (norm_ == 0) {
+      const auto n = static_cast<double>(fitted_.rows.rows());
+      norm_ =
+          std::sqrt(eigenvalue_range(gram_).upper() + n);  // the intercept's ones: an upper bound
+    }
+    return norm_;
+  }
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("a stream of deletions from a vault");
+  fs::path folder, vault_path = "stream.rct";
+  int count = 1000;
+  double price = 0.001, l2_per_row = 1e-3, epsilon = 1, delta = 1e-4;
+  app.add_option("folder", folder, "train_x.npy, train_y.npy, test_x.npy, test_y.npy")->required();
+  app.add_option("--count", count, "deletions");
+  app.add_option("--price", price, "share by which the log-loss may rise");
+  app.add_option("--l2-per-row", l2_per_row);
+  app.add_option("--epsilon", epsilon);
+  app.add_option("--delta", delta);
+  app.add_option("--vault", vault_path, "where to keep the model; replaced");
+  CLI11_PARSE(app, argc, argv);
+
+  Dataset train_rows = read_images(folder, "train");
+  const Dataset test_rows = read_images(folder, "test");
+  const double l2 = l2_per_row * static_cast<double>(train_rows.rows());
+  const FittedModel fitted = fit_images(std::move(train_rows), l2);
+  EnrolmentRequest request;
+  request.epsilon = epsilon;
+  request.delta = delta;
+  request.releases = count + 1;
+  request.utility_price = price;
+  const EnrolmentPlan plan = plan_enrolment(fitted, request, &test_rows);
+  if (plan.refusal) {
+    fmt::print("refused: {}\n", plan.refusal->text);
+    return 4;
+  }
+  fmt::print("{} rows, {} parameters, l2 = {:g}; epsilon {:g}, delta {:g} over {} releases\n",
+             fitted.rows.rows(), fitted.model.theta.size(), l2, epsilon, delta, request.releases);
+  fmt::print(
+      "sigma {:.4g} raises the log-loss on the test rows, {:.6f}, by {:.4f}%; allowance {:.4g}\n",
+      plan.budget.sigma(), plan.price->loss, 100 * *plan.price->relative_rise,
+      plan.budget.allowance);
+  Vault::create(vault_path, fitted, true, &plan);
+  Vault vault = Vault::open_for_writing(vault_path);
+
+  std::vector<Index> order(static_cast<std::size_t>(fitted.rows.rows()));
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<Index>(i);
+  SeededRandom random(1, 0);
+  random.shuffle(std::span(order));
+
+  const PublishedBound published(fitted);
+  const double most = gaussian_mu(epsilon, delta) * plan.budget.sigma();
+  std::map<std::string, int> tiers;
+  double step_seconds = 0, total_seconds = 0, largest = 0, accumulated = 0;
+  int passed = 0, published_allows = 0;
+  for (int k = 0; k < count; ++k) {
+    const Vector before = vault.model().model.theta;
+    ForgetRequest one;
+    one.rows = {order[static_cast<std::size_t>(k)]};
+    const ForgetReport report = vault.forget(one);
+    if (!report.done()) {
+      fmt::print("deletion {}: {}\n", k + 1, describe_reason(report.reason));
+      continue;
+    }
+    ++passed;
+    ++tiers[report.tier.value_or("none")];
+    step_seconds += report.step_seconds;
+    total_seconds += report.total_seconds;
+    largest = std::max(largest, report.distance.value_or(0));
+    accumulated += published.of_step(before, vault.model().model.theta);
+    if (accumulated <= most) published_allows = k + 1;
+  }
+  fmt::print("{} of {} certified; new bases built {}; largest bound {:.3g}\n", passed, count,
+             vault.rebuilds(), largest);
+  for (const auto& [tier, times] : tiers) fmt::print("  tier {}: {}\n", tier, times);
+  fmt::print(
+      "seconds a deletion: {:.4f} for the step, {:.4f} with erasing, ledger and publishing\n",
+      step_seconds / passed, total_seconds / passed);
+  const FittedModel& last = vault.model();
+  const Vector exact =
+      train_from(last.objective(), last.rows.weights, last.model.theta, {.tolerance = 1e-13}).theta;
+  fmt::print("true distance to retraining after the last: {:.3g}\n",
+             (last.model.theta - exact).norm());
+  fmt::print(
+      "published bound, accumulated: {:.4g} after the last; one release at this sigma bears "
+      "{:.4g}, so it allows {} deletions\n",
+      accumulated, most, published_allows);
+}

@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+"""How time and memory of the main jobs grow, with the fitted exponent next to the expected one.
+
+    growth.py GROWTH_BENCH       GROWTH_BENCH: the program
+        --out DIR                a plot of every table there (matplotlib)
+        --quick                  the smaller half of every axis
+        --json FILE              every figure
+
+Each figure is one process on made rows; seconds are the least of its repeats, memory is what the job
+held at most beyond the rows and what there was before. The exponent is the slope of a straight line
+through the logarithms, by least squares over the larger half of the axis, where constants weigh less.
+"""
+import argparse
+import json
+import math
+import pathlib
+import subprocess
+
+# axis: its values, everything else, and by job the exponents expected of time and of memory.
+# None: memory that does not follow this axis alone.
+AXES = {
+    "rows": ([12_500, 25_000, 50_000, 100_000, 200_000, 400_000], {"columns": 100},
+             {"fit": (1, 1), "influence": (1, 1), "correct": (1, 1), "delete": (0, None)}),
+    "columns": ([50, 100, 200, 400, 800], {"rows": 20_000},
+                {"fit": (2, 2), "influence": (2, 2), "correct": (2, 2), "delete": (2, None)}),
+    "deleted": ([1, 4, 16, 64, 256, 1024], {"rows": 100_000, "columns": 100},
+                {"delete": (1, None)}),
+    "groups": ([4, 8, 16, 32], {"rows": 50_000, "columns": 50},
+               {"influence": (1, 1), "correct": (None, 1)}),
+    "threads": ([1, 2], {"rows": 200_000, "columns": 100},
+                {"fit": (-1, None), "influence": (-1, None), "correct": (-1, None)}),
+}
+
+
+def slope(xs, ys):
+    """Of the logarithms, over the larger half of the axis; nothing if a value is 0."""
+    half = len(xs) // 2 if len(xs) > 3 else 0
+    points = [(math.log(x), math.log(y)) for x, y in zip(xs[half:], ys[half:]) if y > 0]
+    if len(points) < 2:
+        return None
+    mean_x = sum(x for x, _ in points) / len(points)
+    mean_y = sum(y for _, y in points) / len(points)
+    return (sum((x - mean_x) * (y - mean_y) for x, y in points)
+            / sum((x - mean_x) ** 2 for x, _ in points))
+
+
+def measure(program, axis, quick):
+    values, fixed, jobs = AXES[axis]
+    if quick and len(values) > 3:
+        values = values[:len(values) // 2 + 1]
+    found = {}
+    for job, (time_expected, memory_expected) in jobs.items():
+        runs = []
+        for value in values:
+            command = [program, job]
+            for name, number in {**fixed, axis: value}.items():
+                command += [f"--{name}", number]
+            done = subprocess.run([str(part) for part in command], check=True, capture_output=True)
+            runs.append(json.loads(done.stdout))
+        found[job] = {
+            "runs": runs,
+            "time": {"expected": time_expected,
+                     "fitted": slope(values, [run["least_seconds"] for run in runs])},
+            "memory": {"expected": memory_expected,
+                       "fitted": slope(values, [run["peak_bytes"] for run in runs])}}
+    return {"axis": axis, "values": values, "fixed": fixed, "jobs": found}
+
+
+def exponent(found):
+    def text(value):
+        return "-" if value is None else f"{value:.2f}".rstrip("0").rstrip(".")
+    return f"{text(found['fitted'])} ({text(found['expected'])})"
+
+
+def table(one):
+    fixed = ", ".join(f"{value:,} {name}" for name, value in one["fixed"].items())
+    yield f"{one['axis']} ({fixed})"
+    yield f"  {'':26}" + "".join(f"{value:>11,}" for value in one["values"]) + "   exponent (expected)"
+    for job, found in one["jobs"].items():
+        yield (f"  {job + ', ms':26}"
+               + "".join(f"{1e3 * run['least_seconds']:11.3f}" for run in found["runs"])
+               + f"   {exponent(found['time'])}")
+        yield (f"  {job + ', MB beyond the rows':26}"
+               + "".join(f"{run['peak_bytes'] / 1e6:11.2f}" for run in found["runs"])
+               + f"   {exponent(found['memory'])}")
+
+
+def plot(one, out):
+    import matplotlib
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+    figure, (time_axes, memory_axes) = pyplot.subplots(1, 2, figsize=(10, 4))
+    for job, found in one["jobs"].items():
+        time_axes.loglog(one["values"], [run["least_seconds"] for run in found["runs"]], "o-",
+                         label=f"{job}: {exponent(found['time'])}")
+        memory_axes.loglog(one["values"], [max(run["peak_bytes"], 1) for run in found["runs"]],
+                           "o-", label=f"{job}: {exponent(found['memory'])}")
+    for axes, what in ((time_axes, "seconds"), (memory_axes, "bytes beyond the rows")):
+        axes.set_xlabel(one["axis"])
+        axes.set_ylabel(what)
+        axes.legend(title="exponent (expected)", fontsize=8)
+        axes.grid(True, which="both", alpha=0.3)
+    figure.tight_layout()
+    figure.savefig(out / f"growth-{one['axis']}.png", dpi=120)
+    pyplot.close(figure)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("growth_bench")
+    parser.add_argument("--out", type=pathlib.Path)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--axes", nargs="+", choices=AXES, default=list(AXES))
+    parser.add_argument("--json", type=pathlib.Path)
+    args = parser.parse_args()
+    measured = []
+    for axis in args.axes:
+        measured.append(measure(args.growth_bench, axis, args.quick))
+        print("\n".join(table(measured[-1])), flush=True)
+        if args.out:
+            args.out.mkdir(parents=True, exist_ok=True)
+            plot(measured[-1], args.out)
+    if args.json:
+        args.json.write_text(json.dumps({"axes": measured}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

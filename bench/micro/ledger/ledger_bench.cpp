@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// Durable requests a second in batches, rows in bulk, and opening and checking a long ledger.
+#include <benchmark/benchmark.h>
+
+#include <filesystem>
+
+#include "ledger_life.hpp"
+#include "machine.hpp"
+#include "recant/ledger/ledger.hpp"
+#include "temporary_folder.hpp"
+
+namespace recant::bench {
+namespace {
+
+std::vector<Submission> submissions(std::uint64_t first, std::int64_t count, std::uint64_t rows) {
+  std::vector<Submission> all;
+  for (std::uint64_t i = 0; i < static_cast<std::uint64_t>(count); ++i) {
+    all.push_back(test::submission(first + i, (first + i) * rows, rows));
+  }
+  return all;
+}
+
+void require_sound(const Ledger& ledger) {
+  require(!ledger.check(test::is_signature).fault.has_value(), "check");
+}
+
+/// state.range(0) requests of one row in a transaction.
+void receive(benchmark::State& state) {
+  const test::TemporaryFolder folder;
+  Ledger ledger = Ledger::create(folder / "ledger.sqlite", test::enrolment());
+  std::uint64_t next = 1;
+  for (auto _ : state) {
+    state.PauseTiming();
+    const auto all = submissions(next, state.range(0), 1);
+    next += all.size();
+    state.ResumeTiming();
+    benchmark::DoNotOptimize(ledger.receive(all).data());
+  }
+  require_sound(ledger);
+  state.SetItemsProcessed(state.iterations() * state.range(0));
+}
+
+/// A batch of state.range(0) requests of one row, from receipt to certificate.
+void certify(benchmark::State& state) {
+  const test::TemporaryFolder folder;
+  Ledger ledger = Ledger::create(folder / "ledger.sqlite", test::enrolment(1'000'000));
+  ledger.acquire();
+  std::uint64_t next = 1;
+  for (auto _ : state) {
+    state.PauseTiming();
+    const auto all = submissions(next, state.range(0), 1);
+    next += all.size();
+    state.ResumeTiming();
+    std::vector<Decision> decisions;
+    std::vector<std::int64_t> ids;
+    for (const Receipt& receipt : ledger.receive(all)) {
+      decisions.push_back({.request = receipt.request});
+      ids.push_back(receipt.request);
+    }
+    ledger.decide(decisions);
+    test::run_batch(ledger, ids);
+  }
+  require_sound(ledger);
+  state.SetItemsProcessed(state.iterations() * state.range(0));
+}
+
+/// One request of state.range(0) rows, from receipt to certificate.
+void certify_in_bulk(benchmark::State& state) {
+  const test::TemporaryFolder folder;
+  Ledger ledger = Ledger::create(folder / "ledger.sqlite", test::enrolment(1'000'000));
+  ledger.acquire();
+  std::uint64_t next = 1;
+  for (auto _ : state) {
+    const auto rows = static_cast<std::uint64_t>(state.range(0));
+    test::run_batch(ledger, {test::validated(ledger, next, next * rows, rows)});
+    ++next;
+  }
+  require_sound(ledger);
+  state.SetItemsProcessed(state.iterations() * state.range(0));
+}
+
+/// A ledger of a million events, made once.
+const std::string& long_ledger() {
+  static const test::TemporaryFolder folder;
+  static const std::string path = [] {
+    std::string made = folder / "ledger.sqlite";
+    Ledger ledger = Ledger::create(made, test::enrolment());
+    ledger.acquire();
+    test::run_batch(ledger, {});
+    for (std::uint64_t first = 1; ledger.statistics().events < 1'000'000; first += 20'000) {
+      ledger.receive(submissions(first, 20'000, 1));
+    }
+    return made;
+  }();
+  return path;
+}
+
+/// Opening, and what a status shows.
+void open_long(benchmark::State& state) {
+  const std::string& path = long_ledger();
+  const auto access = state.range(0) == 0 ? LedgerAccess::kRead : LedgerAccess::kWrite;
+  for (auto _ : state) {
+    const Ledger ledger = Ledger::open(path, access);
+    const BudgetUse budget = ledger.budget();
+    require(budget.used == 1, "budget");
+  }
+  state.SetLabel(state.range(0) == 0 ? "for reading" : "for writing");
+}
+
+void status_of_long(benchmark::State& state) {
+  const Ledger ledger = Ledger::open(long_ledger(), LedgerAccess::kRead);
+  for (auto _ : state) require(ledger.statistics().events >= 1'000'000, "events");
+}
+
+void check_long(benchmark::State& state) {
+  const Ledger ledger = Ledger::open(long_ledger(), LedgerAccess::kRead);
+  for (auto _ : state) require_sound(ledger);
+}
+
+BENCHMARK(receive)->Arg(1)->Arg(10)->Arg(100)->Arg(1000)->UseRealTime()->Unit(
+    benchmark::kMillisecond);
+BENCHMARK(certify)->Arg(1)->Arg(100)->Arg(1000)->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(certify_in_bulk)->Arg(10'000)->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(open_long)->Arg(0)->Arg(1)->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(status_of_long)->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(check_long)->UseRealTime()->Unit(benchmark::kSecond)->Iterations(1);
+
+}  // namespace
+}  // namespace recant::bench

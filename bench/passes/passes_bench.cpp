@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every pass over the rows next to reading them once: all take turns in each round, and what is
+// reported is the median of the rounds' ratios.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <functional>
+#include <nlohmann/json.hpp>
+
+#include "cases.hpp"
+#include "machine.hpp"
+#include "recant/core/stopwatch.hpp"
+#include "recant/core/threads.hpp"
+#include "recant/metrics/metric.hpp"
+#include "recant/model/objective.hpp"
+
+namespace recant::bench {
+namespace {
+
+struct Request {
+  Index rows = 100'000, columns = 100;
+  int rounds = 21;
+};
+
+struct Pass {
+  const char* name;
+  std::function<void()> run;
+  std::vector<double> seconds = {}, ratios = {};
+};
+
+double quantile(std::vector<double> values, double share) {
+  std::sort(values.begin(), values.end());
+  const double at = share * static_cast<double>(values.size() - 1);
+  return values[static_cast<std::size_t>(at + 0.5)];
+}
+
+/// The passes on one data set; their answers are checked by the micro benchmarks.
+class Passes {
+ public:
+  Passes(Index rows, Index columns)
+      : data_(logistic_data(rows, columns)),
+        objective_(data_, Loss(LossKind::kLogistic), true, 1.0),
+        model_{objective_.loss(), true, columns, numbers(objective_.parameters(), -0.3, 0.3, 5)},
+        along_(numbers(objective_.parameters(), -1e-3, 1e-3, 6)),
+        solved_(objective_.parameters(), 3) {
+    settings_.privileged = {"1"};
+    for (unsigned m = 0; m < 3; ++m) {
+      solved_.col(m) = numbers(objective_.parameters(), -1, 1, 10 + m);
+    }
+  }
+
+  [[nodiscard]] std::vector<Pass> all() const {
+    const Vector &theta = model_.theta, &w = data_.weights;
+    return {
+        {"read", [&] { read_all(data_.features.view()); }},
+        {"gradient", [&] { keep(objective_.evaluate(theta, w).value); }},
+        {"hessian_times", [&] { keep(objective_.hessian_times(theta, w, along_)(0)); }},
+        {"residual", [&] { keep(objective_.residual(theta, w, along_).gross); }},
+        {"influences_of_3", [&] { keep(objective_.row_gradient_products(theta, solved_)(0)); }},
+        gradients("gradient_of_utility", {"utility"}),
+        gradients("gradients_of_2", {"utility", "demographic_parity"}),
+        gradients("gradients_of_3", {"utility", "demographic_parity", "equal_opportunity"}),
+        gradients("gradients_of_2_robust", {"transferred_robust_loss", "robust_loss"}),
+        gradients("gradients_of_3_one_robust", {"utility", "demographic_parity", "robust_loss"}),
+        {"metric_values_of_3",
+         [this, metrics = resolve({"utility", "demographic_parity", "equal_opportunity"})] {
+           keep(metric_values(metrics, data_, model_, settings_)[0]);
+         }},
+    };
+  }
+
+ private:
+  static void keep(double value) { benchmark::DoNotOptimize(value); }
+
+  [[nodiscard]] std::vector<Metric> resolve(std::initializer_list<const char*> names) const {
+    std::vector<Metric> metrics;
+    for (const char* name : names) {
+      metrics.push_back(resolve_metric(name, data_, model_, settings_).front());
+    }
+    return metrics;
+  }
+  [[nodiscard]] Pass gradients(const char* name, std::initializer_list<const char*> names) const {
+    return {name, [this, metrics = resolve(names)] {
+              keep(metric_gradients(metrics, data_, model_, settings_)(0));
+            }};
+  }
+
+  const Dataset& data_;
+  Objective objective_;
+  LinearModel model_;
+  MetricSettings settings_;
+  Vector along_;
+  Matrix solved_;
+};
+
+nlohmann::ordered_json run(const Request& request) {
+  const Passes on(request.rows, request.columns);
+  std::vector<Pass> passes = on.all();
+  for (Pass& pass : passes) pass.run();  // pages are touched, threads have run
+  for (int round = 0; round < request.rounds; ++round) {
+    for (Pass& pass : passes) {
+      Stopwatch watch;
+      pass.run();
+      pass.seconds.push_back(watch.lap());
+      pass.ratios.push_back(pass.seconds.back() / passes.front().seconds.back());
+    }
+  }
+  nlohmann::ordered_json out = {{"rows", request.rows},
+                                {"columns", request.columns},
+                                {"threads", threads()},
+                                {"processor", processor()},
+                                {"rounds", request.rounds}};
+  for (const Pass& pass : passes) {
+    out["passes"][pass.name] = {
+        {"seconds", quantile(pass.seconds, 0.5)},
+        {"least_seconds", quantile(pass.seconds, 0)},
+        {"times_read", quantile(pass.ratios, 0.5)},
+        {"quartiles", {quantile(pass.ratios, 0.25), quantile(pass.ratios, 0.75)}}};
+  }
+  return out;
+}
+
+}  // namespace
+}  // namespace recant::bench
+
+int main(int argc, char** argv) {
+  CLI::App app("Measures every pass over made rows next to reading them once");
+  recant::bench::Request request;
+  int threads = 0;
+  app.add_option("--rows", request.rows);
+  app.add_option("--columns", request.columns);
+  app.add_option("--rounds", request.rounds);
+  app.add_option("--threads", threads, "0: one per processor");
+  CLI11_PARSE(app, argc, argv);
+  try {
+    recant::set_threads(threads);
+    fmt::print("{}\n", recant::bench::run(request).dump(2));
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "passes_bench: {}\n", error.what());
+    return 1;
+  }
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// Deletes rows of arrays: one, many one after the other, a batch. Prints seconds without loading
+// and fitting, and writes the parameters that each led to.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "machine.hpp"
+#include "recant/core/stopwatch.hpp"
+#include "recant/core/threads.hpp"
+#include "recant/data/arrays.hpp"
+#include "recant/data/npy.hpp"
+#include "recant/model/trainer.hpp"
+#include "recant/unlearn/deletion.hpp"
+
+namespace recant::bench {
+namespace {
+
+struct Request {
+  std::filesystem::path data, rows, out;
+  Index one_by_one = 1000, batch = 0;
+  double l2 = 1;
+  int repeats = 5;
+};
+
+/// One request at tier 0: the rows leave, the model moves, and how far it may be off is measured.
+/// Where a new base is needed, that is part of it.
+Vector forget(DeletionState& state, std::span<const Index> rows, int& rebuilt) {
+  if (state.delete_rows(rows) == DeletionStatus::kRebuild) {
+    state = state.rebuilt_at(state.base().theta);
+    ++rebuilt;
+  }
+  Vector theta = state.newton_point();
+  require(state.measure_step(theta).range >= 0 && state.frame().leverage >= 0, "a measure");
+  return theta;
+}
+
+nlohmann::ordered_json run(const Request& request) {
+  const Dataset data = read_arrays({.features = request.data / "train_features.npy",
+                                    .targets = request.data / "train_targets.npy",
+                                    .groups = {},
+                                    .row_weights = {}});
+  const std::vector<std::int64_t> listed = read_npy_integers(request.rows);
+  const std::vector<Index> rows(listed.begin(), listed.end());
+  const auto needed = static_cast<std::size_t>(std::max(request.one_by_one, request.batch));
+  require(rows.size() >= needed, "as many rows are listed as leave");
+
+  nlohmann::ordered_json found = {{"rows", data.rows()}, {"columns", data.features.columns()}};
+  Stopwatch watch;
+  const Objective objective(data, Loss(LossKind::kLogistic), true, request.l2);
+  const TrainerResult fit = train(objective, data.weights);
+  found["fit"] = watch.lap();
+  const DeletionState base(objective, fit.theta, data.weights);
+  found["base"] = watch.lap();
+
+  const auto time = [&](const char* what, auto&& work) {
+    int rebuilt = 0;
+    Vector theta;
+    for (int i = 0; i < request.repeats; ++i) {
+      DeletionState state = base;
+      rebuilt = 0;
+      Stopwatch own;
+      theta = work(state, rebuilt);
+      found[what]["seconds"].push_back(own.lap());
+    }
+    found[what]["rebuilt"] = rebuilt;
+    write_npy(request.out / fmt::format("{}.npy", what), theta);
+  };
+  time("one", [&](DeletionState& state, int& rebuilt) {
+    return forget(state, std::span(rows).first(1), rebuilt);
+  });
+  time("one_by_one", [&](DeletionState& state, int& rebuilt) {
+    Vector theta;
+    for (Index i = 0; i < request.one_by_one; ++i) {
+      theta = forget(state, std::span(rows).subspan(static_cast<std::size_t>(i), 1), rebuilt);
+    }
+    return theta;
+  });
+  time("batch", [&](DeletionState& state, int& rebuilt) {
+    return forget(state, std::span(rows).first(static_cast<std::size_t>(request.batch)), rebuilt);
+  });
+  found["memory"] = peak_resident_bytes();
+  return found;
+}
+
+}  // namespace
+}  // namespace recant::bench
+
+int main(int argc, char** argv) {
+  CLI::App app("Fits DATA/train_*.npy and deletes rows of it");
+  recant::bench::Request request;
+  int threads = 0;
+  app.add_option("data", request.data, "folder with the NPY files")->required();
+  app.add_option("rows", request.rows, "NPY file of the rows that leave, in their order")
+      ->required();
+  app.add_option("out", request.out, "folder for one.npy, one_by_one.npy, batch.npy")->required();
+  app.add_option("--one-by-one", request.one_by_one, "how many of them leave one after the other");
+  app.add_option("--batch", request.batch, "how many of them leave at once")->required();
+  app.add_option("--l2", request.l2);
+  app.add_option("--repeats", request.repeats);
+  app.add_option("--threads", threads, "0: one per processor");
+  CLI11_PARSE(app, argc, argv);
+  try {
+    recant::set_threads(threads);
+    fmt::print("{}\n", run(request).dump());
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "deletion_bench: {}\n", error.what());
+    return 1;
+  }
+}

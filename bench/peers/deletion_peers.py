@@ -1,0 +1,213 @@
+#!/usr/bin/env python3
+"""Pairs recant's deletion with retraining by scikit-learn and a one-step Newton in NumPy, in one run.
+
+    deletion_peers.py DELETION_BENCH DATA...    DELETION_BENCH: the program; DATA: folders with
+                                                train_*.npy
+        --repeats N   rounds, in each of which everybody deletes (3)
+        --singles N   single deletions that NumPy's Newton does one after another (20)
+        --threads N   of everybody (2)
+        --json FILE   every figure
+
+Three requests: one row; 1,000 rows one after the other, a new model after each; 1% of the rows at
+once. recant answers each without a pass over the data and bounds how far it is from retraining;
+the time to build what it keeps of the fit stands apart, as `base`. scikit-learn retrains without
+the rows (weight 0), from zero and from the fitted model, by lbfgs and newton-cholesky at its own
+tolerance. NumPy's Newton step forms the Hessian of the rows that stay each
+time. Nobody retrains a thousand times here: for 1,000 rows one after the other, scikit-learn's
+figure is 1,000 times its figure for one row, NumPy's is from the single deletions that it did.
+
+`ratio` is the median over the rounds of their seconds over recant's in the same round; `off` the
+largest distance of any row's score from a retraining to a gradient of 1e-8.
+"""
+import argparse
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+
+ONE_BY_ONE = 1000
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("deletion_bench")
+    parser.add_argument("data", nargs="+", type=pathlib.Path)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--singles", type=int, default=20)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--json", type=pathlib.Path)
+    return parser.parse_args()
+
+
+ARGS = arguments()
+for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+    os.environ[variable] = str(ARGS.threads)
+
+import numpy as np  # noqa: E402  after the number of threads is set
+import scipy.special  # noqa: E402
+import sklearn  # noqa: E402
+from sklearn.linear_model import LogisticRegression  # noqa: E402
+
+
+def sklearn_fit(solver, x, y, weights, start=None):
+    model = LogisticRegression(solver=solver, C=1.0, fit_intercept=False, max_iter=1000,
+                               warm_start=start is not None)
+    if start is not None:
+        model.coef_, model.intercept_ = start[None, :].copy(), np.zeros(1)
+        model.classes_ = np.array([0.0, 1.0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(x, y, sample_weight=weights)
+    return model.coef_.ravel()
+
+
+def newton_step(x, y, weights, theta):
+    """The textbook's: the Hessian and the gradient of the rows that stay, and one solve."""
+    p = scipy.special.expit(x @ theta)
+    scaled = x * np.sqrt(weights * p * (1 - p))[:, None]
+    hessian = scaled.T @ scaled
+    hessian[np.diag_indices_from(hessian)] += 1.0
+    return theta - np.linalg.solve(hessian, x.T @ (weights * (p - y)) + theta)
+
+
+def exact(x, y, weights, theta):
+    for _ in range(50):
+        gradient = x.T @ (weights * (scipy.special.expit(x @ theta) - y)) + theta
+        if np.linalg.norm(gradient) <= 1e-8:
+            break
+        theta = newton_step(x, y, weights, theta)
+    return theta
+
+
+def timed(work):
+    begin = time.perf_counter()
+    result = work()
+    return time.perf_counter() - begin, result
+
+
+class Case:
+    def __init__(self, folder):
+        features = np.load(folder / "train_features.npy", mmap_mode="r")
+        n = len(features)
+        self.folder = folder
+        self.x = np.ones((n, features.shape[1] + 1))
+        self.x[:, :-1] = features
+        self.y = np.load(folder / "train_targets.npy")
+        self.batch = n // 100
+        self.rows = np.random.default_rng(5).permutation(n)[:max(ONE_BY_ONE, self.batch)]
+        self.fitted = exact(self.x, self.y, np.ones(n), np.zeros(self.x.shape[1]))
+        self.leaving = {"one": self.rows[:1], "one_by_one": self.rows[:ONE_BY_ONE],
+                        "batch": self.rows[:self.batch]}
+
+    def weights(self, what):
+        weights = np.ones(len(self.y))
+        weights[self.leaving[what]] = 0
+        return weights
+
+    def recant(self, scratch):
+        np.save(scratch / "rows.npy", self.rows.astype(np.int64))
+        command = [ARGS.deletion_bench, self.folder, scratch / "rows.npy", scratch, "--batch",
+                   self.batch, "--one-by-one", ONE_BY_ONE, "--repeats", 1,
+                   "--threads", ARGS.threads]
+        done = subprocess.run([str(part) for part in command], check=True, capture_output=True)
+        return json.loads(done.stdout)
+
+    def peers(self, what):
+        """Seconds and parameters of everybody, for one of the requests."""
+        weights, found = self.weights(what), {}
+        for solver in ("lbfgs", "newton-cholesky"):
+            for name, start in (("from zero", None), ("warm", self.fitted)):
+                found[f"scikit-learn {solver} {name}"] = timed(
+                    lambda s=solver, t=start: sklearn_fit(s, self.x, self.y, weights, t))
+        found["NumPy Newton step"] = timed(
+            lambda: newton_step(self.x, self.y, weights, self.fitted))
+        return found
+
+    def numpy_one_by_one(self):
+        """Seconds of one of `singles` deletions one after the other, each from the last model."""
+        weights, theta = np.ones(len(self.y)), self.fitted
+        begin = time.perf_counter()
+        for row in self.rows[:ARGS.singles]:
+            weights[row] = 0
+            theta = newton_step(self.x, self.y, weights, theta)
+        return (time.perf_counter() - begin) / ARGS.singles
+
+
+def summary(seconds, ours):
+    middle = statistics.median(seconds)
+    return {"seconds": seconds, "median": middle, "spread": (max(seconds) - min(seconds)) / middle,
+            "ratio": statistics.median(a / b for a, b in zip(seconds, ours))}
+
+
+def measure(folder):
+    case = Case(folder)
+    wanted = {what: exact(case.x, case.y, case.weights(what), case.fitted)
+              for what in case.leaving}
+
+    def off(what, theta):
+        return float(np.abs(case.x @ (theta - wanted[what])).max())
+
+    rounds = {what: {"recant": []} for what in case.leaving}
+    distance, base, rebuilt = {what: {} for what in case.leaving}, [], {}
+    with tempfile.TemporaryDirectory() as name:
+        scratch = pathlib.Path(name)
+        for _ in range(ARGS.repeats):
+            ours = case.recant(scratch)
+            base.append(ours["base"])
+            for what in case.leaving:
+                rounds[what]["recant"].append(ours[what]["seconds"][0])
+                rebuilt[what] = ours[what]["rebuilt"]
+                distance[what]["recant"] = off(what, np.load(scratch / f"{what}.npy"))
+            for what in ("one", "batch"):
+                for name, (seconds, theta) in case.peers(what).items():
+                    rounds[what].setdefault(name, []).append(seconds)
+                    distance[what][name] = off(what, theta)
+            many = rounds["one_by_one"]
+            many.setdefault("NumPy Newton step", []).append(ONE_BY_ONE * case.numpy_one_by_one())
+            for name, seconds in rounds["one"].items():
+                if name.startswith("scikit"):
+                    many.setdefault(name, []).append(ONE_BY_ONE * seconds[-1])
+    found = {"data": folder.name, "rows": len(case.y), "columns": case.x.shape[1] - 1,
+             "base": statistics.median(base), "requests": {}}
+    for what, by_name in rounds.items():
+        found["requests"][what] = {
+            "rows": len(case.leaving[what]), "rebuilt": rebuilt[what],
+            "answers": {name: {**summary(seconds, by_name["recant"]),
+                               "off": distance[what].get(name)}
+                        for name, seconds in by_name.items()}}
+    return found
+
+
+def table(one):
+    yield (f"{one['data']}: {one['rows']} x {one['columns']}; recant's base "
+           f"{one['base']:.3f} s, once")
+    for what, request in one["requests"].items():
+        rebuilt = f", {request['rebuilt']} new bases" if request["rebuilt"] else ""
+        yield f"  {what} ({request['rows']} rows{rebuilt})"
+        for name, figures in request["answers"].items():
+            off = "" if figures["off"] is None else f"{figures['off']:10.1e} off"
+            yield (f"    {name:38}{figures['median']:12.6f} s{figures['spread']:7.0%}"
+                   f"{figures['ratio']:12.1f} x{off}")
+
+
+def main():
+    measured = []
+    for folder in ARGS.data:
+        measured.append(measure(folder))
+        print("\n".join(table(measured[-1])), flush=True)
+    if ARGS.json:
+        versions = {"python": sys.version.split()[0], "numpy": np.__version__,
+                    "scipy": scipy.__version__, "scikit-learn": sklearn.__version__}
+        ARGS.json.write_text(json.dumps({"threads": ARGS.threads, "versions": versions,
+                                         "singles": ARGS.singles, "measured": measured},
+                                        indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "recant/certify/certificate.hpp"
+#include "recant/certify/privacy_budget.hpp"
+#include "recant/certify/tiers.hpp"
+#include "recant/ledger/request.hpp"
+#include "recant/unlearn/gradient_ascent.hpp"
+#include "recant/weighting/value_weighted.hpp"
+
+/// Deletion requests and what comes of them: docs/algorithms/forget.md.
+namespace recant {
+
+enum class ForgetMethod {
+  kNewton,  ///< one Newton step from the base, measured, more where the allowance asks for it
+  kAscent,  ///< gradient ascent on the rows to be forgotten
+};
+/// "newton", "ascent".
+[[nodiscard]] std::string_view name(ForgetMethod method) noexcept;
+/// @throws UsageError naming the two.
+[[nodiscard]] ForgetMethod forget_method(std::string_view name);
+
+/// How rows that leave are weighted against each other (docs/mathematics.md section 4.5).
+struct ForgetWeighting {
+  bool by_value = false;        ///< false: uniform
+  std::optional<double> alpha;  ///< by value; none: the largest that costs half of the allowance
+  ValueForm form = ValueForm::kSigmoid;
+  Vector values;  ///< n, by training row; those of the request are read
+};
+
+/// Rows to be deleted together: one unit, one release. Rows by position or by id, not both.
+struct ForgetRequest {
+  std::vector<Index> rows;       ///< positions among the training rows, from 0
+  std::vector<std::string> ids;  ///< as RowIds::text() has them
+  std::string key;               ///< the same key twice is one request; empty: a new one
+  ForgetMethod method = ForgetMethod::kNewton;
+  ForgetWeighting weighting;
+  std::optional<Tier> tier_at_most;  ///< look no closer than this, rather answer no
+  const Dataset* holdout = nullptr;  ///< of gradient ascent: rows never seen
+  GradientAscentOptions ascent;
+};
+
+/// A tier that was tried, and its bound; none: infinite.
+struct TierBound {
+  std::string tier;
+  std::optional<double> bound;
+};
+
+/// What the operator gets to see. Bounds are private (docs/mathematics.md section 5.6): of all this
+/// only the certificate and what it names may leave the house.
+struct ForgetReport {
+  std::int64_t request = 0;
+  RequestState state = RequestState::kReceived;
+  std::string reason;     ///< of a no: "budget_spent", "last_of_class" ..
+  bool repeated = false;  ///< the key was known: this is what came of the first
+  std::int64_t rows = 0;
+
+  // Of a release:
+  std::string method;
+  CertificateLevel level = CertificateLevel::kHeuristic;
+  std::optional<std::string> tier, cheaper, dearer;  ///< none without a budget
+  std::vector<TierBound> tried;
+  std::optional<double> distance;  ///< the bound on the distance to retraining without the rows
+  std::optional<double> residual_norm, residual_h_inverse_norm, step_norm;
+  std::vector<BoundTerm> terms;
+  std::optional<double> alpha, uniform_distance;  ///< by value, and what uniform would have cost
+  std::optional<PrivacyBudget> budget;
+  std::int64_t release = 0;
+  bool new_enrolment = false;         ///< the budget was spent: this is the first of a new one
+  std::optional<BudgetStatus> spent;  ///< after this release
+  std::filesystem::path certificate, annex;
+  std::vector<std::string> assumptions;
+  double step_seconds = 0, total_seconds = 0;
+
+  [[nodiscard]] bool done() const noexcept { return state == RequestState::kCertified; }
+};
+
+/// One sentence for the `reason` of a request that was rejected or failed.
+[[nodiscard]] std::string_view describe_reason(std::string_view reason) noexcept;
+
+}  // namespace recant

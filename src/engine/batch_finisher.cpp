@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "batch_finisher.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "generation.hpp"
+#include "recant/certify/certificate.hpp"
+#include "recant/core/atomic_file.hpp"
+#include "recant/core/error.hpp"
+#include "recant/data/npy.hpp"
+#include "recant/engine/json.hpp"
+#include "row_eraser.hpp"
+
+namespace recant {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+std::string domain_of(const Batch& batch) {
+  return fmt::format("release of batch {}", batch.number);
+}
+
+std::string bytes_of(const std::vector<std::int64_t>& integers) {
+  return {reinterpret_cast<const char*>(integers.data()), 8 * integers.size()};
+}
+
+Vector parameters_of(const std::string& bytes, int grid_exponent) {
+  std::vector<std::int64_t> integers(bytes.size() / 8);
+  std::memcpy(integers.data(), bytes.data(), 8 * integers.size());
+  Vector parameters(static_cast<Index>(integers.size()));
+  for (Index j = 0; j < parameters.size(); ++j) {
+    parameters[j] =
+        std::ldexp(static_cast<double>(integers[static_cast<std::size_t>(j)]), grid_exponent);
+  }
+  return parameters;
+}
+
+std::span<const double> values_of(const Vector& vector) {
+  return {vector.data(), static_cast<std::size_t>(vector.size())};
+}
+
+std::chrono::sys_days today() {
+  return std::chrono::floor<std::chrono::days>(std::chrono::system_clock::now());
+}
+
+void ensure_folder(const fs::path& path) {
+  std::error_code code;
+  fs::create_directory(path, code);
+  if (code) throw DataError("cannot be created: " + code.message(), path.string());
+}
+
+/// What published/parameters.json says: enough to use parameters.npy without this program.
+std::string describe_parameters(const ModelFolder& folder, const Release& release,
+                                const std::optional<PrivacyBudget>& budget) {
+  const Json description = Json::parse(folder.description);
+  const Json& model = description.at("model");
+  const Json object = {{"schema", "recant.parameters/1"},
+                       {"version", version()},
+                       {"release", release.release},
+                       {"loss", model.at("loss")},
+                       {"classes", model.at("classes")},
+                       {"intercept", model.at("intercept")},
+                       {"columns", model.at("columns")},
+                       {"encoder", description.at("encoder")},
+                       {"grid_exponent", budget ? Json(budget->grid_exponent) : Json(nullptr)},
+                       {"parameters_hash", hexadecimal_of(release.parameters_hash)}};
+  return object.dump(1) + "\n";
+}
+
+}  // namespace
+
+VaultSecrets VaultSecrets::create(const fs::path& vault) {
+  VaultSecrets secrets{VaultKey::generate(), SigningKey::generate()};
+  const fs::path folder = vault / "secret";
+  if (!fs::exists(folder)) {
+    ensure_folder(folder);
+    fs::permissions(folder, fs::perms::owner_all);
+  }
+  // The signing key first: the vault's key is what says that both are there.
+  std::error_code ignored;
+  fs::remove(folder / "signing.key", ignored);
+  secrets.signing.save(folder / "signing.key");
+  write_file(vault / "public-key.json", secrets.signing.public_key_text());
+  secrets.key.save(folder / "vault.key");
+  return secrets;
+}
+
+VaultSecrets VaultSecrets::load(const fs::path& vault) {
+  try {
+    return {VaultKey::load(vault / "secret/vault.key"),
+            SigningKey::load(vault / "secret/signing.key")};
+  } catch (const NotFoundError& error) {
+    throw DamagedError("is missing", error.where());
+  }
+}
+
+bool VaultSecrets::exist(const fs::path& vault) {
+  return fs::exists(vault / "secret/vault.key");
+}
+
+fs::path certificate_file(const fs::path& vault, std::int64_t batch, bool annex) {
+  return vault / "certificates" / fmt::format("{:06}{}.json", batch + 1, annex ? ".annex" : "");
+}
+
+void BatchFinisher::check_publishable(const std::optional<PrivacyBudget>& budget,
+                                      ConstVectorRef theta) {
+  const double most = budget ? std::ldexp(1, 52 + budget->grid_exponent) : INFINITY;
+  for (Index j = 0; j < theta.size(); ++j) {
+    if (!(std::abs(theta[j]) < most)) {
+      throw DataError("a parameter is too large for the grid of the noise", "forget",
+                      "enrol the model with more noise");
+    }
+  }
+}
+
+void BatchFinisher::finish(const Batch& batch) {
+  const BatchRecord record = read_batch_record(batch.plan, "ledger");
+  switch (batch.stage) {
+    case BatchStage::kPrepared:
+      erase_rows(record);
+      ledger_.mark_applied(batch.number);
+      [[fallthrough]];
+    case BatchStage::kApplied:
+      seal_release(batch, record);
+      [[fallthrough]];
+    case BatchStage::kNoised:
+      publish(batch, record);
+      ledger_.mark_released(batch.number);
+      [[fallthrough]];
+    case BatchStage::kReleased:
+      certify(batch, record);
+      break;
+    case BatchStage::kCertified:
+      break;
+  }
+}
+
+void BatchFinisher::erase_rows(const BatchRecord& record) {
+  if (record.generation == 0) return;  // the fit
+  const std::vector<Index> rows = rows_to_erase(folder_.path, record.generation, secrets_.key);
+  RowEraser(folder_.path, folder_.row_files(), folder_.rows).erase(rows);
+}
+
+const GridNoise& BatchFinisher::noise(const PrivacyBudget& budget) {
+  if (!noise_ || noise_->budget().grid_exponent != budget.grid_exponent ||
+      noise_->budget().sigma_exponent != budget.sigma_exponent ||
+      noise_->budget().dimension != budget.dimension) {
+    noise_.emplace(budget);
+  }
+  return *noise_;
+}
+
+Vector BatchFinisher::state_of(const BatchRecord& record) const {
+  const fs::path file = folder_.generation(record.generation) / "theta.npy";
+  const std::string name = fmt::format("state/{}/theta.npy", record.generation);
+  const auto written = record.files.find(name);
+  if (written != record.files.end()) check_file(file, written->second);
+  return read_npy_vector(file);
+}
+
+std::optional<Release> BatchFinisher::former(const Batch& batch) const {
+  if (batch.number == 0) return std::nullopt;
+  std::optional<Release> before = ledger_.release_of_batch(batch.number - 1);
+  if (!before || before->enrolment != batch.enrolment) return std::nullopt;
+  return before;
+}
+
+CertificateStatement BatchFinisher::statement(const Batch& batch, const BatchRecord& record,
+                                              ConstVectorRef published) const {
+  const BudgetUse use = ledger_.budget();
+  const EnrolmentStatement enrolment = read_enrolment_statement(use.statement, "ledger");
+  CertificateStatement statement;
+  statement.model_id = use.model_id;
+  const Vector parameters = published;
+  statement.parameters_hash = parameters_hash(values_of(parameters));
+  statement.level = record.level;
+  statement.mechanism =
+      enrolment.budget ? CertificateMechanism::kGaussianOnGrid : CertificateMechanism::kNone;
+  statement.budget = enrolment.budget;
+  statement.release = use.used + 1;
+  statement.assumptions = record.assumptions;
+  statement.version = version();
+  statement.released_on = today();
+  if (const std::optional<Release> before = former(batch)) {
+    statement.former = certificate_hash(before->certificate);
+    // A clock that was set back must not break the chain.
+    statement.released_on =
+        std::max(statement.released_on, read_certificate(before->certificate).released_on);
+  }
+  return statement;
+}
+
+void BatchFinisher::seal_release(const Batch& batch, const BatchRecord& record) {
+  const std::optional<PrivacyBudget> budget =
+      read_enrolment_statement(ledger_.budget().statement, "ledger").budget;
+  Vector published = state_of(record);
+  SealedRelease release;
+  if (budget) {
+    // Drawn here and nowhere else: once this is sealed, the batch is past this step for good.
+    const NoisyRelease noisy = noise(*budget).publish(published);
+    published = noisy.grid.parameters;
+    release.noise = secrets_.key.seal(domain_of(batch), bytes_of(noisy.grid.integers));
+  }
+  const CertificateStatement stated = statement(batch, record, published);
+  AnnexStatement annex;
+  annex.salt = draw_salt();
+  annex.bound = record.bound;
+  annex.terms = record.terms;
+  for (const auto tier : {CertificateTier::k0, CertificateTier::kHalf, CertificateTier::k1,
+                          CertificateTier::k2, CertificateTier::kRetrain}) {
+    if (record.tier == std::string(name(tier))) annex.tier = tier;
+  }
+  annex.alpha = record.alpha;
+  annex.seconds = record.seconds;
+  annex.requests = record.request_digests;
+  IssuedCertificate issued = issue(stated, annex, secrets_.signing);
+  release.parameters_hash = stated.parameters_hash;
+  release.certificate = std::move(issued.certificate);
+  release.annex = std::move(issued.annex);
+  ledger_.seal(batch.number, release);
+}
+
+void BatchFinisher::publish(const Batch& batch, const BatchRecord& record) {
+  const std::optional<Release> release = ledger_.release_of_batch(batch.number);
+  if (!release) throw DamagedError("has no release for a batch that was sealed", "ledger");
+  const std::optional<PrivacyBudget> budget =
+      read_enrolment_statement(ledger_.budget().statement, "ledger").budget;
+  const Vector published =
+      budget ? parameters_of(secrets_.key.unseal(domain_of(batch), release->noise, "ledger"),
+                             budget->grid_exponent)
+             : state_of(record);
+  if (parameters_hash(values_of(published)) != release->parameters_hash) {
+    throw DamagedError("holds other parameters than those that were certified", "ledger");
+  }
+  ensure_folder(folder_.path / "certificates");
+  write_file(certificate_file(folder_.path, batch.number), release->certificate);
+  write_file(certificate_file(folder_.path, batch.number, true), release->annex,
+             FileReaders::kOwner);
+  StagedFolder folder(folder_.path / "published", true);
+  write_staged_npy(folder.path() / "parameters.npy", published);
+  write_file(folder.path() / "parameters.json", describe_parameters(folder_, *release, budget));
+  write_file(folder.path() / "certificate.json", release->certificate);
+  write_file(folder.path() / "public-key.json", secrets_.signing.public_key_text());
+  folder.commit();
+}
+
+void BatchFinisher::certify(const Batch& batch, const BatchRecord& record) {
+  destroy_other_generations(folder_.path, record.generation);
+  ledger_.mark_certified(batch.number, [&](std::string_view statement) {
+    const Signature signature = secrets_.signing.sign("recant.checkpoint/1", statement);
+    return std::vector<std::uint8_t>(signature.begin(), signature.end());
+  });
+}
+
+}  // namespace recant

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+
+#include "batch_record.hpp"
+#include "model_folder.hpp"
+#include "recant/certify/grid_noise.hpp"
+#include "recant/certify/signing_key.hpp"
+#include "recant/ledger/ledger.hpp"
+#include "vault_key.hpp"
+
+namespace recant {
+
+/// The secrets of a vault, in its folder secret/.
+struct VaultSecrets {
+  VaultKey key;
+  SigningKey signing;
+
+  /// Draws both and writes them, and the public key, into the folder.
+  static VaultSecrets create(const std::filesystem::path& vault);
+  [[nodiscard]] static VaultSecrets load(const std::filesystem::path& vault);
+  [[nodiscard]] static bool exist(const std::filesystem::path& vault);
+};
+
+/// Takes a prepared batch to its end, from whichever stage it is in: all it needs is in the ledger,
+/// in state/GEN and under the vault's keys. Every step may be repeated; docs/formats/vault.md says
+/// why in this order.
+class BatchFinisher {
+ public:
+  BatchFinisher(const ModelFolder& folder, Ledger& ledger, const VaultSecrets& secrets)
+      : folder_(folder), ledger_(ledger), secrets_(secrets) {}
+
+  /// prepared -> applied -> noised -> released -> certified.
+  void finish(const Batch& batch);
+
+  /// Before a batch is prepared: that noise can be added to these parameters.
+  /// @throws DataError if an entry is beyond the grid.
+  static void check_publishable(const std::optional<PrivacyBudget>& budget, ConstVectorRef theta);
+
+ private:
+  const ModelFolder& folder_;
+  Ledger& ledger_;
+  const VaultSecrets& secrets_;
+  std::optional<GridNoise> noise_;  // of the last budget, which seldom changes
+
+  void erase_rows(const BatchRecord& record);
+  void seal_release(const Batch& batch, const BatchRecord& record);
+  void publish(const Batch& batch, const BatchRecord& record);
+  void certify(const Batch& batch, const BatchRecord& record);
+
+  const GridNoise& noise(const PrivacyBudget& budget);
+  [[nodiscard]] Vector state_of(const BatchRecord& record) const;
+  [[nodiscard]] std::optional<Release> former(const Batch& batch) const;
+  [[nodiscard]] CertificateStatement statement(const Batch& batch, const BatchRecord& record,
+                                               ConstVectorRef published) const;
+};
+
+/// Where the certificate of a batch lies below the vault; "annex" in place of "" for the annex.
+[[nodiscard]] std::filesystem::path certificate_file(const std::filesystem::path& vault,
+                                                     std::int64_t batch, bool annex = false);
+
+}  // namespace recant

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "deletion_step.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "recant/core/error.hpp"
+#include "recant/core/stopwatch.hpp"
+#include "recant/unlearn/value_weighted_step.hpp"
+#include "recant/weighting/value_weighted.hpp"
+
+namespace recant {
+namespace {
+
+std::optional<double> finite(double value) {
+  return std::isfinite(value) ? std::optional(value) : std::nullopt;
+}
+
+std::optional<std::string> text_of(const std::optional<Tier>& tier) {
+  return tier ? std::optional(std::string(name(*tier))) : std::nullopt;
+}
+
+/// The figures of a bound, by their names in docs/mathematics.md section 5.3.
+std::vector<BoundTerm> terms_of(const DistanceBound& bound) {
+  std::vector<BoundTerm> terms;
+  const auto add = [&](const char* name, double value) {
+    if (std::isfinite(value) && value >= 0) terms.push_back({name, value});
+  };
+  add("residual_h_inverse_norm", bound.residual);
+  add("rounding", bound.rounding);
+  add("a", bound.a);
+  add("b", bound.b);
+  add("rho", bound.range);
+  add("kappa", bound.kappa);
+  add("c", bound.leverage);
+  add("least_eigenvalue", bound.least_eigenvalue);
+  add("eta", bound.eta);
+  add("statement_2", bound.newton);
+  add("statement_3", bound.corrected);
+  add("statement_4", bound.strong_convexity);
+  return terms;
+}
+
+Vector weights_without(const Vector& weights, std::span<const Index> rows) {
+  Vector left = weights;
+  for (const Index row : rows) left[row] = 0;
+  return left;
+}
+
+ValueWeights weights_of(std::span<const Index> rows, const ForgetWeighting& weighting, double alpha,
+                        const Vector& weights) {
+  if (!weighting.by_value || alpha == 0) return uniform_weights(rows, weights);
+  return value_weights(weighting.values, rows, weights, {weighting.form, alpha});
+}
+
+void note_bound(const TierChoice& choice, DeletionStep& step) {
+  BatchRecord& record = step.record;
+  record.tier = std::string(name(choice.tier));
+  record.cheaper = text_of(choice.cheaper);
+  record.dearer = text_of(choice.dearer);
+  for (const TierTried& tried : choice.tried) {
+    record.tried.push_back({std::string(name(tried.tier)), finite(tried.bound.value)});
+  }
+  record.bound = finite(choice.bound.value);
+  record.residual_h_inverse_norm = finite(choice.bound.residual);
+  record.terms = terms_of(choice.bound);
+}
+
+}  // namespace
+
+double ModelMover::pass_cost() const {
+  return 4.0 * static_cast<double>(objective_.rows()) *
+         static_cast<double>(objective_.parameters());
+}
+
+double ModelMover::base_cost() const {
+  const auto p = static_cast<double>(objective_.parameters());
+  return (2.0 * static_cast<double>(objective_.rows()) + p) * p * p;
+}
+
+const DeletionState& ModelMover::current() {
+  if (!state_ || spent_ >= base_cost()) {
+    state_.emplace(objective_, fitted_.model.theta, fitted_.rows.weights);
+    ++bases_;
+    spent_ = 0;
+  }
+  return *state_;
+}
+
+DistanceBound ModelMover::bound_at(Tier tier, std::span<const Index> rows,
+                                   const ForgetRequest& request, double alpha, DeletionStep& step) {
+  const bool by_value = request.weighting.by_value && alpha > 0;
+  switch (tier) {
+    case Tier::kStep: {
+      step.state = current();
+      step.new_base = false;
+      if (!rows.empty() && step.state->delete_rows(rows) == DeletionStatus::kRebuild) {
+        step.state = step.state->rebuilt_at(fitted_.model.theta);
+        step.new_base = true;
+      }
+      if (request.method == ForgetMethod::kNewton && !by_value) {
+        step.theta = step.state->newton_point();
+        return bound_from_step(step.state->frame(), step.state->measure_step(step.theta));
+      }
+      if (request.method == ForgetMethod::kNewton) {
+        const ValueWeights values =
+            weights_of(rows, request.weighting, alpha, fitted_.rows.weights);
+        step.theta =
+            value_weighted_step(objective_, fitted_.model.theta, fitted_.rows.weights, values)
+                .update.theta;
+      }
+      return {};  // how far it is takes a pass
+    }
+    case Tier::kPass: {
+      const ResidualMeasure residual = step.state->measure_residual(step.theta);
+      last_cost_ += pass_cost();
+      step.record.residual_norm = residual.residual_norm;
+      return bound_from_residual(step.state->frame(), residual);
+    }
+    case Tier::kNewBase:
+    case Tier::kRetrain: {
+      if (by_value || request.method == ForgetMethod::kAscent) return {};  // undoes the weighting
+      if (tier == Tier::kRetrain) {
+        step.theta = train_from(objective_, step.state->weights(), step.theta,
+                                {.tolerance = fitted_.tolerance})
+                         .theta;
+        step.state = step.state->rebuilt_at(step.theta);
+      } else {
+        step.state = step.state->rebuilt_at(step.theta);
+        step.theta = step.state->newton_point();
+      }
+      step.new_base = true;
+      const ResidualMeasure residual = step.state->measure_residual(step.theta);
+      step.record.residual_norm = residual.residual_norm;
+      return bound_from_residual(step.state->frame(), residual);
+    }
+  }
+  return {};
+}
+
+void ModelMover::bounded(std::span<const Index> rows, const ForgetRequest& request,
+                         double allowance, bool retrain, DeletionStep& step) {
+  const ForgetWeighting& weighting = request.weighting;
+  double alpha = 0;
+  if (weighting.by_value && weighting.alpha) alpha = *weighting.alpha;
+  if (weighting.by_value && !weighting.alpha) {
+    // The largest alpha that a pass can show to cost half of the allowance.
+    const auto price = [&](double tried) {
+      DistanceBound bound = bound_at(Tier::kStep, rows, request, tried, step);
+      return std::min(bound.value, bound_at(Tier::kPass, rows, request, tried, step).value);
+    };
+    alpha = auto_alpha(price, allowance, weighting.form).alpha;
+  }
+  if (request.method == ForgetMethod::kAscent) {
+    step.theta = gradient_ascent(objective_, fitted_.model.theta, fitted_.rows.weights,
+                                 weights_of(rows, weighting, alpha, fitted_.rows.weights),
+                                 *request.holdout, request.ascent)
+                     .update.theta;
+  }
+  const auto measure = [&](Tier tier) -> DistanceBound {
+    if (request.tier_at_most && tier > *request.tier_at_most) return {};
+    return bound_at(tier, rows, request, alpha, step);
+  };
+  TierChoice choice;
+  if (retrain) {
+    static_cast<void>(bound_at(Tier::kStep, rows, request, 0, step));
+    choice = choose_tier(allowance, measure, Tier::kRetrain);
+  } else {
+    choice = choose_tier(allowance, measure);
+  }
+  note_bound(choice, step);
+  if (weighting.by_value) {
+    step.record.alpha = alpha;
+    DeletionStep plain;  // looked at as closely
+    const double step_bound = bound_at(Tier::kStep, rows, request, 0, plain).value;
+    step.record.uniform_bound =
+        finite(std::min(step_bound, bound_at(Tier::kPass, rows, request, 0, plain).value));
+  }
+  step.record.level = CertificateLevel::kCertified;
+  step.record.optimal = choice.tier == Tier::kRetrain;
+  if (!choice.within) step.refusal = request.tier_at_most ? "tier_limit" : "above_allowance";
+}
+
+void ModelMover::unbounded(std::span<const Index> rows, const ForgetRequest& request,
+                           DeletionStep& step, const ProgressCallback& progress) {
+  const ForgetWeighting& weighting = request.weighting;
+  if (weighting.by_value && !weighting.alpha) {
+    throw UsageError("alpha is chosen from the allowance of a budget, and this model has none",
+                     "weighting", "give value:ALPHA");
+  }
+  const double alpha = weighting.by_value ? weighting.alpha.value_or(0) : 0;
+  const Vector& weights = fitted_.rows.weights;
+  const Vector left = weights_without(weights, rows);
+  if (request.method == ForgetMethod::kAscent || alpha > 0) {
+    const ValueWeights values = weights_of(rows, weighting, alpha, weights);
+    const UpdateResult update =
+        request.method == ForgetMethod::kAscent
+            ? gradient_ascent(objective_, fitted_.model.theta, weights, values, *request.holdout,
+                              request.ascent, progress)
+                  .update
+            : value_weighted_step(objective_, fitted_.model.theta, weights, values).update;
+    step.theta = update.theta;
+    step.record.residual_norm = update.gradient_norm;
+    step.record.bound = finite(update.distance_bound);
+    step.record.level = CertificateLevel::kHeuristic;
+    step.record.optimal = false;
+    if (alpha > 0) step.record.alpha = alpha;
+    step.record.assumptions.emplace_back(
+        request.method == ForgetMethod::kAscent
+            ? "gradient ascent, published without noise: nothing ties it to retraining"
+            : "value-weighted deletion, published without noise: no epsilon and delta hold");
+    return;
+  }
+  const TrainerResult trained =
+      train_from(objective_, left, fitted_.model.theta, {.tolerance = fitted_.tolerance}, progress);
+  step.theta = trained.theta;
+  step.record.residual_norm = trained.gradient_norm;
+  step.record.bound = trained.gradient_norm / fitted_.l2;
+  step.record.level = CertificateLevel::kExact;
+  step.record.tier = "retrain";
+  step.record.assumptions.emplace_back(
+      "published without noise: who also holds the model from before can find out what was "
+      "deleted");
+  if (!trained.converged) step.refusal = "not_converged";
+}
+
+DeletionStep ModelMover::move(std::span<const Index> rows, const ForgetRequest& request,
+                              const std::optional<PrivacyBudget>& budget, bool retrain,
+                              const ProgressCallback& progress) {
+  Stopwatch watch;
+  DeletionStep step;
+  last_cost_ = 0;
+  step.record.method = name(request.method);
+  if (budget) {
+    bounded(rows, request, budget->allowance, retrain, step);
+  } else {
+    unbounded(rows, request, step, progress);
+  }
+  step.record.step_norm = (step.theta - fitted_.model.theta).norm();
+  step.record.seconds = watch.lap();
+  return step;
+}
+
+void ModelMover::adopt(DeletionStep step) {
+  spent_ = step.new_base ? 0 : spent_ + last_cost_;
+  bases_ += step.new_base ? 1 : 0;
+  state_ = std::move(step.state);
+}
+
+}  // namespace recant

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+
+#include "batch_record.hpp"
+#include "recant/core/progress.hpp"
+#include "recant/engine/fitted_model.hpp"
+#include "recant/engine/forget.hpp"
+#include "recant/unlearn/deletion.hpp"
+
+namespace recant {
+
+/// Where a deletion would leave the model: nothing on disk is touched yet.
+struct DeletionStep {
+  std::string refusal;  ///< a reason of a no, see describe_reason(); empty: go ahead
+  Vector theta;
+  std::optional<DeletionState> state;  ///< to go on from
+  bool new_base = false;               ///< `state` is about a base built here
+  BatchRecord record;                  ///< what the step knows of it
+};
+
+/// Moves a model away from rows, and bounds how far it then is from training without them.
+///
+/// With a budget: one Newton step from the base, looked at as closely as the allowance asks for
+/// (docs/mathematics.md section 5.4). Without: to the optimum, or wherever the method leads, and
+/// said to be heuristic. One base serves many deletions; a new one is built when they carry half of
+/// its curvature, or when passes that a new base would have saved have cost as much as it does,
+/// counted in operations, so that the same deletions give the same bytes.
+class ModelMover {
+ public:
+  /// Keeps references to all of them. `fitted` has the weights and theta as they are now.
+  ModelMover(const FittedModel& fitted, const Objective& objective)
+      : fitted_(fitted), objective_(objective) {}
+
+  /// `rows` have weight. A whole retraining if `retrain` is set.
+  [[nodiscard]] DeletionStep move(std::span<const Index> rows, const ForgetRequest& request,
+                                  const std::optional<PrivacyBudget>& budget, bool retrain,
+                                  const ProgressCallback& progress);
+  /// A step was taken: the next starts from it. `fitted` has changed likewise.
+  void adopt(DeletionStep step);
+  [[nodiscard]] std::int64_t bases() const noexcept { return bases_; }
+
+ private:
+  const FittedModel& fitted_;
+  const Objective& objective_;
+  std::optional<DeletionState> state_;
+  std::int64_t bases_ = 0;
+  double spent_ = 0;      // operations of passes since the base
+  double last_cost_ = 0;  // of the step that is not adopted yet
+
+  [[nodiscard]] const DeletionState& current();
+  [[nodiscard]] double pass_cost() const;
+  [[nodiscard]] double base_cost() const;
+  void bounded(std::span<const Index> rows, const ForgetRequest& request, double allowance,
+               bool retrain, DeletionStep& step);
+  void unbounded(std::span<const Index> rows, const ForgetRequest& request, DeletionStep& step,
+                 const ProgressCallback& progress);
+  [[nodiscard]] DistanceBound bound_at(Tier tier, std::span<const Index> rows,
+                                       const ForgetRequest& request, double alpha,
+                                       DeletionStep& step);
+};
+
+}  // namespace recant

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "recant/engine/enrolment.hpp"
+
+#include <fmt/format.h>
+
+#include "recant/certify/bounds.hpp"
+#include "recant/core/error.hpp"
+#include "recant/unlearn/deletion.hpp"
+
+namespace recant {
+namespace {
+
+constexpr double kDefaultPrice = 0.001;
+
+void check(const EnrolmentRequest& request) {
+  validate(request);
+  if (!(request.delta < 1)) {
+    throw UsageError(fmt::format("must be below 1, but is {:g}", request.delta), "delta");
+  }
+  if (int(request.sigma.has_value()) + int(request.allowance.has_value()) +
+          int(request.utility_price.has_value()) >
+      1) {
+    throw UsageError("at most one of sigma, allowance and utility_price sets the noise",
+                     "enrolment");
+  }
+}
+
+std::string describe(BudgetRefusal refusal) {
+  switch (refusal) {
+    case BudgetRefusal::kSigmaTooSmall:
+      return "with so little noise no deletion could be certified; give more sigma, or promise "
+             "less "
+             "(a larger epsilon or delta, fewer releases)";
+    case BudgetRefusal::kGridTooCoarse:
+      return "there are too many parameters for the grid of the noise";
+    case BudgetRefusal::kReleaseTooLoud:
+      return "a single release would reveal more than the accounting covers; promise more (a "
+             "smaller epsilon)";
+    case BudgetRefusal::kOutOfRange:
+      return "sigma, grid or number of releases are beyond what the noise can do";
+    case BudgetRefusal::kPromiseExceeded:
+      return "the releases together would cost more than epsilon and delta";
+    case BudgetRefusal::kDifferenceExceeded:
+      return "the protection of differences would cost more than it promises";
+    case BudgetRefusal::kNone:
+      break;
+  }
+  return "";
+}
+
+std::vector<std::string> assumptions_of(const FittedModel& fitted, const EnrolmentRequest& request,
+                                        bool priced, bool on_training) {
+  std::vector<std::string> list = {
+      "compared with retraining on the rows that stay with the same l2, row weights, columns, grid "
+      "and sigma"};
+  if (fitted.encoder) {
+    list.emplace_back("columns were encoded and standardised by all rows, those deleted included");
+  }
+  if (priced) {
+    list.emplace_back(on_training ? "sigma was chosen by its price in loss on the training rows"
+                                  : "sigma was chosen by its price in loss on validation rows");
+  }
+  list.emplace_back(
+      "requests depend on published models only, not on annexes, state or the times taken");
+  list.emplace_back("models published before this enrolment, or without noise, are not covered");
+  if (request.when_spent == WhenSpent::kRetrain) {
+    list.emplace_back("the promise covers this enrolment; a spent budget begins another");
+  }
+  return list;
+}
+
+/// |theta - argmin F| with everything that rounding adds.
+double bound_of_fit(const FittedModel& fitted) {
+  const Objective objective = fitted.objective();
+  const DeletionState base(objective, fitted.model.theta, fitted.rows.weights);
+  return bound_from_residual(base.frame(), base.measure_residual(fitted.model.theta)).value;
+}
+
+double sigma_of(int exponent) {
+  PrivacyBudget budget;
+  budget.sigma_exponent = exponent;
+  return budget.sigma();
+}
+
+}  // namespace
+
+std::string_view name(WhenSpent when) noexcept {
+  return when == WhenSpent::kRetrain ? "retrain" : "refuse";
+}
+
+WhenSpent when_spent(std::string_view text) {
+  for (const WhenSpent when : {WhenSpent::kRefuse, WhenSpent::kRetrain}) {
+    if (text == name(when)) return when;
+  }
+  throw UsageError(fmt::format("'{}' is not a choice", text), "on_budget_spent",
+                   "choose retrain or refuse");
+}
+
+EnrolmentPlan plan_enrolment(const FittedModel& fitted, const EnrolmentRequest& request,
+                             const Dataset* validation, const ProgressCallback& progress) {
+  check(request);
+  EnrolmentPlan plan;
+  plan.when_spent = request.when_spent;
+  const Dataset& rows = validation != nullptr ? *validation : fitted.rows;
+  plan.priced_on_training = validation == nullptr;
+  const bool by_price = !request.sigma && !request.allowance;
+
+  EnrolmentOptions options{request.epsilon, request.delta, request.releases, request.allowance,
+                           request.sigma};
+  if (by_price) {
+    const std::optional<PricedSigma> priced = sigma_for_price(
+        fitted.model, rows, request.utility_price.value_or(kDefaultPrice), {}, progress);
+    if (!priced) {
+      plan.refusal = {"no_price", "no noise is within this price in loss"};
+      return plan;
+    }
+    options.max_sigma = sigma_of(priced->sigma_exponent);
+  }
+  const Enrolment enrolment = enrol(options, fitted.model.theta.size());
+  if (enrolment.refusal != BudgetRefusal::kNone) {
+    plan.refusal = {std::string(name(enrolment.refusal)), describe(enrolment.refusal)};
+    return plan;
+  }
+  plan.budget = *enrolment.budget;
+  plan.fit_bound = bound_of_fit(fitted);
+  if (!(plan.fit_bound <= plan.budget.allowance)) {
+    plan.refusal = {"sigma_too_small",
+                    fmt::format("the allowance, {:.3g}, is below what even the fit itself is known "
+                                "to, {:.3g}: no deletion could be certified; give more sigma, "
+                                "promise less, or fit to a smaller tolerance",
+                                plan.budget.allowance, plan.fit_bound)};
+    return plan;
+  }
+  plan.price = noise_price(fitted.model, rows, plan.budget.sigma(), {}, progress);
+  plan.assumptions = assumptions_of(fitted, request, by_price, plan.priced_on_training);
+  return plan;
+}
+
+}  // namespace recant

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "recant/engine/fitted_model.hpp"
+
+#include <vector>
+
+namespace recant {
+
+bool is_erased(const RowIds& ids, Index row) noexcept {
+  const auto at = static_cast<std::size_t>(row);
+  return ids.texts.empty() ? ids.numbers[at] == 0 : ids.texts[at].empty();
+}
+
+FittedModel without_erased_rows(const FittedModel& model) {
+  const Dataset& all = model.rows;
+  std::vector<Index> rows;
+  for (Index row = 0; row < all.rows(); ++row) {
+    if (!is_erased(all.ids, row)) rows.push_back(row);
+  }
+  FittedModel left = model;
+  const auto count = static_cast<Index>(rows.size());
+  if (count == all.rows()) return left;
+  RowMatrix features(count, all.features.columns());
+  left.rows.targets.resize(count);
+  left.rows.weights.resize(count);
+  left.rows.ids = {};
+  for (SensitiveColumn& column : left.rows.sensitive) column.codes.clear();
+  for (Index i = 0; i < count; ++i) {
+    const Index row = rows[static_cast<std::size_t>(i)];
+    const auto at = static_cast<std::size_t>(row);
+    features.row(i) = all.features.row(row);
+    left.rows.targets[i] = all.targets[row];
+    left.rows.weights[i] = all.weights[row];
+    if (all.ids.texts.empty()) {
+      left.rows.ids.numbers.push_back(all.ids.numbers[at]);
+    } else {
+      left.rows.ids.texts.push_back(all.ids.texts[at]);
+    }
+    for (std::size_t c = 0; c < all.sensitive.size(); ++c) {
+      left.rows.sensitive[c].codes.push_back(all.sensitive[c].codes[at]);
+    }
+  }
+  left.rows.features = FeatureMatrix(std::move(features));
+  return left;
+}
+
+}  // namespace recant

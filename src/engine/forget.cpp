@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "recant/engine/forget.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <utility>
+
+#include "recant/core/error.hpp"
+
+namespace recant {
+
+std::string_view name(ForgetMethod method) noexcept {
+  return method == ForgetMethod::kAscent ? "ascent" : "newton";
+}
+
+ForgetMethod forget_method(std::string_view text) {
+  for (const ForgetMethod method : {ForgetMethod::kNewton, ForgetMethod::kAscent}) {
+    if (text == name(method)) return method;
+  }
+  throw UsageError(fmt::format("'{}' is not a method", text), "method", "choose newton or ascent");
+}
+
+std::string_view describe_reason(std::string_view reason) noexcept {
+  using Text = std::pair<std::string_view, std::string_view>;
+  static constexpr std::array kTexts = {
+      Text{"every_row", "no row would be left to train on"},
+      Text{"last_of_class", "the last row of a class would leave: fit a model without that class"},
+      Text{"last_of_group", "the last row of a group would leave: fit a model without that group"},
+      Text{"budget_spent", "the releases that the promise covers are used up: fit and enrol anew"},
+      Text{"above_allowance",
+           "not even retraining is known to within the allowance: enrol with more noise"},
+      Text{"tier_limit", "the allowance would need a closer look than the tier allowed"},
+      Text{"not_converged", "retraining did not reach the tolerance of the fit"},
+      Text{"not_computed", "the model could not be moved; ask again with the same key"},
+      Text{"interrupted",
+           "was interrupted before its rows were touched; ask again with the same "
+           "key"},
+  };
+  for (const auto& [code, text] : kTexts) {
+    if (code == reason) return text;
+  }
+  return reason;
+}
+
+}  // namespace recant

@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model_folder.hpp"
+
+#include <fmt/format.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "file_hash.hpp"
+#include "hashes_json.hpp"
+#include "recant/certify/signing_key.hpp"
+#include "recant/core/atomic_file.hpp"
+#include "recant/core/error.hpp"
+#include "recant/data/npy.hpp"
+
+namespace recant {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+constexpr const char* kFormat = "recant.model";
+constexpr const char* kFeatures = "rows/features.npy";
+
+/// Group codes of all sensitive columns, n x columns.
+using CodeMatrix = Eigen::Matrix<std::int32_t, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+CodeMatrix group_codes(const Dataset& rows) {
+  CodeMatrix codes(rows.rows(), static_cast<Index>(rows.sensitive.size()));
+  for (Index c = 0; c < codes.cols(); ++c) {
+    const auto& column = rows.sensitive[static_cast<std::size_t>(c)].codes;
+    for (Index i = 0; i < codes.rows(); ++i) codes(i, c) = column[static_cast<std::size_t>(i)];
+  }
+  return codes;
+}
+
+std::vector<std::string> write_rows_and_state(const fs::path& folder, const FittedModel& fitted) {
+  fs::create_directory(folder / "rows");
+  fs::create_directories(folder / "state/0");
+  std::vector<std::string> files;
+  const auto write = [&](const char* file, const NpyView& values) {
+    write_staged_npy(folder / file, values);
+    files.emplace_back(file);
+  };
+  const Dataset& rows = fitted.rows;
+  write(kFeatures, rows.features.view());
+  write("rows/targets.npy", rows.targets);
+  write("rows/weights.npy", rows.weights);
+  if (rows.ids.texts.empty()) {
+    write("rows/ids.npy", std::span<const std::int64_t>(rows.ids.numbers));
+  } else {
+    write("rows/ids.npy", std::span<const std::string>(rows.ids.texts));
+  }
+  if (!rows.sensitive.empty()) {
+    const CodeMatrix codes = group_codes(rows);
+    write("rows/groups.npy", NpyView::IntegerRows(codes.data(), codes.rows(), codes.cols()));
+  }
+  write("state/0/theta.npy", fitted.model.theta);
+  write("state/0/gradient.npy", fitted.gradient);
+  return files;
+}
+
+Json privileged_json(const MetricSettings& settings) {
+  Json list = Json::array();
+  for (const auto& group : settings.privileged)
+    list.push_back(group ? Json(*group) : Json(nullptr));
+  return list;
+}
+
+Json describe_model(const FittedModel& fitted) {
+  Json sensitive = Json::array();
+  for (const SensitiveColumn& column : fitted.rows.sensitive) {
+    sensitive.push_back({{"name", column.name}, {"groups", column.groups}});
+  }
+  return {{"loss", name(fitted.model.loss.kind())},
+          {"classes", fitted.rows.class_names},
+          {"intercept", fitted.model.intercept},
+          {"features", fitted.model.features},
+          {"columns", fitted.rows.columns},
+          {"rows", fitted.rows.rows()},
+          {"l2", fitted.l2},
+          {"tolerance", fitted.tolerance},
+          {"optimal", fitted.optimal},
+          {"sensitive", sensitive},
+          {"positive_class", fitted.settings.positive_class},
+          {"privileged", privileged_json(fitted.settings)},
+          {"threshold", fitted.settings.threshold},
+          {"row_ids", fitted.rows.ids.texts.empty() ? "numbers" : "texts"}};
+}
+
+/// Everything else decides the id, so that the same model has the same one, and a changed
+/// manifest another.
+std::string id_of(Json manifest) {
+  manifest["model_id"] = "";
+  return text_hash(manifest.dump()).substr(0, 32);
+}
+
+std::string read_text(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in)
+    throw NotFoundError("is not a model folder (it has no manifest.json)",
+                        path.parent_path().string());
+  std::ostringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+void require(bool good, std::string_view what, const fs::path& where) {
+  if (!good) throw DamagedError(std::string(what), where.string());
+}
+
+void read_sensitive(const fs::path& folder, const Json& model, Dataset& rows) {
+  if (model.at("sensitive").empty()) return;
+  const fs::path file = folder / "rows/groups.npy";
+  const IntegerTable codes = read_npy_integer_table(file);
+  require(codes.columns == static_cast<Index>(model.at("sensitive").size()) &&
+              codes.rows == rows.rows(),
+          "does not have the model's shape", file);
+  for (const Json& column : model.at("sensitive")) {
+    SensitiveColumn sensitive{column.at("name"), column.at("groups"), {}};
+    const auto c = static_cast<Index>(rows.sensitive.size());
+    for (Index i = 0; i < codes.rows; ++i) {
+      const std::int64_t code = codes.values[static_cast<std::size_t>(i * codes.columns + c)];
+      require(code >= 0 && code < static_cast<std::int64_t>(sensitive.groups.size()),
+              "holds an unknown group", file);
+      sensitive.codes.push_back(static_cast<std::int32_t>(code));
+    }
+    rows.sensitive.push_back(std::move(sensitive));
+  }
+}
+
+Dataset read_rows(const fs::path& folder, const Json& model) {
+  Dataset rows;
+  rows.features = read_npy_matrix(folder / kFeatures);
+  const auto n = model.at("rows").get<Index>();
+  require(rows.features.rows() == n && rows.features.columns() == model.at("features").get<Index>(),
+          "does not have the model's shape", folder / kFeatures);
+  rows.targets = read_npy_vector(folder / "rows/targets.npy");
+  rows.weights = read_npy_vector(folder / "rows/weights.npy");
+  if (model.at("row_ids") == "texts") {
+    rows.ids.texts = read_npy_texts(folder / "rows/ids.npy");
+  } else {
+    rows.ids.numbers = read_npy_integers(folder / "rows/ids.npy");
+  }
+  require(rows.targets.size() == n && rows.weights.size() == n && rows.ids.size() == n,
+          "hold different numbers of rows", folder / "rows");
+  rows.columns = model.at("columns").get<std::vector<std::string>>();
+  rows.class_names = model.at("classes").get<std::vector<std::string>>();
+  read_sensitive(folder, model, rows);
+  return rows;
+}
+
+Json parse_description(const ModelFolder& folder) {
+  return Json::parse(folder.description);
+}
+
+fs::path state_folder(const ModelFolder& folder, std::int64_t generation) {
+  return folder.format_version == 1 ? folder.path / "state" : folder.generation(generation);
+}
+
+FittedModel read_model(const ModelFolder& folder, const VaultView& view) {
+  const Json description = parse_description(folder);
+  const Json& model = description.at("model");
+  const fs::path state = state_folder(folder, view.generation);
+  FittedModel fitted;
+  fitted.rows = read_rows(folder.path, model);
+  const Loss loss(loss_kind(model.at("loss").get<std::string>()),
+                  std::max<Index>(2, static_cast<Index>(fitted.rows.class_names.size())));
+  fitted.model = {loss, model.at("intercept"), model.at("features"),
+                  read_npy_vector(state / "theta.npy")};
+  const Index parameters = fitted.model.width() * loss.outputs();
+  require(fitted.model.theta.size() == parameters, "does not have the model's shape", state);
+  const fs::path manifest = folder.path / "manifest.json";
+  if (!description.at("encoder").is_null()) {
+    fitted.encoder = Encoder::from_json(description.at("encoder").dump(), manifest.string());
+  }
+  fitted.l2 = model.at("l2");
+  fitted.tolerance = model.at("tolerance");
+  fitted.optimal = view.record ? view.record->optimal : model.at("optimal").get<bool>();
+  fitted.settings.positive_class = model.at("positive_class");
+  require(fitted.settings.positive_class >= 0 &&
+              fitted.settings.positive_class < std::max<Index>(2, loss.outputs()),
+          "names a class that the model does not have", manifest);
+  fitted.settings.threshold = model.at("threshold");
+  for (const Json& group : model.at("privileged")) {
+    fitted.settings.privileged.push_back(group.is_null() ? std::nullopt
+                                                         : std::optional(group.get<std::string>()));
+  }
+  // Of a state that a deletion left the gradient is not kept: it would have cost a pass.
+  fitted.gradient =
+      view.generation == 0
+          ? read_npy_vector(state / "gradient.npy")
+          : fitted.objective().evaluate(fitted.model.theta, fitted.rows.weights).gradient;
+  require(fitted.gradient.size() == parameters, "does not have the model's shape", state);
+  return fitted;
+}
+
+/// Runs read() with every error that the files can cause as a DamagedError.
+template <class Read>
+auto reading(const fs::path& manifest, Read read) {
+  try {
+    return read();
+  } catch (const nlohmann::json::exception&) {
+    throw DamagedError("is not the manifest of a recant model", manifest.string());
+  } catch (const UsageError& error) {
+    throw DamagedError(error.message(), manifest.string());
+  } catch (const DataError& error) {
+    throw DamagedError(error.message(), error.where());
+  } catch (const NotFoundError& error) {
+    throw DamagedError(error.message(), error.where());
+  }
+}
+
+/// A manifest of version 1 has the hash of each file, of version 2 those of its pieces.
+void read_file_hashes(const Json& files, ModelFolder& folder) {
+  const fs::path manifest = folder.path / "manifest.json";
+  if (folder.format_version == 1) {
+    folder.whole_hashes = files.get<std::map<std::string, std::string>>();
+  } else {
+    folder.files = read_hashes(files, manifest.string());
+  }
+  const std::string state = folder.format_version == 1 ? "state/" : "state/0/";
+  for (const std::string& file :
+       {std::string(kFeatures), std::string("rows/targets.npy"), std::string("rows/weights.npy"),
+        std::string("rows/ids.npy"), state + "theta.npy", state + "gradient.npy"}) {
+    require(folder.files.contains(file) || folder.whole_hashes.contains(file),
+            "has no hash in the manifest", folder.path / file);
+  }
+}
+
+}  // namespace
+
+std::string ModelFolder::ledger_location() const {
+  return ledger.value_or((path / kLedgerFile).string());
+}
+
+bool ModelFolder::has_ledger() const {
+  return enrolled || ledger || fs::exists(path / kLedgerFile);
+}
+
+std::vector<std::string> ModelFolder::row_files() const {
+  std::vector<std::string> names = {kFeatures, "rows/targets.npy", "rows/weights.npy"};
+  if (files.contains("rows/groups.npy")) names.emplace_back("rows/groups.npy");
+  names.emplace_back("rows/ids.npy");
+  return names;
+}
+
+fs::path ModelFolder::generation(std::int64_t number) const {
+  return path / "state" / std::to_string(number);
+}
+
+ModelFolder read_model_folder(const fs::path& path) {
+  if (!fs::exists(path)) throw NotFoundError("does not exist", path.string());
+  const fs::path file = path / "manifest.json";
+  const std::string text = read_text(file);
+  return reading(file, [&] {
+    const Json manifest = Json::parse(text);
+    require(manifest.at("format") == kFormat, "is not the manifest of a recant model", file);
+    ModelFolder folder;
+    folder.path = path;
+    folder.format_version = manifest.at("format_version");
+    if (folder.format_version > kFormatVersion) {
+      throw DamagedError(fmt::format("has format version {}, but this recant reads up to {}",
+                                     folder.format_version, kFormatVersion),
+                         file.string(), "use a newer recant");
+    }
+    require(folder.format_version >= 1, "is of no format version that there is", file);
+    folder.model_id = manifest.at("model_id");
+    require(folder.model_id == id_of(manifest), "does not have the bytes that were written", file);
+    const Json description = {{"model", manifest.at("model")}, {"encoder", manifest.at("encoder")}};
+    folder.description = description.dump();
+    folder.rows = manifest.at("model").at("rows");
+    if (folder.format_version > 1) {
+      folder.enrolled = !manifest.at("enrolment").is_null();
+      if (!manifest.at("ledger").is_null()) folder.ledger = manifest.at("ledger");
+    }
+    read_file_hashes(manifest.at("files"), folder);
+    return folder;
+  });
+}
+
+VaultView read_view(const Ledger& ledger) {
+  VaultView view;
+  ledger.read_together([&] {
+    for (const ChunkHash& chunk : ledger.chunks())
+      view.current[chunk.file][chunk.chunk] = chunk.hash;
+    const std::optional<Batch> last = ledger.last_batch();
+    if (!last) return;
+    view.last_batch = last->number;
+    view.stage = last->stage;
+    view.generation = last->number;
+    std::string plan = last->plan;
+    if (last->stage == BatchStage::kPrepared && last->number > 0) {
+      for (const ChunkHash& chunk : ledger.chunks_of_batch(last->number)) {
+        view.pending[chunk.file][chunk.chunk] = chunk.hash;
+      }
+      view.generation = last->number - 1;
+      plan = ledger.batch(view.generation).plan;
+    }
+    if (view.generation > 0) view.record = read_batch_record(plan, "ledger");
+  });
+  return view;
+}
+
+VaultView read_view(const ModelFolder& folder) {
+  if (!folder.has_ledger()) return {};
+  try {
+    return read_view(Ledger::open(folder.ledger_location(), LedgerAccess::kRead));
+  } catch (const NotFoundError& error) {
+    throw DamagedError("the ledger of this model is missing", error.where(),
+                       "restore it from a backup");
+  }
+}
+
+void check_files(const ModelFolder& folder, const VaultView& view) {
+  for (const auto& [file, hash] : folder.whole_hashes) {
+    require(file_hash(folder.path / file) == hash, "does not have the bytes that were written",
+            folder.path / file);
+  }
+  static const std::map<std::int64_t, Digest> kNone;
+  for (const auto& [file, hashes] : folder.files) {
+    if (file.starts_with("state/") && view.generation > 0) continue;  // of a generation long gone
+    FileHashes expected = hashes;
+    if (const auto changed = view.current.find(file); changed != view.current.end()) {
+      for (const auto& [chunk, hash] : changed->second) {
+        require(chunk >= 0 && chunk < static_cast<std::int64_t>(expected.chunks.size()),
+                "is shorter than the ledger says", folder.path / file);
+        expected.chunks[static_cast<std::size_t>(chunk)] = hash;
+      }
+    }
+    const auto pending = view.pending.find(file);
+    check_file(folder.path / file, expected,
+               pending == view.pending.end() ? kNone : pending->second);
+  }
+  if (!view.record) return;
+  require(!view.record->files.empty(), "has no state", folder.path);
+  for (const auto& [file, hashes] : view.record->files) check_file(folder.path / file, hashes);
+}
+
+FittedModel read_fitted(const ModelFolder& folder, const VaultView& view) {
+  check_files(folder, view);
+  return reading(folder.path / "manifest.json", [&] { return read_model(folder, view); });
+}
+
+std::string write_model(const fs::path& folder, const FittedModel& fitted, bool enrolled,
+                        const std::optional<std::string>& ledger) {
+  HashesByFile hashes;
+  for (const std::string& file : write_rows_and_state(folder, fitted)) {
+    hashes[file] = hash_file(folder / file);
+  }
+  Json manifest = {
+      {"format", kFormat},
+      {"format_version", kFormatVersion},
+      {"model_id", ""},
+      {"model", describe_model(fitted)},
+      {"encoder", fitted.encoder ? Json::parse(fitted.encoder->to_json()) : Json(nullptr)},
+      // Two enrolments of one model are two: each draws its own.
+      {"enrolment", enrolled ? Json(hexadecimal_of(draw_salt())) : Json(nullptr)},
+      {"ledger", ledger ? Json(*ledger) : Json(nullptr)},
+      {"files", json_of_hashes(hashes)}};
+  manifest["model_id"] = id_of(manifest);
+  write_file(folder / "manifest.json", manifest.dump(1) + "\n");
+  return manifest["model_id"];
+}
+
+}  // namespace recant

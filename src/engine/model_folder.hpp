@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "batch_record.hpp"
+#include "chunk_hashes.hpp"
+#include "recant/engine/fitted_model.hpp"
+#include "recant/ledger/ledger.hpp"
+
+/// The files of a model folder and what its manifest says: docs/formats/vault.md.
+namespace recant {
+
+inline constexpr int kFormatVersion = 2;
+inline constexpr const char* kLedgerFile = "ledger.sqlite";
+
+/// A manifest, read and checked against its own id.
+struct ModelFolder {
+  std::filesystem::path path;
+  int format_version = kFormatVersion;
+  std::string model_id;
+  std::string description;                          ///< the member `model`, and `encoder`, as JSON
+  HashesByFile files;                               ///< format 2, as of the fit
+  std::map<std::string, std::string> whole_hashes;  ///< format 1
+  bool enrolled = false;
+  std::optional<std::string> ledger;  ///< where it is, if not beside the manifest
+  Index rows = 0;
+
+  [[nodiscard]] std::string ledger_location() const;
+  /// One must be there for an enrolled model; otherwise the first deletion makes it.
+  [[nodiscard]] bool has_ledger() const;
+  /// The files of rows, ids last: they go last when a row is erased.
+  [[nodiscard]] std::vector<std::string> row_files() const;
+  [[nodiscard]] std::filesystem::path generation(std::int64_t number) const;
+};
+
+/// @throws NotFoundError; DamagedError for anything but the manifest of a format up to this one.
+[[nodiscard]] ModelFolder read_model_folder(const std::filesystem::path& path);
+
+/// What the ledger says about the files, at one moment.
+struct VaultView {
+  std::int64_t generation = 0;
+  std::optional<BatchRecord> record;  ///< of the generation, if it is not the fit's
+  std::map<std::string, std::map<std::int64_t, Digest>> current, pending;
+  std::optional<std::int64_t> last_batch;
+  BatchStage stage = BatchStage::kCertified;  ///< of the last batch
+
+  [[nodiscard]] bool same_moment(const VaultView& other) const {
+    return last_batch == other.last_batch && stage == other.stage;
+  }
+};
+[[nodiscard]] VaultView read_view(const Ledger& ledger);
+/// Of a folder whose ledger may not be there yet.
+[[nodiscard]] VaultView read_view(const ModelFolder& folder);
+
+/// Checks every file that the manifest or the ledger names, and reads the model.
+/// @throws DamagedError
+[[nodiscard]] FittedModel read_fitted(const ModelFolder& folder, const VaultView& view);
+void check_files(const ModelFolder& folder, const VaultView& view);
+
+/// Writes rows, state and manifest into an empty folder; the model's id.
+std::string write_model(const std::filesystem::path& folder, const FittedModel& fitted,
+                        bool enrolled, const std::optional<std::string>& ledger);
+
+}  // namespace recant

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "recant/engine/status.hpp"
+
+#include <fmt/format.h>
+#include <sodium.h>
+
+#include <chrono>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "batch_finisher.hpp"
+#include "model_folder.hpp"
+#include "recant/certify/certificate.hpp"
+#include "recant/core/atomic_file.hpp"
+#include "recant/core/error.hpp"
+#include "recant/data/npy.hpp"
+#include "recant/engine/vault.hpp"
+
+namespace recant {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string read_bytes(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) throw DamagedError("is missing or cannot be read", path.string());
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+Ledger open_ledger(const ModelFolder& folder) {
+  try {
+    return Ledger::open(folder.ledger_location(), LedgerAccess::kRead);
+  } catch (const NotFoundError& error) {
+    throw DamagedError("the ledger of this model is missing", error.where(),
+                       "restore it from a backup");
+  }
+}
+
+/// Signatures of checkpoints, by the vault's own public key.
+CheckpointVerifier verifier_of(const fs::path& vault) {
+  const fs::path file = vault / "public-key.json";
+  std::array<unsigned char, crypto_sign_PUBLICKEYBYTES> key;
+  try {
+    const auto object = nlohmann::json::parse(read_bytes(file));
+    read_hexadecimal(object.at("public_key").get<std::string>(), key, file.string());
+  } catch (const nlohmann::json::exception&) {
+    throw DamagedError("is not a public key", file.string());
+  }
+  return [key](std::string_view statement, const std::vector<std::uint8_t>& signature) {
+    if (signature.size() != crypto_sign_BYTES) return false;
+    std::string bytes("recant.checkpoint/1");
+    bytes += '\0';
+    bytes += statement;
+    return crypto_sign_verify_detached(signature.data(),
+                                       reinterpret_cast<const unsigned char*>(bytes.data()),
+                                       bytes.size(), key.data()) == 0;
+  };
+}
+
+void require(bool good, const std::string& what, const fs::path& where) {
+  if (!good) throw DamagedError(what, where.string());
+}
+
+/// Every release has its certificate, to the byte, and there are no others.
+std::int64_t check_certificates(const ModelFolder& folder, const Ledger& ledger,
+                                const VaultView& view) {
+  std::int64_t released = 0;
+  for (std::int64_t batch = 0; view.last_batch && batch <= *view.last_batch; ++batch) {
+    const std::optional<Release> release = ledger.release_of_batch(batch);
+    const BatchStage stage = ledger.batch(batch).stage;
+    if (!release || stage < BatchStage::kReleased) continue;
+    ++released;
+    const fs::path file = certificate_file(folder.path, batch);
+    require(read_bytes(file) == release->certificate, "is not the certificate of the ledger", file);
+    const fs::path annex = certificate_file(folder.path, batch, true);
+    require(read_bytes(annex) == release->annex, "is not the annex of the ledger", annex);
+  }
+  std::int64_t files = 0;
+  if (fs::exists(folder.path / "certificates")) {
+    for ([[maybe_unused]] const auto& entry :
+         fs::directory_iterator(folder.path / "certificates")) {
+      ++files;
+    }
+  }
+  require(files == 2 * released || view.stage == BatchStage::kNoised,
+          "holds a certificate that the ledger does not know", folder.path / "certificates");
+  return released;
+}
+
+void check_published(const ModelFolder& folder, const Ledger& ledger, const VaultView& view) {
+  if (!view.last_batch || view.stage < BatchStage::kReleased) return;
+  const std::optional<Release> release = ledger.release_of_batch(*view.last_batch);
+  const fs::path file = folder.path / "published/parameters.npy";
+  Vector parameters;
+  try {
+    parameters = read_npy_vector(file);
+  } catch (const Error& error) {
+    throw DamagedError(error.message(), file.string());
+  }
+  require(release &&
+              parameters_hash({parameters.data(), static_cast<std::size_t>(parameters.size())}) ==
+                  release->parameters_hash,
+          "are not the parameters that were certified", file);
+  require(read_bytes(folder.path / "published/certificate.json") == release->certificate,
+          "is not the certificate of the ledger", folder.path / "published/certificate.json");
+}
+
+void check_all(const fs::path& path, VaultCheck& result) {
+  const auto passed = [&](std::string line) { result.checked.push_back(std::move(line)); };
+  const ModelFolder folder = read_model_folder(path);
+  passed("manifest: fits its id");
+  if (!folder.has_ledger()) {
+    static_cast<void>(read_fitted(folder, {}));
+    passed("files: have the bytes that were written");
+    passed("ledger: none yet, no deletion was asked for");
+    return;
+  }
+  const Ledger ledger = open_ledger(folder);
+  const LedgerCheck chain = ledger.check(verifier_of(path));
+  if (chain.fault) throw DamagedError(*chain.fault, folder.ledger_location());
+  passed(
+      fmt::format("ledger: {} events, {} requests, {} batches, {} checkpoints follow from each "
+                  "other; the budget is what they use",
+                  chain.events, chain.requests, chain.batches, chain.checkpoints));
+  const VaultView view = read_view(ledger);
+  static_cast<void>(read_fitted(folder, view));
+  passed("files: have the bytes that manifest and ledger say");
+  passed(fmt::format("certificates: {}, as the ledger has them",
+                     check_certificates(folder, ledger, view)));
+  check_published(folder, ledger, view);
+  passed("published: the parameters of the last certificate");
+  static_cast<void>(VaultSecrets::load(path));
+  passed("secret: both keys are there");
+}
+
+/// Waits for a moment between two batches.
+VaultView quiet_view(const ModelFolder& folder) {
+  using namespace std::chrono_literals;
+  const auto deadline = std::chrono::steady_clock::now() + 10s;
+  while (true) {
+    VaultView view = read_view(folder);
+    if (view.stage == BatchStage::kCertified) return view;
+    if (std::chrono::steady_clock::now() > deadline) {
+      throw BusyError("a batch of deletions is under way, or was interrupted", folder.path.string(),
+                      "open it for writing once, or try again later");
+    }
+    std::this_thread::sleep_for(20ms);
+  }
+}
+
+void copy_folder(const fs::path& from, const fs::path& to) {
+  const auto options = fs::copy_options::recursive | fs::copy_options::overwrite_existing;
+  for (const char* name : {"manifest.json", "public-key.json", "rows", "state", "published",
+                           "certificates", "secret"}) {
+    fs::remove_all(to / name);
+    if (fs::exists(from / name)) fs::copy(from / name, to / name, options);
+  }
+}
+
+}  // namespace
+
+VaultStatus Vault::status(const fs::path& path) {
+  const ModelFolder folder = read_model_folder(path);
+  VaultStatus status;
+  status.model_id = folder.model_id;
+  status.format_version = folder.format_version;
+  status.rows = status.rows_left = folder.rows;
+  if (!folder.has_ledger()) return status;
+  const Ledger ledger = open_ledger(folder);
+  const VaultView view = read_view(ledger);
+  status.ledger = ledger.statistics();
+  status.generation = view.generation;
+  status.rows_left = folder.rows - status.ledger->rows_erased;
+  const BudgetUse& use = status.ledger->budget;
+  status.model_id = use.model_id;
+  const EnrolmentStatement enrolment = read_enrolment_statement(use.statement, "ledger");
+  if (enrolment.budget) {
+    status.budget = enrolment.budget;
+    status.spent = budget_status(*enrolment.budget, use.used);
+    status.when_spent = enrolment.when_spent;
+  }
+  if (view.stage != BatchStage::kCertified) status.unfinished = std::string(name(view.stage));
+  return status;
+}
+
+VaultCheck Vault::check(const fs::path& path) {
+  VaultCheck result;
+  try {
+    check_all(path, result);
+  } catch (const DamagedError& error) {
+    result.fault = error.what();
+  }
+  return result;
+}
+
+void Vault::backup(const fs::path& path, const fs::path& destination) {
+  const ModelFolder folder = read_model_folder(path);
+  StagedFolder staged(destination, false);
+  while (true) {
+    const VaultView before = quiet_view(folder);
+    try {
+      copy_folder(path, staged.path());
+      if (folder.has_ledger()) {
+        fs::remove(staged.path() / kLedgerFile);
+        open_ledger(folder).backup_to(staged.path() / kLedgerFile);
+      }
+      const ModelFolder copy = read_model_folder(staged.path());
+      if (read_view(folder).same_moment(before)) {
+        check_files(copy, read_view(copy));
+        break;
+      }
+    } catch (const fs::filesystem_error&) {
+      if (read_view(folder).same_moment(before)) throw;  // else a file went with its generation
+    }
+  }
+  staged.commit();
+}
+
+void Vault::write_checkpoint(const fs::path& path, const fs::path& file) {
+  const ModelFolder folder = read_model_folder(path);
+  std::optional<Checkpoint> checkpoint;
+  if (folder.has_ledger()) checkpoint = open_ledger(folder).last_checkpoint();
+  if (!checkpoint) throw UsageError("has no checkpoint: nothing was released yet", path.string());
+  write_file(file, checkpoint_text(*checkpoint));
+}
+
+}  // namespace recant

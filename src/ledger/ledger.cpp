@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "recant/ledger/ledger.hpp"
+
+#include <fmt/format.h>
+
+#include "argument.hpp"
+#include "chain.hpp"
+#include "ledger_impl.hpp"
+#include "payload.hpp"
+#include "records.hpp"
+#include "schema.hpp"
+#include "write_transaction.hpp"
+
+namespace recant {
+namespace {
+
+/// That the chain ends where the ledger says; what came before is for check().
+void check_end(Storage& storage) {
+  const Transaction moment(storage, LedgerAccess::kRead);
+  const Head head = read_head(storage);
+  const std::int64_t last = storage.number("SELECT coalesce(max(seq), 0) FROM events");
+  const auto event = read_event(storage, head.events);
+  if (!event || last != head.events || event->hash != head.hash ||
+      event_hash(*event) != head.hash) {
+    storage.damaged("the ledger is damaged: its last event is not the one that it ends with");
+  }
+}
+
+void migrate_or_refuse(Storage& storage, LedgerAccess access) {
+  const std::int64_t version = storage.format_version();
+  if (version == 0) throw NotFoundError("there is no ledger", storage.where());
+  if (version < format_version() && access == LedgerAccess::kRead) {
+    throw UsageError(fmt::format("the ledger has the older format version {}", version),
+                     storage.where(), "open it for writing once, which migrates it");
+  }
+  if (version == format_version()) return;
+  Transaction transaction(storage, access);
+  migrate(storage, schema_steps());
+  transaction.commit();
+}
+
+}  // namespace
+
+Ledger::Ledger(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Ledger::Ledger(Ledger&&) noexcept = default;
+Ledger& Ledger::operator=(Ledger&&) noexcept = default;
+Ledger::~Ledger() = default;
+
+Ledger Ledger::create(const std::string& location, const EnrolmentRecord& enrolment) {
+  check_enrolment(enrolment);
+  auto storage = open_storage(location, StorageMode::kCreate);
+  WriteTransaction transaction(*storage, WriteTransaction::NewLedger());
+  add_enrolment(transaction, 1, enrolment);
+  transaction.commit();
+  try_to_scrub(*storage);
+  return Ledger(std::make_unique<Impl>(std::move(storage), LedgerAccess::kWrite));
+}
+
+Ledger Ledger::open(const std::string& location, LedgerAccess access) {
+  auto storage = open_storage(
+      location, access == LedgerAccess::kWrite ? StorageMode::kWrite : StorageMode::kRead);
+  migrate_or_refuse(*storage, access);
+  check_end(*storage);
+  return Ledger(std::make_unique<Impl>(std::move(storage), access));
+}
+
+std::int64_t Ledger::acquire() {
+  Storage& storage = impl_->writable();
+  WriteTransaction transaction(storage, std::nullopt);
+  const std::int64_t token = transaction.head().writer + 1;
+  transaction.append(kAcquired, token, kEmptyPayload);
+  transaction.set_writer(token);
+  transaction.commit();
+  impl_->token = token;
+  try_to_scrub(storage);  // what a writer that died had wiped
+  return token;
+}
+
+bool Ledger::scrub() {
+  return impl_->writable().scrub();
+}
+
+void Ledger::read_together(const std::function<void()>& read) const {
+  if (impl_->reading_together) return read();
+  const Transaction moment(*impl_->storage, LedgerAccess::kRead);
+  impl_->reading_together = true;
+  struct End {
+    bool& reading;
+    ~End() { reading = false; }
+  } const end{impl_->reading_together};
+  read();
+}
+
+}  // namespace recant

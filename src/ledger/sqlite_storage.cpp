@@ -1,0 +1,410 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sqlite_storage.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sqlite3.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <unordered_map>
+#include <utility>
+
+#include "recant/core/error.hpp"
+#include "schema.hpp"
+
+namespace recant {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kWaitMilliseconds = 10'000;
+constexpr int kScrubMilliseconds = 1'000;
+constexpr std::int64_t kApplication = 0x72636E74;  // "rcnt", at byte 68 of the file
+constexpr const char* kRollback = "ROLLBACK";
+constexpr int kMostBytes = 256 << 20;  // of a value
+
+struct CloseConnection {
+  void operator()(sqlite3* connection) const { sqlite3_close_v2(connection); }
+};
+using Connection = std::unique_ptr<sqlite3, CloseConnection>;
+
+struct Finalize {
+  void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+};
+
+/// A file of the database and those that SQLite keeps beside it.
+void remove_database(const fs::path& path) {
+  for (const char* const suffix : {"", "-wal", "-shm", "-journal"}) {
+    std::error_code ignored;
+    fs::remove(path.string() + suffix, ignored);
+  }
+}
+
+/// Makes the file, readable by its owner alone; the files that SQLite puts beside it become so too.
+void create_file(const fs::path& path) {
+  const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (file >= 0) {
+    ::close(file);
+    return;
+  }
+  const int code = errno;
+  if (code == EEXIST) throw UsageError("exists already", path.string(), "choose another name");
+  throw DataError(fmt::format("cannot be created: {}", std::strerror(code)), path.string());
+}
+
+class SqliteRow final : public SqlRow {
+ public:
+  SqliteRow(sqlite3_stmt* statement, const std::string& where)
+      : SqlRow(where), statement_(statement) {}
+
+  [[nodiscard]] SqlValue value(int column) const override {
+    switch (sqlite3_column_type(statement_, column)) {
+      case SQLITE_INTEGER:
+        return std::int64_t{sqlite3_column_int64(statement_, column)};
+      case SQLITE_TEXT: {
+        const ByteView text = bytes(sqlite3_column_text(statement_, column), column);
+        return std::string_view(reinterpret_cast<const char*>(text.data()), text.size());
+      }
+      case SQLITE_BLOB:
+        return bytes(sqlite3_column_blob(statement_, column), column);
+      default:
+        return std::monostate();
+    }
+  }
+
+ private:
+  /// SQLite gives no address for no bytes, and when it has no memory to put them in order.
+  [[nodiscard]] ByteView bytes(const void* from, int column) const {
+    const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement_, column));
+    if (from == nullptr && size > 0) throw DataError("there is not enough memory for the ledger");
+    return {static_cast<const std::uint8_t*>(from), from == nullptr ? 0 : size};
+  }
+  sqlite3_stmt* statement_;
+};
+
+class SqliteStorage final : public Storage {
+ public:
+  SqliteStorage(const fs::path& path, StorageMode mode) : Storage(path.string()), path_(path) {
+    if (mode == StorageMode::kCreate) {
+      create_file(path);
+      fresh_ = true;
+    } else if (std::error_code code; !fs::exists(path, code)) {
+      throw NotFoundError("there is no ledger", where_);
+    } else if (!fs::is_regular_file(path, code)) {
+      damaged("is not a ledger");
+    }
+    try {
+      connect(mode);
+      if (mode == StorageMode::kRead && format_version() == 0) damaged("is not a ledger");
+    } catch (...) {
+      close();
+      throw;
+    }
+  }
+  ~SqliteStorage() override { close(); }
+
+  void begin_write() override {
+    be_ready_to_begin();
+    run("BEGIN IMMEDIATE", {});
+  }
+  void begin_read() override {
+    be_ready_to_begin();
+    run("BEGIN", {});
+  }
+  void commit() override {
+    run("COMMIT", {});
+    fresh_ = false;
+  }
+  void rollback() noexcept override {
+    if (sqlite3_get_autocommit(connection_.get()) != 0) return;
+    sqlite3_stmt* const statement = statements_.at(kRollback).get();
+    sqlite3_step(statement);
+    sqlite3_reset(statement);
+  }
+
+  using Storage::run;
+  void run(std::string_view sql, std::span<const SqlValue> values,
+           const std::function<void(const SqlRow&)>& row) override {
+    sqlite3_stmt* const statement = prepared(sql);
+    struct Reset {
+      sqlite3_stmt* statement;
+      ~Reset() {
+        sqlite3_reset(statement);
+        sqlite3_clear_bindings(statement);
+      }
+    } const reset{statement};
+    for (std::size_t i = 0; i < values.size(); ++i) bind(statement, i, values[i]);
+    int code = SQLITE_ROW;
+    while ((code = sqlite3_step(statement)) == SQLITE_ROW) row(SqliteRow(statement, where_));
+    if (code != SQLITE_DONE) fail(code);
+  }
+
+  void run_schema(std::string_view statements) override { execute(std::string(statements)); }
+  [[nodiscard]] std::int64_t format_version() override;
+  void set_format_version(std::int64_t version) override {
+    execute(
+        fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", kApplication, version));
+  }
+
+  bool scrub() override;
+  [[nodiscard]] std::optional<std::string> own_fault() override;
+  bool copy_file(const fs::path& to) override;
+
+ private:
+  /// So that rolling back needs no memory, and that one that failed all the same holds nothing up.
+  void be_ready_to_begin() {
+    static_cast<void>(prepared(kRollback));
+    rollback();
+  }
+  void connect(StorageMode mode);
+  void open_file(const std::string& name, int flags);
+  void harden();
+  [[nodiscard]] bool can_be_read();
+  void close();
+  void execute(const std::string& sql) {
+    const int code = sqlite3_exec(connection_.get(), sql.c_str(), nullptr, nullptr, nullptr);
+    if (code != SQLITE_OK) fail(code);
+  }
+  sqlite3_stmt* prepared(std::string_view sql);
+  void bind(sqlite3_stmt* statement, std::size_t index, const SqlValue& value);
+  [[nodiscard]] std::string text_of(std::string_view sql);
+  [[noreturn]] void fail(int code) const;
+
+  fs::path path_;
+  Connection connection_;
+  std::unordered_map<const char*, std::unique_ptr<sqlite3_stmt, Finalize>> statements_;
+  bool fresh_ = false;  ///< made by this object, and nothing is committed yet
+};
+
+void SqliteStorage::connect(StorageMode mode) {
+  if (mode != StorageMode::kRead) {
+    open_file(path_.string(), SQLITE_OPEN_READWRITE);
+    // Before anything could write to a file that is somebody else's.
+    if (mode == StorageMode::kWrite && format_version() == 0) damaged("is not a ledger");
+    execute("PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; PRAGMA foreign_keys = ON");
+    if (text_of("PRAGMA journal_mode = WAL") != "wal") {
+      throw DataError("the file system cannot hold a ledger: it has no shared memory", where_,
+                      "move it to a local disk");
+    }
+    return;
+  }
+  open_file(path_.string(), SQLITE_OPEN_READONLY);
+  if (can_be_read()) return;
+  // A folder in which nothing can be created: SQLite cannot make its index of the -wal file there.
+  // Without such a file none is needed, and nobody who writes can come in the way.
+  std::error_code code;
+  if (const auto size = fs::file_size(path_.string() + "-wal", code); !code && size > 0) {
+    fail(sqlite3_extended_errcode(connection_.get()));
+  }
+  std::string uri = "file:";
+  for (const char c : fs::absolute(path_).string()) {
+    uri += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+  }
+  open_file(uri + "?immutable=1", SQLITE_OPEN_READONLY | SQLITE_OPEN_URI);
+}
+
+void SqliteStorage::open_file(const std::string& name, int flags) {
+  sqlite3* opened = nullptr;
+  const int code = sqlite3_open_v2(name.c_str(), &opened, flags | SQLITE_OPEN_EXRESCODE, nullptr);
+  connection_.reset(opened);
+  if (code != SQLITE_OK) fail(code);
+  harden();
+}
+
+/// The file may come from anyone: nothing in it is run, no size in it is believed.
+void SqliteStorage::harden() {
+  sqlite3* const connection = connection_.get();
+  sqlite3_busy_timeout(connection, kWaitMilliseconds);
+  sqlite3_limit(connection, SQLITE_LIMIT_LENGTH, kMostBytes);
+  sqlite3_db_config(connection, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+  sqlite3_db_config(connection, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+  sqlite3_db_config(connection, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, nullptr);
+  sqlite3_db_config(connection, SQLITE_DBCONFIG_ENABLE_VIEW, 0, nullptr);
+  // Mapped, a file that is cut off would be a signal instead of an error.
+  execute("PRAGMA mmap_size = 0; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY");
+}
+
+bool SqliteStorage::can_be_read() {
+  const int code = sqlite3_exec(connection_.get(), "SELECT 1 FROM sqlite_schema LIMIT 1", nullptr,
+                                nullptr, nullptr);
+  if (code == SQLITE_OK) return true;
+  const int kind = code & 0xFF;
+  if (kind == SQLITE_CANTOPEN || kind == SQLITE_READONLY) return false;
+  fail(code);
+}
+
+void SqliteStorage::close() {
+  statements_.clear();
+  connection_.reset();
+  if (fresh_) remove_database(path_);
+}
+
+sqlite3_stmt* SqliteStorage::prepared(std::string_view sql) {
+  auto& statement = statements_[sql.data()];
+  if (!statement) {
+    sqlite3_stmt* made = nullptr;
+    const int code = sqlite3_prepare_v3(connection_.get(), sql.data(), static_cast<int>(sql.size()),
+                                        SQLITE_PREPARE_PERSISTENT, &made, nullptr);
+    if (code != SQLITE_OK) fail(code);
+    statement.reset(made);
+  }
+  return statement.get();
+}
+
+void SqliteStorage::bind(sqlite3_stmt* statement, std::size_t index, const SqlValue& value) {
+  // To SQLite $1 is a name; it numbers names by where they stand first.
+  const int at = sqlite3_bind_parameter_index(statement, fmt::format("${}", index + 1).c_str());
+  const auto bind_one = [&]<class T>(const T& v) {
+    if constexpr (std::is_same_v<T, std::monostate>) {
+      return sqlite3_bind_null(statement, at);
+    } else if constexpr (std::is_same_v<T, std::int64_t>) {
+      return sqlite3_bind_int64(statement, at, v);
+    } else if constexpr (std::is_same_v<T, std::string_view>) {
+      // An empty view may point nowhere, which would be null.
+      return sqlite3_bind_text64(statement, at, v.empty() ? "" : v.data(), v.size(), SQLITE_STATIC,
+                                 SQLITE_UTF8);
+    } else {
+      return v.empty() ? sqlite3_bind_zeroblob(statement, at, 0)
+                       : sqlite3_bind_blob64(statement, at, v.data(), v.size(), SQLITE_STATIC);
+    }
+  };
+  const int code = std::visit(bind_one, value);
+  if (code != SQLITE_OK) fail(code);
+}
+
+std::string SqliteStorage::text_of(std::string_view sql) {
+  std::string text;
+  run(sql, {}, [&](const SqlRow& row) { text = row.text(0); });
+  return text;
+}
+
+/// Every statement that made what is in the database, in the order of names; SQLite's code.
+int read_schema(sqlite3* connection, std::string& text) {
+  const auto add = [](void* to, int count, char** values, char**) {
+    for (int i = 0; i < count; ++i) {
+      *static_cast<std::string*>(to) += values[i] != nullptr ? values[i] : "";
+      *static_cast<std::string*>(to) += '\n';
+    }
+    return 0;
+  };
+  return sqlite3_exec(connection, "SELECT type, name, sql FROM sqlite_schema ORDER BY name", add,
+                      &text, nullptr);
+}
+
+const std::string& schema_of_this_version() {
+  static const std::string text = [] {
+    sqlite3* opened = nullptr;
+    int code = sqlite3_open(":memory:", &opened);
+    const Connection memory(opened);
+    for (const std::string_view step : schema_steps()) {
+      if (code != SQLITE_OK) break;
+      code = sqlite3_exec(opened, std::string(step).c_str(), nullptr, nullptr, nullptr);
+    }
+    std::string schema;
+    if (code == SQLITE_OK) code = read_schema(opened, schema);
+    if (code != SQLITE_OK) throw DataError("there is not enough memory for the ledger");
+    return schema;
+  }();
+  return text;
+}
+
+std::int64_t SqliteStorage::format_version() {
+  const std::int64_t application = number("PRAGMA application_id");
+  const std::int64_t version = number("PRAGMA user_version");
+  if (application == 0 && version == 0 && number("SELECT count(*) FROM sqlite_schema") == 0) {
+    return 0;
+  }
+  if (application != kApplication || version < 1) damaged("is not a ledger");
+  std::string schema;
+  if (const int code = read_schema(connection_.get(), schema); code != SQLITE_OK) fail(code);
+  if (version == recant::format_version() && schema != schema_of_this_version()) {
+    damaged("the ledger is damaged: its tables are not those of its format version");
+  }
+  return version;
+}
+
+bool SqliteStorage::scrub() {
+  sqlite3_busy_timeout(connection_.get(), kScrubMilliseconds);
+  const int code = sqlite3_wal_checkpoint_v2(connection_.get(), nullptr, SQLITE_CHECKPOINT_TRUNCATE,
+                                             nullptr, nullptr);
+  sqlite3_busy_timeout(connection_.get(), kWaitMilliseconds);
+  if (code != SQLITE_OK && (code & 0xFF) != SQLITE_BUSY) fail(code);
+  return code == SQLITE_OK;
+}
+
+std::optional<std::string> SqliteStorage::own_fault() {
+  std::string found = text_of("PRAGMA integrity_check(1)");
+  if (found != "ok") {
+    std::replace(found.begin(), found.end(), '\n', ' ');
+    return found;
+  }
+  std::optional<std::string> table;
+  run("PRAGMA foreign_key_check", {}, [&](const SqlRow& row) { table = row.text(0); });
+  if (table) return fmt::format("a row of the table {} refers to one that is not there", *table);
+  return std::nullopt;
+}
+
+bool SqliteStorage::copy_file(const fs::path& to) {
+  create_file(to);
+  try {
+    sqlite3* opened = nullptr;
+    const int open_code = sqlite3_open_v2(to.c_str(), &opened,
+                                          SQLITE_OPEN_READWRITE | SQLITE_OPEN_EXRESCODE, nullptr);
+    const Connection copy(opened);
+    if (open_code != SQLITE_OK) throw DataError("cannot be opened", to.string());
+    sqlite3_backup* const backup =
+        sqlite3_backup_init(copy.get(), "main", connection_.get(), "main");
+    if (backup == nullptr) throw DataError("cannot be written", to.string());
+    sqlite3_backup_step(backup, -1);
+    const int code = sqlite3_backup_finish(backup);
+    if (code != SQLITE_OK) {
+      throw DataError(fmt::format("the copy failed: {}", sqlite3_errstr(code)), to.string());
+    }
+  } catch (...) {
+    remove_database(to);
+    throw;
+  }
+  return true;
+}
+
+/// SQLite's codes as the classes of error a caller can act on.
+void SqliteStorage::fail(int code) const {
+  const int system = connection_ ? sqlite3_system_errno(connection_.get()) : 0;
+  const std::string why = system != 0 ? std::strerror(system) : sqlite3_errstr(code);
+  switch (code & 0xFF) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      throw BusyError("another process is writing to the ledger", where_, "try again");
+    case SQLITE_FULL:
+      throw DataError("the ledger cannot be written: the disk is full", where_,
+                      "free some space and run again");
+    case SQLITE_IOERR:
+    case SQLITE_CANTOPEN:
+    case SQLITE_PERM:
+    case SQLITE_READONLY:
+    case SQLITE_AUTH:
+    case SQLITE_NOLFS:
+    case SQLITE_PROTOCOL:
+      throw DataError(fmt::format("the ledger cannot be read or written: {}", why), where_);
+    case SQLITE_NOMEM:
+      throw DataError("there is not enough memory for the ledger", where_);
+    case SQLITE_MISUSE:
+    case SQLITE_RANGE:
+      throw InternalError(fmt::format("SQLite is used wrongly: {}", sqlite3_errstr(code)), where_);
+    default:
+      // Everything that is left means that the file is not what it should be: our statements and
+      // values fit every ledger.
+      throw DamagedError(fmt::format("the ledger is damaged: {}", sqlite3_errstr(code)), where_);
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<Storage> open_sqlite(const fs::path& path, StorageMode mode) {
+  return std::make_unique<SqliteStorage>(path, mode);
+}
+
+}  // namespace recant

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <optional>
+
+#include "recant/core/check.hpp"
+#include "recant/core/error.hpp"
+#include "recant/linalg/row_kernels.hpp"
+#include "recant/metrics/metric.hpp"
+#include "terms.hpp"
+
+namespace recant {
+namespace {
+
+/// Accumulators of a pass over the validation rows, and the rows whose slopes are worked out at
+/// once: few enough that their features stay in the cache while several metrics read them.
+constexpr Index kGradientGroups = 64, kGradientPiece = 32;
+
+/// The rows a gap compares: those of the group and the others, all or those of one label. Without
+/// branches: groups and labels come in no order that a processor could guess.
+struct Sides {
+  const std::int32_t* codes = nullptr;  // null for a sum over all rows
+  const double* targets = nullptr;
+  std::int32_t group = 0, label = 0;
+  unsigned labels = 0b11;             // bit 1: rows of the label count, bit 0: the others
+  double in_group = 1, outside = -1;  // dm/dh of a row on either side
+
+  [[nodiscard]] bool has_label(Index row) const {
+    return static_cast<std::int32_t>(targets[row]) == label;
+  }
+};
+
+/// What the gradient of one metric needs of every row: dm/dt_i = factor of the side times dh/dt.
+struct Slopes {
+  MetricKind kind;
+  Sides sides = {};
+  bool own_attack = true;  // the attacked model is the model itself
+
+  [[nodiscard]] bool is_gap() const { return sides.codes != nullptr; }
+  /// The attack follows theta.
+  [[nodiscard]] bool follows() const { return kind == MetricKind::kRobustLoss; }
+};
+
+/// What a pass reads besides the rows.
+struct Pass {
+  const Dataset& data;
+  const LinearModel& model;
+  Index positive_column;  // of the scores: whose probability p is
+  std::vector<Slopes> slopes = {};
+  /// Attacks on the model itself, and on another.
+  std::optional<Attack> own_attack = {}, other_attack = {};
+  Matrix columns = {};  // coefficients of the model, and of the other attacked one
+  bool intercept = false;
+};
+
+/// One matrix of coefficients, so that a product with the rows gives all scores.
+void set_columns(Pass& pass, const LinearModel* other) {
+  pass.intercept = pass.model.intercept || (other != nullptr && other->intercept);
+  const Index outputs = pass.model.loss.outputs();
+  pass.columns = Matrix::Zero(pass.model.features + (pass.intercept ? 1 : 0),
+                              outputs + (other != nullptr ? 1 : 0));
+  pass.columns.block(0, 0, pass.model.width(), outputs) = pass.model.coefficients();
+  if (other != nullptr) pass.columns.col(outputs).head(other->width()) = other->theta;
+}
+
+Pass prepare(const std::vector<Metric>& metrics, const Dataset& data, const LinearModel& model,
+             const MetricSettings& settings, const LinearModel* attacked) {
+  const bool softmax = model.loss.kind() == LossKind::kSoftmax;
+  Pass pass{.data = data, .model = model, .positive_column = softmax ? settings.positive_class : 0};
+  for (const Metric& metric : metrics) {
+    if (metric.hard) throw UsageError("hard labels have no gradient", metric.name);
+    Slopes slopes{.kind = metric.kind};
+    if (metric.is_gap()) {
+      Sides& sides = slopes.sides;
+      sides.codes = data.sensitive.at(static_cast<std::size_t>(metric.column)).codes.data();
+      sides.group = metric.group;
+      sides.targets = data.targets.data();
+      if (metric.kind != MetricKind::kDemographicParity) {
+        sides.label = static_cast<std::int32_t>(positive_target(model, settings));
+        sides.labels = metric.kind == MetricKind::kEqualOpportunityNegative ? 0b01 : 0b10;
+      }
+    } else if (metric.kind != MetricKind::kUtility) {
+      slopes.own_attack = attacked == nullptr || slopes.follows();
+      auto& attack = slopes.own_attack ? pass.own_attack : pass.other_attack;
+      if (!attack) attack = Attack(slopes.own_attack ? model : *attacked, settings);
+    }
+    pass.slopes.push_back(slopes);
+  }
+  set_columns(pass, pass.other_attack ? attacked : nullptr);
+  return pass;
+}
+
+/// Rows of a gap by side: in the group, outside.
+struct Counts {
+  Index in_group = 0, outside = 0;
+};
+
+Counts count(const Sides& sides, RowBlock block) {
+  // Few at a time and in the width of the codes, which the compiler makes vectors of.
+  std::int32_t inside = 0, labelled = 0, both = 0;
+  for (Index i = block.begin; i < block.end; ++i) {
+    const std::int32_t in = sides.codes[i] == sides.group ? 1 : 0;
+    const std::int32_t has = sides.has_label(i) ? 1 : 0;
+    inside += in;
+    labelled += has;
+    both += in & has;
+  }
+  const auto rows = static_cast<std::int32_t>(block.size());
+  Counts counts;
+  if ((sides.labels & 0b10) != 0) counts = {both, labelled - both};
+  if ((sides.labels & 0b01) != 0) {
+    counts.in_group += inside - both;
+    counts.outside += rows - labelled - (inside - both);
+  }
+  return counts;
+}
+
+/// The factors of every gap's sides, 1 / count and -1 / count.
+void divide_by_counts(Pass& pass) {
+  constexpr Index kBlocksOfATask = 128;  // below that a thread costs more than it saves
+  for (Slopes& slopes : pass.slopes) {
+    if (!slopes.is_gap()) continue;
+    const Counts counts = reduce_rows(
+        pass.data.rows(), block_count(pass.data.rows()) / kBlocksOfATask, Counts{},
+        [&](Counts& sum, RowBlock block) {
+          const Counts more = count(slopes.sides, block);
+          sum.in_group += more.in_group;
+          sum.outside += more.outside;
+        },
+        [](Counts& into, const Counts& from) {
+          into.in_group += from.in_group;
+          into.outside += from.outside;
+        });
+    slopes.sides.in_group = 1.0 / static_cast<double>(counts.in_group);
+    slopes.sides.outside = -1.0 / static_cast<double>(counts.outside);
+  }
+}
+
+/// Scores moved by an attack, where somebody asks for them.
+struct Moved {
+  Vector scores, shift;
+  Matrix residuals;
+};
+
+/// What the metrics share of a piece of rows: the exponentials of a score are worked out once,
+/// however many metrics there are, and those of moved scores once for each attack.
+class PieceTerms {
+ public:
+  explicit PieceTerms(const Pass& pass)
+      : pass_(pass),
+        outputs_(pass.model.loss.outputs()),
+        scores_(kGradientPiece, pass.columns.cols()),
+        residuals_(kGradientPiece, outputs_),
+        slopes_(kGradientPiece, outputs_) {
+    for (const auto& [attack, moved] :
+         {std::pair(&pass.own_attack, &own_), std::pair(&pass.other_attack, &other_)}) {
+      if (!*attack) continue;
+      moved->scores.resize(kGradientPiece);
+      moved->shift.resize(kGradientPiece);
+      moved->residuals.resize(kGradientPiece, 1);
+    }
+  }
+
+  void read(RowBlock piece) {
+    piece_ = piece;
+    auto scores = scores_.topRows(piece.size());
+    row_scores(pass_.data.features.block(piece), pass_.intercept, pass_.columns, scores);
+    pass_.model.loss.residuals_and_slopes(scores.leftCols(outputs_), targets(),
+                                          pass_.positive_column, residuals_.topRows(piece.size()),
+                                          slopes_.topRows(piece.size()));
+    if (pass_.own_attack) move(*pass_.own_attack, scores.col(0), own_);
+    if (pass_.other_attack) move(*pass_.other_attack, scores.col(outputs_), other_);
+  }
+
+  /// out = dm/dt of the rows, m x C; adds to `along` what the movement of an attack that is held
+  /// fixed contributes, sum_i dm/dt_i shift_i.
+  void row_weights(const Slopes& metric, double& along, Eigen::Ref<Matrix> out) const {
+    switch (metric.kind) {
+      case MetricKind::kUtility:
+        out = residuals_.topRows(piece_.size());
+        break;
+      case MetricKind::kDemographicParity:
+      case MetricKind::kEqualOpportunity:
+      case MetricKind::kEqualOpportunityNegative:
+        between_sides(metric.sides, 1, slopes_, out);
+        break;
+      case MetricKind::kEqualOpportunityLoss:
+        between_sides(metric.sides, -1, residuals_, out);
+        break;
+      case MetricKind::kTransferredRobustLoss:
+      case MetricKind::kRobustLoss: {
+        const Moved& moved = metric.own_attack ? own_ : other_;
+        const auto shift = moved.shift.head(piece_.size());
+        out = moved.residuals.topRows(piece_.size());
+        if (metric.follows()) {  // a moved row's score is (1 - kAttack) t
+          out.col(0) = (shift.array() != 0).select((1 - kAttack) * out.col(0), out.col(0));
+        } else {
+          along += out.col(0).dot(shift);
+        }
+        break;
+      }
+    }
+  }
+
+ private:
+  [[nodiscard]] Eigen::Map<const Vector> targets() const {
+    return {pass_.data.targets.data() + piece_.begin, piece_.size()};
+  }
+
+  void move(const Attack& attack, ConstVectorRef attacked_scores, Moved& moved) {
+    auto shift = moved.shift.head(piece_.size());
+    auto scores = moved.scores.head(piece_.size());
+    attack.shifts(attacked_scores, targets(), shift);
+    scores = scores_.col(0).head(piece_.size()) + attack.reach(pass_.model) * shift;
+    pass_.model.loss.residuals(scores, targets(), moved.residuals.topRows(piece_.size()));
+  }
+
+  void between_sides(const Sides& sides, double sign, const Matrix& of,
+                     Eigen::Ref<Matrix> out) const {
+    const bool others = (sides.labels & 0b01) != 0, labelled = (sides.labels & 0b10) != 0;
+    const double factors[] = {others ? sign * sides.outside : 0, others ? sign * sides.in_group : 0,
+                              labelled ? sign * sides.outside : 0,
+                              labelled ? sign * sides.in_group : 0};
+    for (Index i = 0; i < piece_.size(); ++i) {
+      const Index row = piece_.begin + i;
+      const unsigned in = sides.codes[row] == sides.group ? 1 : 0;
+      const unsigned label = sides.has_label(row) ? 2 : 0;
+      for (Index c = 0; c < out.cols(); ++c) out(i, c) = factors[in | label] * of(i, c);
+    }
+  }
+
+  const Pass& pass_;
+  Index outputs_;
+  RowBlock piece_;
+  Matrix scores_, residuals_, slopes_;  // slopes_: dp/dt
+  Moved own_, other_;
+};
+
+}  // namespace
+
+Matrix metric_gradients(const std::vector<Metric>& metrics, const Dataset& data,
+                        const LinearModel& model, const MetricSettings& settings,
+                        const LinearModel* attack) {
+  check_size("columns of the features", data.features.columns(), model.features);
+  const Index outputs = model.loss.outputs(), q = static_cast<Index>(metrics.size());
+  Pass pass = prepare(metrics, data, model, settings, attack);
+  divide_by_counts(pass);
+  struct Sums {
+    Matrix rows;   // p x q C: sum_i dm/dt_i x_i
+    Vector along;  // q: sum_i dm/dt_i shift_i, for an attack that is held fixed
+  };
+  const Sums sums = reduce_rows(
+      data.rows(), kGradientGroups, Sums{Matrix::Zero(model.width(), q * outputs), Vector::Zero(q)},
+      [&](Sums& sum, RowBlock block) {
+        PieceTerms terms(pass);
+        Matrix buffer(kGradientPiece, q * outputs);
+        for (Index begin = block.begin; begin < block.end; begin += kGradientPiece) {
+          const RowBlock piece{begin, std::min(block.end, begin + kGradientPiece)};
+          terms.read(piece);
+          auto weights = buffer.topRows(piece.size());
+          for (Index m = 0; m < q; ++m) {
+            terms.row_weights(pass.slopes[static_cast<std::size_t>(m)], sum.along(m),
+                              weights.middleCols(m * outputs, outputs));
+          }
+          add_weighted_rows(data.features.block(piece), model.intercept, weights, sum.rows);
+        }
+      },
+      [](Sums& into, const Sums& from) {
+        into.rows += from.rows;
+        into.along += from.along;
+      });
+  Matrix gradients(outputs * model.width(), q);
+  for (Index m = 0; m < q; ++m) {
+    const Matrix block = sums.rows.middleCols(m * outputs, outputs);
+    gradients.col(m) = Eigen::Map<const Vector>(block.data(), block.size());
+    const Slopes& slopes = pass.slopes[static_cast<std::size_t>(m)];
+    if (slopes.kind == MetricKind::kTransferredRobustLoss) {
+      const Attack& moved = *(slopes.own_attack ? pass.own_attack : pass.other_attack);
+      gradients.col(m).head(model.features) += sums.along(m) * moved.w();
+    }
+  }
+  return gradients;
+}
+
+}  // namespace recant

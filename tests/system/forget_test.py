@@ -1,0 +1,379 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Deleting rows by the command: what is promised, what is erased, what is refused.
+
+    forget_test.py COMMAND [unittest arguments]
+"""
+import json
+import os
+import random
+import shutil
+import stat
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+from command_support import FIT, arrays, contents, csv_text, npy, read_npy, run, table
+
+COMMAND = ""
+BUDGET = ["--epsilon", "1", "--delta", "1e-5", "--releases", "20"]
+
+
+class Vaults(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.root = Path(tempfile.mkdtemp(prefix="recant-forget-"))
+        cls.rows = table(200, 7)
+        cls.train = cls.root / "train.csv"
+        cls.train.write_text(csv_text(cls.rows))
+        cls.validation = cls.root / "validation.csv"
+        cls.validation.write_text(csv_text(table(150, 8)))
+        cls.plain = cls.root / "plain.rct"
+        cls.enrolled = cls.root / "enrolled.rct"
+        cls.fit(cls.plain)
+        cls.fit(cls.enrolled, *BUDGET, "--sigma", "1")
+
+    @classmethod
+    def tearDownClass(cls):
+        shutil.rmtree(cls.root)
+
+    @classmethod
+    def fit(cls, output, *more, code=0):
+        done = run(COMMAND, "fit", cls.train, *FIT, "--l2", "1", *more, "-o", output, "--json")
+        assert done.code == code, done
+        return done
+
+    def call(self, *arguments, code=0, **more):
+        done = run(COMMAND, *arguments, **more)
+        self.assertEqual(done.code, code, done)
+        return done
+
+    def copy(self, model):
+        target = Path(tempfile.mkdtemp(dir=self.root)) / "model.rct"
+        shutil.copytree(model, target)
+        return target
+
+    def forget(self, model, *arguments, code=0):
+        return self.call("forget", model, *arguments, "--json", code=code).json
+
+    def status(self, model, *arguments, code=0):
+        return self.call("status", model, *arguments, "--json", code=code).json
+
+
+class Fit(Vaults):
+    def test_enrolment_is_release_one_with_a_certificate(self):
+        model = self.enrolled
+        certificate = model / "certificates/000001.json"
+        self.call("verify", certificate, "--public-key", model / "public-key.json", "--model", model,
+                  "--annex", model / "certificates/000001.annex.json")
+        self.assertEqual(json.loads(certificate.read_text())["level"], "certified")
+        self.assertEqual((model / "published/certificate.json").read_bytes(), certificate.read_bytes())
+        theta, published = read_npy(model / "state/0/theta.npy"), read_npy(model / "published/parameters.npy")
+        self.assertNotEqual(theta, published)
+        self.assertLess(max(abs(a - b) for a, b in zip(theta, published)), 8)
+        for secret in (model / "secret").iterdir():
+            self.assertEqual(stat.S_IMODE(secret.stat().st_mode), 0o600)
+        status = self.status(model, "--check")
+        self.assertEqual(status["budget"]["releases_used"], 1)
+        self.assertEqual(status["budget"]["releases_left"], 19)
+        self.assertIsNone(status["check"]["fault"])
+
+    def test_what_it_costs_is_said(self):
+        done = self.fit(self.root / "priced.rct", *BUDGET, "--utility-price", "0.01", "--validation", self.validation).json
+        price = done["enrolment"]["price"]
+        self.assertEqual(price["rows"], "validation")
+        self.assertLessEqual(price["relative_rise"], 0.01)
+        self.assertGreater(price["relative_rise"], 0.003, "the largest power of sqrt(2) within")
+        text = self.call("fit", self.train, *FIT, *BUDGET, "--sigma", "0.5", "--validation", self.validation,
+                         "-o", self.root / "said.rct").out
+        self.assertRegex(text, r"budget: epsilon 1, delta 1e-05 over 20 releases; sigma 0\.5, allowance 0\.0")
+        self.assertRegex(text, r"raises the mean loss of the validation rows by .*%")
+
+    def test_two_enrolments_of_one_model_are_two(self):
+        self.fit(self.root / "again.rct", *BUDGET, "--sigma", "1")
+        a, b = (json.loads((m / "certificates/000001.json").read_text()) for m in (self.enrolled, self.root / "again.rct"))
+        self.assertNotEqual(a["model_id"], b["model_id"])
+        self.assertNotEqual(a["parameters_hash"], b["parameters_hash"])
+
+    def test_bad_budgets(self):
+        target = self.root / "bad.rct"
+        for flags, code, says in [
+                (["--epsilon", "0", "--delta", "1e-5"], 2, "epsilon"),
+                (["--epsilon", "-1", "--delta", "1e-5"], 2, "epsilon"),
+                (["--epsilon", "nan", "--delta", "1e-5"], 2, "epsilon"),
+                (["--epsilon", "1", "--delta", "0"], 2, "delta"),
+                (["--epsilon", "1", "--delta", "1"], 2, "delta"),
+                (["--epsilon", "1", "--delta", "nan"], 2, "delta"),
+                (["--epsilon", "1"], 2, "--delta"),
+                (["--delta", "0.1"], 2, "--epsilon"),
+                (["--sigma", "1"], 2, "--epsilon"),
+                ([*BUDGET, "--sigma", "0"], 2, "sigma"),
+                ([*BUDGET, "--sigma", "1", "--allowance", "1"], 2, "at most one"),
+                ([*BUDGET, "--on-budget-spent", "hope"], 2, "retrain or refuse"),
+                (["--epsilon", "1", "--delta", "1e-5", "--releases", "0"], 2, "releases"),
+                ([*BUDGET, "--sigma", "1e-30"], 4, "no deletion could be certified"),
+                (["--validation", self.validation], 2, "--epsilon")]:
+            with self.subTest(flags=flags):
+                done = run(COMMAND, "fit", self.train, *FIT, *flags, "-o", target)
+                self.assertEqual(done.code, code, done)
+                self.assertIn(says, done.err)
+                self.assertEqual(len(done.err.strip().splitlines()), 1, done)
+                self.assertFalse(target.exists())
+
+
+class Forget(Vaults):
+    def test_certified(self):
+        model = self.copy(self.enrolled)
+        gone = [3, 50, 121]
+        report = self.forget(model, "--ids", ",".join(self.rows[i][0] for i in gone))
+        self.assertEqual((report["state"], report["level"], report["rows"]), ("certified", "certified", 3))
+        self.assertLessEqual(report["bound"]["distance"], report["allowance"])
+        self.assertEqual(report["sequence"]["releases"], 2)
+        done = self.call("verify", report["certificate"], "--annex", report["annex"], "--model", model, "--public-key",
+                         model / "public-key.json", "--previous", model / "certificates/000001.json", "--json").json
+        self.assertTrue(done["complete"])
+        # The bound holds: against training on the rows that stay.
+        weights = [0.0 if i in gone else 1.0 for i in range(200)]
+        (self.root / "w.npy").write_bytes(npy(weights))
+        truth = self.root / "truth.rct"
+        # Of a copy from before: its rows are still there.
+        self.call("fit", "--features", self.enrolled / "rows/features.npy", "--targets", self.enrolled / "rows/targets.npy",
+                  "--row-weights", self.root / "w.npy", "--l2", "1", "--tolerance", "1e-13", "--force", "-o", truth)
+        theta, exact = read_npy(model / "state/1/theta.npy"), read_npy(truth / "state/0/theta.npy")
+        distance = sum((a - b) ** 2 for a, b in zip(theta, exact)) ** 0.5
+        self.assertLessEqual(distance, report["bound"]["distance"])
+        self.assertGreater(report["bound"]["distance"], 0)
+        self.assertIsNone(self.status(model, "--check")["check"]["fault"])
+
+    def test_exact_without_a_budget(self):
+        model = self.copy(self.plain)
+        before = contents(model)
+        self.assertFalse(any("ledger" in name or "secret" in name for name in before), "fit leaves neither")
+        gone = [0, 199]
+        report = self.forget(model, "--rows", "0,199")
+        self.assertEqual((report["state"], report["level"], report["tier"]), ("certified", "exact", "retrain"))
+        self.assertIsNone(report["epsilon"])
+        self.assertTrue(any("without noise" in text for text in report["assumptions"]))
+        (self.root / "w2.npy").write_bytes(npy([0.0 if i in gone else 1.0 for i in range(200)]))
+        truth = self.root / "truth2.rct"
+        self.call("fit", "--features", self.plain / "rows/features.npy", "--targets", self.plain / "rows/targets.npy",
+                  "--row-weights", self.root / "w2.npy", "--l2", "1", "--force", "-o", truth)
+        theta, exact = read_npy(model / "state/1/theta.npy"), read_npy(truth / "state/0/theta.npy")
+        self.assertLess(max(abs(a - b) for a, b in zip(theta, exact)), 1e-8)
+        self.assertEqual(read_npy(model / "published/parameters.npy"), theta)
+        self.call("verify", report["certificate"], "--model", model)
+
+    def test_the_rows_are_gone(self):
+        model = self.copy(self.enrolled)
+        features = read_npy(model / "rows/features.npy")
+        width = len(features) // 200
+        self.forget(model, "--rows", "7")
+        after = read_npy(model / "rows/features.npy")
+        for i in range(200):
+            row = after[i * width:(i + 1) * width]
+            self.assertEqual(row, [0.0] * width if i == 7 else features[i * width:(i + 1) * width])
+        self.assertEqual(read_npy(model / "rows/weights.npy")[7], 0)
+        self.assertFalse((model / "state/0").exists())
+        everything = b"".join(data for data in contents(model).values() if data)
+        self.assertNotIn(self.rows[7][0].encode(), everything)
+        self.assertIn(self.rows[8][0].encode(), everything, "the test looks at something")
+
+    def test_the_same_key_is_one_deletion(self):
+        model = self.copy(self.enrolled)
+        first = self.forget(model, "--rows", "9", "--request-key", "K")
+        again = self.forget(model, "--rows", "9", "--request-key", "K")
+        self.assertTrue(again["repeated"])
+        self.assertEqual(again["request_id"], first["request_id"])
+        self.assertEqual(again["certificate"], first["certificate"])
+        self.assertEqual(self.status(model)["budget"]["releases_used"], 2)
+        self.call("forget", model, "--rows", "10", "--request-key", "K", code=2)
+
+    def test_noes(self):
+        model = self.copy(self.enrolled)
+        self.forget(model, "--rows", "4")
+        gone = self.rows[4][0]
+        for arguments, code, state in [
+                (["--ids", "nobody"], 7, "not_found"),
+                (["--ids", self.rows[5][0] + ",nobody"], 7, "not_found"),
+                (["--ids", gone], 4, "already_erased"),
+                (["--ids", gone + "," + self.rows[5][0]], 4, "already_erased"),
+                (["--rows", "4"], 4, "already_erased"),
+                (["--rows", ",".join(str(i) for i in range(200) if i != 4)], 4, "rejected"),
+                (["--rows", ",".join(str(i) for i, row in enumerate(self.rows) if row[-1] == "yes" and i != 4)], 4, "rejected"),
+                (["--rows", ",".join(str(i) for i, row in enumerate(self.rows) if row[4] == "male" and i != 4)], 4, "rejected")]:
+            with self.subTest(arguments=arguments[:1], state=state):
+                before = self.status(model)
+                report = self.forget(model, *arguments, code=code)
+                self.assertEqual(report["state"], state)
+                self.assertIsNone(report["certificate"])
+                after = self.status(model)
+                self.assertEqual(after["rows_left"], before["rows_left"])
+                self.assertEqual(after["budget"], before["budget"])
+        self.assertIsNone(self.status(model, "--check")["check"]["fault"])
+
+    def test_bad_requests(self):
+        model = self.copy(self.enrolled)
+        (self.root / "words.txt").write_text("one\ntwo\n")
+        (self.root / "empty.txt").write_text("\n\n")
+        for arguments, code, says in [
+                ([], 2, "no row"), (["--rows-from", self.root / "empty.txt"], 2, "no row"),
+                (["--rows", "1", "--ids", self.rows[3][0]], 2, "both"),
+                (["--rows", "1,1"], 2, "twice"), (["--ids", "a,a"], 2, "twice"),
+                (["--rows", "200"], 7, "0 to 199"), (["--rows=-1"], 7, "0 to 199"),
+                (["--rows-from", self.root / "words.txt"], 3, "row number"),
+                (["--rows-from", self.root / "none.txt"], 7, "does not exist"),
+                (["--rows", "1", "--weighting", "value"], 2, "--weighting"),
+                (["--rows", "1", "--weighting", "value:much"], 2, "--weighting"),
+                (["--rows", "1", "--weighting", "value:1"], 2, "--values"),
+                (["--rows", "1", "--method", "magic"], 2, "newton or ascent"),
+                (["--rows", "1", "--method", "ascent"], 2, "--validation"),
+                (["--rows", "1", "--tier-at-most", "7"], 2, "retrain"),
+                (["--rows", "1", "--require-checkpoint", self.root / "none"], 7, "does not exist")]:
+            with self.subTest(arguments=arguments):
+                done = self.call("forget", model, *arguments, code=code)
+                self.assertIn(says, done.err)
+                self.assertEqual(len(done.err.strip().splitlines()), 1, done)
+        self.call("forget", self.root / "no.rct", "--rows", "1", code=7)
+        self.call("forget", self.root, "--rows", "1", code=7)
+        self.assertEqual(self.status(model)["budget"]["releases_used"], 1)
+
+    def test_the_budget_is_spent(self):
+        for spent in ("refuse", "retrain"):
+            model = self.root / f"{spent}.rct"
+            self.fit(model, "--epsilon", "1", "--delta", "1e-5", "--releases", "3", "--sigma", "1", "--on-budget-spent", spent)
+            reports = self.forget(model, "--rows", "1,2", "--one-by-one")["deletions"]
+            self.assertEqual([r["sequence"]["releases_left"] for r in reports], [1, 0])
+            if spent == "refuse":
+                report = self.forget(model, "--rows", "3", code=4)
+                self.assertEqual((report["state"], report["reason"]), ("rejected", "budget_spent"))
+                continue
+            old = json.loads((model / "certificates/000003.json").read_text())
+            report = self.forget(model, "--rows", "3")
+            new = json.loads((model / "certificates/000004.json").read_text())
+            self.assertEqual((report["tier"], report["new_enrolment"]), ("retrain", True))
+            self.assertNotEqual(new["model_id"], old["model_id"])
+            self.assertEqual((new["release"], new["former"]), (1, None))
+            self.assertIsNone(self.status(model, "--check")["check"]["fault"])
+
+    def test_by_value(self):
+        values = [random.Random(1).random() for _ in range(200)]
+        (self.root / "v.npy").write_bytes(npy(values))
+        rows = ["--rows", "10,20,30,40", "--values", self.root / "v.npy"]
+        wide = self.root / "wide.rct"
+        self.fit(wide, *BUDGET, "--sigma", "64")
+        uniform = self.forget(self.copy(wide), *rows[:2])
+        zero = self.forget(self.copy(wide), *rows, "--weighting", "value:0")
+        self.assertEqual(zero["bound"]["distance"], uniform["bound"]["distance"])
+        report = self.forget(self.copy(wide), *rows, "--weighting", "value:1")
+        self.assertEqual(report["alpha"], 1)
+        self.assertGreater(report["bound"]["distance"], report["bound"]["uniform_distance"])
+        auto = self.forget(self.copy(wide), *rows, "--weighting", "value:auto")
+        self.assertLessEqual(auto["bound"]["distance"], auto["allowance"] / 2 * (1 + 1e-9))
+        self.assertGreater(auto["alpha"], 0)
+        found = self.forget(self.copy(wide), *rows[:2], "--weighting", "value:1", "--value-method", "knn_shapley", "--validation", self.validation)
+        self.assertEqual(found["state"], "certified")
+        heuristic = self.forget(self.copy(self.plain), *rows, "--weighting", "value:1")
+        self.assertEqual(heuristic["level"], "heuristic")
+        ascent = self.forget(self.copy(self.plain), *rows[:2], "--method", "ascent", "--validation", self.validation)
+        self.assertEqual((ascent["level"], ascent["method"]), ("heuristic", "ascent"))
+
+    def test_the_tier_that_is_allowed(self):
+        narrow = self.root / "narrow.rct"
+        self.fit(narrow, *BUDGET, "--allowance", "1e-7")
+        report = self.forget(self.copy(narrow), "--rows", "1,2,3,4", "--tier-at-most", "0", code=4)
+        self.assertEqual((report["state"], report["reason"]), ("rejected", "tier_limit"))
+        report = self.forget(self.copy(narrow), "--rows", "1,2,3,4")
+        self.assertIn(report["tier"], ("1", "2", "retrain"))
+        self.assertIsNotNone(report["cheaper"])
+
+    def test_arrays_and_softmax(self):
+        features, targets, groups, weights = arrays(90, 4)
+        folder = self.root / "arrays"
+        folder.mkdir()
+        (folder / "x.npy").write_bytes(npy(features, (90, 3)))
+        (folder / "s.npy").write_bytes(npy(groups, descr="<i4"))
+        for loss, y in (("logistic", targets), ("squared", features[::3]), ("softmax", [float(i % 3) for i in range(90)])):
+            (folder / "y.npy").write_bytes(npy(y))
+            model = folder / f"{loss}.rct"
+            self.call("fit", "--features", folder / "x.npy", "--targets", folder / "y.npy", "--loss", loss, *BUDGET,
+                      "--sigma", "1", "-o", model)
+            report = self.forget(model, "--ids", "1,17")
+            self.assertEqual(report["level"], "certified")
+            self.forget(model, "--ids", "17", code=4)
+            self.assertIsNone(self.status(model, "--check")["check"]["fault"])
+
+
+class Keep(Vaults):
+    def test_every_other_command_reads_what_is_left(self):
+        model = self.copy(self.enrolled)
+        self.forget(model, "--rows", "0,1,2")
+        self.call("evaluate", model, self.validation)
+        self.call("influence", model, "--validation", self.validation, "--metric", "utility")
+        self.call("value", model, "--validation", self.validation, "--method", "knn_shapley")
+        plain = self.copy(self.plain)
+        self.forget(plain, "--rows", "0,1,2")
+        done = self.call("correct", plain, "--validation", self.validation, "--close", "demographic_parity", "--json",
+                         "-o", model.parent / "c.rct").json
+        self.assertEqual(done["data"]["train"]["rows"], 197, "erased rows are neither counted nor weighted")
+        self.call("status", model.parent / "c.rct", "--check")
+
+    def test_backup_and_checkpoint(self):
+        model = self.copy(self.enrolled)
+        backup = model.parent / "backup.rct"
+        self.call("backup", model, backup)
+        self.assertIsNone(self.status(backup, "--check")["check"]["fault"])
+        self.forget(model, "--rows", "3")
+        checkpoint = model.parent / "checkpoint.json"
+        self.call("status", model, "--checkpoint", checkpoint)
+        self.forget(model, "--rows", "4", "--require-checkpoint", checkpoint)
+        done = self.call("forget", backup, "--rows", "4", "--require-checkpoint", checkpoint, code=5)
+        self.assertIn("older backup", done.err)
+        self.assertEqual(self.status(backup)["rows_left"], 200)
+        self.call("backup", model, backup, code=2)
+        # The newer ledger makes the deletions again, and counts on.
+        newer = model.parent / "newer.sqlite"
+        self.call("backup", model, model.parent / "later.rct")
+        shutil.copy(model.parent / "later.rct/ledger.sqlite", newer)
+        self.call("forget", backup, "--from-ledger", newer)
+        status = self.status(backup, "--check")
+        self.assertIsNone(status["check"]["fault"])
+        self.assertEqual((status["rows_left"], status["budget"]["releases_used"]), (198, 4))
+        self.assertEqual((backup / "rows/features.npy").read_bytes(), (model / "rows/features.npy").read_bytes())
+        self.forget(backup, "--rows", "5", "--require-checkpoint", checkpoint)
+        self.call("forget", self.copy(self.enrolled), "--from-ledger", self.plain / "manifest.json", code=5)
+
+    def test_damage_is_named(self):
+        model = self.copy(self.enrolled)
+        self.forget(model, "--rows", "3")
+        draw = random.Random(2)
+        whole = {name: data for name, data in contents(model).items()
+                 if data and name != "lock" and not name.startswith("ledger.sqlite-")}
+        for name, data in whole.items():
+            for _ in range(5):
+                damaged = bytearray(data)
+                damaged[draw.randrange(len(data))] ^= 1 << draw.randrange(8)
+                (model / name).write_bytes(damaged)
+                done = run(COMMAND, "status", model, "--check")
+                self.assertIn(done.code, (0, 3, 5), done)
+                if name.startswith(("rows/", "state/", "certificates/", "published/parameters.npy")):
+                    self.assertEqual(done.code, 5, (name, done))
+                    self.assertIn(Path(name).name, done.err)
+            (model / name).write_bytes(data)
+        self.call("status", model, "--check")
+
+    def test_one_writer(self):
+        import fcntl
+        model = self.copy(self.enrolled)
+        with open(model / "lock", "a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            done = self.call("forget", model, "--rows", "3", code=6)
+            self.assertIn("another process", done.err)
+            self.call("status", model)
+            self.call("evaluate", model, self.validation)
+        self.forget(model, "--rows", "3")
+
+
+if __name__ == "__main__":
+    COMMAND = os.path.abspath(sys.argv.pop(1))
+    unittest.main()

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "recant/engine/forget.hpp"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+
+#include "compare.hpp"
+#include "expect_error.hpp"
+#include "file_hash.hpp"
+#include "recant/certify/certificate.hpp"
+#include "recant/core/error.hpp"
+#include "recant/data/npy.hpp"
+#include "recant/engine/enrolment.hpp"
+#include "recant/engine/fit.hpp"
+#include "recant/engine/vault.hpp"
+#include "recant/model/trainer.hpp"
+#include "small_tables.hpp"
+
+namespace recant {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+std::string read(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+class ForgetTest : public testing::Test {
+ protected:
+  ForgetTest() {
+    FitRequest request;
+    request.rows.csv = folder_.write("train.csv", test::small_csv(1, 150));
+    request.table.target = "hired";
+    request.table.positive = "yes";
+    request.table.sensitive = {"sex"};
+    request.table.id = "id";
+    fitted_ = fit(request).first;
+  }
+  [[nodiscard]] EnrolmentPlan plan(std::int64_t releases = 50) const {
+    EnrolmentRequest request;
+    request.epsilon = 1;
+    request.delta = 1e-5;
+    request.releases = releases;
+    request.sigma = 1;
+    return plan_enrolment(fitted_, request, nullptr);
+  }
+  void create_enrolled(std::int64_t releases = 50) const {
+    const EnrolmentPlan enrolment = plan(releases);
+    ASSERT_FALSE(enrolment.refusal.has_value());
+    Vault::create(path_, fitted_, false, &enrolment);
+  }
+  /// The distance to training without `rows`.
+  [[nodiscard]] double truth(const Vector& theta, const std::vector<Index>& rows) const {
+    Vector weights = fitted_.rows.weights;
+    for (const Index row : rows) weights[row] = 0;
+    return (theta - train(fitted_.objective(), weights, {.tolerance = 1e-13}).theta).norm();
+  }
+  static ForgetRequest rows(std::vector<Index> positions) {
+    ForgetRequest request;
+    request.rows = std::move(positions);
+    return request;
+  }
+
+  test::TemporaryFolder folder_;
+  const fs::path path_ = folder_ / "model.rct";
+  FittedModel fitted_;
+};
+
+TEST_F(ForgetTest, AStreamFromOneBaseStaysWithinItsBounds) {
+  create_enrolled();
+  std::vector<Index> gone;
+  {
+    Vault vault = Vault::open_for_writing(path_);
+    for (Index k = 0; k < 20; ++k) {
+      gone.push_back(7 * k);
+      const ForgetReport report = vault.forget(rows({7 * k}));
+      ASSERT_TRUE(report.done()) << report.reason;
+      EXPECT_EQ(report.level, CertificateLevel::kCertified);
+      ASSERT_TRUE(report.distance.has_value());
+      EXPECT_LE(truth(vault.model().model.theta, gone), *report.distance) << k;
+      EXPECT_LE(*report.distance, report.budget->allowance);
+      EXPECT_EQ(report.release, k + 2);
+    }
+    EXPECT_LE(vault.rebuilds(), 3);
+  }
+  const FittedModel opened = Vault::open(path_);
+  for (const Index row : gone) EXPECT_TRUE(is_erased(opened.rows.ids, row));
+  EXPECT_EQ(without_erased_rows(opened).rows.rows(), 130);
+  EXPECT_FALSE(Vault::check(path_).fault.has_value()) << *Vault::check(path_).fault;
+}
+
+TEST_F(ForgetTest, OpeningAnewGoesOnFromWhatIsThere) {
+  create_enrolled();
+  std::vector<Index> gone;
+  for (Index k = 0; k < 4; ++k) {
+    Vault vault = Vault::open_for_writing(path_);
+    EXPECT_TRUE(vault.recovered().empty());
+    gone.push_back(30 * k);
+    const ForgetReport report = vault.forget(rows({30 * k}));
+    ASSERT_TRUE(report.done()) << report.reason;
+    EXPECT_LE(truth(vault.model().model.theta, gone), *report.distance);
+  }
+  EXPECT_EQ(Vault::status(path_).rows_left, 146);
+}
+
+TEST_F(ForgetTest, WithoutABudgetTheResultIsExact) {
+  Vault::create(path_, fitted_, false);
+  Vault vault = Vault::open_for_writing(path_);
+  ForgetRequest request;
+  request.ids = {fitted_.rows.ids.text(3), fitted_.rows.ids.text(77)};
+  const ForgetReport report = vault.forget(request);
+  ASSERT_TRUE(report.done());
+  EXPECT_EQ(report.level, CertificateLevel::kExact);
+  EXPECT_FALSE(report.budget.has_value());
+  EXPECT_LT(truth(vault.model().model.theta, {3, 77}), 1e-8);
+  EXPECT_TRUE(test::same_bytes(read_npy_vector(path_ / "published/parameters.npy"),
+                               vault.model().model.theta));
+}
+
+TEST_F(ForgetTest, WhatTheRequestRefusesLeavesNoTrace) {
+  create_enrolled();
+  Vault vault = Vault::open_for_writing(path_);
+  const auto before = Vault::status(path_).ledger->events;
+  ForgetRequest both = rows({1});
+  both.ids = {"x"};
+  ForgetRequest by_value = rows({1});
+  by_value.weighting.by_value = true;
+  by_value.weighting.alpha = 1;
+  by_value.weighting.values = Vector::Zero(3);
+  ForgetRequest ascent = rows({1});
+  ascent.method = ForgetMethod::kAscent;
+  for (const ForgetRequest& bad : {ForgetRequest{}, both, rows({1, 1}), by_value, ascent}) {
+    EXPECT_THROW(static_cast<void>(vault.forget(bad)), UsageError);
+  }
+  EXPECT_THROW(static_cast<void>(vault.forget(rows({150}))), NotFoundError);
+  EXPECT_THROW(static_cast<void>(vault.forget(rows({-1}))), NotFoundError);
+  EXPECT_THROW(static_cast<void>(vault.outcome("no such key")), NotFoundError);
+  EXPECT_EQ(Vault::status(path_).ledger->events, before);
+}
+
+TEST_F(ForgetTest, AKeyIsAnsweredOnce) {
+  create_enrolled();
+  Vault vault = Vault::open_for_writing(path_);
+  ForgetRequest request = rows({5});
+  request.key = "k";
+  const ForgetReport first = vault.forget(request);
+  const ForgetReport again = vault.forget(request);
+  EXPECT_FALSE(first.repeated);
+  EXPECT_TRUE(again.repeated) << "though its row has no id any more";
+  EXPECT_EQ(again.state, RequestState::kCertified);
+  ForgetRequest other = rows({6});
+  other.key = "k";
+  EXPECT_THROW(static_cast<void>(vault.forget(other)), UsageError);
+  const ForgetReport known = vault.outcome("k");
+  EXPECT_TRUE(known.repeated);
+  EXPECT_EQ(known.request, first.request);
+  EXPECT_EQ(known.certificate, first.certificate);
+}
+
+TEST_F(ForgetTest, AnotherWriterIsBusyAndAReaderIsNot) {
+  create_enrolled();
+  const Vault vault = Vault::open_for_writing(path_);
+  EXPECT_THROW(static_cast<void>(Vault::open_for_writing(path_)), BusyError);
+  EXPECT_THROW(Vault::create(path_, fitted_, true), BusyError);
+  static_cast<void>(Vault::open(path_));
+  EXPECT_FALSE(Vault::check(path_).fault.has_value());
+}
+
+TEST_F(ForgetTest, EnrolmentsThatCannotWorkAreRefused) {
+  EnrolmentRequest request;
+  request.epsilon = 1;
+  request.delta = 1e-5;
+  request.sigma = 1e-25;
+  const EnrolmentPlan refused = plan_enrolment(fitted_, request, nullptr);
+  ASSERT_TRUE(refused.refusal.has_value());
+  EXPECT_EQ(refused.refusal->reason, "sigma_too_small");
+  EXPECT_THROW(Vault::create(path_, fitted_, false, &refused), UsageError);
+  for (const double bad : {0.0, -1.0, static_cast<double>(NAN), static_cast<double>(INFINITY)}) {
+    EnrolmentRequest wrong = request;
+    wrong.epsilon = bad;
+    EXPECT_THROW(static_cast<void>(plan_enrolment(fitted_, wrong, nullptr)), UsageError) << bad;
+    wrong = request;
+    wrong.sigma = bad;
+    EXPECT_THROW(static_cast<void>(plan_enrolment(fitted_, wrong, nullptr)), UsageError) << bad;
+    wrong = request;
+    wrong.delta = bad;
+    EXPECT_THROW(static_cast<void>(plan_enrolment(fitted_, wrong, nullptr)), UsageError) << bad;
+  }
+}
+
+/// A folder as version 1 wrote it.
+void make_format_one(const fs::path& path) {
+  for (const char* file : {"theta.npy", "gradient.npy"}) {
+    fs::rename(path / "state/0" / file, path / "state" / file);
+  }
+  fs::remove(path / "state/0");
+  Json manifest = Json::parse(read(path / "manifest.json"));
+  Json files = Json::object();
+  for (const char* file :
+       {"rows/features.npy", "rows/targets.npy", "rows/weights.npy", "rows/ids.npy",
+        "rows/groups.npy", "state/theta.npy", "state/gradient.npy"}) {
+    files[file] = file_hash(path / file);
+  }
+  manifest["format_version"] = 1;
+  manifest.erase("enrolment");
+  manifest.erase("ledger");
+  manifest["files"] = files;
+  manifest["model_id"] = "";
+  manifest["model_id"] = text_hash(manifest.dump()).substr(0, 32);
+  std::ofstream(path / "manifest.json") << manifest.dump(1) << "\n";
+}
+
+TEST_F(ForgetTest, AFolderOfFormatOneOpensAndIsRewrittenByItsFirstDeletion) {
+  Vault::create(path_, fitted_, false);
+  make_format_one(path_);
+  EXPECT_TRUE(test::same_bytes(Vault::open(path_).model.theta, fitted_.model.theta));
+  EXPECT_EQ(Vault::status(path_).format_version, 1);
+  EXPECT_FALSE(Vault::check(path_).fault.has_value());
+  {
+    Vault vault = Vault::open_for_writing(path_);
+    ASSERT_TRUE(vault.forget(rows({2})).done());
+  }
+  EXPECT_EQ(Vault::status(path_).format_version, 2);
+  EXPECT_EQ(Vault::status(path_).rows_left, 149);
+  EXPECT_FALSE(Vault::check(path_).fault.has_value());
+}
+
+}  // namespace
+}  // namespace recant

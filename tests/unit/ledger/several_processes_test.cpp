@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+// Many processes at one ledger.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <map>
+#include <set>
+
+#include "ledger_life.hpp"
+#include "ledger_place.hpp"
+#include "recant/core/error.hpp"
+#include "recant/core/seeded_random.hpp"
+#include "recant/ledger/ledger.hpp"
+
+namespace recant {
+namespace {
+
+using namespace test;
+
+constexpr int kProcesses = 32;
+constexpr int kBatches = 4, kPerBatch = 10;
+
+/// The submissions of a process: 30% are one that it, or another, sends too.
+std::vector<Submission> submissions_of(int process) {
+  SeededRandom random(1, static_cast<std::uint64_t>(process));
+  std::vector<Submission> all;
+  for (int i = 0; i < kBatches * kPerBatch; ++i) {
+    const bool shared = random.below(10) < 3;
+    const std::uint64_t number =
+        shared ? random.below(100) : 1000 + static_cast<std::uint64_t>(process * 1000 + i);
+    all.push_back(submission(number, 10 * number, 1 + number % 3));
+  }
+  return all;
+}
+
+/// What a child tells of each receipt.
+struct Told {
+  int process = 0, index = 0;
+  std::int64_t request = 0;
+  bool first = false;
+};
+
+/// Runs body(i) in a process each; how many did not end well.
+int run_processes(int count, const std::function<void(int)>& body) {
+  std::vector<int> children;
+  for (int i = 0; i < count; ++i) {
+    const int child = ::fork();
+    if (child == 0) {
+      try {
+        body(i);
+      } catch (const std::exception& error) {
+        std::fprintf(stderr, "process %d: %s\n", i, error.what());
+        ::_exit(1);
+      }
+      ::_exit(0);
+    }
+    children.push_back(child);
+  }
+  int failed = 0;
+  for (const int child : children) {
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    failed += status == 0 ? 0 : 1;
+  }
+  return failed;
+}
+
+TEST(SeveralProcesses, EachRequestIsTakenInOnce) {
+  const auto place = make_ledger_place();
+  const std::string location = place->location();
+  static_cast<void>(Ledger::create(location, enrolment()));
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  const auto submit = [&](int process) {
+    Ledger ledger = Ledger::open(location, LedgerAccess::kWrite);
+    const auto all = submissions_of(process);
+    for (int b = 0; b < kBatches; ++b) {
+      const auto receipts = ledger.receive(std::span(all).subspan(
+          static_cast<std::size_t>(b * kPerBatch), static_cast<std::size_t>(kPerBatch)));
+      for (int i = 0; i < kPerBatch; ++i) {
+        const Receipt& receipt = receipts[static_cast<std::size_t>(i)];
+        const Told told{process, b * kPerBatch + i, receipt.request, receipt.first};
+        if (::write(ends[1], &told, sizeof told) != sizeof told) ::_exit(2);
+      }
+    }
+  };
+  // One process more reads all the while, and sees a whole number of requests each time.
+  const auto read = [&] {
+    const Ledger ledger = Ledger::open(location, LedgerAccess::kRead);
+    for (int i = 0; i < 50; ++i) {
+      const LedgerStatistics seen = ledger.statistics();
+      if (seen.events != 1 + seen.requests[0]) ::_exit(3);
+    }
+  };
+  const int failed = run_processes(
+      kProcesses + 1, [&](int process) { process < kProcesses ? submit(process) : read(); });
+  ::close(ends[1]);
+  EXPECT_EQ(failed, 0);
+
+  std::map<Digest, std::set<std::int64_t>> requests_by_key;
+  std::map<Digest, int> firsts_by_key;
+  std::map<Digest, Submission> model;
+  Told told;
+  int count = 0;
+  while (::read(ends[0], &told, sizeof told) == sizeof told) {
+    const Submission sent = submissions_of(told.process)[static_cast<std::size_t>(told.index)];
+    requests_by_key[sent.key].insert(told.request);
+    firsts_by_key[sent.key] += told.first ? 1 : 0;
+    model.emplace(sent.key, sent);
+    ++count;
+  }
+  ::close(ends[0]);
+  EXPECT_EQ(count, kProcesses * kBatches * kPerBatch);
+  EXPECT_LT(model.size(), static_cast<std::size_t>(count) * 8 / 10);
+
+  const Ledger ledger = Ledger::open(location, LedgerAccess::kRead);
+  EXPECT_EQ(ledger.check().fault, std::nullopt);
+  EXPECT_EQ(ledger.statistics().requests[0], static_cast<std::int64_t>(model.size()));
+  std::set<std::int64_t> ids;
+  for (auto& [key, sent] : model) {
+    EXPECT_EQ(firsts_by_key[key], 1);
+    ASSERT_EQ(requests_by_key[key].size(), 1U);
+    const std::int64_t id = *requests_by_key[key].begin();
+    EXPECT_TRUE(ids.insert(id).second);
+    EXPECT_EQ(ledger.find(key)->id, id);
+    EXPECT_EQ(ledger.find(key)->content, sent.content);
+    std::sort(sent.rows.begin(), sent.rows.end());
+    EXPECT_EQ(ledger.rows_of_request(id), sent.rows);
+  }
+}
+
+/// Whoever becomes the writer fences off the others: of many that try to carry the same batch on,
+/// each step is done once.
+TEST(SeveralProcesses, EachStepOfABatchIsDoneOnce) {
+  const auto place = make_ledger_place();
+  const std::string location = place->location();
+  {
+    Ledger ledger = Ledger::create(location, enrolment());
+    ledger.acquire();
+    static_cast<void>(ledger.prepare(plan_of({validated(ledger, 1, 1, 3)})));
+  }
+  const int failed = run_processes(8, [&](int) {
+    Ledger ledger = Ledger::open(location, LedgerAccess::kWrite);
+    try {
+      ledger.acquire();
+      finish(ledger);
+    } catch (const BusyError&) {  // another became the writer
+    }
+  });
+  EXPECT_EQ(failed, 0);
+  Ledger ledger = Ledger::open(location, LedgerAccess::kWrite);
+  ledger.acquire();
+  finish(ledger);
+  EXPECT_EQ(ledger.check(is_signature).fault, std::nullopt);
+  EXPECT_EQ(ledger.budget().used, 1);
+  EXPECT_EQ(ledger.statistics().rows_erased, 3);
+}
+
+}  // namespace
+}  // namespace recant
