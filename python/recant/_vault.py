@@ -29,7 +29,7 @@ class Vault:
 
     References
     ----------
-    docs/formats/model-folder.md.
+    docs/formats/vault.md.
     """
 
     def __init__(self, path: _Path) -> None:

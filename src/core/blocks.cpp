@@ -39,6 +39,7 @@ void run_on_threads(int workers, const std::function<void()>& work) {
 }  // namespace
 
 void parallel_for(Index count, const std::function<void(Index)>& task) {
+  may_go_on();  // here too: other threads may take every task before this one gets to ask
   const int workers = inside_a_pass ? 1 : static_cast<int>(std::min<Index>(count, threads()));
   if (workers <= 1) {
     for (Index i = 0; i < count; ++i) {
