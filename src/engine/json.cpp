@@ -167,8 +167,8 @@ Json cell_json(const CompareCell& cell) {
 
 Json budget_json(const std::optional<PrivacyBudget>& budget) {
   if (!budget) return nullptr;
-  return {{"epsilon", budget->epsilon},     {"delta", budget->delta},
-          {"releases", budget->releases},   {"sigma", budget->sigma()},
+  return {{"epsilon", budget->epsilon},       {"delta", budget->delta},
+          {"releases", budget->releases},     {"sigma", budget->sigma()},
           {"grid_step", budget->grid_step()}, {"allowance", budget->allowance}};
 }
 
@@ -250,12 +250,12 @@ Json ledger_json(const LedgerStatistics& ledger) {
   for (std::size_t s = 0; s < kRequestStates; ++s) {
     requests[std::string(name(static_cast<RequestState>(s)))] = ledger.requests[s];
   }
-  return {{"events", ledger.events},
-          {"changed_at",
-           std::chrono::duration<double>(ledger.changed_at.time_since_epoch()).count()},
-          {"requests", requests},
-          {"rows_erased", ledger.rows_erased},
-          {"releases", ledger.batches}};
+  return {
+      {"events", ledger.events},
+      {"changed_at", std::chrono::duration<double>(ledger.changed_at.time_since_epoch()).count()},
+      {"requests", requests},
+      {"rows_erased", ledger.rows_erased},
+      {"releases", ledger.batches}};
 }
 
 }  // namespace
