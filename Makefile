@@ -37,17 +37,23 @@ python-env: packages  # what the Python package is built and tested with
 	@tools/python_env.sh build/python/env
 
 .PHONY: test
-test: python-env  ## all tests, of the Python package too; WERROR=ON makes warnings errors
+test: python-env  ## all tests, of the Python package too, but the nightly ones; WERROR=ON makes warnings errors
 	@$(call configure,release,python)
 	@$(call compile,release) --target all --target all_verify_interface_header_sets
-	@$(call check,release)
+	@$(call check,release) --label-exclude nightly
 	@tools/test_other_python.sh
 
 .PHONY: test-quick
 test-quick: python-env  ## the tests without the slow ones
 	@$(call configure,release,python)
 	@$(call compile,release)
-	@$(call check,release) --label-exclude slow
+	@$(call check,release) --label-exclude 'slow|nightly'
+
+.PHONY: nightly
+nightly: python-env  ## the tests that take minutes each: 10^8 draws, 10,000 instances, every crash
+	@$(call configure,release,python)
+	@$(call compile,release)
+	@$(call check,release) --label-regex nightly
 
 .PHONY: python-stub
 python-stub: python-env  ## write python/recant/_core.pyi anew, after a change of the bindings
