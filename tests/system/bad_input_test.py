@@ -711,7 +711,7 @@ class Odd(World):
 
 class Damage(World):
     FILES = ["manifest.json", "rows/features.npy", "rows/targets.npy", "rows/weights.npy", "rows/ids.npy",
-             "rows/groups.npy", "state/theta.npy", "state/gradient.npy"]
+             "rows/groups.npy", "state/0/theta.npy", "state/0/gradient.npy"]
     COMMANDS = (("evaluate", "{bad}", "{val}"),
                 ("influence", "{bad}", "--validation", "{val}", "--metric", "utility", "-o", "{out}/i.npy"),
                 ("correct", "{bad}", "--validation", "{val}", "--close", "demographic_parity", "-o", "{out}/m2.rct"))
@@ -781,9 +781,9 @@ class Damage(World):
     def test_a_newer_format(self):
         def newer(model):
             text = (model / "manifest.json").read_text()
-            self.assertEqual(text.count('"format_version": 1'), 1)
-            (model / "manifest.json").write_text(text.replace('"format_version": 1', '"format_version": 2'))
-        self.assert_refused("newer", newer, line=r"manifest\.json: has format version 2, but this recant reads up to 1; use a newer recant\n")
+            self.assertEqual(text.count('"format_version": 2'), 1)
+            (model / "manifest.json").write_text(text.replace('"format_version": 2', '"format_version": 3'))
+        self.assert_refused("newer", newer, line=r"manifest\.json: has format version 3, but this recant reads up to 2; use a newer recant\n")
 
     def test_manifests_that_are_none(self):
         for name, text in (("a list", "[]"), ("null", "null"), ("another format", '{"format": "x"}'), ("deep", "[" * 100000),
@@ -793,7 +793,7 @@ class Damage(World):
     def test_a_good_copy_is_read(self):
         """Else every damage above could be refused for another reason."""
         with self.assertRaises(AssertionError):
-            self.check_copy(lambda model: (model / "state/theta.npy").write_bytes(b"x"))
+            self.check_copy(lambda model: (model / "state/0/theta.npy").write_bytes(b"x"))
         self.check_copy(lambda model: None)
 
     def check_copy(self, change):

@@ -161,7 +161,7 @@ class Output(World):
                 self.assertNotIn("\n", told.err)
 
     def test_json_carries_whole_doubles(self):
-        theta = read_npy(self.model / "state/theta.npy")
+        theta = read_npy(self.model / "state/0/theta.npy")
         self.assertEqual([*self.fitted["coefficients"], self.fitted["intercept"]], theta)
 
 
@@ -209,7 +209,7 @@ class Audit(World):
         polished = self.out / "polished.rct"
         self.call("correct", self.model, "--validation", self.val, "--close", "demographic_parity", "--scheme", "hard", "--rows",
                   ",".join(map(str, range(30))), "--update", "polish", "--rounds", "1", "-o", polished)
-        apart = math.dist(read_npy(polished / "state/theta.npy"), read_npy(self.deleted / "state/theta.npy"))
+        apart = math.dist(read_npy(polished / "state/0/theta.npy"), read_npy(self.deleted / "state/0/theta.npy"))
         self.assertAlmostEqual(distance, apart, delta=1e-6 * apart)
         self.assertEqual(self.audit("--bound", 2 * distance)["retraining"]["verdict"], "holds")
         broken = self.audit("--bound", distance / 2, code=4)
