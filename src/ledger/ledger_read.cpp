@@ -18,6 +18,15 @@ T found(std::optional<T> value, std::string_view what, std::int64_t number,
   throw NotFoundError(fmt::format("there is no {} {}", what, number), storage.where());
 }
 
+/// What the ledger itself says is there.
+template <class T>
+T listed(std::optional<T> value, std::string_view what, std::int64_t number,
+         const Storage& storage) {
+  if (value) return *std::move(value);
+  throw DamagedError(fmt::format("lists {} {} and does not have it", what, number),
+                     storage.where());
+}
+
 /// The newest hash of each chunk: batches run in the order of their numbers.
 std::vector<ChunkHash> read_current_chunks(Storage& storage) {
   std::map<std::tuple<std::string, std::int64_t>, Digest> newest;
@@ -39,7 +48,8 @@ LedgerStatistics read_statistics(Storage& storage) {
   const Head head = read_head(storage);
   statistics.events = head.events;
   statistics.head = head.hash;
-  statistics.changed_at = found(read_event(storage, head.events), "event", head.events, storage).at;
+  statistics.changed_at =
+      listed(read_event(storage, head.events), "event", head.events, storage).at;
   storage.run("SELECT state, count(*) FROM requests GROUP BY state", {}, [&](const SqlRow& row) {
     const auto state = static_cast<std::size_t>(state_of(row, 0, storage));
     statistics.requests[state] = row.integer(1);
@@ -76,7 +86,7 @@ std::vector<Request> Ledger::requests(RequestState state, std::int64_t after,
                 [&](const SqlRow& row) { ids.push_back(row.integer(0)); });
     std::vector<Request> requests;
     for (const std::int64_t id : ids) {
-      requests.push_back(found(read_request(storage, id), "request", id, storage));
+      requests.push_back(listed(read_request(storage, id), "request", id, storage));
     }
     return requests;
   });
