@@ -62,7 +62,7 @@ Tier parse_tier(const std::string& text) {
     if (text == name(tier)) return tier;
   }
   throw UsageError(fmt::format("'{}' is not a tier", text), "--tier-at-most",
-                   "choose 0, half, 1, 2 or retrain");
+                   "choose 0, 1, 2 or retrain");
 }
 
 /// "uniform", "value:ALPHA" or "value:auto".
@@ -313,7 +313,7 @@ Run add_forget(CLI::App& app, Common& common) {
                   "the rows until they look like rows never seen; heuristic)")
       ->capture_default_str();
   command.add_option("--tier-at-most", flags->tier_at_most,
-                     "look no closer at the result than tier 0, half, 1, 2 or retrain");
+                     "look no closer at the result than tier 0, 1, 2 or retrain");
   const char* values = "Value-weighted deletion";
   command
       .add_option("--weighting", flags->weighting,

@@ -112,6 +112,7 @@ class DeletionState {
 
   /// Everything but the objective and the weights, to the last bit: a state that was stored goes on
   /// as one that was not. Size: 16 P^2 bytes and those of the rows kept aside.
+  /// Secret: the difference of base and present Hessian tells of the rows that left, until rebuilt.
   [[nodiscard]] std::string to_bytes() const;
   /// `weights_now`: weights() of the state. Rows without weight may have been zeroed since.
   /// @throws DamagedError for bytes that are not a whole state of this objective and these weights.
