@@ -19,4 +19,4 @@ cmake -S python -B "$folder/build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_P
   { cat "$folder/configure.log"; exit 1; }
 cmake --build "$folder/build" --target recant_module > "$folder/build.log" || { cat "$folder/build.log"; exit 1; }
 PYTHONDONTWRITEBYTECODE=1 PYTHONPATH="$folder/build" RECANT_COMMAND="$folder/recant/bin/recant" \
-  "$folder/env/bin/python" -m pytest -q python/tests
+  timeout 600 "$folder/env/bin/python" -m pytest -q python/tests
