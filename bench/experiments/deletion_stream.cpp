@@ -69,8 +69,7 @@ class PublishedBound {
   double norm() const {
     if (norm_ == 0) {
       const auto n = static_cast<double>(fitted_.rows.rows());
-      norm_ =
-          std::sqrt(eigenvalue_range(gram_).upper() + n);  // the intercept's ones: an upper bound
+      norm_ = std::sqrt(eigenvalues(gram_).upper() + n);  // the intercept's ones: an upper bound
     }
     return norm_;
   }
