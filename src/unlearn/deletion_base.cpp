@@ -53,13 +53,13 @@ ExtremeRows extreme_rows(const Objective& objective, const Vector& sizes, ConstV
 
 /// Cuts the eigenvalues of H in two where it pays most: above are those of the space V that the
 /// rows span, below it the data have next to no curvature. V is spanned by eigenvectors of the
-/// stored H exactly, and none of them is needed.
-void find_span(const Eigenvalues& all, double l2, DeletionBase& base) {
+/// stored H exactly, and none of them is needed. Rounding of H adds `sums` and multiplies the
+/// data's curvature, in every direction alike, by `grown`.
+void find_span(const Eigenvalues& all, double l2, double sums, double grown, DeletionBase& base) {
   double best = 1 / std::sqrt(base.least_eigenvalue);
   for (Index k = 1; k < all.values.size(); ++k) {
     const double inside = all.values(k) - all.error;
-    const double outside =
-        std::max(all.values(k - 1) + all.error - l2, 0.0) + base.hessian_rounding;
+    const double outside = grown * (std::max(all.values(k - 1) + all.error - l2, 0.0) + sums);
     // What a length costs per unit of the norm of H: a few times the root of the curvature outside.
     const double cost = 1 / std::sqrt(inside) + 4 * std::sqrt(outside) / l2;
     if (!(cost < best)) continue;
@@ -154,14 +154,14 @@ NewDeletionBase build_deletion_base(const Objective& objective, ConstVectorRef t
 
   // For softmax the sizes of the entries of phi'' add up to at most twice its trace.
   const double entries = loss.outputs() > 1 ? 2 : 1;
-  const double relative =
-      gamma(objective.hessian_depth() + p + 16) + score_rounding(objective, theta, largest_norm);
-  base.hessian_rounding = 1.02 * entries * relative * base.data_trace +
-                          4 * kUnit * base.hessian.diagonal().maxCoeff() +
-                          2 * contrast.rounding() * 1.02 * full.norm();
+  const double curvatures = score_rounding(objective, theta, largest_norm);
+  const double sums = 1.02 * entries * gamma(objective.hessian_depth() + p + 16) * base.data_trace +
+                      4 * kUnit * base.hessian.diagonal().maxCoeff() +
+                      2 * contrast.rounding() * 1.02 * full.norm();
+  base.hessian_rounding = sums + 1.02 * entries * curvatures * base.data_trace;
   base.largest_eigenvalue = all.upper();
   base.least_eigenvalue = std::max(all.lower(), objective.l2() - base.hessian_rounding);
-  find_span(all, objective.l2(), base);
+  find_span(all, objective.l2(), sums, 1 + 1.02 * curvatures, base);
   base.factor_error = base.least_eigenvalue > 0
                           ? 4 * static_cast<double>(size) * gamma(size + 1) *
                                 base.largest_eigenvalue / base.least_eigenvalue
