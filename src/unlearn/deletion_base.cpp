@@ -20,7 +20,7 @@ namespace {
 /// holds.
 Index kept_rows(Index rows, Index width) {
   const Index cached = (Index{1} << 17) / width;
-  return std::min(rows, std::max<Index>(64, std::min(8 * width, cached)));
+  return std::min(rows, std::max<Index>(64, std::min(12 * width, cached)));
 }
 
 /// The rows of largest size; those without weight have none.
