@@ -56,10 +56,9 @@ double length(const CurvatureFrame& frame, double norm, double pull) noexcept {
 }
 
 /// What the data's mean Hessian between theta and theta* may pull outside V, over |h|_H: as leak(),
-/// times how much curvature may have grown on the way.
-double grown_leak(const CurvatureFrame& frame, const DistanceBound& bound) noexcept {
-  const double mean = 1 + self_concordance_remainder(bound.leverage * bound.eta);
-  return known(leak(frame) * std::exp(bound.range) * mean);
+/// times how much curvature may have grown on the way. `change` is rho of the way.
+double grown_leak(const CurvatureFrame& frame, const DistanceBound& bound, double change) noexcept {
+  return known(leak(frame) * std::exp(bound.range) * (1 + self_concordance_remainder(change)));
 }
 
 /// Everything that does not depend on how r is known. `dual` is |r|_{H^{-1}}, `pull` |Q^T r|.
@@ -79,21 +78,54 @@ DistanceBound from_dual(const CurvatureFrame& frame, double range, double dual, 
   if (!(bound.a > 0) || !(bound.b < kInfinite)) return bound;
   const double q = std::exp(bound.range) * bound.residual / bound.a;
   bound.eta = known(self_concordant_distance(bound.leverage, q));
-  const double off = known(pull + grown_leak(frame, bound) * bound.eta);
+  const double off = known(pull + grown_leak(frame, bound, bound.leverage * bound.eta) * bound.eta);
   bound.newton = known(outward(length(frame, bound.eta, off) + dropped));
   return bound;
 }
 
-/// |theta - theta* - H^{-1} r| of statement 3, at most E eta in the norm of H. `correction` is
-/// |H^{-1} r|.
-double correction_term(const CurvatureFrame& frame, const DistanceBound& bound,
-                       double correction) noexcept {
+/// How far curvature between theta and theta* can be from H, relative to it; `change` is rho of the
+/// way.
+double mean_factor(const CurvatureFrame& frame, const DistanceBound& bound,
+                   double change) noexcept {
   const double lost = frame.hessian_rounding / frame.least_eigenvalue;
-  const double factor = correction_factor(frame.below + lost, frame.above + lost, bound.range,
-                                          bound.leverage * bound.eta);
-  const double pull = leak(frame) * bound.residual + grown_leak(frame, bound) * bound.eta +
+  return correction_factor(frame.below + lost, frame.above + lost, bound.range, change);
+}
+
+/// |theta - theta* - H^{-1} r| where it is at most `norm` in the norm of H, and theta - theta* at
+/// most `distance`. `correction` is |H^{-1} r|.
+double correction_term(const CurvatureFrame& frame, const DistanceBound& bound, double norm,
+                       double distance, double change, double correction) noexcept {
+  const double pull = leak(frame) * bound.residual + grown_leak(frame, bound, change) * distance +
                       frame.hessian_rounding * correction;
-  return length(frame, factor * bound.eta, known(pull));
+  return length(frame, norm, known(pull));
+}
+
+/// The same from eta of statement 2.
+double correction_by_eta(const CurvatureFrame& frame, const DistanceBound& bound,
+                         double correction) noexcept {
+  if (!(bound.eta < kInfinite)) return kInfinite;
+  const double change = bound.leverage * bound.eta;
+  return known(correction_term(frame, bound, mean_factor(frame, bound, change) * bound.eta,
+                               bound.eta, change, correction));
+}
+
+/// The same without eta: theta* is in a ball of radius t around theta - s, in the norm of H, if no
+/// model of that ball is so far that the step from there would leave it. `start` is rho(s).
+double correction_by_ball(const CurvatureFrame& frame, const DistanceBound& bound, double start,
+                          double correction) noexcept {
+  constexpr int kTries = 60;
+  double t = 0;
+  for (int i = 0; i < kTries; ++i) {
+    const double change = start + bound.leverage * t;
+    const double factor = mean_factor(frame, bound, change);
+    if (!(factor < 1)) return kInfinite;
+    const double needed = factor / (1 - factor) * bound.residual;
+    if (needed <= t) {
+      return known(correction_term(frame, bound, t, bound.residual + t, change, correction));
+    }
+    t = needed * (1 + 1e-3);
+  }
+  return kInfinite;
 }
 
 /// rho/2! + rho^2/3! + ... without its first terms: from rho^(first - 1)/first! on.
@@ -163,14 +195,12 @@ DistanceBound bound_from_step(const CurvatureFrame& frame, const StepMeasure& st
                 known(linear_off + curved_off + step.linear_rounding + e / root * step.step_norm),
                 step.dropped);
   bound.kappa = kappa;
-  if (bound.eta < kInfinite) {
-    // H^{-1} r is s but for what the remainder and rounding may add.
-    const double correction =
-        solution + rounding / root +
-        length(frame, curved, known(curved_off + out * curved + e / root * curved));
-    bound.corrected =
-        known(outward(correction + correction_term(frame, bound, correction) + step.dropped));
-  }
+  // H^{-1} r is s but for what the remainder and rounding may add.
+  const double correction =
+      solution + rounding / root +
+      length(frame, curved, known(curved_off + out * curved + e / root * curved));
+  bound.corrected =
+      known(outward(correction + correction_by_eta(frame, bound, correction) + step.dropped));
   choose_least(bound);
   return bound;
 }
@@ -197,9 +227,14 @@ DistanceBound bound_from_residual(const CurvatureFrame& frame,
       from_dual(frame, residual.range, dual, rounding,
                 known((frame.l2 + e) * correction + out * dual), residual.dropped);
   bound.kappa = kappa;
-  if (bound.eta < kInfinite) {
-    bound.corrected =
-        known(outward(correction + correction_term(frame, bound, correction) + residual.dropped));
+  if (bound.a > 0 && bound.b < kInfinite) {
+    const double start =
+        residual.solution_range + bound.leverage * (rounding + missing) * (1 + 1e-12);
+    const double apart = std::min(
+        correction_by_eta(frame, bound, correction),
+        correction_by_ball(frame, bound, std::min(known(start), bound.leverage * bound.residual),
+                           correction));
+    bound.corrected = known(outward(correction + apart + residual.dropped));
   }
   if (!expanded) {
     bound.strong_convexity = known(outward(

@@ -66,6 +66,7 @@ double norm_from(const Vector& v, const Vector& product, double frobenius) {
 
 /// What is known of s with H s = r, whatever the factor was that gave it.
 struct Solution {
+  Vector s;
   double norm = 0, decrement = 0;  // |s|, |s|_H
   double residual = 0;             // |r - H s|, its own rounding included
 };
@@ -74,7 +75,7 @@ Solution solve_measured(const Cholesky& factor, const Matrix& hessian, double fr
                         ConstVectorRef r) {
   const Vector s = factor.solve(r);
   const Vector product = hessian.selfadjointView<Eigen::Lower>() * s;
-  return {s.norm() * (1 + gamma(s.size() + 4)), norm_from(s, product, frobenius),
+  return {s, s.norm() * (1 + gamma(s.size() + 4)), norm_from(s, product, frobenius),
           (r - product).norm() * (1 + gamma(r.size() + 4)) +
               1.02 * gamma(r.size() + 4) * (frobenius * s.norm() + r.norm())};
 }
@@ -532,6 +533,7 @@ ResidualMeasure DeletionState::expanded_residual(ConstVectorRef theta) const {
   measure.solution_norm = solution.norm;
   measure.solution_decrement = solution.decrement;
   measure.solve_residual = solution.residual;
+  measure.solution_range = range(contrast_.expand(solution.s));
   return measure;
 }
 
@@ -567,6 +569,7 @@ ResidualMeasure DeletionState::measure_residual(ConstVectorRef theta) const {
   measure.solution_norm = solution.norm;
   measure.solution_decrement = solution.decrement;
   measure.solve_residual = solution.residual;
+  measure.solution_range = range(contrast_.expand(solution.s));
   measure.dropped = contrast_.dropped(theta) + contrast_.rounding() * theta.norm();
   return measure;
 }

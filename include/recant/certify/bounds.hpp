@@ -15,6 +15,8 @@
 ///      eta = -log(1 - c q) / c
 ///   3  |theta - theta*| <= |H^{-1} r| + E eta / sqrt(mu)     r measured, or known but for 1's last
 ///      term, which then is added over sqrt(mu)
+///      |theta - theta*| <= |s| + t / sqrt(mu),  s = H^{-1} r,  for t with E' |s|_H <= (1 - E') t,
+///      E' being E for rho_h = rho(s) + c t
 ///   4  |theta - theta*| <= |r| / lambda, always
 ///
 /// Where the rows leave directions out, lengths are taken from norms of H in two parts, which

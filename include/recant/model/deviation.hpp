@@ -46,10 +46,11 @@ struct ResidualMeasure {
   double residual_rounding = 0;  ///< of r
   /// The part of it that comes from rounded scores, and that part in the norm of H_S(theta_0)^{-1}.
   double score_rounding = 0, score_rounding_dual = 0;
-  double solution_norm = 0;       ///< |s| as computed
-  double solution_decrement = 0;  ///< |s|_H
-  double solve_residual = 0;      ///< |r - H s|, its own rounding included
-  double dropped = 0;             ///< as above
+  double solution_norm = 0;                       ///< |s| as computed
+  double solution_decrement = 0;                  ///< |s|_H
+  double solve_residual = 0;                      ///< |r - H s|, its own rounding included
+  double solution_range = StepMeasure::kUnknown;  ///< rho(s), of s as computed
+  double dropped = 0;                             ///< as above
   /// |v|_H where r is its expansion at theta_0 up to v^2, made without a pass; 0 where it was
   /// measured.
   double step_norm = 0;
