@@ -251,6 +251,9 @@ DeletionStep ModelMover::move(std::span<const Index> rows, const ForgetRequest& 
     unbounded(rows, request, step, progress);
   }
   step.record.step_norm = (step.theta - fitted_.model.theta).norm();
+  if (step.refusal.empty() && budget && !difference_covers(*budget, *step.record.step_norm)) {
+    step.refusal = "difference_exceeded";
+  }
   step.record.seconds = watch.lap();
   return step;
 }
