@@ -22,11 +22,13 @@ struct Flags {
   EnrolmentRequest enrolment;
   std::string when_spent = "refuse";
   RowFlags validation;
+  bool plan = false;
 };
 
 const std::vector<const char*> kEnrolmentFlags = {
-    "--epsilon",   "--delta",         "--releases",       "--sigma",
-    "--allowance", "--utility-price", "--on-budget-spent"};
+    "--epsilon",          "--delta",          "--releases",        "--sigma",
+    "--allowance",        "--utility-price",  "--on-budget-spent", "--difference-epsilon",
+    "--difference-delta", "--difference-step"};
 
 /// Enrolled as soon as one of its flags is given; then epsilon and delta must be.
 bool wants_enrolment(const Flags& flags, const CLI::App& command) {
@@ -54,6 +56,16 @@ void describe_enrolment(const EnrolmentPlan& plan, const Common& common) {
         "give or take {:.3g}%)",
         plan.priced_on_training ? "training" : "validation", 100 * *plan.price->relative_rise,
         100 * plan.price->spread / plan.price->loss));
+  }
+  if (!budget.difference) return;
+  common.say(
+      fmt::format("  who holds two releases that follow each other: epsilon {:g}, delta {:g}, for "
+                  "steps up to {:g}",
+                  budget.difference->epsilon, budget.difference->delta, budget.difference->step));
+  const std::optional<NoisePrice>& without = plan.price_without_difference;
+  if (without && without->relative_rise) {
+    common.say(fmt::format("  without that: sigma {:.4g}, {:.3g}%", without->sigma,
+                           100 * *without->relative_rise));
   }
 }
 
@@ -88,7 +100,10 @@ std::optional<EnrolmentPlan> plan(const Flags& flags, const FittedModel& fitted,
 
 int run(const Flags& flags, const Common& common, const CLI::App& command) {
   const FitRequest request = flags.training.make_request("fit");
-  check_model_output(flags.output, common);
+  if (!flags.plan) {
+    if (flags.output.empty()) throw UsageError("-o is needed: the model folder to write", "fit");
+    check_model_output(flags.output, common);
+  }
   const bool enrol = wants_enrolment(flags, command);
   const auto [fitted, report] = fit(request, common.callback());
   const TrainerResult& training = report.training;
@@ -96,7 +111,8 @@ int run(const Flags& flags, const Common& common, const CLI::App& command) {
   if (enrol && training.converged) enrolment = plan(flags, fitted, common);
   const EnrolmentPlan* planned = enrolment ? &*enrolment : nullptr;
   const bool refused = enrolment && enrolment->refusal;
-  if (training.converged && !refused) Vault::create(flags.output, fitted, common.force, planned);
+  if (training.converged && !refused && !flags.plan)
+    Vault::create(flags.output, fitted, common.force, planned);
   common.print_json(to_json(fitted, report, planned));
   if (refused) return refuse(*enrolment);
   common.say(
@@ -121,7 +137,7 @@ int run(const Flags& flags, const Common& common, const CLI::App& command) {
   text.pop_back();
   common.say("on the training rows:\n" + text);
   if (enrolment) describe_enrolment(*enrolment, common);
-  common.say("wrote " + flags.output);
+  common.say(flags.plan ? "nothing was written: this was the plan" : "wrote " + flags.output);
   return kDone;
 }
 
@@ -139,8 +155,11 @@ Run add_fit(CLI::App& app, Common& common) {
       ->capture_default_str();
   for (const char* flag : kEnrolmentFlags) command.get_option(flag)->group(budget);
   add_rows(command, flags->validation, "validation", "", "rows on which the noise is priced");
-  command.add_option("-o,--output", flags->output, "model folder to write, e.g. model.rct")
-      ->required();
+  command
+      .add_flag("--plan", flags->plan,
+                "say what the budget would cost in loss, and write nothing: -o is not needed then")
+      ->group(budget);
+  command.add_option("-o,--output", flags->output, "model folder to write, e.g. model.rct");
   command.add_flag("--force", common.force, "replace the model if it exists");
   add_common(command, common);
   return [flags, &common, &command] { return run(*flags, common, command); };

@@ -28,7 +28,7 @@ struct Flags {
                                         newer_ledger;
   RowFlags validation;
   GradientAscentOptions ascent;
-  bool one_by_one = false;
+  bool one_by_one = false, third_derivative = false;
 };
 
 /// A line each; empty lines are left out.
@@ -62,7 +62,7 @@ Tier parse_tier(const std::string& text) {
     if (text == name(tier)) return tier;
   }
   throw UsageError(fmt::format("'{}' is not a tier", text), "--tier-at-most",
-                   "choose 0, 1, 2 or retrain");
+                   "choose 0, half, 1, 2 or retrain");
 }
 
 /// "uniform", "value:ALPHA" or "value:auto".
@@ -127,6 +127,11 @@ ForgetRequest make_request(const Flags& flags) {
   request.method = forget_method(flags.method);
   request.weighting = parse_weighting(flags);
   if (!flags.tier_at_most.empty()) request.tier_at_most = parse_tier(flags.tier_at_most);
+  request.third_derivative = flags.third_derivative;
+  if (request.tier_at_most == Tier::kHalf && !request.third_derivative) {
+    throw UsageError("tier half needs the third derivative", "--tier-at-most",
+                     "add --third-derivative");
+  }
   request.ascent = flags.ascent;
   return request;
 }
@@ -313,7 +318,11 @@ Run add_forget(CLI::App& app, Common& common) {
                   "the rows until they look like rows never seen; heuristic)")
       ->capture_default_str();
   command.add_option("--tier-at-most", flags->tier_at_most,
-                     "look no closer at the result than tier 0, 1, 2 or retrain");
+                     "look no closer at the result than tier 0, half, 1, 2 or retrain");
+  command.add_flag("--third-derivative", flags->third_derivative,
+                   "keep the loss's third derivative with the base, and so have tier half: many "
+                   "deletions one by one then need no pass; costs as much as a Hessian for every "
+                   "parameter, once; not for softmax");
   const char* values = "Value-weighted deletion";
   command
       .add_option("--weighting", flags->weighting,

@@ -12,6 +12,7 @@
 #include <numeric>
 #include <optional>
 
+#include "cases.hpp"
 #include "recant/audit/retrain.hpp"
 #include "recant/certify/bounds.hpp"
 #include "recant/core/error.hpp"
@@ -41,6 +42,10 @@ struct Rows {
 };
 
 Rows read_rows(const std::filesystem::path& folder) {
+  if (folder == "synthetic") {
+    const Dataset& all = bench::logistic_data(12'000, 20);
+    return {slice(all, {0, 4'000}), slice(all, {4'000, 8'000}), slice(all, {8'000, 12'000})};
+  }
   TableOptions options;
   options.schema = read_schema(folder / "schema.json");
   options.target = options.schema->target.value();
@@ -234,7 +239,8 @@ void run(const Settings& settings) {
 int main(int argc, char** argv) {
   CLI::App app("Compares value-weighted deletion with plain deletion and retraining");
   Settings settings;
-  app.add_option("folder", settings.folder, "train.csv, test.csv and schema.json")->required();
+  app.add_option("folder", settings.folder, "train.csv, test.csv and schema.json; or: synthetic")
+      ->required();
   app.add_option("--l2", settings.l2);
   app.add_option("--deleted-share", settings.deleted_share);
   app.add_option("--repeats", settings.repeats)->check(CLI::Range(2, 1000));

@@ -53,20 +53,22 @@ class Ratios {
 void print_table(const Dataset& data, double l2, int trials) {
   const Objective objective(data, Loss(), true, l2);
   const TrainerResult fit = train(objective, data.weights);
-  const DeletionState base(objective, fit.theta, data.weights);
+  const DeletionState base(objective, fit.theta, data.weights, {.third_derivative = true});
   // X^T X, for the published bound: the Hessian of the squared loss.
   Dataset plain = data;
   plain.targets.setZero();
   const Objective squared(plain, Loss(LossKind::kSquared), true, 1e-9);
   const Vector none = Vector::Zero(fit.theta.size());
-  const double singular = std::sqrt(eigenvalue_range(squared.hessian(none, data.weights)).upper());
+  const double singular = std::sqrt(eigenvalues(squared.hessian(none, data.weights)).upper());
 
   fmt::print("\nl2 = {:g}, {} rows, {} parameters, {} draws\n\n", l2, data.rows(), fit.theta.size(),
              trials);
-  fmt::print("| rows | distance, median | [Guo2020] | tier 0 | tier 1 | tier 2 | rebuilt |\n");
-  fmt::print("|---|---|---|---|---|---|---|\n");
+  fmt::print(
+      "| rows | distance, median | [Guo2020] | tier 0 | tier half | tier half, third order | tier "
+      "1 | tier 2 | tier 2, own Hessian | rebuilt |\n");
+  fmt::print("|---|---|---|---|---|---|---|---|---|---|\n");
   for (const Index count : {1, 10, 100, 300}) {
-    Ratios published, step, pass, again;
+    Ratios published, step, half, third, pass, again, at_end;
     std::vector<double> distances;
     int rebuilt = 0;
     for (int trial = 0; trial < trials; ++trial) {
@@ -89,6 +91,10 @@ void print_table(const Dataset& data, double l2, int trials) {
       const double first = distance(theta, truth);
       distances.push_back(first);
       step.add(bound_from_step(state.frame(), state.measure_step(theta)).value, first);
+      half.add(bound_from_residual(state.frame(), state.expanded_residual(theta)).value, first);
+      const Vector third_order = state.third_order_point();
+      third.add(bound_from_residual(state.frame(), state.expanded_residual(third_order)).value,
+                distance(third_order, truth));
       pass.add(bound_from_residual(state.frame(), state.measure_residual(theta)).value, first);
       const Vector v = theta - fit.theta;
       const double moved =
@@ -98,10 +104,13 @@ void print_table(const Dataset& data, double l2, int trials) {
       const Vector better = next.newton_point();
       const double second = distance(better, truth);
       again.add(bound_from_residual(next.frame(), next.measure_residual(better)).value, second);
+      const DeletionState own = next.rebuilt_at(better);
+      at_end.add(bound_from_residual(own.frame(), own.measure_residual(better)).value, second);
     }
     std::sort(distances.begin(), distances.end());
-    fmt::print("| {} | {:.2g} | {} | {} | {} | {} | {} |\n", count, distances[distances.size() / 2],
-               published.text(), step.text(), pass.text(), again.text(), rebuilt);
+    fmt::print("| {} | {:.2g} | {} | {} | {} | {} | {} | {} | {} | {} |\n", count,
+               distances[distances.size() / 2], published.text(), step.text(), half.text(),
+               third.text(), pass.text(), again.text(), at_end.text(), rebuilt);
   }
 }
 

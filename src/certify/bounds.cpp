@@ -36,32 +36,104 @@ double correction_factor(double below, double above, double range, double change
   return std::max({over, under, 0.0});
 }
 
-/// Everything that does not depend on how r is known. `dual` is |r|_{H^{-1}}.
+/// b: H_S(theta_0) <= b H.
+double upper_factor(const CurvatureFrame& frame) noexcept {
+  return 1 + frame.above + frame.hessian_rounding / frame.least_eigenvalue;
+}
+
+/// How much of |h|_H the data can pull on directions outside V: |Q^T A h| <= leak |h|_H, with A the
+/// data's part of H_S(theta_0) and Q those directions.
+double leak(const CurvatureFrame& frame) noexcept {
+  return known(std::sqrt(frame.off_span_curvature * upper_factor(frame)));
+}
+
+/// |h| of a vector with |h|_H <= norm and l2 |Q^T h| <= pull.
+double length(const CurvatureFrame& frame, double norm, double pull) noexcept {
+  const double all = known(norm / std::sqrt(frame.least_eigenvalue));
+  if (!(frame.span_eigenvalue > frame.least_eigenvalue)) return all;
+  const double parts = std::hypot(norm / std::sqrt(frame.span_eigenvalue), pull / frame.l2);
+  return std::min(all, known(parts));
+}
+
+/// What the data's mean Hessian between theta and theta* may pull outside V, over |h|_H: as leak(),
+/// times how much curvature may have grown on the way. `change` is rho of the way.
+double grown_leak(const CurvatureFrame& frame, const DistanceBound& bound, double change) noexcept {
+  return known(leak(frame) * std::exp(bound.range) * (1 + self_concordance_remainder(change)));
+}
+
+/// Everything that does not depend on how r is known. `dual` is |r|_{H^{-1}}, `pull` |Q^T r|.
 DistanceBound from_dual(const CurvatureFrame& frame, double range, double dual, double rounding,
-                        double dropped) noexcept {
+                        double pull, double dropped) noexcept {
   DistanceBound bound;
   const double mu = frame.least_eigenvalue;
   bound.range = known(range);
   bound.leverage = known(frame.leverage);
   bound.least_eigenvalue = mu;
+  bound.span_eigenvalue = frame.span_eigenvalue;
   if (!(mu > 0)) return bound;
   bound.a = 1 - frame.below - frame.hessian_rounding / mu;
-  bound.b = 1 + frame.above + frame.hessian_rounding / mu;
+  bound.b = upper_factor(frame);
   bound.residual = known(dual);
   bound.rounding = known(rounding);
   if (!(bound.a > 0) || !(bound.b < kInfinite)) return bound;
   const double q = std::exp(bound.range) * bound.residual / bound.a;
   bound.eta = known(self_concordant_distance(bound.leverage, q));
-  bound.newton = known(outward(bound.eta / std::sqrt(mu) + dropped));
+  const double off = known(pull + grown_leak(frame, bound, bound.leverage * bound.eta) * bound.eta);
+  bound.newton = known(outward(length(frame, bound.eta, off) + dropped));
   return bound;
 }
 
-/// E eta / sqrt(mu) of statement 3.
-double correction_term(const CurvatureFrame& frame, const DistanceBound& bound) noexcept {
-  const double mu = frame.least_eigenvalue, lost = frame.hessian_rounding / mu;
-  return correction_factor(frame.below + lost, frame.above + lost, bound.range,
-                           bound.leverage * bound.eta) *
-         bound.eta / std::sqrt(mu);
+/// How far curvature between theta and theta* can be from H, relative to it; `change` is rho of the
+/// way.
+double mean_factor(const CurvatureFrame& frame, const DistanceBound& bound,
+                   double change) noexcept {
+  const double lost = frame.hessian_rounding / frame.least_eigenvalue;
+  return correction_factor(frame.below + lost, frame.above + lost, bound.range, change);
+}
+
+/// |theta - theta* - H^{-1} r| where it is at most `norm` in the norm of H, and theta - theta* at
+/// most `distance`. `correction` is |H^{-1} r|.
+double correction_term(const CurvatureFrame& frame, const DistanceBound& bound, double norm,
+                       double distance, double change, double correction) noexcept {
+  const double pull = leak(frame) * bound.residual + grown_leak(frame, bound, change) * distance +
+                      frame.hessian_rounding * correction;
+  return length(frame, norm, known(pull));
+}
+
+/// The same from eta of statement 2.
+double correction_by_eta(const CurvatureFrame& frame, const DistanceBound& bound,
+                         double correction) noexcept {
+  if (!(bound.eta < kInfinite)) return kInfinite;
+  const double change = bound.leverage * bound.eta;
+  return known(correction_term(frame, bound, mean_factor(frame, bound, change) * bound.eta,
+                               bound.eta, change, correction));
+}
+
+/// The same without eta: theta* is in a ball of radius t around theta - s, in the norm of H, if no
+/// model of that ball is so far that the step from there would leave it. `start` is rho(s).
+double correction_by_ball(const CurvatureFrame& frame, const DistanceBound& bound, double start,
+                          double correction) noexcept {
+  constexpr int kTries = 60;
+  double t = 0;
+  for (int i = 0; i < kTries; ++i) {
+    const double change = start + bound.leverage * t;
+    const double factor = mean_factor(frame, bound, change);
+    if (!(factor < 1)) return kInfinite;
+    const double needed = factor / (1 - factor) * bound.residual;
+    if (needed <= t) {
+      return known(correction_term(frame, bound, t, bound.residual + t, change, correction));
+    }
+    t = needed * (1 + 1e-3);
+  }
+  return kInfinite;
+}
+
+/// rho/2! + rho^2/3! + ... without its first terms: from rho^(first - 1)/first! on.
+double remainder_series(double rho, int first) noexcept {
+  double sum = 0;  // the smallest term first
+  for (int k = first + 9; k >= first; --k) sum = rho / k * (1 + sum);
+  for (int k = first - 1; k >= 2; --k) sum *= rho / k;
+  return sum;
 }
 
 void choose_least(DistanceBound& bound) noexcept {
@@ -94,46 +166,80 @@ std::string_view name(BoundStatement statement) noexcept {
 double self_concordance_remainder(double rho) noexcept {
   if (rho == 0) return 0;
   if (!(rho < 1e-2)) return rho < kInfinite ? (std::expm1(rho) - rho) / rho : kInfinite;
-  double sum = 0;  // rho/2! + rho^2/3! + ..., the smallest term first
-  for (int k = 9; k >= 2; --k) sum = rho / k * (1 + sum);
-  return sum;
+  return remainder_series(rho, 2);
+}
+
+double self_concordance_remainder_3(double rho) noexcept {
+  if (rho == 0) return 0;
+  if (!(rho < 0.1))
+    return rho < kInfinite ? (std::expm1(rho) - rho - rho * rho / 2) / rho : kInfinite;
+  return remainder_series(rho, 3);
 }
 
 DistanceBound bound_from_step(const CurvatureFrame& frame, const StepMeasure& step) noexcept {
-  const double mu = frame.least_eigenvalue, root = std::sqrt(mu);
-  const double kappa = self_concordance_remainder(known(step.range));
-  const double above = 1 + frame.above + frame.hessian_rounding / mu;  // b
+  const double mu = frame.least_eigenvalue, root = std::sqrt(mu), e = frame.hessian_rounding;
+  const double kappa = self_concordance_remainder(known(step.range)), out = leak(frame);
   // H_S v instead of H v: their difference is at most e |v| <= e |v|_H / sqrt(mu).
-  const double rounding =
-      step.linear_rounding / root + frame.hessian_rounding / mu * step.step_norm;
-  const double curved = kappa > 0 ? above * kappa * step.step_norm : 0;
-  const double linear = std::min(known(step.linear_residual / root),
-                                 known(step.solution_decrement + step.solve_residual / root));
+  const double rounding = step.linear_rounding / root + e / mu * step.step_norm;
+  const double curved = kappa > 0 ? upper_factor(frame) * kappa * step.step_norm : 0;
+  const double solution = step.solution_norm + step.solve_residual / mu;
+  const double decrement = known(step.solution_decrement + step.solve_residual / root);
+  const double linear = std::min(known(step.linear_residual / root), decrement);
+  // The same three parts of r outside V: of z, of the remainder, of rounding.
+  const double linear_off =
+      std::min(known(step.linear_residual), known((frame.l2 + e) * solution + out * decrement));
+  const double curved_off =
+      kappa > 0 ? known(out * (std::exp(step.range) + 1) * step.step_norm) : 0;
   DistanceBound bound =
-      from_dual(frame, step.range, linear + curved + rounding, rounding, step.dropped);
+      from_dual(frame, step.range, linear + curved + rounding, rounding,
+                known(linear_off + curved_off + step.linear_rounding + e / root * step.step_norm),
+                step.dropped);
   bound.kappa = kappa;
-  if (bound.eta < kInfinite) {
-    // H^{-1} r is s but for what the remainder and rounding may add.
-    const double nearly = step.solution_norm + step.solve_residual / mu;
-    bound.corrected = known(outward(nearly + (curved + rounding) / root +
-                                    correction_term(frame, bound) + step.dropped));
-  }
+  // H^{-1} r is s but for what the remainder and rounding may add.
+  const double correction =
+      solution + rounding / root +
+      length(frame, curved, known(curved_off + out * curved + e / root * curved));
+  bound.corrected =
+      known(outward(correction + correction_by_eta(frame, bound, correction) + step.dropped));
   choose_least(bound);
   return bound;
 }
 
 DistanceBound bound_from_residual(const CurvatureFrame& frame,
                                   const ResidualMeasure& residual) noexcept {
-  const double mu = frame.least_eigenvalue, root = std::sqrt(mu);
+  const double mu = frame.least_eigenvalue, root = std::sqrt(mu), e = frame.hessian_rounding;
+  const double b = upper_factor(frame), out = leak(frame);
+  // Rounded scores change r along the rows: that costs least in the norm of H^{-1}.
   const double off = residual.solve_residual + residual.residual_rounding;
-  DistanceBound bound = from_dual(frame, residual.range, residual.solution_decrement + off / root,
-                                  off / root, residual.dropped);
-  if (bound.eta < kInfinite) {
-    bound.corrected = known(outward(residual.solution_norm + off / mu +
-                                    correction_term(frame, bound) + residual.dropped));
+  const double sums = off - residual.score_rounding;
+  const double scores = std::sqrt(b) * residual.score_rounding_dual;
+  const double rounding = std::min(known(off / root), known(sums / root + scores));
+  const bool expanded = residual.step_norm != 0;
+  const double kappa = expanded ? self_concordance_remainder_3(known(residual.range)) : 0;
+  const double missing = kappa > 0 ? b * kappa * residual.step_norm : 0;
+  const double missing_off = kappa > 0 ? known(out * kappa * residual.step_norm) : 0;
+
+  const double dual = residual.solution_decrement + rounding + missing;
+  const double correction =
+      residual.solution_norm + std::min(known(off / mu), known(sums / mu + scores / root)) +
+      length(frame, missing, known(missing_off + out * missing + e / root * missing));
+  DistanceBound bound =
+      from_dual(frame, residual.range, dual, rounding,
+                known((frame.l2 + e) * correction + out * dual), residual.dropped);
+  bound.kappa = kappa;
+  if (bound.a > 0 && bound.b < kInfinite) {
+    const double start =
+        residual.solution_range + bound.leverage * (rounding + missing) * (1 + 1e-12);
+    const double apart = std::min(
+        correction_by_eta(frame, bound, correction),
+        correction_by_ball(frame, bound, std::min(known(start), bound.leverage * bound.residual),
+                           correction));
+    bound.corrected = known(outward(correction + apart + residual.dropped));
   }
-  bound.strong_convexity = known(
-      outward((residual.residual_norm + residual.residual_rounding) / frame.l2 + residual.dropped));
+  if (!expanded) {
+    bound.strong_convexity = known(outward(
+        (residual.residual_norm + residual.residual_rounding) / frame.l2 + residual.dropped));
+  }
   choose_least(bound);
   return bound;
 }

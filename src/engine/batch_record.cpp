@@ -115,6 +115,11 @@ std::string to_text(const EnrolmentStatement& statement) {
               {"sigma_exponent", b.sigma_exponent},
               {"grid_exponent", b.grid_exponent},
               {"allowance", b.allowance}};
+    if (b.difference) {
+      budget["difference"] = {{"epsilon", b.difference->epsilon},
+                              {"delta", b.difference->delta},
+                              {"step", b.difference->step}};
+    }
   }
   const Json object = {{"budget", budget},
                        {"when_spent", name(statement.when_spent)},
@@ -128,8 +133,13 @@ EnrolmentStatement read_enrolment_statement(const std::string& text, const std::
     EnrolmentStatement statement;
     if (const Json& b = object.at("budget"); !b.is_null()) {
       statement.budget = PrivacyBudget{
-          b.at("epsilon"),        b.at("delta"),         b.at("releases"), b.at("dimension"),
-          b.at("sigma_exponent"), b.at("grid_exponent"), b.at("allowance")};
+          b.at("epsilon"),        b.at("delta"),         b.at("releases"),  b.at("dimension"),
+          b.at("sigma_exponent"), b.at("grid_exponent"), b.at("allowance"), {}};
+      if (b.contains("difference")) {
+        const Json& d = b.at("difference");
+        statement.budget->difference =
+            DifferenceBudget{d.at("epsilon"), d.at("delta"), d.at("step")};
+      }
       if (check_budget(*statement.budget) != BudgetRefusal::kNone) {
         throw UsageError("is no budget");
       }

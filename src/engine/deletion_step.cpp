@@ -34,6 +34,7 @@ std::vector<BoundTerm> terms_of(const DistanceBound& bound) {
   add("kappa", bound.kappa);
   add("c", bound.leverage);
   add("least_eigenvalue", bound.least_eigenvalue);
+  add("span_eigenvalue", bound.span_eigenvalue);
   add("eta", bound.eta);
   add("statement_2", bound.newton);
   add("statement_3", bound.corrected);
@@ -73,14 +74,17 @@ double ModelMover::pass_cost() const {
          static_cast<double>(objective_.parameters());
 }
 
-double ModelMover::base_cost() const {
+double ModelMover::base_cost(bool third_derivative) const {
   const auto p = static_cast<double>(objective_.parameters());
-  return (2.0 * static_cast<double>(objective_.rows()) + p) * p * p;
+  const double hessians = third_derivative ? 1 + p : 1;
+  return (2.0 * hessians * static_cast<double>(objective_.rows()) + p) * p * p;
 }
 
-const DeletionState& ModelMover::current() {
-  if (!state_ || spent_ >= base_cost()) {
-    state_.emplace(objective_, fitted_.model.theta, fitted_.rows.weights);
+const DeletionState& ModelMover::current(bool third_derivative) {
+  if (!state_ || spent_ >= base_cost(third_derivative) ||
+      (third_derivative && !state_->keeps_third_derivative())) {
+    state_.emplace(objective_, fitted_.model.theta, fitted_.rows.weights,
+                   DeletionOptions{.third_derivative = third_derivative});
     ++bases_;
     spent_ = 0;
   }
@@ -92,7 +96,7 @@ DistanceBound ModelMover::bound_at(Tier tier, std::span<const Index> rows,
   const bool by_value = request.weighting.by_value && alpha > 0;
   switch (tier) {
     case Tier::kStep: {
-      step.state = current();
+      step.state = current(request.third_derivative);
       step.new_base = false;
       if (!rows.empty() && step.state->delete_rows(rows) == DeletionStatus::kRebuild) {
         step.state = step.state->rebuilt_at(fitted_.model.theta);
@@ -110,6 +114,12 @@ DistanceBound ModelMover::bound_at(Tier tier, std::span<const Index> rows,
                 .update.theta;
       }
       return {};  // how far it is takes a pass
+    }
+    case Tier::kHalf: {
+      if (request.method == ForgetMethod::kNewton && !by_value) {
+        step.theta = step.state->third_order_point();
+      }
+      return bound_from_residual(step.state->frame(), step.state->expanded_residual(step.theta));
     }
     case Tier::kPass: {
       const ResidualMeasure residual = step.state->measure_residual(step.theta);
@@ -164,9 +174,13 @@ void ModelMover::bounded(std::span<const Index> rows, const ForgetRequest& reque
   TierChoice choice;
   if (retrain) {
     static_cast<void>(bound_at(Tier::kStep, rows, request, 0, step));
-    choice = choose_tier(allowance, measure, Tier::kRetrain);
+    choice = choose_tier(allowance, measure, all_tiers().last(1));
   } else {
-    choice = choose_tier(allowance, measure);
+    std::vector<Tier> tiers;
+    for (const Tier tier : all_tiers()) {
+      if (tier != Tier::kHalf || request.third_derivative) tiers.push_back(tier);
+    }
+    choice = choose_tier(allowance, measure, tiers);
   }
   note_bound(choice, step);
   if (weighting.by_value) {
@@ -237,6 +251,9 @@ DeletionStep ModelMover::move(std::span<const Index> rows, const ForgetRequest& 
     unbounded(rows, request, step, progress);
   }
   step.record.step_norm = (step.theta - fitted_.model.theta).norm();
+  if (step.refusal.empty() && budget && !difference_covers(*budget, *step.record.step_norm)) {
+    step.refusal = "difference_exceeded";
+  }
   step.record.seconds = watch.lap();
   return step;
 }

@@ -51,9 +51,9 @@ class ModelMover {
   double spent_ = 0;      // operations of passes since the base
   double last_cost_ = 0;  // of the step that is not adopted yet
 
-  [[nodiscard]] const DeletionState& current();
+  [[nodiscard]] const DeletionState& current(bool third_derivative);
   [[nodiscard]] double pass_cost() const;
-  [[nodiscard]] double base_cost() const;
+  [[nodiscard]] double base_cost(bool third_derivative) const;
   void bounded(std::span<const Index> rows, const ForgetRequest& request, double allowance,
                bool retrain, DeletionStep& step);
   void unbounded(std::span<const Index> rows, const ForgetRequest& request, DeletionStep& step,

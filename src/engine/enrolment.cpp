@@ -41,7 +41,7 @@ std::string describe(BudgetRefusal refusal) {
     case BudgetRefusal::kPromiseExceeded:
       return "the releases together would cost more than epsilon and delta";
     case BudgetRefusal::kDifferenceExceeded:
-      return "the protection of differences would cost more than it promises";
+      return "two releases that follow each other would tell more than was to be promised";
     case BudgetRefusal::kNone:
       break;
   }
@@ -59,6 +59,11 @@ std::vector<std::string> assumptions_of(const FittedModel& fitted, const Enrolme
   if (priced) {
     list.emplace_back(on_training ? "sigma was chosen by its price in loss on the training rows"
                                   : "sigma was chosen by its price in loss on validation rows");
+  }
+  if (request.difference_epsilon) {
+    list.emplace_back(
+        "the promise about two releases that follow each other holds for deletions that move the "
+        "model by no more than difference_step; others are rejected, which itself tells that much");
   }
   list.emplace_back(
       "requests depend on published models only, not on annexes, state or the times taken");
@@ -116,9 +121,14 @@ EnrolmentPlan plan_enrolment(const FittedModel& fitted, const EnrolmentRequest& 
     }
     options.max_sigma = sigma_of(priced->sigma_exponent);
   }
+  options.difference_epsilon = request.difference_epsilon;
+  options.difference_delta = request.difference_delta;
+  options.difference_step = request.difference_step;
   const Enrolment enrolment = enrol(options, fitted.model.theta.size());
   if (enrolment.refusal != BudgetRefusal::kNone) {
-    plan.refusal = {std::string(name(enrolment.refusal)), describe(enrolment.refusal)};
+    std::string text = describe(enrolment.refusal);
+    if (request.difference_step) text += "; the protection of differences takes part of the noise";
+    plan.refusal = {std::string(name(enrolment.refusal)), std::move(text)};
     return plan;
   }
   plan.budget = *enrolment.budget;
@@ -132,6 +142,14 @@ EnrolmentPlan plan_enrolment(const FittedModel& fitted, const EnrolmentRequest& 
     return plan;
   }
   plan.price = noise_price(fitted.model, rows, plan.budget.sigma(), {}, progress);
+  if (plan.budget.difference) {
+    options.difference_epsilon = options.difference_delta = options.difference_step = {};
+    const Enrolment plain = enrol(options, fitted.model.theta.size());
+    if (plain.budget) {
+      plan.price_without_difference =
+          noise_price(fitted.model, rows, plain.budget->sigma(), {}, progress);
+    }
+  }
   plan.assumptions = assumptions_of(fitted, request, by_price, plan.priced_on_training);
   return plan;
 }

@@ -31,6 +31,8 @@ std::string_view describe_reason(std::string_view reason) noexcept {
       Text{"above_allowance",
            "not even retraining is known to within the allowance: enrol with more noise"},
       Text{"tier_limit", "the allowance would need a closer look than the tier allowed"},
+      Text{"difference_exceeded",
+           "the model would move further than the protection of differences allows"},
       Text{"not_converged", "retraining did not reach the tolerance of the fit"},
       Text{"not_computed", "the model could not be moved; ask again with the same key"},
       Text{"interrupted",

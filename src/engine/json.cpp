@@ -167,26 +167,38 @@ Json cell_json(const CompareCell& cell) {
 
 Json budget_json(const std::optional<PrivacyBudget>& budget) {
   if (!budget) return nullptr;
-  return {{"epsilon", budget->epsilon},       {"delta", budget->delta},
-          {"releases", budget->releases},     {"sigma", budget->sigma()},
-          {"grid_step", budget->grid_step()}, {"allowance", budget->allowance}};
+  const auto& difference = budget->difference;
+  return {{"epsilon", budget->epsilon},
+          {"delta", budget->delta},
+          {"releases", budget->releases},
+          {"sigma", budget->sigma()},
+          {"grid_step", budget->grid_step()},
+          {"allowance", budget->allowance},
+          {"difference", difference ? Json({{"epsilon", difference->epsilon},
+                                            {"delta", difference->delta},
+                                            {"step", difference->step}})
+                                    : Json(nullptr)}};
+}
+
+Json price_json(const std::optional<NoisePrice>& price, bool on_training) {
+  if (!price) return nullptr;
+  return {{"rows", on_training ? "training" : "validation"},
+          {"sigma", price->sigma},
+          {"loss", price->loss},
+          {"rise", price->rise},
+          {"relative_rise", value(price->relative_rise)},
+          {"standard_error", price->standard_error},
+          {"spread", price->spread}};
 }
 
 Json enrolment_json(const EnrolmentPlan& plan) {
-  Json price = nullptr;
-  if (plan.price) {
-    price = {{"rows", plan.priced_on_training ? "training" : "validation"},
-             {"loss", plan.price->loss},
-             {"rise", plan.price->rise},
-             {"relative_rise", value(plan.price->relative_rise)},
-             {"standard_error", plan.price->standard_error},
-             {"spread", plan.price->spread}};
-  }
   return {{"outcome", plan.refusal ? "no" : "enrolled"},
           {"reason", plan.refusal ? Json(plan.refusal->reason) : Json(nullptr)},
           {"budget", plan.refusal ? Json(nullptr) : budget_json(plan.budget)},
           {"on_budget_spent", name(plan.when_spent)},
-          {"price", price},
+          {"price", price_json(plan.price, plan.priced_on_training)},
+          {"price_without_difference",
+           price_json(plan.price_without_difference, plan.priced_on_training)},
           {"fit_bound", plan.fit_bound},
           {"assumptions", plan.assumptions}};
 }

@@ -43,14 +43,15 @@ Json asked(const ForgetRequest& request) {
       {"alpha", weighting.by_value ? (weighting.alpha ? Json(*weighting.alpha) : Json("auto"))
                                    : Json(nullptr)},
       {"form", weighting.by_value ? Json(name(weighting.form)) : Json(nullptr)},
-      {"tier_at_most", request.tier_at_most ? Json(name(*request.tier_at_most)) : Json(nullptr)}};
+      {"tier_at_most", request.tier_at_most ? Json(name(*request.tier_at_most)) : Json(nullptr)},
+      {"third_derivative", request.third_derivative}};
 }
 
 std::string text_of(const Digest& digest) {
   return {reinterpret_cast<const char*>(digest.data()), digest.size()};
 }
 
-void check_request(const ForgetRequest& request, Index rows) {
+void check_request(const ForgetRequest& request, const Loss& loss, Index rows) {
   if (request.rows.empty() == request.ids.empty()) {
     throw UsageError(request.rows.empty() ? "names no row" : "names rows both by position and id",
                      "forget", "give either rows or ids");
@@ -76,6 +77,10 @@ void check_request(const ForgetRequest& request, Index rows) {
       static_cast<void>(
           value_factors(Vector::Zero(1), {request.weighting.form, *request.weighting.alpha}));
     }
+  }
+  if (request.third_derivative && !loss.bounds_fourth_derivative()) {
+    throw UsageError("the third derivative serves losses of one score", "third_derivative",
+                     "leave it out for softmax");
   }
   if (request.method == ForgetMethod::kAscent && request.holdout == nullptr) {
     throw UsageError("gradient ascent needs rows never seen, to know when to stop", "validation",
@@ -159,7 +164,9 @@ void Vault::Impl::finish_requests() {
           decide(one.id, RequestEvent::kFailed, "interrupted");
           continue;
         }
-        carry_out(one.id, find_digests(ledger_->rows_of_request(one.id)), {}, {});
+        ForgetRequest same;
+        same.third_derivative = pinned.value("third_derivative", false);
+        carry_out(one.id, find_digests(ledger_->rows_of_request(one.id)), same, {});
         recovered_.push_back(fmt::format("request {}, which was {}", one.id, name(state)));
       }
     }
@@ -265,7 +272,7 @@ std::optional<ForgetReport> Vault::Impl::answered(const ForgetRequest& request) 
 
 ForgetReport Vault::Impl::forget(const ForgetRequest& request, const ProgressCallback& progress) {
   Stopwatch watch;
-  check_request(request, fitted_.rows.rows());
+  check_request(request, objective_->loss(), fitted_.rows.rows());
   if (std::optional<ForgetReport> known = answered(request)) return *known;
   const FoundRows found = find(request);
   if (found.digests.size() < request.rows.size()) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 #include <vector>
 
 #include "blas.hpp"
@@ -10,7 +11,7 @@
 
 namespace recant {
 
-EigenvalueRange eigenvalue_range(Matrix a) {
+Eigenvalues eigenvalues(Matrix a) {
   check_size("columns of a square matrix", a.cols(), a.rows());
   const int p = static_cast<int>(a.rows());
   if (p == 0) return {};
@@ -28,9 +29,9 @@ EigenvalueRange eigenvalue_range(Matrix a) {
   std::vector<double> work(static_cast<std::size_t>(size));
   dsyevd_("N", "L", &p, a.data(), &p, values.data(), work.data(), &size, &whole, &integers, &info);
   if (info != 0) throw InternalError("the eigenvalues of a matrix did not converge", "dsyevd");
-  EigenvalueRange range{values.minCoeff(), values.maxCoeff(), 0};
-  range.error = 4.0 * p * 0x1p-53 * std::max(std::abs(range.least), std::abs(range.largest));
-  return range;
+  const double least = values(0), largest = values(p - 1);  // LAPACK sorts them
+  const double error = 4.0 * p * 0x1p-53 * std::max(std::abs(least), std::abs(largest));
+  return {std::move(values), least, largest, error};
 }
 
 }  // namespace recant

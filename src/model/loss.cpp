@@ -158,6 +158,14 @@ void Loss::curvatures(ConstMatrixRef scores, Index k, Index l, std::span<double>
   }
 }
 
+void Loss::curvature_tilts(ConstMatrixRef scores, VectorRef tilts) const {
+  if (kind_ == LossKind::kLogistic) {
+    tilts = -(scores.col(0).array() / 2).tanh();  // 1 - 2p
+  } else {
+    tilts.setZero();
+  }
+}
+
 void Loss::curvature_products(ConstMatrixRef scores, ConstMatrixRef directions,
                               Eigen::Ref<Matrix> out) const {
   switch (kind_) {

@@ -191,6 +191,17 @@ Index Objective::hessian_depth() const noexcept {
                      2 * kBlockRows / GramScratch::kRows);  // 2: weights of either sign
 }
 
+Vector Objective::curvature_tilts(ConstVectorRef theta) const {
+  check_size("theta", theta.size(), parameters());
+  Vector tilts(rows());
+  for_each_block(rows(), [&](RowBlock block) {
+    Matrix scores(block.size(), 1);
+    row_scores(features_.block(block), intercept_, as_columns(theta, width(), 1), scores);
+    loss_.curvature_tilts(scores, tilts.segment(block.begin, block.size()));
+  });
+  return tilts;
+}
+
 Vector Objective::weighted_gradients(ConstVectorRef theta, ConstVectorRef c) const {
   return data_terms(theta, c).gradient;
 }

@@ -11,6 +11,7 @@
 #include "recant/linalg/eigenvalues.hpp"
 #include "recant/linalg/row_kernels.hpp"
 #include "rounding.hpp"
+#include "third_derivative.hpp"
 
 namespace recant {
 namespace {
@@ -65,6 +66,7 @@ double norm_from(const Vector& v, const Vector& product, double frobenius) {
 
 /// What is known of s with H s = r, whatever the factor was that gave it.
 struct Solution {
+  Vector s;
   double norm = 0, decrement = 0;  // |s|, |s|_H
   double residual = 0;             // |r - H s|, its own rounding included
 };
@@ -73,7 +75,7 @@ Solution solve_measured(const Cholesky& factor, const Matrix& hessian, double fr
                         ConstVectorRef r) {
   const Vector s = factor.solve(r);
   const Vector product = hessian.selfadjointView<Eigen::Lower>() * s;
-  return {s.norm() * (1 + gamma(s.size() + 4)), norm_from(s, product, frobenius),
+  return {s, s.norm() * (1 + gamma(s.size() + 4)), norm_from(s, product, frobenius),
           (r - product).norm() * (1 + gamma(r.size() + 4)) +
               1.02 * gamma(r.size() + 4) * (frobenius * s.norm() + r.norm())};
 }
@@ -93,8 +95,8 @@ struct DeletionState::Rows {
 };
 
 DeletionState::DeletionState(const Objective& objective, ConstVectorRef theta,
-                             ConstVectorRef weights)
-    : DeletionState(objective, weights, build_deletion_base(objective, theta, weights)) {}
+                             ConstVectorRef weights, const DeletionOptions& options)
+    : DeletionState(objective, weights, build_deletion_base(objective, theta, weights, options)) {}
 
 DeletionState::DeletionState(const Objective& objective, ConstVectorRef weights,
                              NewDeletionBase built)
@@ -108,7 +110,8 @@ DeletionState::DeletionState(const Objective& objective, ConstVectorRef weights,
       gradient_(deletion_faults.leftover_dropped ? Vector(Vector::Zero(base_->gradient.size()))
                                                  : base_->gradient),
       hessian_(base_->hessian),
-      factor_(base_->factor) {
+      factor_(base_->factor),
+      third_(std::move(built.third)) {
   for (Index i = 0; i < weights_.size(); ++i) weights_mark_ += weight_mark(i, weights_(i));
 }
 
@@ -253,9 +256,10 @@ DeletionStatus DeletionState::reweight(std::span<const Index> rows, ConstVectorR
   const bool change_factor = k * contrast_.outputs() <= 4 + contrast_.size() / 16;
   for (Index begin = 0; begin < k && status_ == DeletionStatus::kDone; begin += kBatchRows) {
     const Index count = std::min(kBatchRows, k - begin);
-    apply(rows_of(rows.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count)),
-                  delta.segment(begin, count)),
-          change_factor);
+    const auto some =
+        rows.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count));
+    apply(rows_of(some, delta.segment(begin, count)), change_factor);
+    if (keeps_third_derivative()) take_from_third(some, delta.segment(begin, count));
     if (!(shrinkage_ < 0.5)) status_ = DeletionStatus::kRebuild;
   }
   std::vector<Index> gone;
@@ -329,11 +333,11 @@ double DeletionState::largest_shrinkage() {
   const auto pending = pending_.leftCols(pending_columns_);
   const double accumulated = gamma(changes_ + contrast_.size() + 8) * total_shrinkage_;
   if (gram_.size() == 0 && pending_columns_ < contrast_.size()) {
-    return eigenvalue_range(pending.transpose() * pending).upper() + accumulated;
+    return eigenvalues(pending.transpose() * pending).upper() + accumulated;
   }
   Matrix sum = gram_.size() == 0 ? Matrix(Matrix::Zero(contrast_.size(), contrast_.size())) : gram_;
   sum.selfadjointView<Eigen::Lower>().rankUpdate(pending);
-  return eigenvalue_range(std::move(sum)).upper() + accumulated;
+  return eigenvalues(std::move(sum)).upper() + accumulated;
 }
 
 double DeletionState::largest_norm() const {
@@ -371,6 +375,32 @@ Vector DeletionState::row_gradients(std::span<const Index> rows, ConstVectorRef 
   return sum;
 }
 
+void DeletionState::need_third() const {
+  need_factor();
+  if (keeps_third_derivative()) return;
+  throw UsageError("the state keeps no third derivative", "deletion",
+                   "build it with DeletionOptions::third_derivative");
+}
+
+void DeletionState::take_from_third(std::span<const Index> rows, ConstVectorRef delta) {
+  if (deletion_faults.third_derivative_kept) return;
+  const Gathered some = gather(rows);
+  const Index k = delta.size();
+  Vector factors(k), tilts(k), x = Vector::Ones(contrast_.size());
+  objective_->loss().curvatures(some.scores, 0, 0, {factors.data(), static_cast<std::size_t>(k)});
+  objective_->loss().curvature_tilts(some.scores, tilts);
+  for (Index i = 0; i < k; ++i) {
+    x.head(some.x.cols()) = some.x.row(i).transpose();
+    add_cube(third_, x, delta(i) * factors(i) * tilts(i));
+  }
+}
+
+Vector DeletionState::third_order_point() const {
+  need_third();
+  const Vector v = -factor_.solve(gradient_);
+  return base_->theta + v - factor_.solve(contract_twice(third_, v) / 2);
+}
+
 CurvatureFrame DeletionState::frame(FrameKind kind) const {
   need_factor();
   const Loss& loss = objective_->loss();
@@ -383,6 +413,10 @@ CurvatureFrame DeletionState::frame(FrameKind kind) const {
                           2 * contrast_.rounding();
   frame.hessian_rounding = base_->hessian_rounding + lost + 2.04 * relative * changed_trace_;
   const double kept = deletion_faults.stale_leverage ? 1 : 1 - shrinkage_ - lost / mu_base;
+  // The data of S have no more curvature outside V than those of D and what was added.
+  frame.span_eigenvalue = base_->span_eigenvalue;
+  frame.off_span_curvature =
+      deletion_faults.outside_forgotten ? 0 : base_->off_span_curvature + added_trace_;
   double leverage = largest_left(by_leverage_);
   if (kind == FrameKind::kBase) {
     frame.below = shrinkage_;
@@ -391,6 +425,9 @@ CurvatureFrame DeletionState::frame(FrameKind kind) const {
   } else {
     frame.least_eigenvalue =
         std::max((1 - shrinkage_) * mu_base - lost, objective_->l2() - frame.hessian_rounding);
+    // |h|_H^2 >= (1 - g) |h|^2 in the norm of the base, less `lost` of each part of h.
+    const bool both = (1 - shrinkage_) * mu_base > lost;
+    frame.span_eigenvalue = both ? (1 - shrinkage_) * frame.span_eigenvalue - lost : 0;
     leverage = kept > 0 ? leverage / std::sqrt(kept) : INFINITY;
   }
   const double spread = deletion_faults.spread_forgotten ? 1 : loss.spread_factor();
@@ -424,6 +461,17 @@ double DeletionState::range(ConstVectorRef step) const {
   return loss.self_concordance() * (found + rounding) * (1 + 8 * kUnit);
 }
 
+double DeletionState::linear_rounding(ConstVectorRef step) const {
+  const double frobenius = base_->frobenius + added_trace_, length = step.norm();
+  const Index outputs = objective_->loss().outputs();
+  return 1.02 *
+         (gamma(contrast_.size() + 8) * (frobenius * length + gradient_.norm()) +
+          frobenius * contrast_.rounding() * length + base_->gradient_rounding +
+          gamma(changes_ + outputs + 16) * (base_->gradient.norm() + changed_gross_) +
+          gamma(objective_->width() + outputs + 6) * base_->theta.norm() * 1.02 * changed_trace_ +
+          contrast_.rounding() * changed_gross_);
+}
+
 StepMeasure DeletionState::measure_step(ConstVectorRef theta, FrameKind kind) const {
   need_factor();
   check_size("theta", theta.size(), objective_->parameters());
@@ -431,7 +479,6 @@ StepMeasure DeletionState::measure_step(ConstVectorRef theta, FrameKind kind) co
   const Vector v = contrast_.reduce(step);
   const Vector product = hessian_.selfadjointView<Eigen::Lower>() * v;
   const double frobenius = base_->frobenius + added_trace_;
-  const double lost_contrast = contrast_.rounding() * step.norm();
 
   StepMeasure measure;
   measure.range = range(step);
@@ -442,16 +489,9 @@ StepMeasure DeletionState::measure_step(ConstVectorRef theta, FrameKind kind) co
     measure.step_norm = norm_from(v, whole, base_->frobenius);
   }
   // v itself is rounded: theta - theta_0 is known to half a unit in the last place.
-  measure.step_norm += std::sqrt(frobenius) * (2 * kUnit * step.norm() + lost_contrast);
+  measure.step_norm += std::sqrt(frobenius) * (2 * kUnit + contrast_.rounding()) * step.norm();
   measure.linear_residual = (gradient_ + product).norm() * (1 + gamma(v.size() + 4));
-  const Index outputs = objective_->loss().outputs();
-  measure.linear_rounding =
-      1.02 *
-      (gamma(v.size() + 8) * (frobenius * v.norm() + gradient_.norm()) + frobenius * lost_contrast +
-       base_->gradient_rounding +
-       gamma(changes_ + outputs + 16) * (base_->gradient.norm() + changed_gross_) +
-       gamma(objective_->width() + outputs + 6) * base_->theta.norm() * 1.02 * changed_trace_ +
-       contrast_.rounding() * changed_gross_);
+  measure.linear_rounding = linear_rounding(step);
   measure.dropped = contrast_.dropped(theta) + contrast_.rounding() * theta.norm();
   if (deletion_faults.pull_forgotten) measure.linear_residual = 0;
   if (measure.linear_residual > measure.linear_rounding) {
@@ -463,6 +503,37 @@ StepMeasure DeletionState::measure_step(ConstVectorRef theta, FrameKind kind) co
     measure.solution_decrement = solution.decrement;
     measure.solve_residual = solution.residual;
   }
+  return measure;
+}
+
+double DeletionState::third_rounding() const {
+  const Index size = contrast_.size();
+  const double relative =
+      gamma(objective_->hessian_depth() + changes_ + size * size / 2 + 3 * size + 32) +
+      score_rounding(*objective_, base_->theta, base_->largest_norm);
+  // Half of what T may be off by, entry by entry, and its penalty that was added and taken away.
+  return 0.52 * (relative * base_->largest_norm * 1.02 * (base_->data_trace + changed_trace_) +
+                 12 * kUnit * objective_->l2() * std::sqrt(static_cast<double>(size)));
+}
+
+ResidualMeasure DeletionState::expanded_residual(ConstVectorRef theta) const {
+  need_third();
+  check_size("theta", theta.size(), objective_->parameters());
+  const Vector v = theta - base_->theta;
+  const Vector product = hessian_.selfadjointView<Eigen::Lower>() * v;
+  const double frobenius = base_->frobenius + added_trace_, length = v.norm();
+  const Vector r = gradient_ + product + contract_twice(third_, v) / 2;
+  const Solution solution = solve_measured(factor_, hessian_, frobenius, r);
+
+  ResidualMeasure measure;
+  measure.range = range(v);
+  measure.step_norm = norm_from(v, product, frobenius) + std::sqrt(frobenius) * 2 * kUnit * length;
+  measure.residual_norm = r.norm() * (1 + gamma(r.size() + 4));
+  measure.residual_rounding = linear_rounding(v) + third_rounding() * length * length;
+  measure.solution_norm = solution.norm;
+  measure.solution_decrement = solution.decrement;
+  measure.solve_residual = solution.residual;
+  measure.solution_range = range(contrast_.expand(solution.s));
   return measure;
 }
 
@@ -484,21 +555,28 @@ ResidualMeasure DeletionState::measure_residual(ConstVectorRef theta) const {
                    (1 + score_rounding(*objective_, theta, base_->largest_norm)),
                loss.largest_curvature() * loss.spread_factor() *
                    (base_->squared_norms + 1.02 * added_norms_));
-  measure.residual_rounding =
-      deletion_faults.rounding_forgotten
-          ? 0
-          : gradient_rounding(*objective_, contrast_, theta, pass, curvature_sum);
+  GradientRounding rounding = gradient_rounding(*objective_, contrast_, theta, pass, curvature_sum);
+  if (deletion_faults.rounding_forgotten) rounding = {};
+  measure.residual_rounding = rounding.total();
+  measure.score_rounding = rounding.scores;
+  // From the scores at theta to those at theta_0, in whose Hessian's norm it is wanted.
+  measure.score_rounding_dual =
+      rounding.scores_dual *
+      std::sqrt(std::exp(measure.range) *
+                (1 + score_rounding(*objective_, theta, base_->largest_norm)));
   measure.residual_norm = r.norm() * (1 + gamma(r.size() + 4));
   const Solution solution = solve_measured(factor_, hessian_, base_->frobenius + added_trace_, r);
   measure.solution_norm = solution.norm;
   measure.solution_decrement = solution.decrement;
   measure.solve_residual = solution.residual;
+  measure.solution_range = range(contrast_.expand(solution.s));
   measure.dropped = contrast_.dropped(theta) + contrast_.rounding() * theta.norm();
   return measure;
 }
 
 DeletionState DeletionState::rebuilt_at(ConstVectorRef theta) const {
-  return DeletionState(*objective_, theta, weights_);
+  return DeletionState(*objective_, theta, weights_,
+                       {.third_derivative = keeps_third_derivative()});
 }
 
 }  // namespace recant

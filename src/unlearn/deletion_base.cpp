@@ -11,6 +11,7 @@
 #include "recant/core/fingerprint.hpp"
 #include "recant/linalg/eigenvalues.hpp"
 #include "rounding.hpp"
+#include "third_derivative.hpp"
 
 namespace recant {
 namespace {
@@ -19,7 +20,7 @@ namespace {
 /// holds.
 Index kept_rows(Index rows, Index width) {
   const Index cached = (Index{1} << 17) / width;
-  return std::min(rows, std::max<Index>(64, std::min(8 * width, cached)));
+  return std::min(rows, std::max<Index>(64, std::min(12 * width, cached)));
 }
 
 /// The rows of largest size; those without weight have none.
@@ -48,6 +49,24 @@ ExtremeRows extreme_rows(const Objective& objective, const Vector& sizes, ConstV
   }
   extreme.rows = std::move(order);
   return extreme;
+}
+
+/// Cuts the eigenvalues of H in two where it pays most: above are those of the space V that the
+/// rows span, below it the data have next to no curvature. V is spanned by eigenvectors of the
+/// stored H exactly, and none of them is needed. Rounding of H adds `sums` and multiplies the
+/// data's curvature, in every direction alike, by `grown`.
+void find_span(const Eigenvalues& all, double l2, double sums, double grown, DeletionBase& base) {
+  double best = 1 / std::sqrt(base.least_eigenvalue);
+  for (Index k = 1; k < all.values.size(); ++k) {
+    const double inside = all.values(k) - all.error;
+    const double outside = grown * (std::max(all.values(k - 1) + all.error - l2, 0.0) + sums);
+    // What a length costs per unit of the norm of H: a few times the root of the curvature outside.
+    const double cost = 1 / std::sqrt(inside) + 4 * std::sqrt(outside) / l2;
+    if (!(cost < best)) continue;
+    best = cost;
+    base.span_eigenvalue = inside;
+    base.off_span_curvature = outside;
+  }
 }
 
 /// The largest leverages, where they say more than norms do.
@@ -90,17 +109,21 @@ double score_rounding(const Objective& objective, ConstVectorRef theta, double l
   return change <= 0.01 ? 2 * change : std::numeric_limits<double>::infinity();
 }
 
-double gradient_rounding(const Objective& objective, const Contrast& contrast, ConstVectorRef theta,
-                         const Objective::Residual& residual, double curvature_sum) {
+GradientRounding gradient_rounding(const Objective& objective, const Contrast& contrast,
+                                   ConstVectorRef theta, const Objective::Residual& residual,
+                                   double curvature_sum) {
   const Index outputs = objective.loss().outputs();
   const double length = theta.norm(), penalty = objective.l2() * length;
-  return 1.02 * (gamma(objective.width() + outputs + 6) * length * curvature_sum +
-                 (gamma(residual.depth + outputs + 8) + 8 * kUnit) * residual.gross +
-                 3 * kUnit * penalty + contrast.rounding() * (residual.gross + penalty));
+  // Each score is off by at most this times |x_i|.
+  const double score = 1.02 * gamma(objective.width() + outputs + 6) * length;
+  return {.sums = 1.02 * ((gamma(residual.depth + outputs + 8) + 8 * kUnit) * residual.gross +
+                          3 * kUnit * penalty + contrast.rounding() * (residual.gross + penalty)),
+          .scores = score * curvature_sum,
+          .scores_dual = score * std::sqrt(curvature_sum)};
 }
 
 NewDeletionBase build_deletion_base(const Objective& objective, ConstVectorRef theta,
-                                    ConstVectorRef weights) {
+                                    ConstVectorRef weights, const DeletionOptions& options) {
   check_size("theta", theta.size(), objective.parameters());
   check_size("row weights", weights.size(), objective.rows());
   if (!theta.allFinite()) throw UsageError("theta must be finite", "deletion");
@@ -117,7 +140,7 @@ NewDeletionBase build_deletion_base(const Objective& objective, ConstVectorRef t
     throw DataError("the Hessian is not positive definite in double precision", "deletion",
                     "raise l2 or scale the features");
   }
-  const EigenvalueRange eigenvalues = eigenvalue_range(hessian);
+  const Eigenvalues all = eigenvalues(hessian);
   DeletionBase base{
       .theta = theta, .gradient = {}, .hessian = std::move(hessian), .factor = *std::move(factor)};
   const Vector& norms = objective.row_norms();
@@ -131,13 +154,14 @@ NewDeletionBase build_deletion_base(const Objective& objective, ConstVectorRef t
 
   // For softmax the sizes of the entries of phi'' add up to at most twice its trace.
   const double entries = loss.outputs() > 1 ? 2 : 1;
-  const double relative =
-      gamma(objective.hessian_depth() + p + 16) + score_rounding(objective, theta, largest_norm);
-  base.hessian_rounding = 1.02 * entries * relative * base.data_trace +
-                          4 * kUnit * base.hessian.diagonal().maxCoeff() +
-                          2 * contrast.rounding() * 1.02 * full.norm();
-  base.largest_eigenvalue = eigenvalues.upper();
-  base.least_eigenvalue = std::max(eigenvalues.lower(), objective.l2() - base.hessian_rounding);
+  const double curvatures = score_rounding(objective, theta, largest_norm);
+  const double sums = 1.02 * entries * gamma(objective.hessian_depth() + p + 16) * base.data_trace +
+                      4 * kUnit * base.hessian.diagonal().maxCoeff() +
+                      2 * contrast.rounding() * 1.02 * full.norm();
+  base.hessian_rounding = sums + 1.02 * entries * curvatures * base.data_trace;
+  base.largest_eigenvalue = all.upper();
+  base.least_eigenvalue = std::max(all.lower(), objective.l2() - base.hessian_rounding);
+  find_span(all, objective.l2(), sums, 1 + 1.02 * curvatures, base);
   base.factor_error = base.least_eigenvalue > 0
                           ? 4 * static_cast<double>(size) * gamma(size + 1) *
                                 base.largest_eigenvalue / base.least_eigenvalue
@@ -148,9 +172,18 @@ NewDeletionBase build_deletion_base(const Objective& objective, ConstVectorRef t
   const double curvature_sum =
       std::min(1.02 * base.data_trace * (1 + score_rounding(objective, theta, largest_norm)),
                loss.largest_curvature() * loss.spread_factor() * base.squared_norms);
-  base.gradient_rounding = gradient_rounding(objective, contrast, theta, at_base, curvature_sum);
+  base.gradient_rounding =
+      gradient_rounding(objective, contrast, theta, at_base, curvature_sum).total();
   ExtremeRows by_leverage = rows_by_leverage(objective, base, weights);
-  return {contrast, std::move(base), std::move(by_leverage), std::move(by_norm)};
+  Vector third;
+  if (options.third_derivative) {
+    if (!loss.bounds_fourth_derivative()) {
+      throw UsageError("the third derivative serves losses of one score", "third_derivative",
+                       "leave it out for softmax");
+    }
+    third = third_derivative(objective, theta, weights);
+  }
+  return {contrast, std::move(base), std::move(by_leverage), std::move(by_norm), std::move(third)};
 }
 
 }  // namespace recant

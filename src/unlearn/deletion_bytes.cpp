@@ -9,6 +9,7 @@
 #include "recant/core/error.hpp"
 #include "recant/core/fingerprint.hpp"
 #include "recant/unlearn/deletion.hpp"
+#include "third_derivative.hpp"
 
 namespace recant {
 namespace {
@@ -17,7 +18,7 @@ static_assert(std::endian::native == std::endian::little, "the numbers are littl
 
 constexpr std::string_view kMagic = "recant deletions";
 static_assert(kMagic.size() == 2 * sizeof(std::uint64_t), "the numbers after it are aligned");
-constexpr std::uint64_t kVersion = 1;
+constexpr std::uint64_t kVersion = 2;
 constexpr Index kMostChanges = Index{1} << 40;  // the rounding of so many can still be counted
 
 [[noreturn]] void damaged() {
@@ -47,6 +48,11 @@ class Writer {
   void same(std::uint64_t value) { number(value); }
   void status(const DeletionStatus& status) { number(static_cast<std::uint64_t>(status)); }
   void vector(const Vector& values, Index /*size*/) { numbers(values.data(), values.size()); }
+  /// Nothing, or a vector.
+  void perhaps_vector(const Vector& values, Index size) {
+    number(static_cast<std::uint64_t>(values.size() > 0));
+    if (values.size() > 0) vector(values, size);
+  }
   void lower(const Matrix& values, Index size) {
     for (Index j = 0; j < size; ++j) numbers(values.data() + j * size + j, size - j);
   }
@@ -123,6 +129,9 @@ class Reader {
     need(size, 1);
     values.resize(size);
     numbers(values.data(), size);
+  }
+  void perhaps_vector(Vector& values, Index size) {
+    if (flag()) vector(values, size);
   }
   void lower(Matrix& values, Index size) {
     need(size, (size + 1) / 2);
@@ -211,9 +220,10 @@ void DeletionState::visit(Archive& archive, Base& base, State& state) {
   archive.vector(base.gradient, size);
   archive.lower(base.hessian, size);
   archive.factor(base.factor, size);
-  for (auto* value : {&base.gradient_rounding, &base.hessian_rounding, &base.frobenius,
-                      &base.largest_eigenvalue, &base.least_eigenvalue, &base.factor_error,
-                      &base.data_trace, &base.squared_norms, &base.largest_norm}) {
+  for (auto* value :
+       {&base.gradient_rounding, &base.hessian_rounding, &base.frobenius, &base.largest_eigenvalue,
+        &base.least_eigenvalue, &base.span_eigenvalue, &base.off_span_curvature, &base.factor_error,
+        &base.data_trace, &base.squared_norms, &base.largest_norm}) {
     archive.number(*value);
   }
 
@@ -223,6 +233,7 @@ void DeletionState::visit(Archive& archive, Base& base, State& state) {
   archive.vector(state.gradient_, size);
   archive.lower(state.hessian_, size);
   archive.factor(state.factor_, size);
+  archive.perhaps_vector(state.third_, third_derivative_size(size));
   archive.number(state.changes_);
   for (auto* value :
        {&state.changed_trace_, &state.changed_gross_, &state.added_trace_, &state.added_norms_,
@@ -246,8 +257,9 @@ DeletionState DeletionState::from_bytes(const Objective& objective, ConstVectorR
   check_size("row weights", weights_now.size(), objective.rows());
   Reader reader(bytes);
   const auto none = [] { return Cholesky::from_lower(Matrix(0, 0)); };
-  DeletionState state(objective, weights_now,
-                      {Contrast(objective.loss(), objective.width()), {.factor = none()}, {}, {}});
+  DeletionState state(
+      objective, weights_now,
+      {Contrast(objective.loss(), objective.width()), {.factor = none()}, {}, {}, {}});
   DeletionBase base{.factor = none()};
   visit(reader, base, state);
   reader.finish();

@@ -7,12 +7,14 @@ namespace recant {
 /// them; the tests compile it once more with RECANT_FAULTS, switch each on, and show that a check
 /// notices.
 struct DeletionFaults {
-  bool leftover_dropped = false;    ///< the gradient left over at the base is taken as 0
-  bool spread_forgotten = false;    ///< the sqrt(2) of softmax
-  bool stale_leverage = false;      ///< c of the base although rows have left
-  bool mean_shrinkage = false;      ///< trace over dimension in place of the largest eigenvalue
-  bool rounding_forgotten = false;  ///< the gradient is taken as exact
-  bool pull_forgotten = false;      ///< uneven weights bounded as if p were 0
+  bool leftover_dropped = false;       ///< the gradient left over at the base is taken as 0
+  bool spread_forgotten = false;       ///< the sqrt(2) of softmax
+  bool stale_leverage = false;         ///< c of the base although rows have left
+  bool mean_shrinkage = false;         ///< trace over dimension in place of the largest eigenvalue
+  bool rounding_forgotten = false;     ///< the gradient is taken as exact
+  bool pull_forgotten = false;         ///< uneven weights bounded as if p were 0
+  bool third_derivative_kept = false;  ///< T of rows that were deleted stays in T_S
+  bool outside_forgotten = false;      ///< directions that the rows leave out taken as exactly flat
 };
 
 #ifdef RECANT_FAULTS

@@ -29,7 +29,7 @@ struct HostileDeletion {
 
 /// Instance number `seed` of a kind: rows of huge norm or leverage, duplicates, separable classes
 /// with a tiny penalty, large deletions, uneven weights, weights that only shrink or grow, a base
-/// far from its optimum.
+/// far from its optimum, columns that depend on each other, wholly or nearly.
 inline HostileDeletion hostile_deletion(LossKind kind, std::uint64_t seed) {
   Random random(seed * 2 + 1);
   HostileDeletion problem;
@@ -40,6 +40,18 @@ inline HostileDeletion hostile_deletion(LossKind kind, std::uint64_t seed) {
   problem.data = made_up_rows(random, n, d, problem.loss);
   RowMatrix x = problem.data.features.view();
   if (random.uniform() < 0.3) x.row(random.below(n)) *= std::pow(10, random.between(1, 4));
+  if (d > 1 && random.uniform() < 0.4) {
+    const Index column = random.below(d);
+    Vector combined = random.uniform() < 0.3 ? Vector(Vector::Constant(n, random.normal()))
+                                             : Vector(Vector::Zero(n));
+    for (Index j = 0; j < d; ++j) {
+      if (j != column) combined += random.normal() * x.col(j);
+    }
+    x.col(column) = combined;
+    if (random.uniform() < 0.5) {
+      x.col(column) += std::pow(10, random.between(-12, -2)) * random.normals(n);
+    }
+  }
   if (random.uniform() < 0.2) x.col(random.below(d)) *= std::pow(10, random.between(-4, 3));
   if (random.uniform() < 0.3) {  // duplicates
     const Index from = random.below(n);
@@ -108,8 +120,8 @@ struct Tightness {
 };
 
 struct TierTightness {
-  Tightness downdated, base, by_value, measured, rebuilt;
-  int rebuilds = 0;
+  Tightness downdated, base, by_value, expanded, third_order, measured, rebuilt;
+  int rebuilds = 0, spanned = 0;  ///< `spanned`: rows in nearly a subspace, and bounded so
 };
 
 /// Every bound on instances first .. first + count - 1 against the truth: a failure where one is
@@ -119,7 +131,8 @@ inline TierTightness compare_with_truth(LossKind kind, std::uint64_t first, std:
   for (std::uint64_t seed = first; seed < first + count; ++seed) {
     const HostileDeletion problem = hostile_deletion(kind, seed);
     const Objective objective(problem.data, problem.loss, problem.intercept, problem.l2);
-    DeletionState state(objective, problem.theta, problem.weights);
+    const DeletionOptions options{.third_derivative = problem.loss.bounds_fourth_derivative()};
+    DeletionState state(objective, problem.theta, problem.weights, options);
     const Vector p = state.row_gradients(problem.rows, problem.pull);
     Vector after = problem.weights;
     for (std::size_t i = 0; i < problem.rows.size(); ++i) {
@@ -137,8 +150,10 @@ inline TierTightness compare_with_truth(LossKind kind, std::uint64_t first, std:
     }
     if (status == DeletionStatus::kRebuild) {
       ++seen.rebuilds;
-      state = DeletionState(objective, problem.theta, after);
+      state = DeletionState(objective, problem.theta, after, options);
     }
+    const CurvatureFrame frame = state.frame();
+    seen.spanned += frame.span_eigenvalue > 2 * frame.least_eigenvalue;
     const auto truth = exact_minimum(problem.data, problem.loss, problem.intercept, problem.l2,
                                      after, problem.theta);
     const auto distance = [&](const Vector& theta) {
@@ -164,6 +179,13 @@ inline TierTightness compare_with_truth(LossKind kind, std::uint64_t first, std:
     compare(loose, theta, seen.base, "0 with the Hessian of the base");
     compare(bound_from_residual(state.frame(), state.measure_residual(theta)), theta, seen.measured,
             "1");
+    if (state.keeps_third_derivative()) {
+      compare(bound_from_residual(state.frame(), state.expanded_residual(theta)), theta,
+              seen.expanded, "half");
+      const Vector third = state.third_order_point();
+      compare(bound_from_residual(state.frame(), state.expanded_residual(third)), third,
+              seen.third_order, "half, at the third-order point");
+    }
     const Vector by_value = state.newton_point(p);
     compare(bound_from_step(state.frame(), state.measure_step(by_value)), by_value, seen.by_value,
             "0 by value");

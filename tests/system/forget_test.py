@@ -287,6 +287,54 @@ class Forget(Vaults):
         self.assertIn(report["tier"], ("1", "2", "retrain"))
         self.assertIsNotNone(report["cheaper"])
 
+    def test_tier_half(self):
+        narrow = self.root / "half.rct"
+        self.fit(narrow, *BUDGET, "--allowance", "1e-5")
+        plain = self.forget(self.copy(narrow), "--rows", "1,2,3,4", "--tier-at-most", "0", code=4)
+        self.assertEqual(plain["reason"], "tier_limit", "else this test shows nothing")
+        report = self.forget(self.copy(narrow), "--rows", "1", "--tier-at-most", "half", "--third-derivative")
+        self.assertEqual((report["state"], report["tier"], report["cheaper"], report["dearer"]), ("certified", "half", "0", "1"))
+        self.assertIsNone(report["bound"]["residual_norm"], "no pass was made")
+        refused = self.call("forget", self.copy(narrow), "--rows", "1", "--tier-at-most", "half", code=2)
+        self.assertIn("--third-derivative", refused.err)
+
+    def test_protection_of_differences(self):
+        protected = [*BUDGET, "--allowance", "0.01", "--difference-epsilon", "2", "--difference-delta", "1e-4"]
+        planned = self.call("fit", self.train, *FIT, "--l2", "1", *protected, "--difference-step", "0.2", "--plan", "--json").json
+        enrolment = planned["enrolment"]
+        self.assertEqual(enrolment["budget"]["difference"], {"epsilon": 2, "delta": 1e-4, "step": 0.2})
+        self.assertGreater(enrolment["price"]["sigma"], enrolment["price_without_difference"]["sigma"])
+        self.assertGreater(enrolment["price"]["rise"], enrolment["price_without_difference"]["rise"])
+        text = self.call("fit", self.train, *FIT, *protected, "--difference-step", "0.2", "--plan").out
+        self.assertRegex(text, r"two releases that follow each other: epsilon 2, delta 0\.0001, for steps up to 0\.2")
+        self.assertRegex(text, r"without that: sigma .*%")
+        self.assertRegex(text, r"nothing was written")
+
+        model = self.root / "protected.rct"
+        self.fit(model, *protected, "--difference-step", "0.2")
+        report = self.forget(model, "--rows", "1")
+        self.assertEqual(report["state"], "certified")
+        self.assertLess(report["step_norm"], 0.2)
+        public = json.loads(Path(report["certificate"]).read_text())
+        self.assertEqual(float(public["budget"]["difference_step"]), 0.2)
+        self.call("verify", report["certificate"], "--model", model, "--public-key", model / "public-key.json")
+        self.assertEqual(self.status(model, "--check")["budget"]["difference"]["epsilon"], 2)
+
+        short = self.root / "short.rct"
+        self.fit(short, *protected, "--difference-step", "1e-4")
+        report = self.forget(short, "--rows", "1", code=4)
+        self.assertEqual((report["state"], report["reason"]), ("rejected", "difference_exceeded"))
+        self.assertEqual(self.status(short, "--check")["budget"]["releases_used"], 1)
+
+        for more, named in [(["--difference-epsilon", "2"], "difference"),
+                            (["--difference-epsilon", "0", "--difference-delta", "0.1", "--difference-step", "1"], "difference_epsilon"),
+                            (["--difference-epsilon", "1", "--difference-delta", "1", "--difference-step", "1"], "difference_delta")]:
+            done = self.call("fit", self.train, *FIT, *BUDGET, "--sigma", "1", *more, "--plan", code=2)
+            self.assertIn(named, done.err)
+        done = self.call("fit", self.train, *FIT, *BUDGET, "--sigma", "0.01", "--difference-epsilon", "0.1", "--difference-delta",
+                         "1e-9", "--difference-step", "1", "--plan", code=4)
+        self.assertIn("difference", done.err)
+
     def test_arrays_and_softmax(self):
         features, targets, groups, weights = arrays(90, 4)
         folder = self.root / "arrays"

@@ -10,11 +10,17 @@
 /// whatever algorithm made theta. Symbols and proofs: docs/mathematics.md section 5.3.
 ///
 ///   1  |r|_{H^{-1}} <= |grad F_S(theta_0) + H_S v|_{H^{-1}} + b kappa(rho(v)) |v|_H
+///      |r|_{H^{-1}} <= |... + T_S[v, v] / 2|_{H^{-1}} + b kappa_3(rho(v)) |v|_H
 ///   2  q = e^{rho(v)} |r|_{H^{-1}} / a,  c q < 1:   |theta - theta*| <= eta / sqrt(mu),
 ///      eta = -log(1 - c q) / c
 ///   3  |theta - theta*| <= |H^{-1} r| + E eta / sqrt(mu)     r measured, or known but for 1's last
 ///      term, which then is added over sqrt(mu)
+///      |theta - theta*| <= |s| + t / sqrt(mu),  s = H^{-1} r,  for t with E' |s|_H <= (1 - E') t,
+///      E' being E for rho_h = rho(s) + c t
 ///   4  |theta - theta*| <= |r| / lambda, always
+///
+/// Where the rows leave directions out, lengths are taken from norms of H in two parts, which
+/// replaces 1/sqrt(mu) by 1/sqrt(mu_V) and very little more (section 5.3, "Rows in a subspace").
 ///
 /// Errs: never below the distance; every rounding term of the measurement is in it, and the last
 /// step multiplies by 1 + 1e-9. Infinite where a statement does not apply (c q >= 1, a <= 0) or a
@@ -42,21 +48,24 @@ struct DistanceBound {
   double rounding = 0;          ///< the part of `residual` that is rounding
   double a = 0, b = kInfinite;  ///< a H <= H_S(theta_0) <= b H
   double range = 0;             ///< rho(v)
-  double kappa = 0;             ///< kappa(rho(v)); 0 where r was measured
+  double kappa = 0;             ///< kappa or kappa_3 of rho(v); 0 where r was measured
   double leverage = 0;          ///< c
   double least_eigenvalue = 0;  ///< mu
+  double span_eigenvalue = 0;   ///< mu_V; 0 where the rows leave no direction out
   double eta = kInfinite;       ///< |theta - theta*|_H <= eta
 };
 
 /// kappa(rho) = (e^rho - 1 - rho) / rho for rho >= 0, to 1e-13 of itself; 0 at 0.
 [[nodiscard]] double self_concordance_remainder(double rho) noexcept;
+/// kappa_3(rho) = (e^rho - 1 - rho - rho^2/2) / rho, likewise.
+[[nodiscard]] double self_concordance_remainder_3(double rho) noexcept;
 
 /// Statements 1, 2 and, where s is known, 3: needs no pass over the rows. Without self-concordance
 /// (squared loss) all of range and leverage are 0, and what is left is rounding.
 [[nodiscard]] DistanceBound bound_from_step(const CurvatureFrame& frame,
                                             const StepMeasure& step) noexcept;
 
-/// Statements 2, 3 and 4, from the measured gradient.
+/// Statements 2, 3 and 4, from the measured gradient; 2 and 3 from its expansion (tier 1/2).
 [[nodiscard]] DistanceBound bound_from_residual(const CurvatureFrame& frame,
                                                 const ResidualMeasure& residual) noexcept;
 

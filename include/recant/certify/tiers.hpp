@@ -15,11 +15,12 @@ namespace recant {
 
 enum class Tier {
   kStep,     ///< "0": factor updated, no pass over the rows
+  kHalf,     ///< "half": a stored third derivative tells of the gradient, no pass either
   kPass,     ///< "1": one pass measures the gradient
   kNewBase,  ///< "2": a further Newton step from a new base, then a pass
   kRetrain,  ///< "retrain": from the rows that stay
 };
-/// "0", "1", "2", "retrain".
+/// "0", "half", "1", "2", "retrain".
 [[nodiscard]] std::string_view name(Tier tier) noexcept;
 [[nodiscard]] std::span<const Tier> all_tiers() noexcept;  ///< cheapest first
 
@@ -39,11 +40,12 @@ struct TierChoice {
   std::optional<Tier> dearer;    ///< the next dearer one: a smaller bound for more work
 };
 
-/// Tries tiers from `first` upward until a bound is within the allowance. `measure` moves the model
+/// Tries `tiers`, cheapest first, until a bound is within the allowance. `measure` moves the model
 /// and bounds it, however it likes; this stage knows no algorithm. The answer is the last call's.
-/// @throws UsageError for an allowance that is not finite and > 0. Cost: that of the measures.
+/// @throws UsageError for an allowance that is not finite and > 0, and for tiers that are none or
+/// not in order. Cost: that of the measures.
 [[nodiscard]] TierChoice choose_tier(double allowance,
                                      const std::function<DistanceBound(Tier)>& measure,
-                                     Tier first = Tier::kStep);
+                                     std::span<const Tier> tiers = all_tiers());
 
 }  // namespace recant

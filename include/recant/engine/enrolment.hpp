@@ -33,6 +33,8 @@ struct EnrolmentRequest {
   std::optional<double> sigma;          ///< noise, at most: rounded down to a power of sqrt(2)
   std::optional<double> allowance;      ///< the least allowance that is of use
   std::optional<double> utility_price;  ///< the loss may rise by this share
+  /// Difference protection (docs/mathematics.md section 5.7): all three or none.
+  std::optional<double> difference_epsilon, difference_delta, difference_step;
   WhenSpent when_spent = WhenSpent::kRefuse;
 
   static constexpr auto fields() {
@@ -52,7 +54,16 @@ struct EnrolmentRequest {
         Field{"utility_price", &R::utility_price,
               "share by which the mean validation loss may rise; sets the noise (0.001 if nothing "
               "else does)",
-              Accept::kPositive}};
+              Accept::kPositive},
+        Field{"difference_epsilon", &R::difference_epsilon,
+              "also promise this to who holds the releases before and after a deletion",
+              Accept::kPositive},
+        Field{"difference_delta", &R::difference_delta,
+              "probability of a larger loss to them; below 1", Accept::kPositive},
+        Field{
+            "difference_step", &R::difference_step,
+            "distance that one deletion may move the model; one that moves it further is rejected",
+            Accept::kPositive}};
   }
 };
 
@@ -68,6 +79,9 @@ struct EnrolmentPlan {
   PrivacyBudget budget;  ///< unless refused
   WhenSpent when_spent = WhenSpent::kRefuse;
   std::optional<NoisePrice> price;  ///< of sigma, on the validation rows or else those of training
+  /// The same without the protection of differences, where it was asked for and sigma is larger
+  /// for it.
+  std::optional<NoisePrice> price_without_difference;
   bool priced_on_training = false;
   double fit_bound = 0;  ///< |grad F| / l2 of the fit: the bound of release 1
   std::vector<std::string> assumptions;

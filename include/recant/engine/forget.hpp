@@ -46,6 +46,8 @@ struct ForgetRequest {
   ForgetMethod method = ForgetMethod::kNewton;
   ForgetWeighting weighting;
   std::optional<Tier> tier_at_most;  ///< look no closer than this, rather answer no
+  /// Keeps the third derivative with the base, and so has a tier "half". Not for softmax.
+  bool third_derivative = false;
   const Dataset* holdout = nullptr;  ///< of gradient ascent: rows never seen
   GradientAscentOptions ascent;
 };

@@ -16,7 +16,11 @@ struct CurvatureFrame {
   double below = 0, above = 0;  ///< 1 - a and b - 1: 0 where H is the Hessian of S itself
   double hessian_rounding = 0;  ///< e: spectral norm of what rounding did to H
   double least_eigenvalue = 0;  ///< mu, of H: a lower bound; <= 0 where rounding leaves none
-  double leverage = 0;          ///< c = M max |x_i|_{H^{-1}}; softmax: over x_i (e_k - e_l)^T
+  /// The rows lie in nearly less than all directions: |h|_H^2 >= span_eigenvalue |h_V|^2 for the
+  /// part h_V of any h in a space V, and sum_S w_i phi''_i (x_i^T z)^2 <= off_span_curvature |z|^2
+  /// for z orthogonal to V. 0 where there is no such V.
+  double span_eigenvalue = 0, off_span_curvature = 0;
+  double leverage = 0;  ///< c = M max |x_i|_{H^{-1}}; softmax: over x_i (e_k - e_l)^T
 };
 
 /// Where a step v = theta - theta_0 led, without a pass over the rows.
@@ -37,13 +41,19 @@ struct StepMeasure {
 
 /// The gradient r = grad F_S(theta), from a pass over the rows; s solves H s = r.
 struct ResidualMeasure {
-  double range = 0;               ///< rho(theta - theta_0)
-  double residual_norm = 0;       ///< |r| as computed
-  double residual_rounding = 0;   ///< of r
-  double solution_norm = 0;       ///< |s| as computed
-  double solution_decrement = 0;  ///< |s|_H
-  double solve_residual = 0;      ///< |r - H s|, its own rounding included
-  double dropped = 0;             ///< as above
+  double range = 0;              ///< rho(theta - theta_0)
+  double residual_norm = 0;      ///< |r| as computed
+  double residual_rounding = 0;  ///< of r
+  /// The part of it that comes from rounded scores, and that part in the norm of H_S(theta_0)^{-1}.
+  double score_rounding = 0, score_rounding_dual = 0;
+  double solution_norm = 0;                       ///< |s| as computed
+  double solution_decrement = 0;                  ///< |s|_H
+  double solve_residual = 0;                      ///< |r - H s|, its own rounding included
+  double solution_range = StepMeasure::kUnknown;  ///< rho(s), of s as computed
+  double dropped = 0;                             ///< as above
+  /// |v|_H where r is its expansion at theta_0 up to v^2, made without a pass; 0 where it was
+  /// measured.
+  double step_norm = 0;
 };
 
 }  // namespace recant

@@ -64,6 +64,12 @@ class Loss {
   /// [e^{-M|s|}, e^{M|s|}]; softmax: |s| is the spread max - min of the K changes.
   /// Source: docs/mathematics.md section 5.3, [Bach2010].
   [[nodiscard]] double self_concordance() const noexcept;
+  /// Whether |phi''''| <= M^2 phi'' is known, so that an expansion of the gradient to second order
+  /// has a bounded remainder: of the losses of one score. Source: docs/mathematics.md section 5.3.
+  [[nodiscard]] bool bounds_fourth_derivative() const noexcept { return outputs_ == 1; }
+  /// tilts(i) = phi'''(t_i) / phi''(t_i) of a loss of one score, in [-M, M]: 1 - 2p; squared loss:
+  /// 0. scores is m x 1.
+  void curvature_tilts(ConstMatrixRef scores, VectorRef tilts) const;
   /// The supremum of the largest eigenvalue of phi''.
   [[nodiscard]] double largest_curvature() const noexcept;
   /// The spread of K scores is at most this times their Euclidean norm; 1 with one score.

@@ -66,6 +66,9 @@ class Objective {
   /// Weights of either sign. Cost: n p^2 C(C+1)/2 multiply-adds; memory O((Cp)^2) a group.
   [[nodiscard]] Matrix hessian(ConstVectorRef theta, ConstVectorRef weights) const;
 
+  /// phi'''_i / phi''_i at theta, of a loss of one score.   n.
+  [[nodiscard]] Vector curvature_tilts(ConstVectorRef theta) const;
+
   /// Additions behind one another in any sum over rows of hessian().
   [[nodiscard]] Index hessian_depth() const noexcept;
 

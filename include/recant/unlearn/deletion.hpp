@@ -41,6 +41,9 @@ struct DeletionBase {
   Cholesky factor;              ///< of `hessian`
   double frobenius = 0;         ///< of `hessian`, an upper bound
   double largest_eigenvalue = 0, least_eigenvalue = 0;  ///< above and below those of `hessian`
+  /// Where the rows leave directions out: below the eigenvalues of `hessian` in the space V that
+  /// they do span, and above the data's curvature in the rest. 0 where V would be everything.
+  double span_eigenvalue = 0, off_span_curvature = 0;
   double factor_error = 0;   ///< x^T H^{-1} x <= (1 + factor_error) |L^{-1} x|^2
   double data_trace = 0;     ///< tr H_D - l2 P
   double squared_norms = 0;  ///< sum_i w_i |x_i|^2
@@ -48,6 +51,12 @@ struct DeletionBase {
 };
 
 struct NewDeletionBase;
+
+struct DeletionOptions {
+  /// Keeps T_D = sum_i w_i phi'''_i x_i x_i x_i, P(P+1)(P+2)/6 numbers, with each base, for
+  /// expanded_residual(). Costs P Hessians a base.
+  bool third_derivative = false;
+};
 
 enum class DeletionStatus {
   kDone,
@@ -73,7 +82,9 @@ class DeletionState {
   /// solve with all rows: O(n P^2).
   /// @throws UsageError for weights that are negative or not finite; DataError if the Hessian has
   /// no factor in double precision.
-  DeletionState(const Objective& objective, ConstVectorRef theta, ConstVectorRef weights);
+  /// UsageError for a third derivative with a loss that does not bound its fourth (softmax).
+  DeletionState(const Objective& objective, ConstVectorRef theta, ConstVectorRef weights,
+                const DeletionOptions& options = {});
 
   /// Row weights become w + delta. `rows` and `delta` go together.
   /// @return kRebuild when g (section 5.3) would be 1/2 or more: from then on the state knows the
@@ -86,6 +97,7 @@ class DeletionState {
   [[nodiscard]] DeletionStatus delete_rows(std::span<const Index> rows);
 
   [[nodiscard]] DeletionStatus status() const noexcept { return status_; }
+  [[nodiscard]] bool keeps_third_derivative() const noexcept { return third_.size() > 0; }
   [[nodiscard]] const DeletionBase& base() const noexcept { return *base_; }
   [[nodiscard]] const Vector& weights() const noexcept { return weights_; }  ///< now
   /// g: H_S(theta_0) >= (1 - g) H in `base`. An upper bound.
@@ -98,12 +110,19 @@ class DeletionState {
   /// The step by value (section 4.5), moved by -H_S^{-1} p with p = sum_U w_j (1 - w'_j) g_j.
   [[nodiscard]] Vector newton_point(ConstVectorRef p) const;
 
+  /// The Newton step, moved by -H_S^{-1} T_S[v, v] / 2: its distance is of third order in v instead
+  /// of second. Cost: P^3/3 multiply-adds. @throws UsageError without a third derivative.
+  [[nodiscard]] Vector third_order_point() const;
+
   /// What certify's statements 1 to 3 need to know. @throws UsageError after kRebuild.
   [[nodiscard]] CurvatureFrame frame(FrameKind kind = FrameKind::kDowndated) const;
   /// Tier 0: any theta, though only newton_point() makes the residual small. O(P^2), with one
   /// solve more where the residual is more than rounding.
   [[nodiscard]] StepMeasure measure_step(ConstVectorRef theta,
                                          FrameKind kind = FrameKind::kDowndated) const;
+  /// Tier 1/2: the gradient at theta over the rows that stay, expanded at theta_0 to second order.
+  /// No pass: P^3/3 multiply-adds. @throws UsageError without a third derivative.
+  [[nodiscard]] ResidualMeasure expanded_residual(ConstVectorRef theta) const;
   /// Tier 1: the gradient at theta over the rows that stay. One pass.
   [[nodiscard]] ResidualMeasure measure_residual(ConstVectorRef theta) const;
 
@@ -138,6 +157,7 @@ class DeletionState {
   Vector gradient_;                               // grad F_S(theta_0), P
   Matrix hessian_;                                // of the base, changed row by row; lower triangle
   Cholesky factor_;                               // of hessian_
+  Vector third_;                                  // T_S, packed; empty where it is not kept
   Index changes_ = 0;                             // columns taken from hessian_ or added to it
   double changed_trace_ = 0, changed_gross_ = 0;  // sums of |delta| phi'' |x|^2, |delta| |phi'| |x|
   double added_trace_ = 0, added_norms_ = 0;      // of rows whose weight grew
@@ -166,6 +186,10 @@ class DeletionState {
   [[nodiscard]] double largest_norm() const;
   [[nodiscard]] double downdate_rounding() const;
   [[nodiscard]] double range(ConstVectorRef step) const;
+  [[nodiscard]] double linear_rounding(ConstVectorRef step) const;
+  [[nodiscard]] double third_rounding() const;
+  void need_third() const;
+  void take_from_third(std::span<const Index> rows, ConstVectorRef delta);
 };
 
 }  // namespace recant

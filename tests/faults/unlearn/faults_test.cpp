@@ -126,6 +126,60 @@ TEST_F(DeletionFaultsTest, PullOfUnevenWeightsForgotten) {
   EXPECT_FALSE(check());
 }
 
+TEST_F(DeletionFaultsTest, ThirdDerivativeOfDeletedRowsKept) {
+  // phi''' far from 0: nine in ten of class 1.
+  Vector targets = Vector::Ones(40);
+  targets.head(4).setZero();
+  const Dataset data = rows_of(RowMatrix::Ones(40, 1), targets);
+  const Objective objective(data, Loss(), false, 1);
+  const Vector theta = train(objective, data.weights).theta;
+  const std::vector<Index> rows = {36, 37, 38, 39};
+  Vector after = data.weights;
+  for (const Index row : rows) after(row) = 0;
+  const auto truth = exact_minimum(data, Loss(), false, 1, after, theta);
+  const auto check = [&] {
+    DeletionState state(objective, theta, data.weights, {.third_derivative = true});
+    EXPECT_EQ(state.delete_rows(rows), DeletionStatus::kDone);
+    const Vector moved = state.third_order_point();
+    const Real distance = (moved.cast<Real>() - truth.theta).norm();
+    const DistanceBound bound = bound_from_residual(state.frame(), state.expanded_residual(moved));
+    return distance <= static_cast<Real>(bound.value);
+  };
+  EXPECT_TRUE(check());
+  deletion_faults.third_derivative_kept = true;
+  EXPECT_FALSE(check());
+}
+
+TEST_F(DeletionFaultsTest, DirectionsOutsideTakenAsFlat) {
+  // Much curvature along the first feature, little along the second.
+  RowMatrix x = RowMatrix::Zero(4'000, 2);
+  Vector targets(4'000);
+  for (Index i = 0; i < 4'000; ++i) {
+    x(i, 0) = i % 2 == 0 ? 200 : -200;
+    targets(i) = (x(i, 0) > 0) != (i % 20 < 2) ? 1 : 0;
+  }
+  x(10, 1) = x(12, 1) = 0.3;
+  const Dataset data = rows_of(x, targets);
+  const Objective objective(data, Loss(), false, 1);
+  const Vector theta = train(objective, data.weights).theta;
+  Vector after = data.weights;
+  after(10) = 0;
+  const auto truth = exact_minimum(data, Loss(), false, 1, after, theta);
+  const auto check = [&] {
+    DeletionState state(objective, theta, data.weights);
+    const Index rows[] = {10};
+    EXPECT_EQ(state.delete_rows(rows), DeletionStatus::kDone);
+    EXPECT_GT(state.frame().span_eigenvalue, 1e6);
+    const Vector moved = state.newton_point();
+    const Real distance = (moved.cast<Real>() - truth.theta).norm();
+    return distance <=
+           static_cast<Real>(bound_from_step(state.frame(), state.measure_step(moved)).value);
+  };
+  EXPECT_TRUE(check());
+  deletion_faults.outside_forgotten = true;
+  EXPECT_FALSE(check());
+}
+
 TEST_F(DeletionFaultsTest, RoundingForgotten) {
   // One step is exact for squared loss: what is left of the distance is rounding alone.
   const auto failures = [] {

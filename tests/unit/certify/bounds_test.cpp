@@ -13,12 +13,13 @@ namespace {
 constexpr double kInf = std::numeric_limits<double>::infinity();
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
-/// (e^rho - 1 - rho) / rho as the sum of its series, in extended precision.
-double remainder_by_series(double rho) {
+/// (e^rho - 1 - rho - ..) / rho from rho^first / first! on, as the sum of its series, in extended
+/// precision.
+double remainder_by_series(double rho, int first = 2) {
   long double term = 1, sum = 0;
   for (int k = 2; k < 400; ++k) {
     term *= static_cast<long double>(rho) / k;
-    sum += term;
+    if (k >= first) sum += term;
   }
   return static_cast<double>(sum);
 }
@@ -34,6 +35,20 @@ TEST(SelfConcordanceRemainder, IsItsSeries) {
   double last = 0;
   for (double rho = 1e-300; rho < 30; rho *= rho < 1e-3 ? 10 : 1.07) {
     const double found = self_concordance_remainder(rho), wanted = remainder_by_series(rho);
+    EXPECT_NEAR(found, wanted, 1e-13 * wanted) << rho;
+    EXPECT_GT(found, last);
+    last = found;
+  }
+}
+
+TEST(SelfConcordanceRemainder, OfThirdOrderIsItsSeries) {
+  EXPECT_EQ(self_concordance_remainder_3(0), 0);
+  EXPECT_EQ(self_concordance_remainder_3(kInf), kInf);
+  EXPECT_EQ(self_concordance_remainder_3(1e4), kInf);
+  double last = 0;
+  for (double rho = 1e-150; rho < 30; rho *= rho < 1e-3 ? 10 : 1.07) {
+    const double found = self_concordance_remainder_3(rho);
+    const double wanted = remainder_by_series(rho, 3);
     EXPECT_NEAR(found, wanted, 1e-13 * wanted) << rho;
     EXPECT_GT(found, last);
     last = found;
@@ -97,6 +112,74 @@ TEST(Bounds, EveryTermMakesThemLarger) {
     EXPECT_GE(larger[i].strong_convexity, plain.strong_convexity) << i;
     EXPECT_TRUE(larger[i].newton > plain.newton || larger[i].corrected > plain.corrected) << i;
   }
+}
+
+TEST(Bounds, OfRowsInASubspaceAreTheFormulas) {
+  CurvatureFrame frame = plain_frame();
+  const DistanceBound all = bound_from_residual(frame, plain_residual());
+  frame.span_eigenvalue = 400;
+  frame.off_span_curvature = 1e-10;
+  const DistanceBound bound = bound_from_residual(frame, plain_residual());
+  EXPECT_EQ(bound.eta, all.eta);
+  const double out = 1e-5, h = 0.25 * bound.eta;
+  const double grown = out * std::exp(0.125) * (std::exp(h) - 1) / h * bound.eta;
+  const double pull = 0.5 * 0.0625 + out * 0.125 + grown;
+  EXPECT_NEAR(bound.newton, std::hypot(bound.eta / 20, pull / 0.5), 1e-9);
+  const double factor = std::max(std::exp(0.125) * (std::exp(h) - 1) / h - 1,
+                                 1 - std::exp(-0.125) * (1 - std::exp(-h)) / h);
+  EXPECT_NEAR(bound.corrected,
+              0.0625 + std::hypot(factor * bound.eta / 20, (out * 0.125 + grown) / 0.5), 1e-9);
+  EXPECT_EQ(bound.strong_convexity, all.strong_convexity);
+  const DistanceBound step =
+      bound_from_step(frame, {.range = 0.125, .step_norm = 3, .linear_residual = 0.01});
+  const double off = 0.01 + out * (std::exp(0.125) + 1) * 3;
+  const double k = 0.25 * step.eta, own = out * std::exp(0.125) * (std::exp(k) - 1) / k * step.eta;
+  EXPECT_NEAR(step.newton, std::hypot(step.eta / 20, (off + own) / 0.5), 1e-9);
+
+  // More curvature outside makes them larger, at most as large as without a subspace; a subspace
+  // that is no better than everything is not used, and none of it is ever NaN.
+  double last = 0;
+  for (const double curvature : {0.0, 1e-10, 1e-6, 1e-2, 1e2, 1e300, kInf, kNaN}) {
+    frame.off_span_curvature = curvature;
+    const DistanceBound found = bound_from_residual(frame, plain_residual());
+    EXPECT_GE(found.newton, last) << curvature;
+    EXPECT_LE(found.newton, all.newton) << curvature;
+    EXPECT_LE(found.corrected, all.corrected) << curvature;
+    last = found.newton;
+  }
+  EXPECT_EQ(last, all.newton);
+  for (const double span : {0.0, -1.0, 4.0, kNaN}) {
+    frame.span_eigenvalue = span;
+    EXPECT_EQ(bound_from_residual(frame, plain_residual()).value, all.value) << span;
+  }
+}
+
+TEST(Bounds, OfAnExpansionHaveItsRemainder) {
+  const CurvatureFrame frame = plain_frame();
+  ResidualMeasure residual = plain_residual();
+  residual.step_norm = 3;
+  const DistanceBound bound = bound_from_residual(frame, residual);
+  const double kappa = (std::exp(0.125) - 1.125 - 0.125 * 0.125 / 2) / 0.125;
+  EXPECT_NEAR(bound.kappa, kappa, 1e-15);
+  EXPECT_NEAR(bound.residual, 0.125 + 3 * kappa, 1e-13);
+  const double eta = -std::log(1 - 0.25 * std::exp(0.125) * bound.residual) / 0.25, h = 0.25 * eta;
+  EXPECT_NEAR(bound.newton, eta / 2, 1e-9);
+  const double factor = std::max(std::exp(0.125) * (std::exp(h) - 1) / h - 1,
+                                 1 - std::exp(-0.125) * (1 - std::exp(-h)) / h);
+  EXPECT_NEAR(bound.corrected, 0.0625 + 3 * kappa / 2 + factor * eta / 2, 1e-9);
+  EXPECT_EQ(bound.strong_convexity, kInf);  // the residual itself is not known
+}
+
+TEST(Bounds, RoundedScoresCostLessAlongTheRows) {
+  const CurvatureFrame frame = plain_frame();
+  ResidualMeasure residual = plain_residual();
+  residual.residual_rounding = 0.011;
+  residual.score_rounding = 0.01;
+  residual.score_rounding_dual = 1e-4;
+  const DistanceBound bound = bound_from_residual(frame, residual);
+  EXPECT_NEAR(bound.rounding, 0.001 / 2 + 1e-4, 1e-15);
+  residual.score_rounding_dual = kInf;
+  EXPECT_NEAR(bound_from_residual(frame, residual).rounding, 0.011 / 2, 1e-15);
 }
 
 TEST(Bounds, WithoutSelfConcordanceAreTheResidual) {

@@ -36,7 +36,12 @@ struct Case {
   std::optional<Objective> objective;
   Vector theta;
 
-  [[nodiscard]] DeletionState state() const { return {*objective, theta, data.weights}; }
+  [[nodiscard]] DeletionState state() const {
+    return {*objective,
+            theta,
+            data.weights,
+            {.third_derivative = objective->loss().kind() == LossKind::kLogistic}};
+  }
   /// The same rows, those without weight zeroed.
   [[nodiscard]] Objective zeroed(const Vector& weights) const {
     Dataset rest = data;
@@ -66,6 +71,10 @@ void expect_same_bounds(const DeletionState& a, const DeletionState& b) {
   }
   EXPECT_EQ(bound_from_residual(a.frame(), a.measure_residual(theta)).value,
             bound_from_residual(b.frame(), b.measure_residual(theta)).value);
+  ASSERT_EQ(a.keeps_third_derivative(), b.keeps_third_derivative());
+  if (!a.keeps_third_derivative()) return;
+  EXPECT_EQ(bound_from_residual(a.frame(), a.expanded_residual(theta)).value,
+            bound_from_residual(b.frame(), b.expanded_residual(theta)).value);
 }
 
 class DeletionBytes : public testing::TestWithParam<LossKind> {};

@@ -21,6 +21,14 @@ TEST_P(DeletionTruth, IsNeverAboveABound) {
   EXPECT_LE(seen.base.finite, seen.downdated.finite);
   EXPECT_GE(seen.by_value.finite, 300);
   EXPECT_EQ(seen.measured.finite, 500);
+  EXPECT_GE(seen.spanned, 50);
+  if (GetParam() != LossKind::kSoftmax) {
+    EXPECT_GE(seen.expanded.finite, 250);
+    EXPECT_GE(seen.third_order.finite, 250);
+  }
+  if (GetParam() == LossKind::kLogistic) {
+    EXPECT_LE(seen.expanded.quantile(0.5), seen.downdated.quantile(0.5) / 2);
+  }
   EXPECT_EQ(seen.rebuilt.finite, 500);
   EXPECT_LE(seen.rebuilds, 250);
   // Rounding alone for squared loss: nothing to be near to.

@@ -22,11 +22,11 @@ Matrix with_eigenvalues(const Vector& values, std::uint64_t seed) {
   return (a + a.transpose()) / 2;
 }
 
-TEST(EigenvalueRange, HoldsTheEnds) {
+TEST(Eigenvalues, HoldsTheEnds) {
   for (const Index p : {1, 2, 3, 7, 30, 100}) {
     for (const double least : {1e-8, 1e-3, 1.0, -2.0}) {
       Vector values = Vector::LinSpaced(p, least, least + 50);
-      const EigenvalueRange range = eigenvalue_range(with_eigenvalues(values, 5));
+      const Eigenvalues range = eigenvalues(with_eigenvalues(values, 5));
       const double slack = 1e-13 * (std::abs(least) + 50);  // the matrix itself is rounded
       EXPECT_NEAR(range.least, values.minCoeff(), slack) << p;
       EXPECT_NEAR(range.largest, values.maxCoeff(), slack) << p;
@@ -37,26 +37,26 @@ TEST(EigenvalueRange, HoldsTheEnds) {
   }
 }
 
-TEST(EigenvalueRange, IsNotFooledByAnEigenvalueThatAnIterationMisses) {
+TEST(Eigenvalues, IsNotFooledByAnEigenvalueThatAnIterationMisses) {
   // The start of an iteration, all ones, is orthogonal to the end that matters.
   const Index p = 64;
   Vector hidden = Vector::Ones(p);
   hidden.tail(p / 2).setConstant(-1);
   const Matrix a =
       Matrix::Identity(p, p) + 9 * hidden * hidden.transpose() / static_cast<double>(p);
-  EXPECT_NEAR(eigenvalue_range(a).largest, 10, 1e-12);
-  EXPECT_NEAR(eigenvalue_range(11 * Matrix::Identity(p, p) - a).least, 1, 1e-12);
+  EXPECT_NEAR(eigenvalues(a).largest, 10, 1e-12);
+  EXPECT_NEAR(eigenvalues(11 * Matrix::Identity(p, p) - a).least, 1, 1e-12);
 }
 
-TEST(EigenvalueRange, ReadsTheLowerTriangleAndRefusesWhatIsNotFinite) {
+TEST(Eigenvalues, ReadsTheLowerTriangleAndRefusesWhatIsNotFinite) {
   Matrix a = with_eigenvalues(Vector::LinSpaced(5, 1, 9), 2);
-  const EigenvalueRange wanted = eigenvalue_range(a);
+  const Eigenvalues wanted = eigenvalues(a);
   a(0, 4) = std::numeric_limits<double>::quiet_NaN();
-  EXPECT_EQ(eigenvalue_range(a).least, wanted.least);
+  EXPECT_EQ(eigenvalues(a).least, wanted.least);
   a(4, 0) = std::numeric_limits<double>::infinity();
-  expect_error<DataError>([&] { return eigenvalue_range(a); }, {"not finite"});
-  expect_error<UsageError>([&] { return eigenvalue_range(Matrix::Ones(2, 3)); }, {"square"});
-  EXPECT_EQ(eigenvalue_range(Matrix(0, 0)).upper(), 0);
+  expect_error<DataError>([&] { return eigenvalues(a); }, {"not finite"});
+  expect_error<UsageError>([&] { return eigenvalues(Matrix::Ones(2, 3)); }, {"square"});
+  EXPECT_EQ(eigenvalues(Matrix(0, 0)).upper(), 0);
 }
 
 }  // namespace
