@@ -26,9 +26,10 @@ TRAINING = ["train", *ARRAYS, "--target", "--positive", "--sensitive", "--privil
             "--max-iterations", "--refine"]
 FLAGS = {
     "fit": [*TRAINING, "--output", "--force", "--validation", *(f"--validation{kind}" for kind in ("-features", "-targets", "-groups")),
-            "--epsilon", "--delta", "--releases", "--sigma", "--allowance", "--utility-price", "--on-budget-spent", "--difference-epsilon", "--difference-delta", "--difference-step", "--plan"],
-    "forget": ["model", "--rows", "--rows-from", "--ids", "--ids-from", "--one-by-one", "--request-key", "--method", "--tier-at-most", "--third-derivative",
-               "--require-checkpoint", "--from-ledger", "--weighting", "--form", "--values", "--value-method", *MEASURED[:4],
+            "--epsilon", "--delta", "--releases", "--sigma", "--allowance", "--utility-price", "--on-budget-spent",
+            "--difference-epsilon", "--difference-delta", "--difference-step", "--plan"],
+    "forget": ["model", "--rows", "--rows-from", "--ids", "--ids-from", "--one-by-one", "--request-key", "--method",
+               "--tier-at-most", "--third-derivative", "--require-checkpoint", "--from-ledger", "--weighting", "--form", "--values", "--value-method", *MEASURED[:4],
                "--max-steps", "--step-size", "--clip"],
     "status": ["model", "--check", "--checkpoint"],
     "backup": ["model", "destination"],
