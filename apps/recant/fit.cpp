@@ -101,7 +101,7 @@ std::optional<EnrolmentPlan> plan(const Flags& flags, const FittedModel& fitted,
 int run(const Flags& flags, const Common& common, const CLI::App& command) {
   const FitRequest request = flags.training.make_request("fit");
   if (!flags.plan) {
-    if (flags.output.empty()) throw UsageError("--output is required; see recant fit --help", "fit");
+    if (flags.output.empty()) throw UsageError("--output is required", "fit", "see recant fit --help");
     check_model_output(flags.output, common);
   }
   const bool enrol = wants_enrolment(flags, command);
