@@ -311,5 +311,39 @@ TEST(LogisticLoss, OfAScoreThatIsNotANumberIsNotANumber) {
   });
 }
 
+/// phi'' of the logistic loss at t, and with it what follows from differences of it.
+long double logistic_curvature(long double t) {
+  return 1 / ((1 + expl(t)) * (1 + expl(-t)));
+}
+
+TEST(LogisticLoss, TiltsAreTheThirdDerivativeOverTheSecond) {
+  const Loss loss(LossKind::kLogistic);
+  EXPECT_TRUE(loss.bounds_fourth_derivative());
+  Matrix t(400, 1);
+  t.col(0) = Vector::LinSpaced(400, -20, 20);
+  Vector tilts(400);
+  loss.curvature_tilts(t, tilts);
+  const long double h = 1e-4L, m = loss.self_concordance();
+  for (Index i = 0; i < 400; ++i) {
+    const long double at = t(i, 0), here = logistic_curvature(at);
+    const long double before = logistic_curvature(at - h), after = logistic_curvature(at + h);
+    EXPECT_NEAR(tilts(i), static_cast<double>((after - before) / (2 * h) / here), 1e-8) << at;
+    // What the expansion of the gradient rests on: |phi''''| <= M^2 phi''.
+    EXPECT_LE(std::abs((after - 2 * here + before) / (h * h)), m * m * here * (1 + 1e-6L)) << at;
+  }
+}
+
+TEST(SquaredLoss, HasNoTilt) {
+  const Loss loss(LossKind::kSquared);
+  EXPECT_TRUE(loss.bounds_fourth_derivative());
+  Vector tilts = Vector::Ones(3);
+  loss.curvature_tilts(Matrix::Random(3, 1), tilts);
+  EXPECT_EQ(tilts, Vector(Vector::Zero(3)));
+}
+
+TEST(Softmax, ClaimsNothingOfItsFourthDerivative) {
+  EXPECT_FALSE(Loss(LossKind::kSoftmax, 3).bounds_fourth_derivative());
+}
+
 }  // namespace
 }  // namespace recant
