@@ -309,8 +309,13 @@ class Deletion(Result):
     Bounds are for the operator: what may be shown of a deletion is its certificate.
     """
 
-    model: Any  #: the estimator without the rows, or as it was where nothing was deleted
+    _owner: Any = field(repr=False)  #: an estimator, or the vault
     audit: Audit | None = None  #: with ``audit=True``: the true distance to retraining
+
+    @property
+    def model(self) -> Any:
+        """The estimator without the rows; of a vault as it is now, further deletions included."""
+        return getattr(self._owner, "estimator", self._owner)
 
     @property
     def done(self) -> bool:

@@ -80,6 +80,10 @@ class Vault:
         self._held = False
         self._writer: _core.Writer | None = None
         self._read: _core.Model | None = _core.Model.open(os.fspath(self.path))
+        self._rows = len(self._read.rows)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.path,)
 
     # -- new folders -------------------------------------------------------------------------
 
@@ -241,15 +245,17 @@ class Vault:
     # -- reading -----------------------------------------------------------------------------
 
     def __repr__(self) -> str:
-        return (f"Vault({os.fspath(self.path)!r}): {self._model.loss}, {len(self._model.rows)} rows, "
+        return (f"Vault({os.fspath(self.path)!r}): {self._model.loss}, {self._rows} rows, "
                 f"{self._model.features} features, l2 {self._model.l2:g}")
 
     @property
     def _model(self) -> _core.Model:
         """As the last deletion of this object left it, or as it was when it was opened."""
-        if self._read is None:
-            self._read = _core.Model.open(os.fspath(self.path))
-        return self._read
+        with self._turn:
+            if self._read is None:
+                self._read = (self._writer.model() if self._writer is not None
+                              else _core.Model.open(os.fspath(self.path)))
+            return self._read
 
     @property
     def estimator(self) -> LogisticRegression | RidgeRegression:
@@ -370,6 +376,7 @@ class Vault:
                 self.close()
                 raise
             if not self._held:
+                self._read = self._model
                 self.close()
 
     def forget(self, rows: Any = None, *, ids: Any = None, key: str = "",
@@ -421,26 +428,24 @@ class Vault:
         ask = _forget.asked(method, weighting, alpha, values, max_steps, step_size, clip)
         named = [] if ids is None else [str(each) for each in (
             [ids] if isinstance(ids, (str, int)) else ids)]
-        before = self._model
-        held = None if holdout is None else _rows_of(before, holdout)
-        positions = [] if rows is None else _forget.row_positions(rows, len(before.rows))
+        positions = [] if rows is None else _forget.row_positions(rows, self._rows)
+        found = None
         with progress_of(progress) as callback, self._writing() as writer:
-            before = writer.model()
-            gone = _core.pick_rows(before, positions, named) if audit else None
+            held = None if holdout is None else _rows_of(self._model, holdout)
+            before = writer.model() if audit else None
+            gone = None if before is None else _core.pick_rows(before, positions, named)
             text = writer.forget(positions, named, key, ask.method, ask.weighting, ask.alpha,
                                  ask.values, tier_at_most, held, ask.ascent, callback)
-            state = json.loads(text)["state"]
-            after = writer.model()
-            self._read = after
-        found = None
-        if audit and state == "certified" and not json.loads(text)["repeated"]:
-            bound = json.loads(text)["bound"]["distance"]
-            with progress_of(progress) as callback:
-                found = _results.Audit(_core.audit(after, gone, before, None, False, False, bound, 0,
-                                                   [], 1, callback))
+            report = json.loads(text)
+            state = report["state"]
+            self._read = None
+            if before is not None and state == "certified" and not report["repeated"]:
+                found = _results.Audit(_core.audit(
+                    writer.model(), gone, before, None, False, False, report["bound"]["distance"], 0, [],
+                    1, callback))
         if state == "not_found":
             raise NotFoundError("rows: nothing was deleted: a row is not in this model")
-        return _forget.told(_results.Deletion(text, self.estimator, found), stacklevel=2)
+        return _forget.told(_results.Deletion(text, self, found), stacklevel=2)
 
     def outcome(self, key: str) -> _results.Deletion:
         """What came of the request with this key.
@@ -456,7 +461,7 @@ class Vault:
         BusyError
         """
         with self._writing() as writer:
-            return _results.Deletion(writer.outcome(key), self.estimator)
+            return _results.Deletion(writer.outcome(key), self)
 
     def catch_up(self, newer_ledger: _Path) -> int:
         """``recant forget --from-ledger``: of a folder restored from an older backup, makes the
