@@ -38,9 +38,7 @@ int main(int, char** arguments) {
     const auto [values, report] = influence(fitted, held.data, "utility");
     static_cast<void>(to_json(report));
   });
-  time("predict one row", [&] {
-    static_cast<void>(scores(fitted.model, one_row.features));
-  });
+  time("predict one row", [&] { static_cast<void>(scores(fitted.model, one_row.features)); });
   time("evaluate", [&] {
     Stopwatch watch;
     const Evaluation found = evaluate(held.data, fitted.model, fitted.settings);

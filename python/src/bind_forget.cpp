@@ -17,16 +17,18 @@ std::optional<Tier> tier_named(const std::optional<std::string>& text) {
 }
 
 /// The model without the rows, recant.deletion/1 and, if asked for, recant.audit/1.
-std::tuple<Model, std::string, std::optional<std::string>> forget(
-    const Model& model, ForgetRequest request, std::optional<double> allowance,
-    bool against_retraining, nb::handle progress) {
+std::tuple<Model, std::string, std::optional<std::string>> forget(const Model& model,
+                                                                  ForgetRequest request,
+                                                                  std::optional<double> allowance,
+                                                                  bool against_retraining,
+                                                                  nb::handle progress) {
   return without_lock(progress, [&](const ProgressCallback& callback) {
     auto [left, report] = forget_rows(*model.fitted, std::move(request), allowance, callback);
     std::optional<std::string> audited;
     const bool weighed_less = left.rows.weights != model.fitted->rows.weights;
     if (against_retraining && weighed_less) {
-      const AuditRequest question{.membership = false, .reconstruction = false,
-                                  .bound = report.distance};
+      const AuditRequest question{
+          .membership = false, .reconstruction = false, .bound = report.distance};
       const Dataset gone = deleted_rows(left, model.fitted.get());
       audited = to_json(audit(left, gone, model.fitted.get(), nullptr, question, callback));
     }

@@ -179,8 +179,8 @@ std::string audit_json(const Model& model, const Rows* deleted, const Model* bef
   }
   return without_lock(progress, [&](const ProgressCallback& callback) {
     const FittedModel* former = before != nullptr ? before->fitted.get() : nullptr;
-    const Dataset gone = deleted != nullptr ? deleted->measured.data
-                                            : deleted_rows(*model.fitted, former);
+    const Dataset gone =
+        deleted != nullptr ? deleted->measured.data : deleted_rows(*model.fitted, former);
     return to_json(audit(*model.fitted, gone, former,
                          test != nullptr ? &test->measured.data : nullptr, request, callback));
   });
@@ -230,9 +230,8 @@ void bind_writer(nb::module_& module) {
            })
       .def("recovered",
            [](Writer& self) {
-             return self.with_vault(nb::none(), [](const Vault& vault, const auto&) {
-               return vault.recovered();
-             });
+             return self.with_vault(
+                 nb::none(), [](const Vault& vault, const auto&) { return vault.recovered(); });
            })
       .def("close", &Writer::close);
 }
@@ -254,8 +253,8 @@ void bind_vault(nb::module_& module) {
         });
       },
       nb::arg("path"), nb::arg("table"), nb::arg("loss"), nb::arg("l2").none(),
-      nb::arg("l2_per_row").none(), nb::arg("intercept"), nb::arg("privileged"),
-      nb::arg("trainer"), nb::arg("progress").none());
+      nb::arg("l2_per_row").none(), nb::arg("intercept"), nb::arg("privileged"), nb::arg("trainer"),
+      nb::arg("progress").none());
   module.def("create_vault", &create, nb::arg("model"), nb::arg("path"), nb::arg("replace"),
              nb::arg("enrolment").none(), nb::arg("on_budget_spent"), nb::arg("validation").none(),
              nb::arg("progress").none());
@@ -285,15 +284,13 @@ void bind_vault(nb::module_& module) {
       [](const Model& model, const Rows* deleted, const Model* before, const Rows* test,
          bool membership, bool reconstruction, std::optional<double> bound, int shadow_models,
          std::vector<double> sigmas, std::uint64_t seed, nb::object progress) {
-        return audit_json(model, deleted, before, test,
-                          {membership, reconstruction, bound, shadow_models, std::move(sigmas),
-                           seed},
-                          progress);
+        return audit_json(
+            model, deleted, before, test,
+            {membership, reconstruction, bound, shadow_models, std::move(sigmas), seed}, progress);
       },
-      nb::arg("model"), nb::arg("deleted").none(), nb::arg("before").none(),
-      nb::arg("test").none(), nb::arg("membership"), nb::arg("reconstruction"),
-      nb::arg("bound").none(), nb::arg("shadow_models"), nb::arg("sigmas"), nb::arg("seed"),
-      nb::arg("progress").none());
+      nb::arg("model"), nb::arg("deleted").none(), nb::arg("before").none(), nb::arg("test").none(),
+      nb::arg("membership"), nb::arg("reconstruction"), nb::arg("bound").none(),
+      nb::arg("shadow_models"), nb::arg("sigmas"), nb::arg("seed"), nb::arg("progress").none());
 }
 
 }  // namespace recant::python

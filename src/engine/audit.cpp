@@ -184,7 +184,8 @@ Dataset deleted_rows(const FittedModel& audited, const FittedModel* before) {
                     "deleted rows", "give rows that were deleted otherwise with --deleted");
   }
   const Dataset& source = before != nullptr ? before->rows : audited.rows;
-  if (std::any_of(rows.begin(), rows.end(), [&](Index row) { return is_erased(source.ids, row); })) {
+  if (std::any_of(rows.begin(), rows.end(),
+                  [&](Index row) { return is_erased(source.ids, row); })) {
     throw DataError("the deleted rows' content has been erased from the model folder",
                     "deleted rows",
                     "give the rows with --deleted, or a model from before with --before");

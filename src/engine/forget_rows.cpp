@@ -41,8 +41,7 @@ DeletionStep step_away(const FittedModel& fitted, const Objective& objective,
   if (allowance) return mover.move_within(*allowance, Tier::kStep, rows, request);
   const Tier only = std::min(request.tier_at_most.value_or(Tier::kPass), Tier::kPass);
   request.tier_at_most = only;
-  DeletionStep step =
-      mover.move_within(std::numeric_limits<double>::max(), only, rows, request);
+  DeletionStep step = mover.move_within(std::numeric_limits<double>::max(), only, rows, request);
   if (step.refusal.empty()) return step;
   // The bound is infinite, and dearer tiers were not looked at: without an allowance, an answer.
   step.refusal.clear();
