@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
 # The Python package as a stranger gets it: a clean checkout, `pip wheel .`, the wheel in a fresh virtual environment
 # with nothing but NumPy, the command it brings, and the package at work.
-#   wheel_test.sh SOURCE PYTHON COMPILER_LAUNCHER
+#   wheel_test.sh SOURCE PYTHON COMPILER WERROR [COMPILER_LAUNCHER]
 # Packages come from where pip is told to look. Exit status 77: this Python makes no virtual environments, or pip finds
 # no packages.
 set -euo pipefail
 
 source=$1
 python=$2
-launcher=${3:-}
+compiler=$3
+werror=$4
+launcher=${5:-}
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 "$python" -c 'import venv, ensurepip' 2> /dev/null || { echo "no venv here"; exit 77; }
@@ -24,9 +26,11 @@ export PIP_DISABLE_PIP_VERSION_CHECK=1
 "$python" -m venv "$folder/build"
 "$folder/build/bin/pip" download --quiet --no-deps --dest "$folder/download" scikit-build-core nanobind numpy ||
   { echo "pip finds none of what a build needs: skipped"; exit 77; }
-# A compiler cache is asked with names that are the same in every run.
+# The compiler of this build and, where it has a cache, the names that it knows from build/release.
+export CXX=$compiler
 [[ -z "$launcher" ]] || export CMAKE_CXX_COMPILER_LAUNCHER=$launcher CCACHE_BASEDIR=$folder CCACHE_NOHASHDIR=1
-"$folder/build/bin/pip" wheel --quiet --no-deps --wheel-dir "$folder/wheels" --config-settings=build-dir="$folder/made" .
+"$folder/build/bin/pip" wheel --quiet --no-deps --wheel-dir "$folder/wheels" \
+  --config-settings=build-dir="$folder/checkout/build/wheel" --config-settings=cmake.define.RECANT_WERROR="$werror" .
 wheel=$(ls "$folder"/wheels/recant-*.whl)
 echo "$(basename "$wheel"), $(stat --format=%s "$wheel") bytes"
 case $("$python" -c 'import sys; print(sys.version_info >= (3, 12))') in
