@@ -45,6 +45,8 @@ def interrupted_after(seconds: float, work) -> float:
         sent.append(time.process_time())
         os.kill(os.getpid(), signal.SIGINT)
 
+    # A shell starts what runs in its background with SIGINT ignored, and Python leaves it so.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     timer = threading.Timer(seconds, press)
     timer.start()
     try:
@@ -53,6 +55,7 @@ def interrupted_after(seconds: float, work) -> float:
         return time.process_time() - sent[0]
     finally:
         timer.join()
+        signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize("what", ["values", "leave_one_out"])
