@@ -18,5 +18,5 @@ cmake -S python -B "$folder/build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_P
   -DCMAKE_CXX_COMPILER_LAUNCHER="$(command -v ccache || true)" > "$folder/configure.log" ||
   { cat "$folder/configure.log"; exit 1; }
 cmake --build "$folder/build" --target recant_module > "$folder/build.log" || { cat "$folder/build.log"; exit 1; }
-PYTHONDONTWRITEBYTECODE=1 PYTHONPATH="$folder/build" RECANT_COMMAND="$folder/recant/bin/recant" \
+PYTHONDONTWRITEBYTECODE=1 OMP_NUM_THREADS=1 PYTHONPATH="$folder/build" RECANT_COMMAND="$folder/recant/bin/recant" \
   timeout 600 "$folder/env/bin/python" -m pytest -q python/tests

@@ -9,7 +9,6 @@
 #include <memory>
 
 #include "command.hpp"
-#include "recant/core/fingerprint.hpp"
 #include "recant/core/stopwatch.hpp"
 #include "recant/data/npy.hpp"
 #include "recant/engine/json.hpp"
@@ -84,14 +83,6 @@ ForgetWeighting parse_weighting(const Flags& flags) {
   }
   weighting.alpha = number;
   return weighting;
-}
-
-/// Given values are known by all their bits, others by how they are computed.
-std::string describe_values(const Flags& flags, const Vector& values) {
-  if (flags.values.empty()) return flags.value_method;
-  Fingerprint all;
-  all.add(std::span(values.data(), static_cast<std::size_t>(values.size())));
-  return fmt::format("given {:016x}", all.value());
 }
 
 /// Values of all training rows, from a file or by a method on the validation rows.
@@ -264,7 +255,8 @@ int run(const Flags& flags, const Common& common) {
   if (request.weighting.by_value) {
     request.weighting.values =
         read_values(flags, vault.model(), validation ? &*validation : nullptr, common);
-    request.weighting.source = describe_values(flags, request.weighting.values);
+    request.weighting.source =
+        flags.values.empty() ? flags.value_method : source_of_given(request.weighting.values);
   }
   int code = kDone;
   std::vector<ForgetReport> reports;

@@ -12,7 +12,7 @@ True
 
 Estimators: :class:`LogisticRegression`, :class:`RidgeRegression`, :func:`adopt`. Questions:
 :func:`evaluate`, :func:`influence`, :mod:`recant.values`. Weights: :func:`soft_weights`,
-:func:`hard_weights`, ``correct``. Disk: :func:`load`, :class:`Vault`, :mod:`recant.certificate`.
+:func:`hard_weights`, ``correct``. Deletion: ``forget``. Disk: :func:`load`, :class:`Vault`, :mod:`recant.certificate`.
 Errors: :mod:`recant.errors`.
 """
 
@@ -30,6 +30,7 @@ from .errors import (
     DataError,
     Error,
     InternalError,
+    NotDeletedWarning,
     NotFoundError,
     UsageError,
 )
@@ -40,32 +41,36 @@ if TYPE_CHECKING:
     from ._estimators import LogisticRegression, RidgeRegression
     from ._results import (
         Adoption,
+        Audit,
         Correction,
+        Deletion,
         Evaluation,
         FitResult,
         HardWeights,
         Influence,
         SoftWeights,
+        Status,
         Values,
         Verification,
     )
     from ._vault import Vault
     from ._verbs import evaluate, hard_weights, influence, load, soft_weights
 
-__all__ = ["Adoption", "BusyError", "ConvergenceWarning", "Correction", "DamagedError",
-           "DataError", "Error", "Evaluation", "FitResult", "HardWeights", "Influence",
-           "InternalError", "LogisticRegression", "NotFoundError", "RidgeRegression",
-           "SoftWeights", "UsageError", "Values", "Vault", "Verification", "__version__", "adopt",
-           "certificate", "errors", "evaluate", "hard_weights", "influence", "load",
-           "set_threads", "soft_weights", "threads", "values"]
+__all__ = ["Adoption", "Audit", "BusyError", "ConvergenceWarning", "Correction", "DamagedError",
+           "DataError", "Deletion", "Error", "Evaluation", "FitResult", "HardWeights",
+           "Influence", "InternalError", "LogisticRegression", "NotDeletedWarning",
+           "NotFoundError", "RidgeRegression", "SoftWeights", "Status", "UsageError", "Values",
+           "Vault", "Verification", "__version__", "adopt", "certificate", "errors", "evaluate",
+           "hard_weights", "influence", "load", "set_threads", "soft_weights", "threads", "values"]
 
 __version__ = version()
 
 # Loaded when first used: with them comes scikit-learn's own import, where it is installed.
 _LAZY = {
     **dict.fromkeys(["LogisticRegression", "RidgeRegression"], "._estimators"),
-    **dict.fromkeys(["Adoption", "Correction", "Evaluation", "FitResult", "HardWeights",
-                     "Influence", "SoftWeights", "Values", "Verification"], "._results"),
+    **dict.fromkeys(["Adoption", "Audit", "Correction", "Deletion", "Evaluation", "FitResult",
+                     "HardWeights", "Influence", "SoftWeights", "Status", "Values",
+                     "Verification"], "._results"),
     **dict.fromkeys(["evaluate", "hard_weights", "influence", "load", "soft_weights"], "._verbs"),
     "adopt": "._adopt",
     "Vault": "._vault",

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import copy
+import json
 import os
 import warnings
 from typing import TYPE_CHECKING, Any, cast
@@ -10,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from . import _arrays, _core, _results
+from . import _arrays, _core, _forget, _results
 from ._progress import ProgressCallback, progress_of
 from ._sklearn import HAS_SKLEARN, BaseEstimator, ClassifierMixin, NotFittedError, RegressorMixin
 from .errors import ConvergenceWarning, DataError, UsageError
@@ -238,10 +240,103 @@ class _LinearEstimator(BaseEstimator):
             self._take(corrected)
         return _results.Correction(text, weights, _results.frozen(delta), applied)
 
+    def forget(self, rows: Any, weighting: str = "uniform", *, method: str = "newton",
+               allowance: float | None = None, alpha: float | str | None = None, values: Any = None,
+               tier_at_most: str | None = None, holdout: tuple[Any, Any] | None = None,
+               max_steps: int = 100, step_size: float = 0.1, clip: float | None = 1.0,
+               audit: bool = False,
+               progress: bool | ProgressCallback | None = None) -> _results.Deletion:
+        r"""Delete training rows: move the model to where training without them would have put it.
+
+        One Newton step from where the model is, and a bound on how far that is from the model
+        trained on the rows :math:`S` that stay:
+
+        .. math:: \theta^- = \theta - H_S(\theta)^{-1} \nabla F_S(\theta), \qquad
+                  |\theta^- - \arg\min F_S| \le \mathtt{bound}
+
+        The estimator becomes that model; a shallow copy (``copy.copy``) made before keeps the old
+        one. **No epsilon is promised**: there is no noise, and who has both models can compare
+        them. Certified deletion with a budget is :class:`recant.Vault`'s.
+
+        Rows keep their positions and count 0 from then on, in this model and what becomes of it.
+        The arrays that the model was fitted on are yours and are not written to; ``save`` and
+        pickle leave out the content of rows that were forgotten.
+
+        Parameters
+        ----------
+        rows : int, array-like of int, or array-like of bool of shape (n,)
+            Positions among the training rows, from 0; or a mask.
+        weighting : {"uniform", "sigmoid", "rank", "exp"}
+            By value: rows of low value are removed with more force. The bound is about plain
+            deletion all the same, so weighting costs distance.
+        method : {"newton", "ascent"}
+            ``ascent`` (or ``gradient_ascent``): climb the loss of the rows until it is that of
+            ``holdout``; nothing but the measured bound ties it to training again.
+        allowance : float, optional
+            Look closer until the bound is no larger, up to training again. Without it one pass over
+            the rows measures the bound.
+        alpha : float or "auto", optional
+            How much values matter; auto: the most that half of the allowance pays for.
+        values : Values or array-like of shape (n,), optional
+            One for every training row, as of :mod:`recant.values`.
+        tier_at_most : {"0", "1", "2", "retrain"}, optional
+            Look no closer than this.
+        holdout : tuple (X, y), optional
+            For ``ascent``: rows never seen.
+        max_steps, step_size, clip : int, float, float or None
+            Of ``ascent``; a longer mean gradient is shortened to ``clip``.
+        audit : bool
+            Train again without the rows and tell the true distance.
+        progress : bool or callable, optional
+            As in :meth:`correct`.
+
+        Returns
+        -------
+        Deletion
+            ``done`` is False, a NotDeletedWarning says why, and the estimator is as before, where
+            the last row (of a class, of a group) would leave, a row was deleted before, or the
+            allowance cannot be met.
+
+        Raises
+        ------
+        NotFoundError
+            For a position that no row has.
+        UsageError, DataError
+
+        References
+        ----------
+        docs/mathematics.md, sections 4.5 and 5.3; Guo et al. 2020.
+
+        Examples
+        --------
+        >>> import numpy as np, recant
+        >>> rng = np.random.default_rng(0)
+        >>> X = rng.normal(size=(300, 3)); y = (X[:, 0] + rng.normal(size=300) > 0).astype(int)
+        >>> model = recant.LogisticRegression().fit(X, y)
+        >>> gone = model.forget([7, 11], audit=True)
+        >>> gone.done and gone.distance <= gone.bound
+        True
+        >>> gone.level, gone.epsilon
+        ('heuristic', None)
+        """
+        model = self._fitted()
+        ask = _forget.asked(method, weighting, alpha, values, max_steps, step_size, clip)
+        held = None if holdout is None else self._measured(*holdout)
+        with progress_of(progress) as callback:
+            left, text, audited = _core.forget(
+                model, _forget.row_positions(rows, len(model.weights)), ask.method, ask.weighting,
+                ask.alpha, ask.values, tier_at_most, held, ask.ascent, allowance, audit, callback)
+        found = None if audited is None else _results.Audit(audited)
+        applied = json.loads(text)["state"] == "applied"
+        if applied:
+            self._take(left)
+        return _forget.told(_results.Deletion(text, copy.copy(self), found), stacklevel=2)
+
     def save(self, path: str | os.PathLike[str], *, replace: bool = False) -> None:
         """Write the model with its rows to a folder, which the command and ``load`` read.
 
-        The folder holds the training rows in the clear. It is there wholly or not at all.
+        The folder holds the training rows in the clear, but those that were forgotten: what is left
+        moves up. It is there wholly or not at all.
 
         Raises
         ------

@@ -272,6 +272,173 @@ class Correction(Result):
 
 
 @dataclass(frozen=True, repr=False, eq=False)
+class Audit(Result):
+    """What became of a deletion: the model beside the one trained again without the rows."""
+
+    @property
+    def distance(self) -> float:
+        """Euclidean, to the model trained again on the rows that count."""
+        return float(self.to_dict()["retraining"]["distance"])
+
+    @property
+    def distance_interval(self) -> tuple[float, float]:
+        """Where the true distance lies, as the retraining is exact to its tolerance only."""
+        low, high = self.to_dict()["retraining"]["distance_interval"]
+        return float(low), float(high)
+
+    @property
+    def verdict(self) -> str:
+        """Of the claimed bound: holds, broken, undecided or not_claimed."""
+        return str(self.to_dict()["retraining"]["verdict"])
+
+    @property
+    def sentences(self) -> list[str]:
+        """One a finding, to be quoted."""
+        return cast("list[str]", self.to_dict()["sentences"])
+
+    def _lines(self) -> dict[str, object]:
+        return {"deleted rows": self.to_dict()["deleted_rows"], "distance to retraining": self.distance,
+                "bound": self.verdict,
+                **{f"finding {k + 1}": text for k, text in enumerate(self.sentences)}}
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Deletion(Result):
+    """What came of a deletion; see ``LogisticRegression.forget`` and :meth:`recant.Vault.forget`.
+
+    Bounds are for the operator: what may be shown of a deletion is its certificate.
+    """
+
+    _owner: Any = field(repr=False)  #: an estimator, or the vault
+    audit: Audit | None = None  #: with ``audit=True``: the true distance to retraining
+
+    @property
+    def model(self) -> Any:
+        """The estimator without the rows; of a vault as it is now, further deletions included."""
+        return getattr(self._owner, "estimator", self._owner)
+
+    @property
+    def done(self) -> bool:
+        """Whether the rows are out of the model; else ``state`` and ``reason`` say why not."""
+        return self.state in ("applied", "certified")
+
+    @property
+    def state(self) -> str:
+        """``certified`` (on disk) or ``applied`` (in memory); or rejected, already_erased, not_found."""
+        return str(self.to_dict()["state"])
+
+    @property
+    def reason(self) -> str | None:
+        """Of a no: budget_spent, last_of_class, above_allowance and others."""
+        return cast("str | None", self.to_dict()["reason"])
+
+    @property
+    def rows(self) -> int:
+        """How many were asked for."""
+        return int(self.to_dict()["rows"])
+
+    @property
+    def level(self) -> str | None:
+        """``certified`` under a budget, ``exact`` after retraining, else ``heuristic``."""
+        return cast("str | None", self.to_dict()["level"])
+
+    @property
+    def bound(self) -> float | None:
+        """No model trained without the rows is further away; None where no bound is known."""
+        return cast("float | None", self.to_dict()["bound"]["distance"])
+
+    @property
+    def tier(self) -> str | None:
+        """How closely the model was looked at for the bound: 0, 1, 2 or retrain."""
+        return cast("str | None", self.to_dict()["tier"])
+
+    @property
+    def terms(self) -> dict[str, float]:
+        """Every term of the bound, by its name in docs/mathematics.md, section 5.3."""
+        return cast("dict[str, float]", self.to_dict()["bound"]["terms"])
+
+    @property
+    def distance(self) -> float | None:
+        """The distance to training again without the rows, where ``audit=True`` measured it."""
+        return None if self.audit is None else self.audit.distance
+
+    @property
+    def epsilon(self) -> float | None:
+        """Of the budget; None without one: then no epsilon is promised."""
+        return cast("float | None", self.to_dict()["epsilon"])
+
+    @property
+    def delta(self) -> float | None:
+        """Of the budget; None without one."""
+        return cast("float | None", self.to_dict()["delta"])
+
+    @property
+    def certificate(self) -> str | None:
+        """Path of the certificate; None in memory."""
+        return cast("str | None", self.to_dict()["certificate"])
+
+    def _lines(self) -> dict[str, object]:
+        d = self.to_dict()
+        if not self.done:
+            return {"done": "no: the model is as before", "rows": d["rows"], "state": d["state"],
+                    "reason": d["reason"]}
+        lines: dict[str, object] = {
+            "rows": d["rows"], "level": d["level"],
+            "promise": (f"epsilon {d['epsilon']:g}, delta {d['delta']:g} over all releases"
+                        if d["epsilon"] is not None else "no epsilon and delta"),
+            "bound on the distance to retraining": self.bound, "tier": d["tier"],
+            **{f"  {name}": value for name, value in self.terms.items()}, "moved by": d["step_norm"]}
+        if d["alpha"] is not None:
+            lines["alpha"] = d["alpha"]
+        if self.audit is not None:
+            lines["distance to retraining, measured"] = self.audit.distance
+        if d["sequence"] is not None:
+            lines["releases left"] = d["sequence"]["releases_left"]
+        if d["certificate"] is not None:
+            lines["certificate"] = d["certificate"]
+        for number, text in enumerate(d["assumptions"]):
+            lines[f"assumption {number + 1}"] = text
+        return lines
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Status(Result):
+    """Requests, releases and budget of a model on disk; see :meth:`recant.Vault.status`."""
+
+    @property
+    def rows_left(self) -> int:
+        """How many rows were not erased."""
+        return int(self.to_dict()["rows_left"])
+
+    @property
+    def budget(self) -> dict[str, Any] | None:
+        """What was promised and what of it is used; None without a budget."""
+        return cast("dict[str, Any] | None", self.to_dict()["budget"])
+
+    @property
+    def fault(self) -> str | None:
+        """With ``check``: the first thing that does not fit; None if everything does."""
+        check = self.to_dict()["check"]
+        return None if check is None else cast("str | None", check["fault"])
+
+    def _lines(self) -> dict[str, object]:
+        d = self.to_dict()
+        lines: dict[str, object] = {"rows left": f"{d['rows_left']} of {d['rows']}"}
+        if d["ledger"] is not None:
+            lines["requests"] = ", ".join(
+                f"{count} {state}" for state, count in d["ledger"]["requests"].items() if count) or "none"
+        budget = d["budget"]
+        lines["budget"] = "none: no epsilon and delta" if budget is None else (
+            f"epsilon {budget['epsilon']:g}, delta {budget['delta']:g}; {budget['releases_left']} of "
+            f"{budget['releases']} releases left, then {budget['on_budget_spent']}")
+        if d["unfinished"] is not None:
+            lines["unfinished"] = d["unfinished"]
+        if d["check"] is not None:
+            lines["check"] = d["check"]["fault"] or f"{len(d['check']['checked'])} things fit"
+        return lines
+
+
+@dataclass(frozen=True, repr=False, eq=False)
 class Verification(Result):
     """What the checks of a certificate found; see :func:`recant.certificate.verify`."""
 

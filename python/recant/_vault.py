@@ -3,25 +3,66 @@
 
 from __future__ import annotations
 
+import json
 import os
+import threading
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
-from . import _core, _results
+import numpy as np
+
+from . import _arrays, _core, _forget, _results
 from ._estimators import LogisticRegression, RidgeRegression, from_model
 from ._progress import ProgressCallback, progress_of
+from ._verbs import unwrapped
+from .errors import NotFoundError, UsageError
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 _Path = str | os.PathLike[str]
+#: Rows to measure on: a CSV file with the columns of training or, of arrays, (X, y).
+_Rows = _Path | tuple[Any, Any]
+
+
+def _enrolment(epsilon: float | None, delta: float | None, releases: int, sigma: float | None,
+               allowance: float | None, utility_price: float | None) -> dict[str, object] | None:
+    """The options of a budget; None without one."""
+    if epsilon is None and delta is None:
+        if sigma is not None or allowance is not None or utility_price is not None:
+            raise UsageError("epsilon: a budget needs both epsilon and delta")
+        return None
+    if epsilon is None or delta is None:
+        raise UsageError("epsilon: a budget needs both epsilon and delta")
+    return {"epsilon": float(epsilon), "delta": float(delta), "releases": releases, "sigma": sigma,
+            "allowance": allowance, "utility_price": utility_price}
+
+
+def _rows_of(model: _core.Model, rows: _Rows) -> _core.Rows:
+    if isinstance(rows, (str, os.PathLike)):
+        return model.read_csv(os.fspath(rows))
+    X, y = rows
+    return from_model(model)._measured(X, y)
 
 
 class Vault:
     """A model on disk, NAME.rct, with its rows and, of CSV files, how they are encoded.
 
-    Opening checks every file against its hash; features are mapped, not read.
+    Opening reads: it checks every file against its hash, maps the features, and waits for nobody.
+    :meth:`forget` makes this object the folder's one writer for the time of the call or, in a
+    ``with`` block, to the end of the block, which is what many deletions want: each then costs the
+    step alone.
 
     Parameters
     ----------
     path : path
-        A folder that ``recant fit -o`` or ``save`` wrote.
+        A folder that ``recant fit -o``, :meth:`fit`, :meth:`create` or ``save`` wrote.
+    require_checkpoint : path, optional
+        A checkpoint that the ledger must contain to be written to: else the folder comes from an
+        older backup, and deletions since then are not in it.
 
     Raises
     ------
@@ -29,26 +70,463 @@ class Vault:
 
     References
     ----------
-    docs/formats/vault.md.
+    docs/formats/vault.md, docs/algorithms/forget.md.
     """
 
-    def __init__(self, path: _Path) -> None:
+    def __init__(self, path: _Path, *, require_checkpoint: _Path | None = None) -> None:
         self.path = Path(path)
-        self._model = _core.Model.open(os.fspath(self.path))
+        self._checkpoint = None if require_checkpoint is None else os.fspath(require_checkpoint)
+        self._turn = threading.RLock()
+        self._held = False
+        self._writer: _core.Writer | None = None
+        self._read: _core.Model | None = _core.Model.open(os.fspath(self.path))
+        self._rows = len(self._read.rows)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.path,)
+
+    # -- new folders -------------------------------------------------------------------------
+
+    @classmethod
+    def create(cls, path: _Path, model: Any, *, epsilon: float | None = None,
+               delta: float | None = None, releases: int = 100, sigma: float | None = None,
+               allowance: float | None = None, utility_price: float | None = None,
+               on_budget_spent: str = "refuse", validation: tuple[Any, Any] | None = None,
+               replace: bool = False,
+               progress: bool | ProgressCallback | None = None) -> Vault:
+        """Write a fitted model with its rows to a folder; with epsilon and delta under a budget.
+
+        Under a budget the fit is published with noise and a certificate, as the first release, and
+        every deletion is one more. At most one of ``sigma``, ``allowance`` and ``utility_price``.
+
+        Parameters
+        ----------
+        path : path
+            Folder to write.
+        model : LogisticRegression, RidgeRegression, or a Pipeline that ends in one
+            Its final step is kept, and the features as that step saw them.
+        epsilon, delta : float, optional
+            The promise over all releases; both or none.
+        releases : int
+            How many releases the promise covers.
+        sigma : float, optional
+            Standard deviation of the noise, rounded down to a power of sqrt(2).
+        allowance : float, optional
+            Distance to the retrained model that a release may have, at least; sets the noise.
+        utility_price : float, optional
+            Share by which the mean validation loss may rise; sets the noise (0.001 if nothing does).
+        on_budget_spent : {"refuse", "retrain"}
+            What happens to a deletion after the last release.
+        validation : tuple (X, y), optional
+            Rows on which the noise is priced; the training rows without it.
+        replace : bool
+            Whether a model that is there may be replaced.
+        progress : bool or callable, optional
+            As in :meth:`LogisticRegression.correct`.
+
+        Returns
+        -------
+        Vault
+            Its ``fit_result`` says what the noise costs.
+
+        Raises
+        ------
+        UsageError
+            If it exists and ``replace`` is false, for options out of range, or for a budget under
+            which no deletion could be certified.
+        DataError, BusyError
+        """
+        final = model.steps[-1][1] if hasattr(model, "steps") else model
+        fitted = unwrapped(final, None)[0]._fitted()
+        held = None if validation is None else _rows_of(fitted, validation)
+        return cls._created(path, fitted, _enrolment(epsilon, delta, releases, sigma, allowance,
+                                                     utility_price), on_budget_spent, held, replace,
+                            progress)
+
+    @classmethod
+    def fit(cls, path: _Path, csv: _Path, *, target: str, positive: str | None = None,
+            sensitive: str | Sequence[str] = (), privileged: Any = None, id: str | None = None,
+            weight: str | None = None, drop: Sequence[str] = (), missing: str = "drop",
+            na: Sequence[str] | None = None, encoding: str = "full", header: bool = True,
+            schema: _Path | None = None, loss: str = "logistic", l2: float | None = None,
+            l2_per_row: float | None = None, intercept: bool = True, tolerance: float = 1e-10,
+            max_iterations: int = 200, epsilon: float | None = None, delta: float | None = None,
+            releases: int = 100, sigma: float | None = None, allowance: float | None = None,
+            utility_price: float | None = None, on_budget_spent: str = "refuse",
+            validation: _Path | None = None, replace: bool = False,
+            progress: bool | ProgressCallback | None = None) -> Vault:
+        """``recant fit``: train on a CSV file, and keep the model with its rows.
+
+        Parameters
+        ----------
+        path : path
+            Folder to write.
+        csv : path
+            Training rows.
+        target, positive : str
+            Column to predict, and the value of it that counts as 1.
+        sensitive, privileged : str or sequence of str
+            Columns whose groups are compared; COLUMN=GROUP whose gap is that group minus the others.
+        id, weight : str, optional
+            Columns that name the rows (row numbers of the file, from 1, without it) and weigh them.
+        drop : sequence of str
+            Columns that are no features.
+        missing, na : {"drop", "error"}, sequence of str
+            What becomes of rows with a missing cell, and which cells are missing (?, NA, empty).
+        encoding : {"full", "reference"}
+            Categories: all levels, or all but the first.
+        header : bool
+            Whether the first line names the columns; else they are called 1, 2, ....
+        schema : path, optional
+            JSON file with column types.
+        loss : {"logistic", "squared", "softmax"}
+        l2, l2_per_row, intercept, tolerance, max_iterations
+            As in :class:`LogisticRegression`.
+        epsilon, delta, releases, sigma, allowance, utility_price, on_budget_spent, replace, progress
+            As in :meth:`create`.
+        validation : path, optional
+            CSV file on which the noise is priced.
+
+        Returns
+        -------
+        Vault
+            ``fit_result`` is the command's JSON.
+
+        Raises
+        ------
+        UsageError
+            As in :meth:`create`, and where the fit does not converge: nothing is written then.
+        NotFoundError, DataError, BusyError
+        """
+        budget = _enrolment(epsilon, delta, releases, sigma, allowance, utility_price)
+        table: dict[str, object] = {
+            "target": target, "sensitive": [sensitive] if isinstance(sensitive, str) else list(sensitive),
+            "drop": list(drop), "missing": missing, "encoding": encoding, "header": header}
+        optional = {"positive": positive, "id": id, "weight": weight,
+                    "na": None if na is None else list(na),
+                    "schema": None if schema is None else os.fspath(schema)}
+        table.update({name: value for name, value in optional.items() if value is not None})
+        with progress_of(progress) as callback:
+            model = _core.fit_csv(os.fspath(csv), table, loss, l2, l2_per_row, intercept,
+                                  _arrays.privileged_groups(privileged),
+                                  {"tolerance": tolerance, "max_iterations": max_iterations}, callback)
+        if not model.optimal:
+            raise UsageError("max_iterations: the fit did not converge, so nothing was written; raise "
+                             "max_iterations or l2")
+        held = None if validation is None else model.read_csv(os.fspath(validation))
+        return cls._created(path, model, budget, on_budget_spent, held, replace, progress)
+
+    @classmethod
+    def _created(cls, path: _Path, model: _core.Model, budget: dict[str, object] | None,
+                 on_budget_spent: str, validation: _core.Rows | None, replace: bool,
+                 progress: bool | ProgressCallback | None) -> Vault:
+        with progress_of(progress) as callback:
+            text = _core.create_vault(model, os.fspath(path), replace, budget, on_budget_spent,
+                                      validation, callback)
+        vault = cls(path)
+        vault._fit_result = _results.FitResult(text)
+        return vault
+
+    _fit_result: _results.FitResult | None = None
+
+    @property
+    def fit_result(self) -> _results.FitResult:
+        """How the fit ended; with a budget what it costs, as ``to_dict()["enrolment"]``.
+
+        Raises
+        ------
+        UsageError
+            Of a folder that was not written by this object.
+        """
+        if self._fit_result is None:
+            raise UsageError("fit_result: the model was not fitted in this process")
+        return self._fit_result
+
+    # -- reading -----------------------------------------------------------------------------
 
     def __repr__(self) -> str:
-        return (f"Vault({os.fspath(self.path)!r}): {self._model.loss}, {len(self._model.rows)} rows, "
+        return (f"Vault({os.fspath(self.path)!r}): {self._model.loss}, {self._rows} rows, "
                 f"{self._model.features} features, l2 {self._model.l2:g}")
 
     @property
+    def _model(self) -> _core.Model:
+        """As the last deletion of this object left it, or as it was when it was opened."""
+        with self._turn:
+            if self._read is None:
+                self._read = (self._writer.model() if self._writer is not None
+                              else _core.Model.open(os.fspath(self.path)))
+            return self._read
+
+    @property
     def estimator(self) -> LogisticRegression | RidgeRegression:
-        """The model as an estimator, of encoded features."""
+        """The model as an estimator, of encoded features.
+
+        Under a budget this is the model from before the noise: it must not leave the house. Its
+        features are the folder's, mapped: take a new one after a deletion.
+        """
         return from_model(self._model)
+
+    @property
+    def published(self) -> _arrays.Floats:
+        """The parameters that may leave the house: under a budget with noise. Shape (p,) or (C p,).
+
+        Raises
+        ------
+        NotFoundError
+            Before the first deletion of a model without a budget.
+        """
+        file = self.path / "published" / "parameters.npy"
+        if not file.exists():
+            raise NotFoundError(f"{os.fspath(file)}: nothing was published yet")
+        return cast("_arrays.Floats", np.load(file, allow_pickle=False))
 
     @property
     def columns(self) -> list[str]:
         """Names of the encoded features, in order; empty of a model of arrays."""
         return self._model.columns
+
+    def status(self, *, check: bool = False) -> _results.Status:
+        """``recant status``: requests, releases and budget; never what was deleted.
+
+        Parameters
+        ----------
+        check : bool
+            Re-derive the chain of events, the budget and the hashes of all files; ``fault`` names
+            the first thing that does not fit.
+
+        Raises
+        ------
+        NotFoundError, DamagedError
+        """
+        return _results.Status(_core.vault_status(os.fspath(self.path), check))
+
+    def check(self) -> _results.Status:
+        """``recant status --check``: as :meth:`status`, with everything re-derived; see ``fault``."""
+        return self.status(check=True)
+
+    def backup(self, destination: _Path) -> None:
+        """``recant backup``: a consistent copy, also while others write.
+
+        A backup brings back the rows that were erased after it: keep a checkpoint apart from it.
+
+        Parameters
+        ----------
+        destination : path
+            Folder to write.
+
+        Raises
+        ------
+        UsageError
+            If it exists.
+        """
+        _core.backup_vault(os.fspath(self.path), os.fspath(destination))
+
+    def write_checkpoint(self, file: _Path) -> None:
+        """The newest signed checkpoint of the ledger, to be kept elsewhere.
+
+        Parameters
+        ----------
+        file : path
+
+        Raises
+        ------
+        UsageError
+            If there is none yet.
+        """
+        _core.write_checkpoint(os.fspath(self.path), os.fspath(file))
+
+    # -- deletions ---------------------------------------------------------------------------
+
+    def __enter__(self) -> Self:
+        self._turn.acquire()
+        self._held = True
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._held = False
+        try:
+            self.close()
+        finally:
+            self._turn.release()
+
+    def close(self) -> None:
+        """Lets others write. What a ``with`` block does at its end."""
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[_core.Writer]:
+        """The folder's writer. After anything unforeseen it is closed, and the model read again:
+        what was begun is finished, or was never begun, when the folder is next opened."""
+        with self._turn:
+            opened = self._writer is None
+            if self._writer is None:
+                self._writer = _core.Writer(os.fspath(self.path), self._checkpoint)
+            try:
+                for line in self._writer.recovered() if opened else []:
+                    warnings.warn(f"finished {line}", stacklevel=4)
+                yield self._writer
+            except (UsageError, NotFoundError):
+                if not self._held:
+                    self.close()
+                raise
+            except BaseException:
+                self._read = None
+                self.close()
+                raise
+            if not self._held:
+                self._read = self._model
+                self.close()
+
+    def forget(self, rows: Any = None, *, ids: Any = None, key: str = "",
+               weighting: str = "uniform", method: str = "newton",
+               alpha: float | str | None = None, values: Any = None,
+               tier_at_most: str | None = None, holdout: _Rows | None = None,
+               max_steps: int = 100, step_size: float = 0.1, clip: float | None = 1.0,
+               audit: bool = False,
+               progress: bool | ProgressCallback | None = None) -> _results.Deletion:
+        """``recant forget``: delete rows from the model and from its folder, and publish the rest.
+
+        When it returns a deletion that is ``done``, all of that is on disk: the rows' bytes are
+        gone, the model is moved and, under a budget, bounded within the allowance and published with
+        noise and a certificate. Without a budget it is trained to the tolerance of the fit, and no
+        epsilon is promised.
+
+        Parameters
+        ----------
+        rows : int, array-like of int, or array-like of bool, optional
+            Positions among the training rows, from 0; or a mask.
+        ids : str, int, or sequence of these, optional
+            In place of ``rows``: values of the id column or, without one, row numbers of the
+            training file, from 1.
+        key : str
+            Your name for this request: the same key again is answered, not done again.
+        weighting, method, alpha, values, tier_at_most, max_steps, step_size, clip
+            As in :meth:`LogisticRegression.forget`.
+        holdout : path or tuple (X, y), optional
+            For ``ascent``: rows never seen.
+        audit : bool
+            Train again without the rows and tell the true distance to the model inside the folder,
+            from before the noise.
+        progress : bool or callable, optional
+            As in :meth:`LogisticRegression.correct`.
+
+        Returns
+        -------
+        Deletion
+            Where ``done`` is False a NotDeletedWarning says why, and nothing was deleted.
+
+        Raises
+        ------
+        NotFoundError
+            For a row that is not in the model.
+        BusyError
+            While another process writes.
+        UsageError, DataError, DamagedError
+        """
+        ask = _forget.asked(method, weighting, alpha, values, max_steps, step_size, clip)
+        named = [] if ids is None else [str(each) for each in (
+            [ids] if isinstance(ids, (str, int)) else ids)]
+        positions = [] if rows is None else _forget.row_positions(rows, self._rows)
+        found = None
+        with progress_of(progress) as callback, self._writing() as writer:
+            held = None if holdout is None else _rows_of(self._model, holdout)
+            before = writer.model() if audit else None
+            gone = None if before is None else _core.pick_rows(before, positions, named)
+            text = writer.forget(positions, named, key, ask.method, ask.weighting, ask.alpha,
+                                 ask.values, tier_at_most, held, ask.ascent, callback)
+            report = json.loads(text)
+            state = report["state"]
+            self._read = None
+            if before is not None and state == "certified" and not report["repeated"]:
+                found = _results.Audit(_core.audit(
+                    writer.model(), gone, before, None, False, False, report["bound"]["distance"], 0, [],
+                    1, callback))
+        if state == "not_found":
+            raise NotFoundError("rows: nothing was deleted: a row is not in this model")
+        return _forget.told(_results.Deletion(text, self, found), stacklevel=2)
+
+    def outcome(self, key: str) -> _results.Deletion:
+        """What came of the request with this key.
+
+        Parameters
+        ----------
+        key : str
+
+        Raises
+        ------
+        NotFoundError
+            If no request has it.
+        BusyError
+        """
+        with self._writing() as writer:
+            return _results.Deletion(writer.outcome(key), self)
+
+    def catch_up(self, newer_ledger: _Path) -> int:
+        """``recant forget --from-ledger``: of a folder restored from an older backup, makes the
+        deletions again that a newer copy of its ledger has. How many rows they were.
+
+        Parameters
+        ----------
+        newer_ledger : path
+
+        Raises
+        ------
+        UsageError, NotFoundError, DamagedError, BusyError
+        """
+        with self._turn:
+            self.close()
+            self._read = None
+            return _core.catch_up(os.fspath(self.path), os.fspath(newer_ledger))
+
+    def audit(self, *, deleted: _Rows | None = None, before: _Path | None = None,
+              test: _Rows | None = None, membership: bool | None = None,
+              reconstruction: bool = True, bound: float | None = None, shadow_models: int = 16,
+              sigmas: Sequence[float] = (), seed: int = 1,
+              progress: bool | ProgressCallback | None = None) -> _results.Audit:
+        """``recant audit``: train again without the deleted rows, compare, and attack the model.
+
+        Parameters
+        ----------
+        deleted : path or tuple (X, y), optional
+            The rows that were deleted; needed, or ``before``, once their content has been erased.
+        before : path, optional
+            Model folder from before the deletion; without it that model is trained.
+        test : path or tuple (X, y), optional
+            Rows that no model was trained on.
+        membership : bool, optional
+            Can deleted rows be told from unseen ones? With ``test`` and two deleted rows by default.
+        reconstruction : bool
+            Can a deleted row be rebuilt from the models before and after?
+        bound : float, optional
+            A claimed distance; ``verdict`` says whether it holds.
+        shadow_models : int
+            Of the stronger membership attack, at least 4; 0 is without it.
+        sigmas : sequence of float
+            Noise on both models that the reconstruction is tried with.
+        seed : int
+            Of halves, shadow models and that noise.
+        progress : bool or callable, optional
+            As in :meth:`LogisticRegression.correct`.
+
+        Returns
+        -------
+        Audit
+
+        Raises
+        ------
+        UsageError, DataError, NotFoundError
+        """
+        model = self._model
+        former = None if before is None else _core.Model.open(os.fspath(before))
+        gone = None if deleted is None else _rows_of(model, deleted)
+        unseen = None if test is None else _rows_of(model, test)
+        if membership is None:
+            membership = unseen is not None and (gone is None or len(gone) > 1)
+        with progress_of(progress) as callback:
+            return _results.Audit(_core.audit(model, gone, former, unseen, membership, reconstruction,
+                                              bound, shadow_models, list(sigmas), seed, callback))
 
     def evaluate(self, csv: _Path, *, threshold: float = 0.5, radius: float = 0.0,
                  attack_correct_only: bool = False) -> _results.Evaluation:

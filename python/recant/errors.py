@@ -5,14 +5,15 @@ Every error is a :class:`Error` and one of Python's own families. Its text is on
 ``where: message; hint``, with the empty parts left out; the parts are attributes too. Contents of
 rows and identities of people are in none of them.
 
-Outcomes (a fit that did not converge, a gap that cannot be closed) are not errors: the result says
-so, as ``converged_`` or ``Correction.applied``.
+Outcomes (a fit that did not converge, a gap that cannot be closed, a deletion that is refused) are
+not errors: the result says so, as ``converged_``, ``Correction.applied`` or ``Deletion.done``. Those
+that nobody should overlook warn too.
 """
 
 from __future__ import annotations
 
 __all__ = ["BusyError", "ConvergenceWarning", "DamagedError", "DataError", "Error",
-           "InternalError", "NotFoundError", "UsageError"]
+           "InternalError", "NotDeletedWarning", "NotFoundError", "UsageError"]
 
 
 class Error(Exception):
@@ -49,3 +50,7 @@ class InternalError(Error, RuntimeError):
 
 class ConvergenceWarning(UserWarning):
     """A fit ended before its tolerance; ``converged_`` is False."""
+
+
+class NotDeletedWarning(UserWarning):
+    """A deletion was refused; ``Deletion.done`` is False and ``reason`` says why."""

@@ -49,6 +49,11 @@ struct Model {
   std::shared_ptr<const FitReport> report;  ///< none where the model was not fitted here
 };
 
+[[nodiscard]] inline Model make_model(FittedModel fitted, std::optional<FitReport> report = {}) {
+  return {std::make_shared<const FittedModel>(std::move(fitted)),
+          report ? std::make_shared<const FitReport>(*std::move(report)) : nullptr};
+}
+
 /// Asks Python for signals, at most every twentieth of a second: a KeyboardInterrupt goes through
 /// the core as an exception.
 [[nodiscard]] std::function<void()> signal_check();
@@ -86,6 +91,8 @@ void take_fields(Options& options, const Named& given) {
 void bind_core(nb::module_& module);
 void bind_data(nb::module_& module);
 void bind_engine(nb::module_& module);
+void bind_forget(nb::module_& module);
+void bind_vault(nb::module_& module);
 void bind_weighting(nb::module_& module);
 void bind_valuation(nb::module_& module);
 void bind_verify(nb::module_& module);

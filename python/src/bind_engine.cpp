@@ -8,11 +8,6 @@
 namespace recant::python {
 namespace {
 
-Model make_model(FittedModel fitted, std::optional<FitReport> report = {}) {
-  return {std::make_shared<const FittedModel>(std::move(fitted)),
-          report ? std::make_shared<const FitReport>(*std::move(report)) : nullptr};
-}
-
 /// What fit and adopt are asked for.
 struct Asked {
   std::string loss;
@@ -120,8 +115,18 @@ CorrectionRequest correction_request(std::vector<std::string> goals, const std::
   return request;
 }
 
+/// Puts what was found of the rows that are left back among all: those that were erased have 0.
+Vector among_all(const Dataset& all, const Vector& of_left) {
+  Vector values = Vector::Zero(all.rows());
+  Index next = 0;
+  for (Index row = 0; row < all.rows(); ++row) {
+    if (!is_erased(all.ids, row)) values[row] = of_left[next++];
+  }
+  return values;
+}
+
 /// The corrected model, the change of every weight, the command's JSON, and whether there is
-/// anything to keep.
+/// anything to keep. Rows that were forgotten take no part, and keep their place.
 std::tuple<Model, Vector, std::string, bool> correct_model(
     const Model& model, const Rows& validation, const Rows* test,
     const std::vector<std::string>& privileged, nb::handle progress,
@@ -129,8 +134,8 @@ std::tuple<Model, Vector, std::string, bool> correct_model(
   return without_lock(progress, [&](const ProgressCallback& callback) {
     const auto fitted = measured_by(model, validation.measured.data, privileged);
     auto [corrected, report] =
-        correct(*fitted, validation.measured.data, test != nullptr ? &test->measured.data : nullptr,
-                request, callback);
+        correct(without_erased_rows(*fitted), validation.measured.data,
+                test != nullptr ? &test->measured.data : nullptr, request, callback);
     const auto note = [&](std::string_view split, const Rows& rows) {
       report.split(split).rows_dropped = rows.measured.rows_dropped;
       report.split(split).unseen = rows.measured.unseen;
@@ -139,8 +144,12 @@ std::tuple<Model, Vector, std::string, bool> correct_model(
     if (test != nullptr) note("test", *test);
     std::string json = to_json(corrected, report, request);
     const bool outcome = has_outcome(report, request.options);
-    return std::tuple(make_model(std::move(corrected)), std::move(report.result.change.delta),
-                      std::move(json), outcome);
+    const Vector weights = among_all(fitted->rows, corrected.rows.weights);
+    corrected.rows = fitted->rows;
+    corrected.rows.weights = weights;
+    return std::tuple(make_model(std::move(corrected)),
+                      among_all(fitted->rows, report.result.change.delta), std::move(json),
+                      outcome);
   });
 }
 
@@ -159,6 +168,11 @@ Rows rows_from_csv(const Model& model, const std::string& path) {
   return without_lock(nb::none(), [&](const auto&) {
     return Rows{load_rows(*model.fitted, {.csv = path, .arrays = {}})};
   });
+}
+
+/// A folder holds nothing of rows that were forgotten in memory.
+FittedModel kept(const Model& model) {
+  return without_erased_rows(*model.fitted);
 }
 
 void bind_model(nb::module_& module) {
@@ -200,7 +214,7 @@ void bind_model(nb::module_& module) {
           "save",
           [](const Model& self, const std::string& path, bool replace) {
             without_lock(nb::none(),
-                         [&](const auto&) { Vault::create(path, *self.fitted, replace); });
+                         [&](const auto&) { Vault::create(path, kept(self), replace); });
           },
           nb::arg("path"), nb::arg("replace"))
       .def_static(

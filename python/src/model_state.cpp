@@ -12,7 +12,7 @@ using Sensitive =
 
 nb::tuple rows_state(const Dataset& rows) {
   // The array looks at the features; whoever holds the state holds them.
-  auto kept = std::make_unique<FeatureMatrix>(rows.features);
+  auto kept = std::make_unique<FeatureMatrix>(features_without_erased(rows));
   const double* values = kept->view().data();
   const nb::capsule owner(
       kept.release(), [](void* matrix) noexcept { delete static_cast<FeatureMatrix*>(matrix); });

@@ -7,6 +7,8 @@ NB_MODULE(_core, module) {
   python::bind_core(module);
   python::bind_data(module);
   python::bind_engine(module);
+  python::bind_forget(module);
+  python::bind_vault(module);
   python::bind_weighting(module);
   python::bind_valuation(module);
   python::bind_verify(module);

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import pickle
 import signal
@@ -44,7 +45,7 @@ def interrupted_after(seconds: float, work) -> float:
         sent.append(time.process_time())
         os.kill(os.getpid(), signal.SIGINT)
 
-    # Whoever starts the tests in the background may have had SIGINT ignored, and Python keeps that.
+    # A shell starts what runs in its background with SIGINT ignored, and Python leaves it so.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     timer = threading.Timer(seconds, press)
     timer.start()
@@ -76,6 +77,17 @@ def test_ctrl_c_in_a_pass_that_reports_nothing(long) -> None:
             recant.influence(model, X, y)
 
     assert interrupted_after(0.3, work) < 1
+
+
+def test_ctrl_c_in_a_deletion_leaves_the_model(long) -> None:
+    coef = long.model.coef_
+
+    def work() -> None:
+        while True:
+            copy.copy(long.model).forget([1, 2])
+
+    assert interrupted_after(0.3, work) < 1
+    assert long.model.coef_ is coef
 
 
 def test_ctrl_c_in_correct_leaves_the_old_model_whole(problem) -> None:

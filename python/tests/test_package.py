@@ -7,12 +7,13 @@ import doctest
 import importlib
 import inspect
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, Problem
 
 import recant
 
@@ -38,6 +39,43 @@ def test_mypy_strict_finds_nothing() -> None:
                           env={**os.environ, "MYPYPATH": str(PACKAGE.parent)})
     assert done.returncode == 0, done.stdout + done.stderr
     assert (PACKAGE / "py.typed").exists()
+
+
+USE = """import numpy as np, recant
+model = recant.LogisticRegression(l2=1.0).fit(np.ones((3, 1)), np.array([0, 1, 1]))
+bound: float | None = model.forget(0).bound
+reason: int = model.forget(0).reason
+recant.LogisticRegression(l2="much")
+"""
+
+
+def test_types_reach_whoever_uses_the_package(tmp_path) -> None:
+    """Also that mypy finds what is wrong, or the test above could not fail."""
+    pytest.importorskip("mypy")
+    (tmp_path / "use.py").write_text(USE)
+    done = subprocess.run([sys.executable, "-m", "mypy", "--strict", "--ignore-missing-imports",
+                           "--cache-dir", os.devnull, "use.py"], cwd=tmp_path, capture_output=True,
+                          text=True, env={**os.environ, "MYPYPATH": str(PACKAGE.parent)})
+    wrong = re.findall(r"^use.py:(\d+): error: .*\[(\S+)\]$", done.stdout, re.MULTILINE)
+    assert wrong == [("4", "assignment"), ("5", "arg-type")], done.stdout
+
+
+def blocks(page: str) -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```$", (ROOT / page).read_text(), re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/reference/python.md"])
+def test_python_on_the_pages_runs(page: str, tmp_path, monkeypatch) -> None:
+    """With rows under the names that the pages use."""
+    monkeypatch.chdir(tmp_path)
+    problem = Problem()
+    names: dict[str, object] = {"names": ["1", "2"]}
+    for part, suffix in ((problem.train, ""), (problem.validation, "_val"), (problem.test, "_test")):
+        names["X" + suffix], names["y" + suffix] = problem.part(part)
+        names["group" + suffix] = names["sex" + suffix] = problem.group[part]
+    assert blocks(page)
+    for block in blocks(page):
+        exec(compile(block, page, "exec"), names)
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -183,14 +183,14 @@ Dataset deleted_rows(const FittedModel& audited, const FittedModel* before) {
     throw DataError("no row of weight 0 is in the model folder: nothing was deleted from it",
                     "deleted rows", "give rows that were deleted otherwise with --deleted");
   }
-  Dataset deleted = pick(before != nullptr ? before->rows : audited.rows, rows);
-  const auto erased = (deleted.features.view().cwiseAbs().rowwise().sum().array() == 0).count();
-  if (erased > 0) {
+  const Dataset& source = before != nullptr ? before->rows : audited.rows;
+  if (std::any_of(rows.begin(), rows.end(),
+                  [&](Index row) { return is_erased(source.ids, row); })) {
     throw DataError("the deleted rows' content has been erased from the model folder",
                     "deleted rows",
                     "give the rows with --deleted, or a model from before with --before");
   }
-  return deleted;
+  return pick(source, rows);
 }
 
 AuditReport audit(const FittedModel& audited, const Dataset& deleted, const FittedModel* before,

@@ -104,6 +104,24 @@ BatchRecord read_batch_record(const std::string& text, const std::string& where)
   });
 }
 
+void tell_step(const BatchRecord& record, ForgetReport& report) {
+  report.method = record.method;
+  report.level = record.level;
+  report.tier = record.tier;
+  report.cheaper = record.cheaper;
+  report.dearer = record.dearer;
+  report.tried = record.tried;
+  report.distance = record.bound;
+  report.residual_norm = record.residual_norm;
+  report.residual_h_inverse_norm = record.residual_h_inverse_norm;
+  report.step_norm = record.step_norm;
+  report.terms = record.terms;
+  report.alpha = record.alpha;
+  report.uniform_distance = record.uniform_bound;
+  report.assumptions = record.assumptions;
+  report.step_seconds = record.seconds;
+}
+
 std::string to_text(const EnrolmentStatement& statement) {
   Json budget = nullptr;
   if (statement.budget) {

@@ -38,6 +38,9 @@ struct BatchRecord {
 /// @throws DamagedError naming `where`.
 [[nodiscard]] BatchRecord read_batch_record(const std::string& text, const std::string& where);
 
+/// What a report says of the step itself.
+void tell_step(const BatchRecord& record, ForgetReport& report);
+
 /// What an enrolment fixed, as the ledger keeps it.
 struct EnrolmentStatement {
   std::optional<PrivacyBudget> budget;

@@ -149,7 +149,7 @@ DistanceBound ModelMover::bound_at(Tier tier, std::span<const Index> rows,
 }
 
 void ModelMover::bounded(std::span<const Index> rows, const ForgetRequest& request,
-                         double allowance, bool retrain, DeletionStep& step) {
+                         double allowance, Tier first, DeletionStep& step) {
   const ForgetWeighting& weighting = request.weighting;
   double alpha = 0;
   if (weighting.by_value && weighting.alpha) alpha = *weighting.alpha;
@@ -171,17 +171,15 @@ void ModelMover::bounded(std::span<const Index> rows, const ForgetRequest& reque
     if (request.tier_at_most && tier > *request.tier_at_most) return {};
     return bound_at(tier, rows, request, alpha, step);
   };
-  TierChoice choice;
-  if (retrain) {
-    static_cast<void>(bound_at(Tier::kStep, rows, request, 0, step));
-    choice = choose_tier(allowance, measure, all_tiers().last(1));
-  } else {
-    std::vector<Tier> tiers;
-    for (const Tier tier : all_tiers()) {
-      if (tier != Tier::kHalf || request.third_derivative) tiers.push_back(tier);
-    }
-    choice = choose_tier(allowance, measure, tiers);
+  if (first != Tier::kStep) {  // of which nothing but the state and the step is wanted
+    static_cast<void>(
+        bound_at(Tier::kStep, rows, request, first == Tier::kRetrain ? 0 : alpha, step));
   }
+  std::vector<Tier> tiers;
+  for (const Tier tier : all_tiers()) {
+    if (tier >= first && (tier != Tier::kHalf || request.third_derivative)) tiers.push_back(tier);
+  }
+  const TierChoice choice = choose_tier(allowance, measure, tiers);
   note_bound(choice, step);
   if (weighting.by_value) {
     step.record.alpha = alpha;
@@ -241,19 +239,32 @@ void ModelMover::unbounded(std::span<const Index> rows, const ForgetRequest& req
 DeletionStep ModelMover::move(std::span<const Index> rows, const ForgetRequest& request,
                               const std::optional<PrivacyBudget>& budget, bool retrain,
                               const ProgressCallback& progress) {
+  if (budget) {
+    DeletionStep step =
+        move_within(budget->allowance, retrain ? Tier::kRetrain : Tier::kStep, rows, request);
+    if (step.refusal.empty() && !difference_covers(*budget, *step.record.step_norm)) {
+      step.refusal = "difference_exceeded";
+    }
+    return step;
+  }
   Stopwatch watch;
   DeletionStep step;
   last_cost_ = 0;
   step.record.method = name(request.method);
-  if (budget) {
-    bounded(rows, request, budget->allowance, retrain, step);
-  } else {
-    unbounded(rows, request, step, progress);
-  }
+  unbounded(rows, request, step, progress);
   step.record.step_norm = (step.theta - fitted_.model.theta).norm();
-  if (step.refusal.empty() && budget && !difference_covers(*budget, *step.record.step_norm)) {
-    step.refusal = "difference_exceeded";
-  }
+  step.record.seconds = watch.lap();
+  return step;
+}
+
+DeletionStep ModelMover::move_within(double allowance, Tier first, std::span<const Index> rows,
+                                     const ForgetRequest& request) {
+  Stopwatch watch;
+  DeletionStep step;
+  last_cost_ = 0;
+  step.record.method = name(request.method);
+  bounded(rows, request, allowance, first, step);
+  step.record.step_norm = (step.theta - fitted_.model.theta).norm();
   step.record.seconds = watch.lap();
   return step;
 }

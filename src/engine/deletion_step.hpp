@@ -39,6 +39,10 @@ class ModelMover {
   [[nodiscard]] DeletionStep move(std::span<const Index> rows, const ForgetRequest& request,
                                   const std::optional<PrivacyBudget>& budget, bool retrain,
                                   const ProgressCallback& progress);
+  /// The same as under a budget, for an allowance that no noise stands behind: looked at from
+  /// `first` on.
+  [[nodiscard]] DeletionStep move_within(double allowance, Tier first, std::span<const Index> rows,
+                                         const ForgetRequest& request);
   /// A step was taken: the next starts from it. `fitted` has changed likewise.
   void adopt(DeletionStep step);
   [[nodiscard]] std::int64_t bases() const noexcept { return bases_; }
@@ -55,7 +59,7 @@ class ModelMover {
   [[nodiscard]] double pass_cost() const;
   [[nodiscard]] double base_cost(bool third_derivative) const;
   void bounded(std::span<const Index> rows, const ForgetRequest& request, double allowance,
-               bool retrain, DeletionStep& step);
+               Tier first, DeletionStep& step);
   void unbounded(std::span<const Index> rows, const ForgetRequest& request, DeletionStep& step,
                  const ProgressCallback& progress);
   [[nodiscard]] DistanceBound bound_at(Tier tier, std::span<const Index> rows,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "recant/engine/fitted_model.hpp"
 
+#include <utility>
 #include <vector>
 
 namespace recant {
@@ -8,6 +9,30 @@ namespace recant {
 bool is_erased(const RowIds& ids, Index row) noexcept {
   const auto at = static_cast<std::size_t>(row);
   return ids.texts.empty() ? ids.numbers[at] == 0 : ids.texts[at].empty();
+}
+
+void mark_erased(Dataset& data, std::span<const Index> rows) {
+  for (const Index row : rows) {
+    const auto at = static_cast<std::size_t>(row);
+    data.targets[row] = 0;
+    data.weights[row] = 0;
+    if (data.ids.texts.empty()) {
+      data.ids.numbers[at] = 0;
+    } else {
+      data.ids.texts[at].clear();
+    }
+    for (SensitiveColumn& column : data.sensitive) column.codes[at] = 0;
+  }
+}
+
+FeatureMatrix features_without_erased(const Dataset& data) {
+  std::optional<RowMatrix> zeroed;
+  for (Index row = 0; row < data.rows(); ++row) {
+    if (!is_erased(data.ids, row)) continue;
+    if (!zeroed) zeroed = data.features.view();
+    zeroed->row(row).setZero();
+  }
+  return zeroed ? FeatureMatrix(*std::move(zeroed)) : data.features;
 }
 
 FittedModel without_erased_rows(const FittedModel& model) {

@@ -4,9 +4,11 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <span>
 #include <utility>
 
 #include "recant/core/error.hpp"
+#include "recant/core/fingerprint.hpp"
 
 namespace recant {
 
@@ -19,6 +21,12 @@ ForgetMethod forget_method(std::string_view text) {
     if (text == name(method)) return method;
   }
   throw UsageError(fmt::format("'{}' is not a method", text), "method", "choose newton or ascent");
+}
+
+std::string source_of_given(ConstVectorRef values) {
+  Fingerprint all;
+  all.add(std::span(values.data(), static_cast<std::size_t>(values.size())));
+  return fmt::format("given {:016x}", all.value());
 }
 
 std::string_view describe_reason(std::string_view reason) noexcept {

@@ -230,15 +230,15 @@ Json text_or_null(const std::optional<T>& text) {
 }
 
 Json deletion_json(const ForgetReport& report) {
-  const bool released = report.release > 0;
+  const bool released = report.release > 0, moved = !report.method.empty();
   const auto& budget = report.budget;
   return {{"request_id", report.request > 0 ? Json(report.request) : Json(nullptr)},
           {"state", name(report.state)},
           {"reason", report.reason.empty() ? Json(nullptr) : Json(report.reason)},
           {"repeated", report.repeated},
           {"rows", report.rows},
-          {"method", released ? Json(report.method) : Json(nullptr)},
-          {"level", released ? Json(name(report.level)) : Json(nullptr)},
+          {"method", moved ? Json(report.method) : Json(nullptr)},
+          {"level", moved ? Json(name(report.level)) : Json(nullptr)},
           {"tier", text_or_null(report.tier)},
           {"cheaper", text_or_null(report.cheaper)},
           {"dearer", text_or_null(report.dearer)},
@@ -249,7 +249,7 @@ Json deletion_json(const ForgetReport& report) {
           {"epsilon", budget ? Json(budget->epsilon) : Json(nullptr)},
           {"delta", budget ? Json(budget->delta) : Json(nullptr)},
           {"sequence", sequence_json(report)},
-          {"allowance", budget ? Json(budget->allowance) : Json(nullptr)},
+          {"allowance", budget ? Json(budget->allowance) : value(report.allowance)},
           {"new_enrolment", report.new_enrolment},
           {"certificate", released ? Json(report.certificate.string()) : Json(nullptr)},
           {"annex", released ? Json(report.annex.string()) : Json(nullptr)},

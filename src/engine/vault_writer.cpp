@@ -10,10 +10,10 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "forget_request.hpp"
 #include "generation.hpp"
 #include "recant/certify/certificate.hpp"
 #include "recant/core/atomic_file.hpp"
-#include "recant/core/check.hpp"
 #include "recant/core/error.hpp"
 #include "recant/core/stopwatch.hpp"
 #include "recant/data/npy.hpp"
@@ -49,43 +49,6 @@ Json asked(const ForgetRequest& request) {
 
 std::string text_of(const Digest& digest) {
   return {reinterpret_cast<const char*>(digest.data()), digest.size()};
-}
-
-void check_request(const ForgetRequest& request, const Loss& loss, Index rows) {
-  if (request.rows.empty() == request.ids.empty()) {
-    throw UsageError(request.rows.empty() ? "names no row" : "names rows both by position and id",
-                     "forget", "give either rows or ids");
-  }
-  const std::set<Index> positions(request.rows.begin(), request.rows.end());
-  const std::set<std::string> ids(request.ids.begin(), request.ids.end());
-  if (positions.size() != request.rows.size() || ids.size() != request.ids.size()) {
-    throw UsageError("a row is asked for twice", "forget", "name every row once");
-  }
-  if (!positions.empty() && (*positions.begin() < 0 || *positions.rbegin() >= rows)) {
-    throw NotFoundError(fmt::format("a position is not among the training rows, 0 to {}", rows - 1),
-                        "rows");
-  }
-  if (ids.contains("")) throw UsageError("an id is empty", "ids");
-  if (request.weighting.by_value) {
-    if (request.weighting.alpha) check_non_negative("alpha", *request.weighting.alpha);
-    if (request.weighting.values.size() != rows) {
-      throw UsageError(fmt::format("there are {} values for {} training rows",
-                                   request.weighting.values.size(), rows),
-                       "values");
-    }
-    if (request.weighting.alpha) {
-      static_cast<void>(
-          value_factors(Vector::Zero(1), {request.weighting.form, *request.weighting.alpha}));
-    }
-  }
-  if (request.third_derivative && !loss.bounds_fourth_derivative()) {
-    throw UsageError("the third derivative serves losses of one score", "third_derivative",
-                     "leave it out for softmax");
-  }
-  if (request.method == ForgetMethod::kAscent && request.holdout == nullptr) {
-    throw UsageError("gradient ascent needs rows never seen, to know when to stop", "validation",
-                     "give --validation");
-  }
 }
 
 }  // namespace
@@ -292,42 +255,13 @@ ForgetReport Vault::Impl::forget(const ForgetRequest& request, const ProgressCal
   return report;
 }
 
-/// Deletions that no model outlives, or not this one.
-std::string Vault::Impl::refusal_of(const std::vector<Index>& rows) const {
-  const Dataset& data = fitted_.rows;
-  Vector weights = data.weights;
-  for (const Index row : rows) weights[row] = 0;
-  if (!(weights.maxCoeff() > 0)) return "every_row";
-  const auto last = [&](std::size_t kinds, auto kind_of) {
-    std::vector<bool> before(kinds, false), after(kinds, false);
-    for (Index i = 0; i < data.rows(); ++i) {
-      if (data.weights[i] > 0) before[kind_of(i)] = true;
-      if (weights[i] > 0) after[kind_of(i)] = true;
-    }
-    return before != after;
-  };
-  if (!data.class_names.empty() && last(data.class_names.size(), [&](Index i) {
-        return static_cast<std::size_t>(data.targets[i]);
-      })) {
-    return "last_of_class";
-  }
-  for (const SensitiveColumn& column : data.sensitive) {
-    if (last(column.groups.size(), [&](Index i) {
-          return static_cast<std::size_t>(column.codes[static_cast<std::size_t>(i)]);
-        })) {
-      return "last_of_group";
-    }
-  }
-  return {};
-}
-
 void Vault::Impl::carry_out(std::int64_t id, const FoundRows& found, const ForgetRequest& request,
                             const ProgressCallback& progress) {
   if (found.erased) return decide(id, RequestEvent::kAlreadyErased);
   if (found.missing) return decide(id, RequestEvent::kNotFound);
   const BudgetUse use = ledger_->budget();
   const EnrolmentStatement enrolment = read_enrolment_statement(use.statement, "ledger");
-  std::string refusal = refusal_of(found.rows);
+  std::string refusal = refusal_of(fitted_.rows, found.rows);
   const bool retrain = use.spent() && enrolment.when_spent == WhenSpent::kRetrain;
   if (refusal.empty() && use.spent() && !retrain) refusal = "budget_spent";
   if (!refusal.empty()) return decide(id, RequestEvent::kRejected, refusal);
@@ -381,17 +315,9 @@ void Vault::Impl::release(std::int64_t id, const std::vector<Index>& rows, Delet
 void Vault::Impl::forget_in_memory(const std::vector<Index>& rows, const DeletionStep& step) {
   Dataset& data = fitted_.rows;
   for (const Index row : rows) {
-    const auto at = static_cast<std::size_t>(row);
     if (!row_of_id_.empty()) row_of_id_.erase(data.ids.text(row));
-    data.targets[row] = 0;
-    data.weights[row] = 0;
-    if (data.ids.texts.empty()) {
-      data.ids.numbers[at] = 0;
-    } else {
-      data.ids.texts[at].clear();
-    }
-    for (SensitiveColumn& column : data.sensitive) column.codes[at] = 0;
   }
+  mark_erased(data, rows);
   fitted_.model.theta = step.theta;
   fitted_.optimal = step.record.optimal;
 }
@@ -413,21 +339,7 @@ ForgetReport Vault::Impl::report(std::int64_t id, bool repeated) const {
   if (!request.batch) return report;
   const Batch batch = ledger_->batch(*request.batch);
   const BatchRecord record = read_batch_record(batch.plan, "ledger");
-  report.method = record.method;
-  report.level = record.level;
-  report.tier = record.tier;
-  report.cheaper = record.cheaper;
-  report.dearer = record.dearer;
-  report.tried = record.tried;
-  report.distance = record.bound;
-  report.residual_norm = record.residual_norm;
-  report.residual_h_inverse_norm = record.residual_h_inverse_norm;
-  report.step_norm = record.step_norm;
-  report.terms = record.terms;
-  report.alpha = record.alpha;
-  report.uniform_distance = record.uniform_bound;
-  report.assumptions = record.assumptions;
-  report.step_seconds = record.seconds;
+  tell_step(record, report);
   const std::optional<Release> release = ledger_->release_of_batch(batch.number);
   if (!release) return report;
   const Certificate certificate = read_certificate(release->certificate);

@@ -68,7 +68,6 @@ class Vault::Impl {
   /// Validates, moves the model and releases it. What is decided is in the ledger.
   void carry_out(std::int64_t id, const FoundRows& found, const ForgetRequest& request,
                  const ProgressCallback& progress);
-  [[nodiscard]] std::string refusal_of(const std::vector<Index>& rows) const;
   void release(std::int64_t id, const std::vector<Index>& rows, DeletionStep step, bool retrain);
   void decide(std::int64_t id, RequestEvent event, const std::string& reason = {});
   void forget_in_memory(const std::vector<Index>& rows, const DeletionStep& step);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 
 #include "recant/data/dataset.hpp"
 #include "recant/data/encoder.hpp"
@@ -29,6 +30,12 @@ struct FittedModel {
 
 /// Whether a row was erased by a deletion: its id is gone, its weight 0 and the rest zero too.
 [[nodiscard]] bool is_erased(const RowIds& ids, Index row) noexcept;
+
+/// Makes it so. The features are shared and stay.
+void mark_erased(Dataset& data, std::span<const Index> rows);
+
+/// The features with zeros for rows that were erased: what may be written down.
+[[nodiscard]] FeatureMatrix features_without_erased(const Dataset& data);
 
 /// The model without rows that were erased: those after them move up. For whatever would otherwise
 /// count them or give them a weight again. Copies the features if there are any.

@@ -38,6 +38,9 @@ struct ForgetWeighting {
   std::string source;
 };
 
+/// `source` of values that somebody brings: known by all their bits.
+[[nodiscard]] std::string source_of_given(ConstVectorRef values);
+
 /// Rows to be deleted together: one unit, one release. Rows by position or by id, not both.
 struct ForgetRequest {
   std::vector<Index> rows;       ///< positions among the training rows, from 0
@@ -77,6 +80,7 @@ struct ForgetReport {
   std::vector<BoundTerm> terms;
   std::optional<double> alpha, uniform_distance;  ///< by value, and what uniform would have cost
   std::optional<PrivacyBudget> budget;
+  std::optional<double> allowance;  ///< that no budget stands behind: in memory
   std::int64_t release = 0;
   bool new_enrolment = false;         ///< the budget was spent: this is the first of a new one
   std::optional<BudgetStatus> spent;  ///< after this release

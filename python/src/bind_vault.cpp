@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <mutex>
+#include <optional>
+#include <set>
+
+#include "forget_options.hpp"
+#include "recant/core/error.hpp"
+#include "recant/core/stopwatch.hpp"
+#include "recant/engine/audit.hpp"
+#include "recant/engine/enrolment.hpp"
+#include "recant/engine/json.hpp"
+#include "recant/engine/vault.hpp"
+
+namespace recant::python {
+namespace {
+
+/// The one writer of a folder, until it is closed. Python's threads take turns.
+class Writer {
+ public:
+  Writer(const std::string& path, const std::optional<std::string>& checkpoint) {
+    Vault::WriteOptions options;
+    if (checkpoint) options.require_checkpoint = *checkpoint;
+    vault_.emplace(Vault::open_for_writing(path, options));
+  }
+
+  /// Runs work(vault, callback) without the interpreter's lock.
+  template <class Work>
+  auto with_vault(nb::handle progress, const Work& work) {
+    return without_lock(progress, [&](const ProgressCallback& callback) {
+      const std::scoped_lock turn(mutex_);
+      if (!vault_) throw UsageError("was closed", "vault");
+      return work(*vault_, callback);
+    });
+  }
+  void close() {
+    const nb::gil_scoped_release release;
+    const std::scoped_lock turn(mutex_);
+    vault_.reset();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::optional<Vault> vault_;
+};
+
+/// Whether `text` is the first of two words. @throws UsageError naming both.
+bool is_first(const std::string& text, const char* first, const char* second, const char* where) {
+  if (text != first && text != second) {
+    throw UsageError("'" + text + "' is neither of the two", where,
+                     std::string("choose ") + first + " or " + second);
+  }
+  return text == first;
+}
+
+/// The options of `recant fit` that are about a CSV file.
+FitRequest csv_request(const std::string& path, const Named& table, const std::string& loss,
+                       std::optional<double> l2, std::optional<double> l2_per_row, bool intercept,
+                       std::vector<std::string> privileged, const Named& trainer) {
+  FitRequest request;
+  request.rows.csv = path;
+  request.loss = loss_kind(loss);
+  request.l2 = l2;
+  request.l2_per_row = l2_per_row;
+  request.intercept = intercept;
+  request.privileged = std::move(privileged);
+  take_fields(request.trainer, trainer);
+  TableOptions& columns = request.table;
+  const auto given = [&](const char* name) { return table.contains(name); };
+  columns.target = nb::cast<std::string>(table["target"]);
+  if (given("positive")) columns.positive = nb::cast<std::string>(table["positive"]);
+  if (given("id")) columns.id = nb::cast<std::string>(table["id"]);
+  if (given("weight")) columns.weight = nb::cast<std::string>(table["weight"]);
+  if (given("na")) columns.missing_values = nb::cast<std::vector<std::string>>(table["na"]);
+  columns.sensitive = nb::cast<std::vector<std::string>>(table["sensitive"]);
+  columns.drop = nb::cast<std::vector<std::string>>(table["drop"]);
+  columns.header = nb::cast<bool>(table["header"]);
+  columns.missing = is_first(nb::cast<std::string>(table["missing"]), "drop", "error", "missing")
+                        ? MissingPolicy::kDrop
+                        : MissingPolicy::kError;
+  columns.encoding =
+      is_first(nb::cast<std::string>(table["encoding"]), "full", "reference", "encoding")
+          ? Encoding::kFull
+          : Encoding::kReference;
+  if (given("schema")) columns.schema = read_schema(nb::cast<std::string>(table["schema"]));
+  return request;
+}
+
+/// recant.fit/1 with the enrolment; the metrics are those of the training rows.
+std::string fit_json(const FittedModel& fitted, const Model& model, const EnrolmentPlan* plan) {
+  FitReport report = model.report ? *model.report : FitReport{.training = {}, .evaluation = {}};
+  report.rows = fitted.rows.rows();
+  Stopwatch watch;
+  report.evaluation = evaluate(fitted.rows, fitted.model, fitted.settings);
+  report.evaluate_seconds = watch.lap();
+  return to_json(fitted, report, plan);
+}
+
+/// Writes a new folder; with `enrolment` under a budget. What the command prints of the fit.
+std::string create(const Model& model, const std::string& path, bool replace,
+                   const std::optional<Named>& enrolment, const std::string& on_budget_spent,
+                   const Rows* validation, nb::handle progress) {
+  EnrolmentRequest request;
+  if (enrolment) take_fields(request, *enrolment);
+  request.when_spent = when_spent(on_budget_spent);
+  return without_lock(progress, [&](const ProgressCallback& callback) {
+    Vault::check_replaceable(path);
+    const FittedModel fitted = without_erased_rows(*model.fitted);
+    std::optional<EnrolmentPlan> plan;
+    if (enrolment) {
+      plan = plan_enrolment(fitted, request,
+                            validation != nullptr ? &validation->measured.data : nullptr, callback);
+    }
+    Vault::create(path, fitted, replace, plan ? &*plan : nullptr);
+    return fit_json(fitted, model, plan ? &*plan : nullptr);
+  });
+}
+
+std::string status_json(const std::string& path, bool check) {
+  return without_lock(nb::none(), [&](const auto&) {
+    const VaultStatus status = Vault::status(path);
+    std::optional<VaultCheck> checked;
+    if (check) checked = Vault::check(path);
+    return to_json(status, checked ? &*checked : nullptr);
+  });
+}
+
+/// A copy of those rows that are there, by position or id: they can be looked at when their bytes
+/// are gone.
+Rows pick_rows(const Model& model, const std::vector<Index>& positions,
+               const std::vector<std::string>& ids) {
+  const Dataset& all = model.fitted->rows;
+  std::vector<Index> rows;
+  const auto take = [&](Index row) {
+    if (row >= 0 && row < all.rows() && !is_erased(all.ids, row)) rows.push_back(row);
+  };
+  for (const Index row : positions) take(row);
+  const std::set<std::string> named(ids.begin(), ids.end());
+  for (Index row = 0; !named.empty() && row < all.rows(); ++row) {
+    if (named.contains(all.ids.text(row))) take(row);
+  }
+  const auto count = std::ssize(rows);
+  RowMatrix features(count, all.features.columns());
+  Dataset picked{.targets = Vector(count), .class_names = all.class_names};
+  picked.weights = Vector::Ones(count);
+  for (Index i = 0; i < count; ++i) {
+    const Index row = rows[static_cast<std::size_t>(i)];
+    features.row(i) = all.features.row(row);
+    picked.targets[i] = all.targets[row];
+  }
+  picked.features = FeatureMatrix(std::move(features));
+  return {{std::move(picked), 0, {}}};
+}
+
+/// What `recant audit` asks.
+struct Question {
+  bool membership = false, reconstruction = false;
+  std::optional<double> bound;
+  int shadow_models = 16;
+  std::vector<double> sigmas;
+  std::uint64_t seed = 1;
+};
+
+std::string audit_json(const Model& model, const Rows* deleted, const Model* before,
+                       const Rows* test, const Question& question, nb::handle progress) {
+  AuditRequest request{.membership = question.membership,
+                       .reconstruction = question.reconstruction,
+                       .bound = question.bound,
+                       .sigmas = question.sigmas,
+                       .seed = question.seed};
+  if (question.shadow_models == 0) {
+    request.attack.shadows.reset();
+  } else if (question.shadow_models < 4) {
+    throw UsageError("must be 0, or 4 and more", "shadow_models");
+  } else {
+    request.attack.shadows->count = question.shadow_models;
+  }
+  if (request.membership && test == nullptr) {
+    throw UsageError("membership inference needs rows that no model was trained on", "test");
+  }
+  return without_lock(progress, [&](const ProgressCallback& callback) {
+    const FittedModel* former = before != nullptr ? before->fitted.get() : nullptr;
+    const Dataset gone =
+        deleted != nullptr ? deleted->measured.data : deleted_rows(*model.fitted, former);
+    return to_json(audit(*model.fitted, gone, former,
+                         test != nullptr ? &test->measured.data : nullptr, request, callback));
+  });
+}
+
+void bind_writer(nb::module_& module) {
+  nb::class_<Writer>(module, "Writer", "The one writer of a model folder, as long as it lives.")
+      .def(
+          "__init__",
+          [](Writer* self, const std::string& path, const std::optional<std::string>& checkpoint) {
+            without_lock(nb::none(), [&](const auto&) { new (self) Writer(path, checkpoint); });
+          },
+          nb::arg("path"), nb::arg("require_checkpoint").none())
+      .def(
+          "forget",
+          [](Writer& self, std::vector<Index> rows, std::vector<std::string> ids, std::string key,
+             std::string method, std::string weighting, std::optional<double> alpha,
+             std::optional<NumberArray> values, std::optional<std::string> tier_at_most,
+             const Rows* holdout, const Named& ascent, nb::object progress) {
+            ForgetRequest request = forget_request({std::move(method), std::move(weighting), alpha,
+                                                    std::move(values), std::move(tier_at_most)},
+                                                   holdout, ascent);
+            request.rows = std::move(rows);
+            request.ids = std::move(ids);
+            request.key = std::move(key);
+            return self.with_vault(progress, [&](Vault& vault, const auto& callback) {
+              return to_json(vault.forget(request, callback));
+            });
+          },
+          nb::arg("rows"), nb::arg("ids"), nb::arg("key"), nb::arg("method"), nb::arg("weighting"),
+          nb::arg("alpha").none(), nb::arg("values").noconvert().none(),
+          nb::arg("tier_at_most").none(), nb::arg("holdout").none(), nb::arg("ascent"),
+          nb::arg("progress").none())
+      .def(
+          "outcome",
+          [](Writer& self, const std::string& key) {
+            return self.with_vault(nb::none(), [&](const Vault& vault, const auto&) {
+              return to_json(vault.outcome(key));
+            });
+          },
+          nb::arg("key"))
+      .def("model",
+           [](Writer& self) {
+             return self.with_vault(nb::none(), [](const Vault& vault, const auto&) {
+               return make_model(vault.model());
+             });
+           })
+      .def("recovered",
+           [](Writer& self) {
+             return self.with_vault(
+                 nb::none(), [](const Vault& vault, const auto&) { return vault.recovered(); });
+           })
+      .def("close", &Writer::close);
+}
+
+}  // namespace
+
+void bind_vault(nb::module_& module) {
+  bind_writer(module);
+  module.def(
+      "fit_csv",
+      [](const std::string& path, const Named& table, const std::string& loss,
+         std::optional<double> l2, std::optional<double> l2_per_row, bool intercept,
+         std::vector<std::string> privileged, const Named& trainer, nb::object progress) {
+        const FitRequest request = csv_request(path, table, loss, l2, l2_per_row, intercept,
+                                               std::move(privileged), trainer);
+        return without_lock(progress, [&](const ProgressCallback& callback) {
+          auto [fitted, report] = fit(request, callback);
+          return make_model(std::move(fitted), std::move(report));
+        });
+      },
+      nb::arg("path"), nb::arg("table"), nb::arg("loss"), nb::arg("l2").none(),
+      nb::arg("l2_per_row").none(), nb::arg("intercept"), nb::arg("privileged"), nb::arg("trainer"),
+      nb::arg("progress").none());
+  module.def("create_vault", &create, nb::arg("model"), nb::arg("path"), nb::arg("replace"),
+             nb::arg("enrolment").none(), nb::arg("on_budget_spent"), nb::arg("validation").none(),
+             nb::arg("progress").none());
+  module.def("vault_status", &status_json, nb::arg("path"), nb::arg("check"));
+  module.def(
+      "backup_vault",
+      [](const std::string& path, const std::string& destination) {
+        without_lock(nb::none(), [&](const auto&) { Vault::backup(path, destination); });
+      },
+      nb::arg("path"), nb::arg("destination"));
+  module.def(
+      "write_checkpoint",
+      [](const std::string& path, const std::string& file) {
+        without_lock(nb::none(), [&](const auto&) { Vault::write_checkpoint(path, file); });
+      },
+      nb::arg("path"), nb::arg("file"));
+  module.def(
+      "catch_up",
+      [](const std::string& path, const std::string& newer_ledger) {
+        return without_lock(nb::none(),
+                            [&](const auto&) { return Vault::catch_up(path, newer_ledger); });
+      },
+      nb::arg("path"), nb::arg("newer_ledger"));
+  module.def("pick_rows", &pick_rows, nb::arg("model"), nb::arg("rows"), nb::arg("ids"));
+  module.def(
+      "audit",
+      [](const Model& model, const Rows* deleted, const Model* before, const Rows* test,
+         bool membership, bool reconstruction, std::optional<double> bound, int shadow_models,
+         std::vector<double> sigmas, std::uint64_t seed, nb::object progress) {
+        return audit_json(
+            model, deleted, before, test,
+            {membership, reconstruction, bound, shadow_models, std::move(sigmas), seed}, progress);
+      },
+      nb::arg("model"), nb::arg("deleted").none(), nb::arg("before").none(), nb::arg("test").none(),
+      nb::arg("membership"), nb::arg("reconstruction"), nb::arg("bound").none(),
+      nb::arg("shadow_models"), nb::arg("sigmas"), nb::arg("seed"), nb::arg("progress").none());
+}
+
+}  // namespace recant::python

@@ -1,0 +1,516 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Deletion: in memory, and of models on disk as the command does it."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+import shutil
+import subprocess
+import threading
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Problem
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import recant
+
+# -- in memory -------------------------------------------------------------------------------------
+
+
+def distance(one: recant.LogisticRegression, other: recant.LogisticRegression) -> float:
+    return float(np.linalg.norm(one._model.theta - other._model.theta))
+
+
+def without(problem: Problem, rows: list[int], **parameters: object) -> recant.LogisticRegression:
+    X, y = problem.part(problem.train)
+    return recant.LogisticRegression(tolerance=1e-13, **parameters).fit(np.delete(X, rows, 0),
+                                                                        np.delete(y, rows))
+
+
+def test_the_model_is_within_the_bound_of_training_again(problem) -> None:
+    model = problem.fit()
+    old = copy.copy(model)
+    gone = model.forget([3, 77, 200], audit=True)
+    truth = distance(model, without(problem, [3, 77, 200]))
+    assert gone.done and gone.state == "applied" and gone.tier == "1" and gone.rows == 3
+    assert 0 < truth <= gone.bound < 1e-3 < gone.to_dict()["step_norm"]
+    np.testing.assert_allclose(gone.distance, truth, atol=1e-10)
+    assert gone.audit.verdict == "holds"
+    assert gone.level == "heuristic" and gone.epsilon is None and gone.delta is None
+    assert gone.certificate is None and not model.converged_
+    assert distance(gone.model, model) == 0 and gone.model is not model
+    assert {"a", "b", "rho", "c", "eta", "least_eigenvalue"} <= set(gone.terms)
+    np.testing.assert_array_equal(old.coef_, problem.fit().coef_)
+
+
+def test_bounds_of_one_deletion_after_another_are_about_all_of_them(problem) -> None:
+    model, rows = problem.fit(), []
+    for row in range(0, 100, 10):
+        rows.append(row)
+        gone = model.forget(row)
+        assert distance(model, without(problem, rows)) <= gone.bound < 1e-3
+    before = model.coef_
+    with pytest.warns(recant.NotDeletedWarning, match="erased before"):
+        again = model.forget([1, 10])
+    assert not again.done and again.state == "already_erased" and model.coef_ is before
+
+
+def test_an_allowance_is_met_by_looking_closer_up_to_retraining(problem) -> None:
+    first = problem.fit().forget([1, 2], allowance=1.0)
+    assert first.tier == "0" and first.bound <= 1.0
+    closer = problem.fit().forget([1, 2], allowance=first.bound / 2)
+    assert closer.tier == "1" and closer.bound <= first.bound / 2
+    model = problem.fit()
+    exact = model.forget(list(range(50)), allowance=1e-9)
+    assert exact.tier in ("2", "retrain") and exact.bound <= 1e-9
+    assert distance(model, without(problem, list(range(50)))) <= 1e-9
+    model = problem.fit()
+    with pytest.warns(recant.NotDeletedWarning, match="tier"):
+        no = model.forget(list(range(50)), allowance=1e-9, tier_at_most="0")
+    assert not no.done and no.reason == "tier_limit" and distance(model, problem.fit()) == 0
+    assert "no: the model is as before" in repr(no)
+
+
+@pytest.mark.parametrize("form", ["sigmoid", "rank", "exp"])
+def test_weighting_by_value_is_bounded_too_and_costs_distance(problem, form) -> None:
+    values = recant.values.knn_shapley(problem.fit(), *problem.part(problem.validation))
+    rows = list(range(30))
+    plain, model = problem.fit(), problem.fit()
+    uniform = plain.forget(rows, audit=True)
+    weighted = model.forget(rows, form, alpha=0.5, values=values, audit=True)
+    assert weighted.distance <= weighted.bound and weighted.distance > uniform.distance
+    assert weighted.to_dict()["alpha"] == 0.5 and weighted.audit.verdict == "holds"
+    np.testing.assert_allclose(weighted.to_dict()["bound"]["uniform_distance"], uniform.bound)
+    none = problem.fit()
+    none.forget(rows, form, alpha=0.0, values=values)
+    np.testing.assert_array_equal(none.coef_, plain.coef_)
+    free = problem.fit().forget(rows, form, alpha="auto", values=values, allowance=1.0)
+    assert free.to_dict()["alpha"] > 0 and free.bound <= 0.5
+
+
+def test_gradient_ascent_climbs_until_the_rows_look_unseen(problem) -> None:
+    X, y = problem.part(problem.train)
+    model = problem.fit()
+    loss = -np.log(model.predict_proba(X)[np.arange(len(y)), y])
+    rows = np.argsort(loss)[:40]
+    holdout = problem.part(problem.validation)
+    mean = lambda m, X, y: -np.log(m.predict_proba(X)[np.arange(len(y)), y]).mean()  # noqa: E731
+    assert mean(model, X[rows], y[rows]) < mean(model, *holdout)
+    gone = model.forget(rows, method="ascent", holdout=holdout, max_steps=1000)
+    np.testing.assert_allclose(mean(model, X[rows], y[rows]), mean(model, *holdout), rtol=1e-6)
+    assert gone.level == "heuristic" and gone.to_dict()["method"] == "ascent"
+    assert distance(model, without(problem, rows.tolist())) <= gone.bound
+    same = problem.fit()
+    same.forget(rows, method="gradient_ascent", holdout=holdout, max_steps=1000)
+    np.testing.assert_array_equal(same.coef_, model.coef_)
+
+
+def test_what_no_model_outlives_is_refused(problem) -> None:
+    X, y = problem.part(problem.train)
+    model = problem.fit()
+    for rows, reason in [(np.arange(400), "every_row"), (np.flatnonzero(y == 1), "last_of_class"),
+                         (y == 1, "last_of_class")]:
+        with pytest.warns(recant.NotDeletedWarning):
+            assert model.forget(rows).reason == reason
+    grouped = recant.LogisticRegression().fit(X, y, sensitive_features=["rare"] + ["usual"] * 399)
+    with pytest.warns(recant.NotDeletedWarning, match="last row of a group"):
+        assert grouped.forget(0).reason == "last_of_group"
+    assert distance(model, problem.fit()) == 0
+
+
+def test_what_is_asked_wrongly_is_an_error(problem) -> None:
+    model, values = problem.fit(), np.arange(400.0)
+    for call in [lambda: model.forget([]), lambda: model.forget([1, 1]), lambda: model.forget([0.5]),
+                 lambda: model.forget([True, False]), lambda: model.forget(1, "value"),
+                 lambda: model.forget(1, method="magic"), lambda: model.forget(1, "sigmoid"),
+                 lambda: model.forget(1, alpha=1.0), lambda: model.forget(1, values=values),
+                 lambda: model.forget(1, "rank", alpha=2.0, values=values),
+                 lambda: model.forget(1, "exp", alpha="auto", values=values),
+                 lambda: model.forget(1, "exp", alpha="much", values=values),
+                 lambda: model.forget(1, "exp", alpha=1.0, values=values[:3]),
+                 lambda: model.forget(1, method="ascent"), lambda: model.forget(1, tier_at_most="3"),
+                 lambda: model.forget(1, allowance=0.0), lambda: model.forget(1, allowance=np.nan)]:
+        with pytest.raises(recant.UsageError):
+            call()
+    for row in (400, -1):
+        with pytest.raises(recant.NotFoundError):
+            model.forget(row)
+    assert distance(model, problem.fit()) == 0
+
+
+def test_masks_arrays_and_numbers_name_the_same_rows(problem) -> None:
+    mask = np.zeros(400, bool)
+    mask[[4, 9]] = True
+    found = []
+    for rows in ([4, 9], (9, 4), np.array([4, 9], np.uint8), mask, mask.tolist()):
+        model = problem.fit()
+        assert model.forget(rows).rows == 2
+        found.append(model.coef_)
+    for other in found[1:]:
+        np.testing.assert_array_equal(found[0], other)
+
+
+def test_forgotten_rows_take_no_part_from_then_on(problem) -> None:
+    V, group = problem.part(problem.validation), problem.group[problem.validation]
+    rows = [5, 6, 7]
+    model, other = problem.fit(), without(problem, rows)
+    model.forget(rows, allowance=1e-10)
+    np.testing.assert_allclose(np.delete(recant.influence(model, *V).values, rows),
+                               recant.influence(other, *V).values, rtol=1e-6)
+    assert (recant.influence(model, *V).values[rows] == 0).all()
+    knn = recant.values.knn_shapley(model, *V).values
+    np.testing.assert_array_equal(np.delete(knn, rows), recant.values.knn_shapley(other, *V).values)
+    result = model.correct(*V, sensitive_features=group)
+    assert len(result.weights) == len(result.delta) == 400
+    assert (result.weights[rows] == 0).all() and (result.delta[rows] == 0).all()
+    theirs = other.correct(*V, sensitive_features=group)
+    np.testing.assert_allclose(np.delete(result.weights, rows), theirs.weights, atol=1e-6)
+    with pytest.warns(recant.NotDeletedWarning, match="erased before"):
+        model.forget(5)
+
+
+def test_no_file_holds_what_was_forgotten(problem, tmp_path) -> None:
+    X, y = problem.part(problem.train)
+    X = X.copy()
+    X[7] = 1234.5678
+    model = recant.LogisticRegression().fit(X, y)
+    secret = np.float64(1234.5678).tobytes()
+    assert secret in pickle.dumps(model)
+    model.forget(7)
+    text = pickle.dumps(model)
+    assert secret not in text
+    again = pickle.loads(text)
+    with pytest.warns(recant.NotDeletedWarning, match="erased before"):
+        again.forget(7)
+    assert again.forget(8).done and distance(again, model) > 0
+    model.save(tmp_path / "m.rct")
+    assert not any(secret in file.read_bytes() for file in (tmp_path / "m.rct").rglob("*")
+                   if file.is_file())
+    saved = recant.Vault(tmp_path / "m.rct")
+    assert saved.status().rows_left == 399 and distance(saved.estimator, model) == 0
+    assert X[7, 0] == 1234.5678  # the caller's own
+
+
+@given(seed=st.integers(0, 10_000), count=st.integers(1, 12), l2=st.sampled_from([0.1, 1.0, 10.0]),
+       kind=st.sampled_from(["logistic", "softmax", "squared"]))
+@settings(max_examples=30)
+def test_bounds_hold(seed: int, count: int, l2: float, kind: str) -> None:
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(60, 3))
+    y = {"logistic": rng.integers(0, 2, 60), "softmax": np.arange(60) % 3,
+         "squared": X @ [1.0, -2.0, 0.5] + rng.normal(size=60)}[kind]
+    rows = rng.choice(60, count, replace=False)
+    kind_of = recant.RidgeRegression if kind == "squared" else recant.LogisticRegression
+    model = kind_of(l2).fit(X, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", recant.NotDeletedWarning)
+        gone = model.forget(rows)
+    if not gone.done:
+        assert gone.reason == "last_of_class"
+        return
+    again = kind_of(l2, tolerance=1e-13).fit(np.delete(X, rows, 0), np.delete(y, rows))
+    assert distance(model, again) <= gone.bound
+
+
+def test_a_deletion_shows_itself_and_its_dictionary_is_documented(problem) -> None:
+    gone = problem.fit().forget([1, 2], audit=True)
+    text = repr(gone)
+    for part in ("level: heuristic", "no epsilon and delta", "bound on the distance", "tier: 1",
+                 "least_eigenvalue", "distance to retraining, measured"):
+        assert part in text
+    assert gone._repr_html_().startswith("<table>") and "heuristic" in gone._repr_html_()
+    assert gone.to_dict()["schema"] == "recant.deletion/1"
+    assert gone.audit.to_dict()["schema"] == "recant.audit/1" and "holds" in repr(gone.audit)
+    page = (Path(__file__).resolve().parents[2] / "docs/formats/json.md").read_text()
+    section = page.split("## recant.deletion/1")[1].split("\n## ")[0]
+    for name in set(gone.to_dict()) - {"schema", "version", "seconds"}:
+        assert f"`{name}`" in section, name
+
+
+def test_ctrl_c_during_a_deletion_leaves_the_model(problem) -> None:
+    model = problem.fit()
+    coef = model.coef_
+
+    def stop(*now: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        model.forget(1, progress=stop)
+    assert model.coef_ is coef and model.forget(1).done
+
+
+# -- on disk ---------------------------------------------------------------------------------------
+
+FIT = {"target": "hired", "positive": "yes", "sensitive": "sex", "id": "id"}
+BUDGET = {"epsilon": 1.0, "delta": 1e-5, "releases": 5, "sigma": 1.0}
+
+
+def write_csv(path: Path, rows: int, seed: int) -> Path:
+    rng = np.random.default_rng(seed)
+    lines = ["id,age,city,sex,hired"]
+    for i in range(rows):
+        age, sex = rng.integers(18, 68), rng.choice(["f", "m"])
+        hired = rng.random() < 1 / (1 + np.exp(-(0.05 * (age - 40) + (0.8 if sex == "m" else -0.4))))
+        lines.append(f"p{seed}-{i},{age},{rng.choice(['Oslo', 'Bergen'])},{sex},"
+                     f"{'yes' if hired else 'no'}")
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def run(command: str, *arguments: object, code: int = 0) -> dict:
+    done = subprocess.run([command, *map(str, arguments), "--json"], capture_output=True, text=True)
+    assert done.returncode == code, done.stderr
+    return json.loads(done.stdout)
+
+
+def comparable(result: dict) -> dict:
+    """All but times; paths by their last part."""
+    kept = {name: value for name, value in result.items() if name != "seconds"}
+    for name in ("certificate", "annex"):
+        if kept.get(name):
+            kept[name] = Path(kept[name]).name
+    if kept.get("ledger"):
+        kept["ledger"] = {name: value for name, value in kept["ledger"].items() if name != "changed_at"}
+    return kept
+
+
+class Folders:
+    """A model with and one without a budget, and copies of them to work on."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.copies = folder, 0
+        self.train = write_csv(folder / "train.csv", 200, 7)
+        self.held = write_csv(folder / "held.csv", 150, 8)
+        self.plain = recant.Vault.fit(folder / "plain.rct", self.train, **FIT)
+        self.enrolled = recant.Vault.fit(folder / "enrolled.rct", self.train, **FIT, **BUDGET)
+
+    def copy(self, vault: recant.Vault) -> Path:
+        self.copies += 1
+        target = self.folder / f"copy{self.copies}" / "model.rct"
+        shutil.copytree(vault.path, target)
+        return target
+
+    def two(self, vault: recant.Vault) -> tuple[recant.Vault, Path]:
+        return recant.Vault(self.copy(vault)), self.copy(vault)
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory) -> Folders:
+    return Folders(tmp_path_factory.mktemp("vaults"))
+
+
+def test_fit_is_the_command_s(folders, command, tmp_path) -> None:
+    flags = ["--target", "hired", "--positive", "yes", "--sensitive", "sex", "--id", "id"]
+    for vault, more in [(folders.plain, []), (folders.enrolled, [
+            "--epsilon", 1, "--delta", 1e-5, "--releases", 5, "--sigma", 1])]:
+        theirs = run(command, "fit", folders.train, *flags, *more, "-o", tmp_path / "m.rct", "--force")
+        assert comparable(vault.fit_result.to_dict()) == comparable(theirs)
+    assert folders.enrolled.fit_result.to_dict()["enrolment"]["outcome"] == "enrolled"
+    with pytest.raises(recant.UsageError, match="not fitted in this process"):
+        recant.Vault(folders.plain.path).fit_result  # noqa: B018
+
+
+@pytest.mark.parametrize("kind", ["plain", "enrolled"])
+def test_forget_and_status_are_the_command_s(folders, command, kind) -> None:
+    vault, theirs = folders.two(getattr(folders, kind))
+    for ours, flags in [(vault.forget([3, 9]), ["--rows", "3,9"]),
+                        (vault.forget(ids="p7-20", key="k"), ["--ids", "p7-20", "--request-key", "k"]),
+                        (vault.forget(ids=["p7-20"], key="k"), ["--ids", "p7-20", "--request-key", "k"])]:
+        assert comparable(ours.to_dict()) == comparable(run(command, "forget", theirs, *flags))
+        assert ours.done and ours.state == "certified"
+    assert comparable(vault.status().to_dict()) == comparable(run(command, "status", theirs))
+    checked = vault.check()
+    assert comparable(checked.to_dict()) == comparable(run(command, "status", theirs, "--check"))
+    assert checked.fault is None and checked.rows_left == 197 and "197 of 200" in repr(checked)
+    assert ours.to_dict()["repeated"] and vault.outcome("k").to_dict()["repeated"]
+    assert ours.level == ("certified" if kind == "enrolled" else "exact")
+    assert ours.epsilon == (1.0 if kind == "enrolled" else None)
+
+
+def test_weighting_by_value_is_the_command_s(folders, command, tmp_path) -> None:
+    vault, theirs = folders.two(folders.enrolled)
+    values = np.random.default_rng(0).normal(size=200)
+    np.save(tmp_path / "v.npy", values)
+    one = vault.forget([1, 2, 3], key="key", weighting="rank", alpha=0.01, values=values)
+    two = vault.forget([4, 5], weighting="sigmoid", alpha="auto", values=values)
+    assert comparable(one.to_dict()) == comparable(run(
+        command, "forget", theirs, "--rows", "1,2,3", "--request-key", "key", "--weighting",
+        "value:0.01", "--form", "rank", "--values", tmp_path / "v.npy"))
+    assert comparable(two.to_dict()) == comparable(run(
+        command, "forget", theirs, "--rows", "4,5", "--weighting", "value:auto", "--values",
+        tmp_path / "v.npy"))
+    # The key knows the values: the same by the command, others are another request.
+    assert run(command, "forget", vault.path, "--rows", "1,2,3", "--request-key", "key", "--weighting",
+               "value:0.01", "--form", "rank", "--values", tmp_path / "v.npy")["repeated"]
+    with pytest.raises(recant.UsageError, match="another request"):
+        vault.forget([1, 2, 3], key="key", weighting="rank", alpha=0.01, values=values + 1)
+
+
+def test_gradient_ascent_on_disk_reads_a_hold_out(folders, command) -> None:
+    vault, theirs = folders.two(folders.plain)
+    ours = vault.forget([1, 2], method="ascent", holdout=folders.held, max_steps=5)
+    assert ours.level == "heuristic"
+    assert comparable(ours.to_dict()) == comparable(run(
+        command, "forget", theirs, "--rows", "1,2", "--method", "ascent", "--validation", folders.held,
+        "--max-steps", 5))
+
+
+def test_the_bytes_go_and_the_certificate_stays(folders) -> None:
+    vault = recant.Vault(folders.copy(folders.enrolled))
+    old = vault.estimator
+    gone = vault.forget(ids="p7-30", audit=True)
+    assert gone.distance <= gone.bound and gone.audit.to_dict()["deleted_rows"] == 1
+    checked = recant.certificate.verify(gone.certificate, model=vault.path,
+                                        public_key=vault.path / "public-key.json")
+    assert not checked.damaged
+    assert distance(gone.model, old) > 0 and distance(gone.model, recant.Vault(vault.path).estimator) == 0
+    assert vault.published.shape == gone.model._model.theta.shape
+    assert not np.array_equal(vault.published, gone.model._model.theta)  # the noise
+    assert not any(b"p7-30" in file.read_bytes() for file in vault.path.rglob("*") if file.is_file())
+    with pytest.raises(recant.NotFoundError, match="nothing was published"):
+        folders.plain.published  # noqa: B018
+
+
+def test_a_no_warns_and_what_is_not_there_is_an_error(folders) -> None:
+    vault = recant.Vault(folders.copy(folders.enrolled))
+    with pytest.raises(recant.NotFoundError, match="not in this model"):
+        vault.forget(ids=["nobody"])
+    with pytest.raises(recant.NotFoundError):
+        vault.forget(200)
+    for wrong in (lambda: vault.forget(), lambda: vault.forget([1], ids=["p7-1"]),
+                  lambda: vault.forget([1, 1])):
+        with pytest.raises(recant.UsageError):
+            wrong()
+    with vault:
+        assert [vault.forget(row).to_dict()["sequence"]["releases_left"] for row in range(4)] == [3, 2, 1, 0]
+        with pytest.warns(recant.NotDeletedWarning, match="used up"):
+            spent = vault.forget(9)
+    assert not spent.done and spent.reason == "budget_spent"
+    with pytest.warns(recant.NotDeletedWarning, match="erased before"):
+        assert vault.forget(1).state == "already_erased"
+    assert vault.status().rows_left == 196 and vault.status().budget["releases_left"] == 0
+
+
+def test_the_lock_is_held_in_a_with_block_and_for_a_call_only_outside(folders) -> None:
+    path = folders.copy(folders.plain)
+    vault, other = recant.Vault(path), recant.Vault(path)
+    vault.forget(1)
+    assert other.forget(2).done
+    with vault:
+        vault.forget(3)
+        with pytest.raises(recant.BusyError):
+            other.forget(4)
+        recant.Vault(path)  # readers do not wait
+        with pytest.raises(recant.UsageError):
+            vault.forget([5, 5])
+        assert vault.forget(5).done
+    with pytest.raises(recant.UsageError):  # nor does an exception that somebody keeps hold it
+        vault.forget([5, 5])
+    assert other.forget(4).done
+
+
+def test_threads_take_turns(folders) -> None:
+    vault = recant.Vault(folders.copy(folders.plain))
+    failed = []
+
+    def work(row: int) -> None:
+        try:
+            assert vault.forget(row).done
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=work, args=(row,)) for row in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failed and vault.status().rows_left == 196
+
+
+def test_an_interrupt_leaves_a_folder_that_goes_on(folders) -> None:
+    vault = recant.Vault(folders.copy(folders.plain))
+
+    def stop(*now: object) -> None:
+        raise KeyboardInterrupt
+
+    for held in (False, True):
+        row = 10 + held
+        with pytest.raises(KeyboardInterrupt):
+            if held:
+                with vault:
+                    vault.forget(row, key=f"k{row}", progress=stop)
+            else:
+                vault.forget(row, key=f"k{row}", progress=stop)
+        assert vault.outcome(f"k{row}").state == "failed_retryable"
+        assert vault.forget(row, key=f"k{row}").done
+    assert vault.check().fault is None and vault.status().rows_left == 198
+
+
+def test_backup_checkpoint_and_catching_up(folders, tmp_path) -> None:
+    vault = recant.Vault(folders.copy(folders.plain))
+    vault.forget(1)
+    vault.backup(tmp_path / "backup.rct")
+    vault.forget(2)
+    vault.write_checkpoint(tmp_path / "checkpoint")
+    older = recant.Vault(tmp_path / "backup.rct", require_checkpoint=tmp_path / "checkpoint")
+    with pytest.raises(recant.DamagedError, match="older backup"):
+        older.forget(3)
+    assert older.catch_up(vault.path / "ledger.sqlite") == 1
+    assert older.status().rows_left == 198 and older.forget(3).done
+    with pytest.raises(recant.UsageError, match="exists"):
+        vault.backup(tmp_path / "backup.rct")
+
+
+def test_audit_is_the_command_s(folders, command, tmp_path) -> None:
+    vault = recant.Vault(folders.copy(folders.plain))
+    lines = folders.train.read_text().splitlines()
+    deleted = tmp_path / "deleted.csv"
+    deleted.write_text("\n".join([lines[0], *lines[1:31]]) + "\n")
+    vault.forget(np.arange(30))
+    ours = vault.audit(deleted=deleted, test=folders.held, shadow_models=4, sigmas=[0.1], bound=1.0)
+    theirs = run(command, "audit", vault.path, "--deleted", deleted, "--test", folders.held,
+                 "--shadow-models", 4, "--sigma", 0.1, "--bound", 1.0)
+    assert comparable(ours.to_dict()) == comparable(theirs)
+    assert ours.verdict == "holds" and ours.sentences and ours.distance < 1e-6
+    assert ours.distance_interval[0] <= ours.distance <= ours.distance_interval[1]
+    with pytest.raises(recant.DataError, match="erased"):
+        vault.audit()
+    with pytest.raises(recant.UsageError, match="no model was trained on"):
+        vault.audit(deleted=deleted, membership=True)
+
+
+def test_an_estimator_can_be_enrolled(problem, tmp_path) -> None:
+    model = problem.fit()
+    vault = recant.Vault.create(tmp_path / "m.rct", model, **BUDGET,
+                                validation=problem.part(problem.validation))
+    plan = vault.fit_result.to_dict()["enrolment"]
+    assert plan["outcome"] == "enrolled" and plan["price"]["rows"] == "validation"
+    gone = vault.forget([0, 1])
+    assert gone.level == "certified" and gone.bound <= plan["budget"]["allowance"]
+    # The same step, in memory and on disk; on disk under a budget.
+    here = model.forget([0, 1], allowance=plan["budget"]["allowance"])
+    assert here.bound == gone.bound and here.terms == gone.terms
+    assert distance(gone.model, model) == 0
+    with pytest.raises(recant.UsageError, match="exists"):
+        recant.Vault.create(tmp_path / "m.rct", model)
+    assert recant.Vault.create(tmp_path / "m.rct", model, replace=True).status().budget is None
+
+
+def test_budgets_that_cannot_be_are_refused_before_anything_is_written(problem, folders, tmp_path) -> None:
+    model = problem.fit()
+    for options in ({"epsilon": 1.0}, {"delta": 1e-5}, {"sigma": 1.0},
+                    {"epsilon": 0.0, "delta": 1e-5}, {"epsilon": 1.0, "delta": 1e-5, "sigma": 1e-25},
+                    {**BUDGET, "allowance": 1.0}, {**BUDGET, "on_budget_spent": "shrug"}):
+        with pytest.raises(recant.UsageError):
+            recant.Vault.create(tmp_path / "m.rct", model, **options)
+    for options in ({"missing": "shrug"}, {"encoding": "none"}, {"target": "nothing"}, {"loss": "hinge"},
+                    {"max_iterations": 1}):
+        with pytest.raises((recant.UsageError, recant.DataError)):
+            recant.Vault.fit(tmp_path / "m.rct", folders.train, **{**FIT, **options})
+    assert not (tmp_path / "m.rct").exists()

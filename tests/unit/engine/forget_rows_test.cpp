@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "recant/engine/forget_rows.hpp"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "compare.hpp"
+#include "recant/core/error.hpp"
+#include "recant/engine/audit.hpp"
+#include "recant/engine/fit.hpp"
+#include "recant/engine/json.hpp"
+#include "recant/engine/vault.hpp"
+#include "recant/model/trainer.hpp"
+#include "small_tables.hpp"
+
+namespace recant {
+namespace {
+
+class ForgetRowsTest : public testing::Test {
+ protected:
+  ForgetRowsTest() {
+    FitRequest request;
+    request.rows.csv = folder_.write("train.csv", test::small_csv(1, 150));
+    request.table.target = "hired";
+    request.table.positive = "yes";
+    request.table.sensitive = {"sex"};
+    request.table.id = "id";
+    fitted_ = fit(request).first;
+  }
+  static ForgetRequest rows(std::vector<Index> positions) {
+    ForgetRequest request;
+    request.rows = std::move(positions);
+    return request;
+  }
+  [[nodiscard]] static double truth(const FittedModel& left) {
+    const Vector retrained = train(left.objective(), left.rows.weights, {.tolerance = 1e-13}).theta;
+    return (left.model.theta - retrained).norm();
+  }
+
+  test::TemporaryFolder folder_;
+  FittedModel fitted_;
+};
+
+TEST_F(ForgetRowsTest, TheBoundHoldsOverOneDeletionAfterAnother) {
+  FittedModel model = fitted_;
+  for (Index k = 0; k < 10; ++k) {
+    auto [left, report] = forget_rows(model, rows({k, 149 - k}));
+    EXPECT_EQ(report.state, RequestState::kApplied);
+    EXPECT_EQ(report.level, CertificateLevel::kHeuristic);
+    EXPECT_EQ(report.tier, "1");
+    EXPECT_LE(truth(left), report.distance.value()) << k;
+    EXPECT_LT(*report.distance, 0.1);
+    EXPECT_TRUE(is_erased(left.rows.ids, k));
+    EXPECT_EQ(left.rows.weights[k], 0);
+    const Vector gradient = left.objective().evaluate(left.model.theta, left.rows.weights).gradient;
+    EXPECT_TRUE(test::same_bytes(left.gradient, gradient));
+    model = std::move(left);
+  }
+  EXPECT_EQ(forget_rows(model, rows({20, 3})).second.state, RequestState::kAlreadyErased);
+}
+
+TEST_F(ForgetRowsTest, IsTheStepThatAVaultTakesUnderABudget) {
+  EnrolmentRequest budget;
+  budget.epsilon = 1;
+  budget.delta = 1e-5;
+  budget.sigma = 1;
+  const EnrolmentPlan plan = plan_enrolment(fitted_, budget, nullptr);
+  Vault::create(folder_ / "model.rct", fitted_, false, &plan);
+  Vault vault = Vault::open_for_writing(folder_ / "model.rct");
+  const ForgetReport theirs = vault.forget(rows({3, 9}));
+  const auto [left, ours] = forget_rows(fitted_, rows({9, 3}), plan.budget.allowance);
+  EXPECT_EQ(ours.tier, theirs.tier);
+  EXPECT_EQ(ours.distance, theirs.distance);
+  EXPECT_TRUE(test::same_bytes(left.model.theta, vault.model().model.theta));
+  EXPECT_FALSE(ours.budget.has_value());
+  const auto json = nlohmann::json::parse(to_json(ours));
+  EXPECT_TRUE(json.at("epsilon").is_null());
+  EXPECT_TRUE(json.at("certificate").is_null());
+  EXPECT_EQ(json.at("allowance"), plan.budget.allowance);
+}
+
+TEST_F(ForgetRowsTest, AnAllowanceIsMetOrTheModelStays) {
+  const auto [exact, report] = forget_rows(fitted_, rows({1, 2, 3, 4, 5}), 1e-9);
+  EXPECT_LE(truth(exact), 1e-9);
+  EXPECT_TRUE(report.tier == "2" || report.tier == "retrain") << *report.tier;
+  ForgetRequest limited = rows({1, 2, 3, 4, 5});
+  limited.tier_at_most = Tier::kStep;
+  const auto [same, no] = forget_rows(fitted_, limited, 1e-9);
+  EXPECT_EQ(no.state, RequestState::kRejected);
+  EXPECT_EQ(no.reason, "tier_limit");
+  EXPECT_TRUE(test::same_bytes(same.model.theta, fitted_.model.theta));
+  EXPECT_TRUE(test::same_bytes(same.rows.weights, fitted_.rows.weights));
+}
+
+TEST_F(ForgetRowsTest, AnInfiniteBoundWithoutAnAllowanceIsAnAnswerAndNotExact) {
+  ForgetRequest request = rows({});
+  for (Index k = 0; k < 120; ++k) request.rows.push_back(k);
+  request.tier_at_most = Tier::kStep;
+  const auto [left, report] = forget_rows(fitted_, request);
+  ASSERT_EQ(report.state, RequestState::kApplied) << report.reason;
+  EXPECT_EQ(report.tier, "0");
+  EXPECT_EQ(report.level, CertificateLevel::kHeuristic);
+  EXPECT_FALSE(left.optimal);
+  EXPECT_LE(truth(left), report.distance.value_or(std::numeric_limits<double>::infinity()));
+}
+
+TEST_F(ForgetRowsTest, RefusesWhatAVaultRefusesAndIds) {
+  ForgetRequest by_id;
+  by_id.ids = {fitted_.rows.ids.text(1)};
+  ForgetRequest automatic = rows({1});
+  automatic.weighting.by_value = true;
+  automatic.weighting.values = Vector::LinSpaced(150, 0, 1);
+  for (const ForgetRequest& bad : {ForgetRequest{}, by_id, automatic, rows({1, 1})}) {
+    EXPECT_THROW(static_cast<void>(forget_rows(fitted_, bad)), UsageError);
+  }
+  EXPECT_THROW(static_cast<void>(forget_rows(fitted_, rows({150}))), NotFoundError);
+  for (const double bad : {0.0, -1.0, std::numeric_limits<double>::quiet_NaN(),
+                           std::numeric_limits<double>::infinity()}) {
+    EXPECT_THROW(static_cast<void>(forget_rows(fitted_, rows({1}), bad)), UsageError) << bad;
+  }
+  ForgetRequest all = rows({});
+  for (Index k = 0; k < 150; ++k) all.rows.push_back(k);
+  EXPECT_EQ(forget_rows(fitted_, all).second.reason, "every_row");
+}
+
+TEST_F(ForgetRowsTest, WhatIsWrittenLeavesTheContentOut) {
+  const FittedModel left = forget_rows(fitted_, rows({4})).first;
+  EXPECT_EQ(left.rows.features.view().data(), fitted_.rows.features.view().data());
+  const FeatureMatrix written = features_without_erased(left.rows);
+  EXPECT_EQ(written.row(4).cwiseAbs().sum(), 0);
+  EXPECT_GT(fitted_.rows.features.row(4).cwiseAbs().sum(), 0);
+  EXPECT_EQ(features_without_erased(fitted_.rows).view().data(),
+            fitted_.rows.features.view().data());
+}
+
+TEST_F(ForgetRowsTest, ADeletedRowOfZerosIsNotTakenForAnErasedOne) {
+  RowMatrix features = fitted_.rows.features.view();
+  features.row(7).setZero();
+  fitted_.rows.features = FeatureMatrix(std::move(features));
+  const FittedModel left = forget_rows(fitted_, rows({7})).first;
+  EXPECT_EQ(deleted_rows(left, &fitted_).rows(), 1);
+  EXPECT_THROW(static_cast<void>(deleted_rows(left, nullptr)), DataError);
+}
+
+}  // namespace
+}  // namespace recant
