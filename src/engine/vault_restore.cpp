@@ -15,17 +15,21 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A copy of the newer ledger beside ours, that continues ours and is between two batches.
-Ledger copy_newer(const ModelFolder& folder, const fs::path& newer, const fs::path& copy) {
-  Ledger::open(newer.string(), LedgerAccess::kRead).backup_to(copy);
+/// A copy of the newer ledger beside ours, that continues ours and is between two batches. None:
+/// ours has all of it already.
+std::optional<Ledger> copy_newer(const ModelFolder& folder, const std::string& newer,
+                                 const fs::path& copy) {
+  Ledger::open(newer, LedgerAccess::kRead).backup_to(copy);
   Ledger ledger = Ledger::open(copy.string(), LedgerAccess::kWrite);
   const Ledger ours = Ledger::open(folder.ledger_location(), LedgerAccess::kRead);
   const std::optional<Checkpoint> ours_last = ours.last_checkpoint();
+  const std::optional<Checkpoint> newer_last = ledger.last_checkpoint();
+  if (newer_last && ours.contains(*newer_last)) return std::nullopt;
   if (!ours_last || !ledger.contains(*ours_last)) {
-    throw UsageError("does not continue the ledger of this model", newer.string());
+    throw UsageError("does not continue the ledger of this model", newer);
   }
   if (read_view(ours).stage != BatchStage::kCertified || ledger.open_batch()) {
-    throw UsageError("ends in the middle of a batch, whose files are not here", newer.string());
+    throw UsageError("ends in the middle of a batch, whose files are not here", newer);
   }
   ledger.acquire();
   return ledger;
@@ -88,14 +92,26 @@ void prepare_again(const ModelFolder& folder, const FittedModel& fitted,
   newer.prepare(plan);
 }
 
+/// Moves everything that is in files beside a ledger into it.
+void gather(Ledger& ledger) {
+  if (!ledger.scrub()) {
+    throw BusyError("somebody is reading the ledger", "ledger", "try again");
+  }
+}
+
 }  // namespace
 
-std::int64_t Vault::catch_up(const fs::path& path, const fs::path& newer) {
+std::int64_t Vault::catch_up(const fs::path& path, const std::string& newer) {
   const ModelFolder folder = read_model_folder(path);
-  if (!fs::exists(newer)) throw NotFoundError("does not exist", newer.string());
+  if (Ledger::on_server(newer)) {
+    Ledger::check_address(newer);
+  } else if (!fs::exists(newer)) {
+    throw NotFoundError("does not exist", newer);
+  }
   if (!folder.has_ledger() || folder.ledger) {
     throw UsageError("has no ledger of its own in the folder", path.string());
   }
+  static_cast<void>(open_for_writing(path));  // finishes what was interrupted, this too
   std::int64_t deleted = 0;
   {
     const WriterLock lock(path);
@@ -104,13 +120,20 @@ std::int64_t Vault::catch_up(const fs::path& path, const fs::path& newer) {
     const fs::path copy = path / ".ledger.partial";
     const FittedModel fitted = read_fitted(folder, read_view(folder));
     {
-      Ledger ledger = copy_newer(folder, newer, copy);
-      const std::vector<Index> rows = rows_erased_since(fitted, ledger, secrets.key);
+      std::optional<Ledger> ledger = copy_newer(folder, newer, copy);
+      if (!ledger) {
+        remove_partial_files(path);
+        return 0;
+      }
+      const std::vector<Index> rows = rows_erased_since(fitted, *ledger, secrets.key);
       deleted = static_cast<std::int64_t>(rows.size());
-      prepare_again(folder, fitted, rows, secrets, ledger);
-      export_certificates(folder, ledger);
+      prepare_again(folder, fitted, rows, secrets, *ledger);
+      export_certificates(folder, *ledger);
+      gather(*ledger);
+      Ledger ours = Ledger::open(folder.ledger_location(), LedgerAccess::kWrite);
+      gather(ours);
     }
-    // Ours is closed; what its last writer left beside it belongs to it and not to the newer one.
+    // What lies beside ours would be taken for the newer one's.
     for (const char* rest : {"-wal", "-shm"}) fs::remove(folder.ledger_location() + rest);
     fs::rename(copy, folder.ledger_location());
     sync_folder(path);

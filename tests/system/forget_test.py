@@ -189,6 +189,66 @@ class Forget(Vaults):
         self.assertEqual(self.status(model)["budget"]["releases_used"], 2)
         self.call("forget", model, "--rows", "10", "--request-key", "K", code=2)
 
+    def test_requests_of_a_file_are_one_batch(self):
+        model = self.copy(self.enrolled)
+        ids = [row[0] for row in self.rows]
+        requests = self.root / "requests.csv"
+        requests.write_text(f"key,id\na,{ids[3]}\nb,{ids[50]}\na,{ids[4]}\nc,nobody\nd,{ids[3]}\n")
+        report = self.call("forget", model, "--requests", requests, "--json", code=4)
+        self.assertNotIn(ids[3], report.out + report.err)
+        deletions = report.json["deletions"]
+        self.assertEqual([(d["request_key"], d["state"], d["rows"]) for d in deletions],
+                         [("a", "certified", 2), ("b", "certified", 1), ("c", "not_found", 1), ("d", "already_erased", 1)])
+        self.assertEqual(deletions[0]["certificate"], deletions[1]["certificate"])
+        self.assertEqual(len(report.err.strip().splitlines()), 2, "a line for each no")
+        status = self.status(model, "--check")
+        self.assertEqual((status["rows_left"], status["budget"]["releases_used"]), (197, 2))
+        self.assertEqual(self.call("verify", deletions[0]["certificate"], "--annex", deletions[0]["annex"]).code, 0)
+        again = self.call("forget", model, "--requests", requests, "--json", code=4).json["deletions"]
+        self.assertTrue(all(d["repeated"] for d in again))
+        self.assertEqual(self.status(model)["budget"]["releases_used"], 2)
+        requests.write_text("key,row\nx,7\ny,many\nz,9\nw,200\n")
+        done = self.call("forget", model, "--requests", requests, code=4)
+        self.assertIn("2 of 4 requests done: 2 rows", done.out)
+        self.assertEqual(len(done.err.strip().splitlines()), 2)
+        requests.write_text("key,row\nx,7\nz,9\n")
+        self.assertIn("2 of them before", self.call("forget", model, "--requests", requests).out)
+        requests.write_text("key,row\nfar,200\n")
+        self.call("forget", model, "--requests", requests, code=7)
+        for text, says in (("", "key,row or key,id"), ("a,b\n1,2\n", "key,row or key,id"), ("key\n1\n", "key,row or key,id"),
+                           ("key,row\n,1\n", "no key"), ("key,row\n1\n", "cells")):
+            requests.write_text(text)
+            done = self.call("forget", model, "--requests", requests, code=3)
+            self.assertIn(says, done.err)
+            self.assertEqual(len(done.err.strip().splitlines()), 1, done)
+        requests.write_text("key,row\n")
+        self.assertIn("0 of 0", self.call("forget", model, "--requests", requests).out)
+        for more in (["--rows", "1"], ["--request-key", "k"], ["--one-by-one"]):
+            self.assertIn("--requests", self.call("forget", model, "--requests", requests, *more, code=2).err)
+        self.assertIsNone(self.status(model, "--check")["check"]["fault"])
+
+    def test_where_a_ledger_may_be(self):
+        model = self.copy(self.plain)
+        before = contents(model)
+        for address, code, says in [
+                ("postgresql://anna:swordfish@localhost/db", 2, "PGPASSWORD"),
+                ("postgresql://localhost/db?password=swordfish", 2, "~/.pgpass"),
+                ("mysql://localhost/db", 2, "postgresql://"), ("elsewhere.sqlite", 2, "postgresql://"),
+                ("postgresql:///db?host=/no/such/folder", 3, "PostgreSQL database db at /no/such/folder")]:
+            for arguments in (["forget", model, "--rows", "1"],
+                              ["fit", self.train, *FIT, *BUDGET, "--sigma", "1", "-o", self.root / "never.rct"]):
+                with self.subTest(address=address, command=arguments[0]):
+                    done = self.call(*arguments, "--ledger", address, code=code)
+                    self.assertIn(says, done.err)
+                    self.assertNotIn("swordfish", done.err)
+                    self.assertEqual(len(done.err.strip().splitlines()), 1, done)
+        self.assertFalse((self.root / "never.rct").exists())
+        after = {name: data for name, data in contents(model).items() if name != "lock" and not name.startswith(("secret", "public-key"))}
+        self.assertEqual(after, before)
+        self.assertIn("--epsilon", self.call("fit", self.train, *FIT, "--ledger", "postgresql://h/d", "-o", self.root / "never.rct", code=2).err)
+        self.assertIn("another place", self.call("forget", self.copy(self.enrolled), "--rows", "1", "--ledger", "postgresql://h/d", code=2).err)
+        self.forget(model, "--rows", "1")
+
     def test_noes(self):
         model = self.copy(self.enrolled)
         self.forget(model, "--rows", "4")
