@@ -94,16 +94,22 @@ CheckpointVerifier verifier_of(const fs::path& vault) {
 /// Every release has its certificate, to the byte, and there are no others.
 std::int64_t check_certificates(const ModelFolder& folder, const Ledger& ledger,
                                 const VaultView& view) {
-  std::int64_t released = 0;
+  std::int64_t released = 0, matched = 0;
   for (std::int64_t batch = 0; view.last_batch && batch <= *view.last_batch; ++batch) {
     const std::optional<Release> release = ledger.release_of_batch(batch);
     const BatchStage stage = ledger.batch(batch).stage;
     if (!release || stage < BatchStage::kReleased) continue;
     ++released;
-    const fs::path file = certificate_file(folder.path, batch);
-    require(read_bytes(file) == release->certificate, "is not the certificate of the ledger", file);
-    const fs::path annex = certificate_file(folder.path, batch, true);
-    require(read_bytes(annex) == release->annex, "is not the annex of the ledger", annex);
+    const auto compare = [&](const fs::path& file, const std::string& bytes, const char* what) {
+      // Of a backup that is just being brought up to date some are still to be written.
+      if (view.stage != BatchStage::kCertified && !fs::exists(file)) return;
+      require(read_bytes(file) == bytes, what, file);
+      ++matched;
+    };
+    compare(certificate_file(folder.path, batch), release->certificate,
+            "is not the certificate of the ledger");
+    compare(certificate_file(folder.path, batch, true), release->annex,
+            "is not the annex of the ledger");
   }
   std::int64_t files = 0;
   if (fs::exists(folder.path / "certificates")) {
@@ -112,7 +118,7 @@ std::int64_t check_certificates(const ModelFolder& folder, const Ledger& ledger,
       ++files;
     }
   }
-  require(files == 2 * released || view.stage == BatchStage::kNoised,
+  require(files == matched || view.stage == BatchStage::kNoised,
           "holds a certificate that the ledger does not know", folder.path / "certificates");
   return released;
 }

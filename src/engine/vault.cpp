@@ -46,9 +46,12 @@ void start_ledger(const ModelFolder& folder, const std::string& location, const 
   Ledger ledger = create_ledger(folder, location, enrolment);
   ledger.acquire();
   publish_fit(folder, secrets, ledger, fitted, enrolment);
-  // What the file that gets a name of its own does not hold would be lost.
-  if (!Ledger::on_server(location) && !ledger.scrub()) {
-    throw BusyError("somebody is reading it before it is finished", location, "try again");
+  gather(std::move(ledger));
+}
+
+void gather(Ledger ledger) {
+  if (!ledger.scrub()) {
+    throw BusyError("somebody is reading the ledger", "ledger", "try again");
   }
 }
 

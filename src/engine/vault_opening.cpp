@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
 
 #include "generation.hpp"
-#include "recant/certify/certificate.hpp"
 #include "recant/core/atomic_file.hpp"
 #include "recant/core/error.hpp"
 #include "vault_writer.hpp"
@@ -52,19 +52,12 @@ void Vault::Impl::migrate() {
 }
 
 void Vault::Impl::open_ledger(const std::optional<std::string>& wanted) {
-  if (folder_.has_ledger()) {
-    if (wanted && folder_.ledger != wanted) {
-      throw UsageError("this model has its ledger already, in another place", folder_.path.string(),
-                       "leave --ledger out");
-    }
-  } else if (wanted) {
-    start_ledger_on_server(*wanted);
-  } else {
-    // Under another name until the fit is in it: a ledger is there whole or not at all.
-    const fs::path partial = folder_.path / ".ledger.partial";
-    start_ledger(folder_, partial.string(), read_fitted(folder_, {}), nullptr);
-    fs::rename(partial, folder_.ledger_location());
-    sync_folder(folder_.path);
+  if (!folder_.has_ledger()) {
+    if (!VaultSecrets::exist(folder_.path)) VaultSecrets::create(folder_.path);
+    wanted ? make_ledger_on_server(*wanted) : make_ledger_here();
+  } else if (wanted && folder_.ledger != wanted) {
+    throw UsageError("this model has its ledger already, in another place", folder_.path.string(),
+                     "leave --ledger out");
   }
   secrets_ = VaultSecrets::load(folder_.path);
   try {
@@ -76,30 +69,26 @@ void Vault::Impl::open_ledger(const std::optional<std::string>& wanted) {
   ledger_->acquire();
 }
 
-/// The manifest says where the ledger is once the fit is in it. What a process that died before
-/// that left on the server is this model's if it has its id and what it signed its key.
-void Vault::Impl::start_ledger_on_server(const std::string& address) {
+/// Under another name until the enrolment is in it: a ledger is there whole or not at all.
+void Vault::Impl::make_ledger_here() {
+  const fs::path partial = folder_.path / ".ledger.partial";
+  gather(create_ledger(folder_, partial.string(), nullptr));
+  fs::rename(partial, folder_.ledger_location());
+  sync_folder(folder_.path);
+}
+
+/// Then the manifest says where it is. A process that dies between the two leaves a ledger with
+/// nothing in it but this model's id.
+void Vault::Impl::make_ledger_on_server(const std::string& address) {
   const ModelFolder moved = with_ledger_at(folder_, address);
-  const FittedModel fitted = read_fitted(folder_, {});
-  std::optional<Ledger> begun;
   try {
-    begun = Ledger::open(address, LedgerAccess::kWrite);
-  } catch (const NotFoundError&) {  // as it should be
-  }
-  if (begun) {
-    const std::optional<Release> fit = begun->release_of_batch(0);
-    const bool ours = begun->budget().model_id == moved.model_id &&
-                      VaultSecrets::exist(moved.path) &&
-                      (!fit || read_certificate(fit->certificate).key_id ==
-                                   VaultSecrets::load(moved.path).signing.id());
-    if (!ours) {
+    const Ledger left = Ledger::open(address, LedgerAccess::kWrite);
+    if (left.last_batch() || left.budget().model_id != moved.model_id) {
       throw UsageError("holds the ledger of another model", "--ledger",
                        "give every model a schema of its own");
     }
-    begun->acquire();
-    publish_fit(moved, VaultSecrets::load(moved.path), *begun, fitted, nullptr);
-  } else {
-    start_ledger(moved, address, fitted, nullptr);
+  } catch (const NotFoundError&) {
+    static_cast<void>(create_ledger(moved, address, nullptr));
   }
   write_manifest(moved);
   folder_ = moved;
@@ -117,13 +106,31 @@ void Vault::Impl::require(const fs::path& file) const {
       file.string(), "recant forget --from-ledger NEWER.sqlite makes them again");
 }
 
+/// The first batch is the fit; one that was interrupted is finished.
 void Vault::Impl::finish_open_batch() {
+  if (!ledger_->last_batch()) {
+    return publish_fit(folder_, *secrets_, *ledger_, read_fitted(folder_, {}), nullptr);
+  }
   if (const std::optional<Batch> batch = ledger_->open_batch()) {
+    write_missing_certificates(batch->number);
     finisher_->finish(*batch);
     recovered_.push_back(fmt::format("batch {}, which was {}", batch->number, name(batch->stage)));
   }
   const std::optional<Batch> last = ledger_->last_batch();
   destroy_other_generations(folder_.path, last ? last->number : 0);
+}
+
+/// A restored backup has a newer ledger before it has what that certified.
+void Vault::Impl::write_missing_certificates(std::int64_t before) {
+  for (std::int64_t batch = 0; batch < before; ++batch) {
+    const fs::path file = certificate_file(folder_.path, batch);
+    const fs::path annex = certificate_file(folder_.path, batch, true);
+    if (fs::exists(file) && fs::exists(annex)) continue;
+    const std::optional<Release> release = ledger_->release_of_batch(batch);
+    if (!release) continue;
+    write_file(file, release->certificate);
+    write_file(annex, release->annex, FileReaders::kOwner);
+  }
 }
 
 void Vault::Impl::load() {

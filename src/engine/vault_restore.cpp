@@ -48,15 +48,6 @@ std::vector<Index> rows_erased_since(const FittedModel& fitted, const Ledger& ne
   return rows;
 }
 
-void export_certificates(const ModelFolder& folder, const Ledger& ledger) {
-  for (std::int64_t batch = 0; batch <= ledger.last_batch()->number; ++batch) {
-    const std::optional<Release> release = ledger.release_of_batch(batch);
-    if (!release) continue;
-    write_file(certificate_file(folder.path, batch), release->certificate);
-    write_file(certificate_file(folder.path, batch, true), release->annex, FileReaders::kOwner);
-  }
-}
-
 /// The batch that makes the deletions again: prepared in the copy, before that takes its place.
 void prepare_again(const ModelFolder& folder, const FittedModel& fitted,
                    const std::vector<Index>& rows, const VaultSecrets& secrets, Ledger& newer) {
@@ -92,13 +83,6 @@ void prepare_again(const ModelFolder& folder, const FittedModel& fitted,
   newer.prepare(plan);
 }
 
-/// Moves everything that is in files beside a ledger into it.
-void gather(Ledger& ledger) {
-  if (!ledger.scrub()) {
-    throw BusyError("somebody is reading the ledger", "ledger", "try again");
-  }
-}
-
 }  // namespace
 
 std::int64_t Vault::catch_up(const fs::path& path, const std::string& newer) {
@@ -128,17 +112,15 @@ std::int64_t Vault::catch_up(const fs::path& path, const std::string& newer) {
       const std::vector<Index> rows = rows_erased_since(fitted, *ledger, secrets.key);
       deleted = static_cast<std::int64_t>(rows.size());
       prepare_again(folder, fitted, rows, secrets, *ledger);
-      export_certificates(folder, *ledger);
-      gather(*ledger);
-      Ledger ours = Ledger::open(folder.ledger_location(), LedgerAccess::kWrite);
-      gather(ours);
+      gather(*std::move(ledger));
+      gather(Ledger::open(folder.ledger_location(), LedgerAccess::kWrite));
     }
     // What lies beside ours would be taken for the newer one's.
     for (const char* rest : {"-wal", "-shm"}) fs::remove(folder.ledger_location() + rest);
     fs::rename(copy, folder.ledger_location());
     sync_folder(path);
   }
-  static_cast<void>(open_for_writing(path));  // finishes the batch
+  static_cast<void>(open_for_writing(path));  // finishes the batch, certificates included
   return deleted;
 }
 

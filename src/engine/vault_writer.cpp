@@ -360,8 +360,11 @@ void Vault::Impl::carry_out_batch(const std::vector<Waiting>& batch, const Forge
   std::vector<std::int64_t> ids;
   for (const Waiting& one : batch) {
     ids.push_back(one.id);
+    // In an order that the ledger keeps too: whoever recovers a request makes the same annex.
+    std::vector<Digest> sorted = one.found.digests;
+    std::sort(sorted.begin(), sorted.end());
     std::string digests;
-    for (const Digest& digest : one.found.digests) digests += text_of(digest);
+    for (const Digest& digest : sorted) digests += text_of(digest);
     step.record.request_digests.push_back(request_digest(annex_key, digests));
   }
   release(ids, rows, std::move(step), retrain);

@@ -22,6 +22,9 @@ void start_ledger(const ModelFolder& folder, const std::string& location, const 
 /// Its parts: a ledger with nothing in it, and batch 0, from wherever it stands.
 [[nodiscard]] Ledger create_ledger(const ModelFolder& folder, const std::string& location,
                                    const EnrolmentPlan* enrolment);
+/// Closes a ledger with everything in its own file, which is about to get another name.
+/// @throws BusyError while somebody reads it.
+void gather(Ledger ledger);
 void publish_fit(const ModelFolder& folder, const VaultSecrets& secrets, Ledger& ledger,
                  const FittedModel& fitted, const EnrolmentPlan* enrolment);
 
@@ -68,9 +71,11 @@ class Vault::Impl {
   // Opening.
   void migrate();
   void open_ledger(const std::optional<std::string>& wanted);
-  void start_ledger_on_server(const std::string& address);
+  void make_ledger_here();
+  void make_ledger_on_server(const std::string& address);
   void require(const std::filesystem::path& checkpoint) const;
   void finish_open_batch();
+  void write_missing_certificates(std::int64_t before);
   void load();
   void finish_requests();
   void find_by_digest(std::vector<Waiting>& waiting) const;

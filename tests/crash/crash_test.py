@@ -51,6 +51,15 @@ def require(good, what):
         raise Failure(what)
 
 
+def difference(found, expected):
+    """The first place where two values differ."""
+    if isinstance(found, dict) and isinstance(expected, dict) and found.keys() == expected.keys():
+        return next(f"{k}: {difference(found[k], expected[k])}" for k in found if found[k] != expected[k])
+    if isinstance(found, (list, tuple)) and isinstance(expected, (list, tuple)) and len(found) == len(expected):
+        return next(f"{i}: {difference(f, e)}" for i, (f, e) in enumerate(zip(found, expected)) if f != e)
+    return f"is {found!r:.300}, not {expected!r:.300}"
+
+
 def without_chance(text):
     if isinstance(text, (str, bytes)):
         text = json.loads(text)
@@ -129,7 +138,8 @@ class Scenario:
             "rows_left": status["rows_left"], "budget": status["budget"], "unfinished": status["unfinished"],
             "files": sorted(str(p.relative_to(model)) for p in model.rglob("*")
                             if p.is_file() and not p.name.startswith("ledger.sqlite-")),
-            "bytes": {name: (model / name).read_bytes() for name in [*ROW_FILES, "state/1/theta.npy"]},
+            "bytes": {name: (model / name).read_bytes() for name in ROW_FILES},
+            "state": [p.read_bytes() for p in model.glob("state/*/theta.npy")],
             "certificates": [without_chance((model / "certificates" / name).read_text()) for name in certificates],
             "published": without_chance((model / "published/parameters.json").read_text()),
             "sealed": sorted(ledger.sealed),
@@ -138,6 +148,8 @@ class Scenario:
         for name, value in ledger.facts.items():
             facts[name] = len(value) if name in keyed and not self.has_keys else value
         if not self.has_keys:
+            for annex in facts["certificates"]:
+                annex["requests"] = len(annex.get("requests", []))
             facts["states"] = [row[3:] for row in ledger.facts["requests"]]
         return facts
 
@@ -163,7 +175,7 @@ class Scenario:
         done = self.ask(model)
         require(done.returncode == 0, f"{what}: asked again: exit {done.returncode}: {done.stderr}")
         report = json.loads(done.stdout)
-        for one in report.get("deletions", [report]):
+        for one in report.get("deletions", [report] if "state" in report else []):
             require(one["state"] == "certified", f"{what}: {one}")
             require(one["repeated"] or not reported, f"{what}: was reported as done, and done again")
         for name, found in certificates.items():
@@ -173,7 +185,7 @@ class Scenario:
             require(after.sealed.get(batch) == payload, f"{what}: the noise of batch {batch} was drawn again")
         facts = self.facts(model)
         for key, expected in self.expected.items():
-            require(facts[key] == expected, f"{what}: {key} is {facts[key]}, not {expected}")
+            require(facts[key] == expected, f"{what}: {key}: {difference(facts[key], expected)}")
 
     def fault(self, kind, number, for_good=False):
         model = self.fresh()
@@ -270,14 +282,21 @@ class Crash:
         self.counts, self.lock = collections.Counter(), threading.Lock()
         (self.folder / "train.csv").write_text(csv_text(table(120, 3)))
         for name, more in (("enrolled", BUDGET), ("plain", [])):
-            done = self.run("fit", self.folder / "train.csv", *FIT, "--l2", "1", *more, "-q", "-o", self.folder / f"{name}.rct")
-            require(done.returncode == 0, done.stderr)
+            self.done("fit", self.folder / "train.csv", *FIT, "--l2", "1", *more, "-q", "-o", self.folder / f"{name}.rct")
+        (self.folder / "requests.csv").write_text("key,id\n" + "".join(f"key {i % 2},{name}\n" for i, name in enumerate(IDS)))
+        # A backup, and what its model has deleted since.
+        shutil.copytree(self.folder / "enrolled.rct", self.folder / "later.rct")
+        self.done("forget", self.folder / "later.rct", "--ids", IDS[0])
+        self.done("backup", self.folder / "later.rct", self.folder / "latest.rct")
 
     def scenarios(self, worker):
         """Of a worker, which has places of its own."""
         one = ["--ids", ",".join(IDS), "--request-key", "the key"]
+        many = ["--requests", self.folder / "requests.csv"]
+        restored = ["--from-ledger", self.folder / "latest.rct/ledger.sqlite"]
         made = []
-        for name, base, arguments in (("a deletion", "enrolled", one), ("the first deletion", "plain", one)):
+        for name, base, arguments in (("a deletion", "enrolled", one), ("the first deletion", "plain", one),
+                                      ("a batch of requests", "enrolled", many), ("a restored backup", "enrolled", restored)):
             scratch = self.folder / f"{worker}-{len(made)}"
             scratch.mkdir()
             made.append(Scenario(self, name, self.folder / f"{base}.rct", arguments, scratch))
@@ -286,6 +305,10 @@ class Crash:
     def count(self, kind):
         with self.lock:
             self.counts[kind] += 1
+
+    def done(self, *arguments):
+        done = self.run(*arguments)
+        require(done.returncode == 0, done.stderr)
 
     def run(self, *arguments, fault=None, count=None, log=None):
         env = dict(os.environ, OMP_NUM_THREADS="1")

@@ -441,9 +441,11 @@ void* mmap64(void* wanted, size_t size, int protection, int flags, int file, off
     return reinterpret_cast<void*>(syscall(SYS_mmap, wanted, size, protection, flags, file, at));
   };
   if ((flags & MAP_ANONYMOUS) != 0 || file < 0 || !changes_disk(file)) return make();
-  if (fails()) return MAP_FAILED;
-  void* const mapped = make();
   const bool writes = (flags & MAP_SHARED) != 0 && (protection & PROT_WRITE) != 0;
+  // Also one that only reads can fail, but not because the file system is read-only.
+  const bool may_fail = writes || plan().code != EROFS;
+  if (may_fail && fails()) return MAP_FAILED;
+  void* const mapped = make();
   if (mapped != MAP_FAILED && writes) log(kMap, Path(file));
   return mapped;
 }

@@ -14,6 +14,7 @@
 #include "recant/engine/vault.hpp"
 #include "recant/ledger/ledger.hpp"
 #include "small_tables.hpp"
+#include "vault_writer.hpp"
 
 namespace recant {
 namespace {
@@ -111,15 +112,16 @@ TEST_F(ServerVault, WhatADeadProcessLeftThereIsTakenUpByItsOwnModelAlone) {
   const fs::path other = folder_ / "other.rct";
   fs::copy(path_, other, fs::copy_options::recursive);
   const Vault::WriteOptions options{.ledger = address()};
-  static_cast<void>(Vault::open_for_writing(path_, options));
   // As if it had died before the manifest said where the ledger is.
-  std::ofstream(path_ / "manifest.json") << manifest;
-  test::expect_error<UsageError>([&] { return Vault::open_for_writing(other, options); },
-                                 {"another model"});
+  const ModelFolder moved = with_ledger_at(read_model_folder(path_), address());
+  static_cast<void>(create_ledger(moved, address(), nullptr));
+  EXPECT_EQ(read(path_ / "manifest.json"), manifest);
   {
     Vault vault = Vault::open_for_writing(path_, options);
     ASSERT_TRUE(vault.forget(row(5)).done());
   }
+  test::expect_error<UsageError>([&] { return Vault::open_for_writing(other, options); },
+                                 {"another model"});
   EXPECT_EQ(Vault::status(path_).ledger->batches, 2) << "the fit once";
   expect_sound(path_);
 }

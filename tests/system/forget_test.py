@@ -4,11 +4,13 @@
 
     forget_test.py COMMAND [unittest arguments]
 """
+import contextlib
 import json
 import os
 import random
 import shutil
 import stat
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -421,6 +423,58 @@ class Keep(Vaults):
                     self.assertIn(Path(name).name, done.err)
             (model / name).write_bytes(data)
         self.call("status", model, "--check")
+
+    @contextlib.contextmanager
+    def small_disk(self):
+        """A file system of its own with a model on it."""
+        if os.geteuid() != 0:
+            self.skipTest("SKIPPED: needs root to mount a small file system")
+        with tempfile.TemporaryDirectory(dir=self.root) as place:
+            if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", place], capture_output=True).returncode != 0:
+                self.skipTest("SKIPPED: may not mount a small file system")
+            try:
+                shutil.copytree(self.enrolled, Path(place) / "model.rct")
+                yield Path(place) / "model.rct"
+            finally:
+                subprocess.run(["umount", place], check=True)
+
+    def test_a_full_disk(self):
+        with self.small_disk() as model:
+            whole, failed = contents(model), 0
+            for pages in (0, 1, 3, 8, 16, 30):
+                with open(model.parent / "filler", "wb", buffering=0) as filler:
+                    try:
+                        while True:
+                            filler.write(b"x" * 4096)
+                    except OSError:
+                        pass
+                    filler.truncate(max(0, filler.tell() // 4096 - pages) * 4096)
+                done = run(COMMAND, "forget", model, "--rows", "3", "--request-key", "k")
+                self.assertIn(done.code, (0, 3), done)
+                if done.code == 3:
+                    failed += 1
+                    self.assertRegex(done.err, "space|full", done)
+                    self.assertEqual(len(done.err.strip().splitlines()), 1, done)
+                    self.assertIsNone(self.status(model, "--check")["check"]["fault"])
+                (model.parent / "filler").unlink()
+                report = self.forget(model, "--rows", "3", "--request-key", "k")
+                self.assertEqual(report["state"], "certified")
+                self.assertEqual(self.status(model, "--check")["budget"]["releases_used"], 2)
+                shutil.rmtree(model)
+                shutil.copytree(self.enrolled, model)
+            self.assertGreaterEqual(failed, 3, "the test fills the disk")
+            self.assertEqual(contents(model), whole)
+
+    def test_a_read_only_folder(self):
+        with self.small_disk() as model:
+            whole = contents(model)
+            subprocess.run(["mount", "-o", "remount,ro", model.parent], check=True)
+            self.assertIsNone(self.status(model, "--check")["check"]["fault"])
+            self.call("evaluate", model, self.validation)
+            done = self.call("forget", model, "--rows", "3", code=3)
+            self.assertIn("Read-only", done.err)
+            self.assertEqual(len(done.err.strip().splitlines()), 1, done)
+            self.assertEqual(contents(model), whole)
 
     def test_one_writer(self):
         import fcntl
