@@ -132,8 +132,8 @@ INSTANTIATE_TEST_SUITE_P(
                     "published/certificate.json", "published/public-key.json",
                     "certificates/000002.json", "certificates/000002.annex.json", "ledger.sqlite",
                     "public-key.json", "secret/vault.key", "secret/signing.key"),
-    [](const auto& info) {
-      std::string name = info.param;
+    [](const auto& parameter) {
+      std::string name = parameter.param;
       for (char& c : name) {
         if (std::isalnum(static_cast<unsigned char>(c)) == 0) c = '_';
       }
