@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Any text as the manifest of a folder whose other files are sound: it is a manifest, which says the
-// same when it is written and read again, or a DamagedError; and so is the model that it describes.
-// Once as it is, and once with the id that it should have, without which none would be read far.
+// Any text as the manifest of a folder whose other files are sound: it is a manifest, which says
+// the same when it is written and read again, or a DamagedError; and so is the model that it
+// describes. Once as it is, and once with the hashes and the id that it should have, without which
+// none would be read far.
 #include <unistd.h>
 
 #include <cstdint>
@@ -56,11 +57,13 @@ void read(const fs::path& path, const std::string& text) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   static const fs::path path = sound_folder();
+  static const Json files = Json::parse(recant::read_model_folder(path).manifest).at("files");
   const std::string text(reinterpret_cast<const char*>(bytes), size);
   read(path, text);
   Json manifest = Json::parse(text, nullptr, false);
   if (!manifest.is_object()) return 0;
   try {
+    manifest["files"] = files;
     manifest["model_id"] = "";
     manifest["model_id"] = recant::text_hash(manifest.dump()).substr(0, 32);
   } catch (const Json::exception&) {  // not UTF-8

@@ -360,7 +360,14 @@ void check_files(const ModelFolder& folder, const VaultView& view) {
   }
   if (!view.record) return;
   require(!view.record->files.empty(), "has no state", folder.path);
-  for (const auto& [file, hashes] : view.record->files) check_file(folder.path / file, hashes);
+  for (const auto& [file, hashes] : view.record->files) {
+    // A restored backup has a newer ledger before it has a state of its own.
+    if (view.stage == BatchStage::kPrepared && !fs::exists(folder.path / file)) {
+      throw BusyError("is to be made by a batch that was interrupted",
+                      (folder.path / file).string(), "recant forget finishes it");
+    }
+    check_file(folder.path / file, hashes);
+  }
 }
 
 FittedModel read_fitted(const ModelFolder& folder, const VaultView& view) {

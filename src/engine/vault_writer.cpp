@@ -419,13 +419,22 @@ ForgetReport Vault::Impl::outcome(const std::string& key) const {
 ForgetReport Vault::Impl::report(std::int64_t id, bool repeated) const {
   const Request request = ledger_->request(id);
   ForgetReport report;
+  if (request.batch) report = report_of_batch(*request.batch);
   report.request = id;
   report.state = request.state;
   report.reason = request.reason;
   report.repeated = repeated;
   report.rows = static_cast<std::int64_t>(ledger_->rows_of_request(id).size());
-  if (!request.batch) return report;
-  const Batch batch = ledger_->batch(*request.batch);
+  return report;
+}
+
+/// What all requests of a batch share. Of one that is done it stays the same, and is kept for the
+/// next that asks.
+const ForgetReport& Vault::Impl::report_of_batch(std::int64_t number) const {
+  if (batch_report_ && batch_report_->batch == number) return batch_report_->report;
+  batch_report_.reset();
+  ForgetReport report;
+  const Batch batch = ledger_->batch(number);
   const BatchRecord record = read_batch_record(batch.plan, "ledger");
   report.method = record.method;
   report.level = record.level;
@@ -443,15 +452,18 @@ ForgetReport Vault::Impl::report(std::int64_t id, bool repeated) const {
   report.assumptions = record.assumptions;
   report.step_seconds = record.seconds;
   const std::optional<Release> release = ledger_->release_of_batch(batch.number);
-  if (!release) return report;
-  const Certificate certificate = read_certificate(release->certificate);
-  report.budget = certificate.budget;
-  report.release = release->release;
-  report.new_enrolment = report.budget.has_value() && release->release == 1 && batch.number > 0;
-  if (report.budget) report.spent = budget_status(*report.budget, release->release);
-  report.certificate = certificate_file(folder_.path, batch.number);
-  report.annex = certificate_file(folder_.path, batch.number, true);
-  return report;
+  if (release) {
+    const Certificate certificate = read_certificate(release->certificate);
+    report.budget = certificate.budget;
+    report.release = release->release;
+    report.new_enrolment = report.budget.has_value() && release->release == 1 && batch.number > 0;
+    if (report.budget) report.spent = budget_status(*report.budget, release->release);
+    report.certificate = certificate_file(folder_.path, batch.number);
+    report.annex = certificate_file(folder_.path, batch.number, true);
+  }
+  batch_report_ = {number, std::move(report)};
+  if (batch.stage != BatchStage::kCertified) batch_report_->batch = -1;
+  return batch_report_->report;
 }
 
 }  // namespace recant

@@ -60,6 +60,11 @@ class Vault::Impl {
   std::optional<ModelMover> mover_;
   std::unordered_map<std::string, Index> row_of_id_;  // filled when first asked
   std::vector<std::string> recovered_;
+  struct BatchReport {
+    std::int64_t batch = 0;
+    ForgetReport report;
+  };
+  mutable std::optional<BatchReport> batch_report_;  // of the batch that was last asked for
 
   /// A request that is in the ledger and neither done nor decided.
   struct Waiting {
@@ -91,6 +96,7 @@ class Vault::Impl {
   [[nodiscard]] std::optional<ForgetReport> answer(const ForgetRequest& request,
                                                    const FoundRows& found) const;
   [[nodiscard]] ForgetReport report(std::int64_t id, bool repeated) const;
+  [[nodiscard]] const ForgetReport& report_of_batch(std::int64_t number) const;
 
   // Carrying them out. `settings`: method, weighting and tier of all.
   void carry_out(std::span<const Submission> submissions, const std::vector<std::size_t>& submitted,
