@@ -12,9 +12,9 @@ fails allocations, kills at random moments; and does the same to what recovers. 
   - noise that was sealed is still the one that was sealed: a release draws once;
   - what a command had reported as done is not done again, even if power failed right after it.
 
-Usage: crash_test.py RECANT INTERPOSER [--full] [--share N] [--seed N]
+Usage: crash_test.py RECANT INTERPOSER [--full] [--share N [--part K]] [--seed N]
 
---full: everything; with --share N every Nth of it.
+--full: everything; with --share N every Nth of it, from the Kth on.
 """
 import collections
 import concurrent.futures
@@ -371,12 +371,12 @@ def trials(scenario, full, draw):
     return made
 
 
-def work(crash, worker, workers, full, share, seed):
+def work(crash, worker, workers, full, share, part, seed):
     """A worker's part; all workers draw the same trials."""
     failures = []
     for scenario in crash.scenarios(worker):
         draw = random.Random(seed)
-        all_of_them = trials(scenario, full, draw)[::share]
+        all_of_them = trials(scenario, full, draw)[part::share]
         if worker == 0:
             print(f"{scenario.name}: {scenario.operations} operations that change the disk, "
                   f"{scenario.allocations} allocations", flush=True)
@@ -394,7 +394,8 @@ def work(crash, worker, workers, full, share, seed):
 def main():
     arguments = sys.argv[3:]
     full = "--full" in arguments
-    seed, share = (int(arguments[arguments.index(name) + 1]) if name in arguments else 1 for name in ("--seed", "--share"))
+    seed, share, part = (int(arguments[arguments.index(name) + 1]) if name in arguments else default
+                         for name, default in (("--seed", 1), ("--share", 1), ("--part", 0)))
     workers = len(os.sched_getaffinity(0)) if full else 1
     print(f"seed {seed}, {workers} at a time")
     started = time.monotonic()
@@ -403,7 +404,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="recant-crash-", dir=place) as folder:
         crash = Crash(sys.argv[1], sys.argv[2], folder)
         with concurrent.futures.ThreadPoolExecutor(workers) as pool:
-            parts = [pool.submit(work, crash, worker, workers, full, share, seed) for worker in range(workers)]
+            parts = [pool.submit(work, crash, worker, workers, full, share, part, seed) for worker in range(workers)]
             failures = [failure for part in parts for failure in part.result()]
     print(", ".join(f"{number} {kind}" for kind, number in crash.counts.items()) + f"; {time.monotonic() - started:.0f} s")
     if failures:
