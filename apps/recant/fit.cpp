@@ -18,7 +18,7 @@ namespace {
 
 struct Flags {
   TrainingFlags training;
-  std::string output;
+  std::string output, ledger;
   EnrolmentRequest enrolment;
   std::string when_spent = "refuse";
   RowFlags validation;
@@ -37,6 +37,11 @@ bool wants_enrolment(const Flags& flags, const CLI::App& command) {
   if (any && (command.count("--epsilon") == 0 || command.count("--delta") == 0)) {
     throw UsageError("a budget needs both --epsilon and --delta", "fit");
   }
+  if (!any && !flags.ledger.empty()) {
+    throw UsageError("a model without a budget gets its ledger from its first recant forget",
+                     "--ledger", "give it there, or --epsilon and --delta here");
+  }
+  if (!flags.ledger.empty()) Ledger::check_address(flags.ledger);
   if (!any && flags.validation.given()) {
     throw UsageError("validation rows price the noise of a budget: give --epsilon and --delta too",
                      "--validation");
@@ -101,7 +106,8 @@ std::optional<EnrolmentPlan> plan(const Flags& flags, const FittedModel& fitted,
 int run(const Flags& flags, const Common& common, const CLI::App& command) {
   const FitRequest request = flags.training.make_request("fit");
   if (!flags.plan) {
-    if (flags.output.empty()) throw UsageError("--output is required", "fit", "see recant fit --help");
+    if (flags.output.empty())
+      throw UsageError("--output is required", "fit", "see recant fit --help");
     check_model_output(flags.output, common);
   }
   const bool enrol = wants_enrolment(flags, command);
@@ -111,8 +117,10 @@ int run(const Flags& flags, const Common& common, const CLI::App& command) {
   if (enrol && training.converged) enrolment = plan(flags, fitted, common);
   const EnrolmentPlan* planned = enrolment ? &*enrolment : nullptr;
   const bool refused = enrolment && enrolment->refusal;
-  if (training.converged && !refused && !flags.plan)
-    Vault::create(flags.output, fitted, common.force, planned);
+  if (training.converged && !refused && !flags.plan) {
+    Vault::create(flags.output, fitted, common.force, planned,
+                  flags.ledger.empty() ? std::nullopt : std::optional(flags.ledger));
+  }
   common.print_json(to_json(fitted, report, planned));
   if (refused) return refuse(*enrolment);
   common.say(
@@ -154,6 +162,11 @@ Run add_fit(CLI::App& app, Common& common) {
                   "when all releases are used: refuse, or retrain as the first of a new enrolment")
       ->capture_default_str();
   for (const char* flag : kEnrolmentFlags) command.get_option(flag)->group(budget);
+  command
+      .add_option("--ledger", flags->ledger,
+                  "keep the ledger in an empty schema of a PostgreSQL server, postgresql://..; the "
+                  "password comes from PGPASSWORD or ~/.pgpass")
+      ->group(budget);
   add_rows(command, flags->validation, "validation", "", "rows on which the noise is priced");
   command
       .add_flag("--plan", flags->plan,

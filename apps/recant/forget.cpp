@@ -7,9 +7,11 @@
 #include <fstream>
 #include <iostream>
 #include <memory>
+#include <unordered_map>
 
 #include "command.hpp"
 #include "recant/core/stopwatch.hpp"
+#include "recant/data/csv.hpp"
 #include "recant/data/npy.hpp"
 #include "recant/engine/json.hpp"
 #include "recant/engine/value.hpp"
@@ -22,12 +24,16 @@ struct Flags {
   std::string model;
   std::vector<Index> rows;
   std::vector<std::string> ids;
-  std::string rows_from, ids_from, key, weighting = "uniform", form = "sigmoid", values,
-                                        value_method, method = "newton", tier_at_most, checkpoint,
-                                        newer_ledger;
+  std::string rows_from, ids_from, requests, key, weighting = "uniform", form = "sigmoid", values,
+                                                  value_method, method = "newton", tier_at_most,
+                                                  checkpoint, ledger, newer_ledger;
   RowFlags validation;
   GradientAscentOptions ascent;
   bool one_by_one = false, third_derivative = false;
+
+  [[nodiscard]] bool name_rows() const {
+    return !(rows.empty() && ids.empty() && rows_from.empty() && ids_from.empty());
+  }
 };
 
 /// A line each; empty lines are left out.
@@ -148,6 +154,40 @@ std::vector<ForgetRequest> split(const ForgetRequest& request, bool one_by_one) 
   return each;
 }
 
+/// A request for every key, in the order in which keys come first; all else as in `settings`. A row
+/// that is no number rejects its request alone.
+std::vector<ForgetRequest> read_requests(const std::string& path, const ForgetRequest& settings) {
+  CsvReader csv(path);
+  const auto malformed = [&](const char* what) {
+    return DataError(what, csv.where(), "the header is key,row or key,id");
+  };
+  if (!csv.next() || csv.cells().size() != 2 || csv.cells()[0] != "key" ||
+      (csv.cells()[1] != "row" && csv.cells()[1] != "id")) {
+    throw malformed("is not a file of requests");
+  }
+  const bool by_id = csv.cells()[1] == "id";
+  constexpr Index kNoRow = -1;
+  std::vector<ForgetRequest> requests;
+  std::unordered_map<std::string, std::size_t> place;
+  while (csv.next()) {
+    const std::string key(csv.cells()[0]), row(csv.cells()[1]);
+    if (key.empty()) throw malformed("has no key");
+    const auto [at, first] = place.emplace(key, requests.size());
+    if (first) requests.push_back(settings);
+    ForgetRequest& request = requests[at->second];
+    request.key = key;
+    if (by_id) {
+      request.ids.push_back(row);
+    } else {
+      const char* const end = row.data() + row.size();
+      Index number = kNoRow;
+      const auto [stopped, code] = std::from_chars(row.data(), end, number);
+      request.rows.push_back(code == std::errc() && stopped == end ? number : kNoRow);
+    }
+  }
+  return requests;
+}
+
 std::string text_of(const std::optional<double>& value) {
   return value ? fmt::format("{:.3g}", *value) : std::string("none");
 }
@@ -188,11 +228,7 @@ const char* not_promised(const ForgetReport& report) {
   return "not promised: any epsilon and delta; who has the model from before can compare the two";
 }
 
-void describe(const ForgetReport& report, const std::string& model, const Common& common) {
-  if (report.repeated) common.say("this key was used before; what came of it then:");
-  if (!report.done()) return;
-  common.say(fmt::format("{} row{} deleted, request {}: level {}", report.rows,
-                         report.rows == 1 ? "" : "s", report.request, name(report.level)));
+void describe_release(const ForgetReport& report, const std::string& model, const Common& common) {
   describe_bound(report, common);
   if (report.budget) {
     const PrivacyBudget& budget = *report.budget;
@@ -210,27 +246,59 @@ void describe(const ForgetReport& report, const std::string& model, const Common
   common.say(std::string("  ") + not_promised(report));
 }
 
+void describe(const ForgetReport& report, const std::string& model, const Common& common) {
+  if (report.repeated) common.say("this key was used before; what came of it then:");
+  if (!report.done()) return;
+  common.say(fmt::format("{} row{} deleted, request {}: level {}", report.rows,
+                         report.rows == 1 ? "" : "s", report.request, name(report.level)));
+  describe_release(report, model, common);
+}
+
+std::string_view why_not(const ForgetReport& report) {
+  if (report.state == RequestState::kNotFound) return "a row is not in this model";
+  if (report.state == RequestState::kAlreadyErased) return "a row was erased before";
+  return describe_reason(report.reason);
+}
+
 /// Why there was no deletion, on standard error; the exit code.
 int refuse(const ForgetReport& report) {
   end_progress();
-  switch (report.state) {
-    case RequestState::kNotFound:
-      fmt::print(stderr, "recant: forget: nothing was deleted: a row is not in this model\n");
-      return kNotFound;
-    case RequestState::kAlreadyErased:
-      fmt::print(stderr, "recant: forget: nothing was deleted: a row was erased before\n");
-      return kOutcomeIsNo;
-    default:
-      fmt::print(stderr, "recant: forget: nothing was deleted: {}\n",
-                 describe_reason(report.reason));
-      return kOutcomeIsNo;
+  fmt::print(stderr, "recant: forget: nothing was deleted: {}\n", why_not(report));
+  return report.state == RequestState::kNotFound ? kNotFound : kOutcomeIsNo;
+}
+
+/// What came of many requests: of each no a line, and the release once.
+int describe_batch(const std::vector<ForgetReport>& reports, const std::string& model,
+                   const Common& common) {
+  std::size_t done = 0, repeated = 0;
+  std::int64_t rows = 0;
+  const ForgetReport* released = nullptr;
+  int code = kDone;
+  for (std::size_t i = 0; i < reports.size(); ++i) {
+    const ForgetReport& report = reports[i];
+    if (report.done()) {
+      ++done;
+      repeated += report.repeated ? 1U : 0U;
+      rows += report.rows;
+      if (!report.repeated) released = &report;
+      continue;
+    }
+    code =
+        report.state == RequestState::kNotFound && code != kOutcomeIsNo ? kNotFound : kOutcomeIsNo;
+    end_progress();
+    fmt::print(stderr, "recant: forget: request {} of {}: nothing was deleted: {}\n", i + 1,
+               reports.size(), why_not(report));
   }
+  common.say(fmt::format("{} of {} requests done{}: {} row{}", done, reports.size(),
+                         repeated > 0 ? fmt::format(", {} of them before", repeated) : "", rows,
+                         rows == 1 ? "" : "s"));
+  if (released != nullptr) describe_release(*released, model, common);
+  return code;
 }
 
 /// Deletions that a restored backup does not know of.
 int catch_up(const Flags& flags, const Common& common) {
-  if (!flags.rows.empty() || !flags.ids.empty() || !flags.rows_from.empty() ||
-      !flags.ids_from.empty()) {
+  if (flags.name_rows() || !flags.requests.empty()) {
     throw UsageError("takes the rows from the ledger, so none can be named", "--from-ledger");
   }
   const std::int64_t rows = Vault::catch_up(flags.model, flags.newer_ledger);
@@ -243,7 +311,14 @@ int catch_up(const Flags& flags, const Common& common) {
 int run(const Flags& flags, const Common& common) {
   if (!flags.newer_ledger.empty()) return catch_up(flags, common);
   ForgetRequest request = make_request(flags);
+  const bool many = !flags.requests.empty();
+  if (many && (flags.name_rows() || flags.one_by_one || !flags.key.empty())) {
+    throw UsageError("names rows and keys itself", "--requests", "leave the other flags out");
+  }
+  std::vector<ForgetRequest> requests;
+  if (many) requests = read_requests(flags.requests, request);
   Vault::WriteOptions options;
+  if (!flags.ledger.empty()) options.ledger = flags.ledger;
   if (!flags.checkpoint.empty()) options.require_checkpoint = flags.checkpoint;
   Vault vault = Vault::open_for_writing(flags.model, options);
   for (const std::string& line : vault.recovered()) common.warn("finished " + line);
@@ -260,6 +335,15 @@ int run(const Flags& flags, const Common& common) {
   }
   int code = kDone;
   std::vector<ForgetReport> reports;
+  if (many) {
+    for (ForgetRequest& one : requests) {
+      one.holdout = request.holdout;
+      one.weighting = request.weighting;
+    }
+    reports = vault.forget(std::span<const ForgetRequest>(requests), common.callback());
+    common.print_json(to_json(std::span<const ForgetReport>(reports)));
+    return describe_batch(reports, flags.model, common);
+  }
   for (const ForgetRequest& one : split(request, flags.one_by_one)) {
     reports.push_back(vault.forget(one, common.callback()));
     describe(reports.back(), flags.model, common);
@@ -297,6 +381,11 @@ Run add_forget(CLI::App& app, Common& common) {
       .add_option("--ids-from", flags->ids_from,
                   "the same from a file, one a line; - is "
                   "standard input")
+      ->group(which);
+  command
+      .add_option("--requests", flags->requests,
+                  "many requests as one batch with one release: a CSV file with the header key,row "
+                  "or key,id; lines with the same key are one request")
       ->group(which);
   command
       .add_flag("--one-by-one", flags->one_by_one,
@@ -340,9 +429,12 @@ Run add_forget(CLI::App& app, Common& common) {
   command.add_option("--require-checkpoint", flags->checkpoint,
                      "refuse unless the ledger contains this checkpoint: it may come from an older "
                      "backup");
+  command.add_option("--ledger", flags->ledger,
+                     "where the first deletion makes the ledger: an empty schema of a PostgreSQL "
+                     "server, postgresql://..; the password comes from PGPASSWORD or ~/.pgpass");
   command.add_option("--from-ledger", flags->newer_ledger,
-                     "for a model restored from an older backup: a newer copy of its ledger, whose "
-                     "deletions are made again");
+                     "for a model restored from an older backup: a newer copy of its ledger, or "
+                     "postgresql://.., whose deletions are made again");
   add_common(command, common);
   return [flags, &common] { return run(*flags, common); };
 }

@@ -37,6 +37,7 @@ void describe(const VaultStatus& status, const Common& common) {
   common.say(fmt::format(
       "  releases: {} in all; ledger of {} events, changed {:%Y-%m-%d %H:%M} UTC", ledger.batches,
       ledger.events, std::chrono::floor<std::chrono::seconds>(ledger.changed_at)));
+  if (status.ledger_address) common.say("  ledger at " + *status.ledger_address);
   if (status.budget) {
     const PrivacyBudget& budget = *status.budget;
     common.say(fmt::format(

@@ -56,24 +56,6 @@ void ensure_folder(const fs::path& path) {
   if (code) throw DataError("cannot be created: " + code.message(), path.string());
 }
 
-/// What published/parameters.json says: enough to use parameters.npy without this program.
-std::string describe_parameters(const ModelFolder& folder, const Release& release,
-                                const std::optional<PrivacyBudget>& budget) {
-  const Json description = Json::parse(folder.description);
-  const Json& model = description.at("model");
-  const Json object = {{"schema", "recant.parameters/1"},
-                       {"version", version()},
-                       {"release", release.release},
-                       {"loss", model.at("loss")},
-                       {"classes", model.at("classes")},
-                       {"intercept", model.at("intercept")},
-                       {"columns", model.at("columns")},
-                       {"encoder", description.at("encoder")},
-                       {"grid_exponent", budget ? Json(budget->grid_exponent) : Json(nullptr)},
-                       {"parameters_hash", hexadecimal_of(release.parameters_hash)}};
-  return object.dump(1) + "\n";
-}
-
 }  // namespace
 
 VaultSecrets VaultSecrets::create(const fs::path& vault) {
@@ -103,6 +85,24 @@ VaultSecrets VaultSecrets::load(const fs::path& vault) {
 
 bool VaultSecrets::exist(const fs::path& vault) {
   return fs::exists(vault / "secret/vault.key");
+}
+
+std::string describe_parameters(const ModelFolder& folder, const Release& release) {
+  const Json description = Json::parse(folder.description);
+  const Json& model = description.at("model");
+  const Certificate certificate = read_certificate(release.certificate);
+  const auto& budget = certificate.budget;
+  const Json object = {{"schema", "recant.parameters/1"},
+                       {"version", certificate.version},
+                       {"release", release.release},
+                       {"loss", model.at("loss")},
+                       {"classes", model.at("classes")},
+                       {"intercept", model.at("intercept")},
+                       {"columns", model.at("columns")},
+                       {"encoder", description.at("encoder")},
+                       {"grid_exponent", budget ? Json(budget->grid_exponent) : Json(nullptr)},
+                       {"parameters_hash", hexadecimal_of(release.parameters_hash)}};
+  return object.dump(1) + "\n";
 }
 
 fs::path certificate_file(const fs::path& vault, std::int64_t batch, bool annex) {
@@ -245,7 +245,7 @@ void BatchFinisher::publish(const Batch& batch, const BatchRecord& record) {
              FileReaders::kOwner);
   StagedFolder folder(folder_.path / "published", true);
   write_staged_npy(folder.path() / "parameters.npy", published);
-  write_file(folder.path() / "parameters.json", describe_parameters(folder_, *release, budget));
+  write_file(folder.path() / "parameters.json", describe_parameters(folder_, *release));
   write_file(folder.path() / "certificate.json", release->certificate);
   write_file(folder.path() / "public-key.json", secrets_.signing.public_key_text());
   folder.commit();

@@ -58,6 +58,10 @@ class BatchFinisher {
                                                ConstVectorRef published) const;
 };
 
+/// What published/parameters.json says of a release: enough to use parameters.npy without this
+/// program.
+[[nodiscard]] std::string describe_parameters(const ModelFolder& folder, const Release& release);
+
 /// Where the certificate of a batch lies below the vault; "annex" in place of "" for the annex.
 [[nodiscard]] std::filesystem::path certificate_file(const std::filesystem::path& vault,
                                                      std::int64_t batch, bool annex = false);

@@ -30,7 +30,8 @@ using HashesByFile = std::map<std::string, FileHashes>;
 [[nodiscard]] Digest hash_bytes(std::string_view bytes);
 
 /// @throws DamagedError naming the file unless it has `expected` bytes, piece by piece. A piece
-/// that has another hash may have that of `also` instead, where a batch is under way.
+/// that has another hash may have that of `also` instead, where a batch is under way; with neither,
+/// its rows are just being zeroed: @throws BusyError.
 void check_file(const std::filesystem::path& path, const FileHashes& expected,
                 const std::map<std::int64_t, Digest>& also = {});
 

@@ -33,6 +33,10 @@ std::string_view describe_reason(std::string_view reason) noexcept {
   using Text = std::pair<std::string_view, std::string_view>;
   static constexpr std::array kTexts = {
       Text{"every_row", "no row would be left to train on"},
+      Text{"no_row", "no row is named"},
+      Text{"row_twice", "a row is named twice"},
+      Text{"row_unknown", "a row is not in this model"},
+      Text{"key_used", "this key was used for another request"},
       Text{"last_of_class", "the last row of a class would leave: fit a model without that class"},
       Text{"last_of_group", "the last row of a group would leave: fit a model without that group"},
       Text{"budget_spent", "the releases that the promise covers are used up: fit and enrol anew"},

@@ -11,6 +11,7 @@
 #include "forget_request.hpp"
 #include "recant/core/error.hpp"
 #include "recant/core/stopwatch.hpp"
+#include "rows_left.hpp"
 
 namespace recant {
 namespace {
@@ -80,7 +81,7 @@ std::pair<FittedModel, ForgetReport> forget_rows(const FittedModel& fitted, Forg
     return {std::move(left), std::move(report)};
   }
   report.state = RequestState::kRejected;
-  report.reason = refusal_of(fitted.rows, request.rows);
+  report.reason = RowsLeft(fitted.rows).take(request.rows);
   if (report.reason.empty()) {
     const Objective objective = fitted.objective();
     if (progress) progress({"deleting", 0, 1});

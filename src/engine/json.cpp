@@ -232,7 +232,8 @@ Json text_or_null(const std::optional<T>& text) {
 Json deletion_json(const ForgetReport& report) {
   const bool released = report.release > 0, moved = !report.method.empty();
   const auto& budget = report.budget;
-  return {{"request_id", report.request > 0 ? Json(report.request) : Json(nullptr)},
+  return {{"request_key", report.request_key.empty() ? Json(nullptr) : Json(report.request_key)},
+          {"request_id", report.request > 0 ? Json(report.request) : Json(nullptr)},
           {"state", name(report.state)},
           {"reason", report.reason.empty() ? Json(nullptr) : Json(report.reason)},
           {"repeated", report.repeated},
@@ -561,6 +562,7 @@ std::string to_json(const VaultStatus& status, const VaultCheck* check) {
                  {"rows", status.rows},
                  {"rows_left", status.rows_left},
                  {"ledger", status.ledger ? ledger_json(*status.ledger) : Json(nullptr)},
+                 {"ledger_address", text_or_null(status.ledger_address)},
                  {"budget", budget},
                  {"unfinished", text_or_null(status.unfinished)},
                  {"check", nullptr},

@@ -95,6 +95,10 @@ std::string id_of(Json manifest) {
   return text_hash(manifest.dump()).substr(0, 32);
 }
 
+std::string text_of_manifest(const Json& manifest) {
+  return manifest.dump(1) + "\n";
+}
+
 std::string read_text(const fs::path& path) {
   std::ifstream in(path, std::ios::binary);
   if (!in)
@@ -219,6 +223,13 @@ void read_file_hashes(const Json& files, ModelFolder& folder) {
   } else {
     folder.files = read_hashes(files, manifest.string());
   }
+  const auto inside = [&](const std::string& name) {
+    require((name.starts_with("rows/") || name.starts_with("state/")) &&
+                name.find("..") == std::string::npos,
+            "names a file that is not of the model", manifest);
+  };
+  for (const auto& [file, hashes] : folder.files) inside(file);
+  for (const auto& [file, hash] : folder.whole_hashes) inside(file);
   const std::string state = folder.format_version == 1 ? "state/" : "state/0/";
   for (const std::string& file :
        {std::string(kFeatures), std::string("rows/targets.npy"), std::string("rows/weights.npy"),
@@ -251,13 +262,17 @@ fs::path ModelFolder::generation(std::int64_t number) const {
 
 ModelFolder read_model_folder(const fs::path& path) {
   if (!fs::exists(path)) throw NotFoundError("does not exist", path.string());
+  return parse_manifest(path, read_text(path / "manifest.json"));
+}
+
+ModelFolder parse_manifest(const fs::path& path, const std::string& text) {
   const fs::path file = path / "manifest.json";
-  const std::string text = read_text(file);
   return reading(file, [&] {
     const Json manifest = Json::parse(text);
     require(manifest.at("format") == kFormat, "is not the manifest of a recant model", file);
     ModelFolder folder;
     folder.path = path;
+    folder.manifest = text_of_manifest(manifest);
     folder.format_version = manifest.at("format_version");
     if (folder.format_version > kFormatVersion) {
       throw DamagedError(fmt::format("has format version {}, but this recant reads up to {}",
@@ -277,6 +292,17 @@ ModelFolder read_model_folder(const fs::path& path) {
     read_file_hashes(manifest.at("files"), folder);
     return folder;
   });
+}
+
+ModelFolder with_ledger_at(const ModelFolder& folder, const std::optional<std::string>& ledger) {
+  Json manifest = Json::parse(folder.manifest);
+  manifest["ledger"] = ledger ? Json(*ledger) : Json(nullptr);
+  manifest["model_id"] = id_of(manifest);
+  return parse_manifest(folder.path, text_of_manifest(manifest));
+}
+
+void write_manifest(const ModelFolder& folder) {
+  write_file(folder.path / "manifest.json", folder.manifest);
 }
 
 VaultView read_view(const Ledger& ledger) {
@@ -334,7 +360,14 @@ void check_files(const ModelFolder& folder, const VaultView& view) {
   }
   if (!view.record) return;
   require(!view.record->files.empty(), "has no state", folder.path);
-  for (const auto& [file, hashes] : view.record->files) check_file(folder.path / file, hashes);
+  for (const auto& [file, hashes] : view.record->files) {
+    // A restored backup has a newer ledger before it has a state of its own.
+    if (view.stage == BatchStage::kPrepared && !fs::exists(folder.path / file)) {
+      throw BusyError("is to be made by a batch that was interrupted",
+                      (folder.path / file).string(), "recant forget finishes it");
+    }
+    check_file(folder.path / file, hashes);
+  }
 }
 
 FittedModel read_fitted(const ModelFolder& folder, const VaultView& view) {
@@ -359,7 +392,7 @@ std::string write_model(const fs::path& folder, const FittedModel& fitted, bool 
       {"ledger", ledger ? Json(*ledger) : Json(nullptr)},
       {"files", json_of_hashes(hashes)}};
   manifest["model_id"] = id_of(manifest);
-  write_file(folder / "manifest.json", manifest.dump(1) + "\n");
+  write_file(folder / "manifest.json", text_of_manifest(manifest));
   return manifest["model_id"];
 }
 

@@ -23,6 +23,7 @@ inline constexpr const char* kLedgerFile = "ledger.sqlite";
 struct ModelFolder {
   std::filesystem::path path;
   int format_version = kFormatVersion;
+  std::string manifest;  ///< as a writer of this version writes it
   std::string model_id;
   std::string description;                          ///< the member `model`, and `encoder`, as JSON
   HashesByFile files;                               ///< format 2, as of the fit
@@ -41,6 +42,16 @@ struct ModelFolder {
 
 /// @throws NotFoundError; DamagedError for anything but the manifest of a format up to this one.
 [[nodiscard]] ModelFolder read_model_folder(const std::filesystem::path& path);
+/// The same of the text of its manifest. @throws DamagedError
+[[nodiscard]] ModelFolder parse_manifest(const std::filesystem::path& path,
+                                         const std::string& text);
+
+/// The folder as it would be with its ledger at `ledger`, none: beside the manifest. The place is
+/// part of the manifest, so the model's id is another.
+[[nodiscard]] ModelFolder with_ledger_at(const ModelFolder& folder,
+                                         const std::optional<std::string>& ledger);
+/// Writes the manifest of such a folder.
+void write_manifest(const ModelFolder& folder);
 
 /// What the ledger says about the files, at one moment.
 struct VaultView {

@@ -38,17 +38,49 @@ Ledger open_ledger(const ModelFolder& folder) {
   }
 }
 
-/// Signatures of checkpoints, by the vault's own public key.
-CheckpointVerifier verifier_of(const fs::path& vault) {
+void require(bool good, const std::string& what, const fs::path& where) {
+  if (!good) throw DamagedError(what, where.string(), "restore it from a backup");
+}
+
+constexpr const char* kOtherBytes = "does not have the bytes that were written";
+
+using PublicKey = std::array<unsigned char, crypto_sign_PUBLICKEYBYTES>;
+
+/// The vault's public key. Its file knows the hash of the key, so that damage to it is told from
+/// damage to what it signed.
+PublicKey read_public_key(const fs::path& vault) {
   const fs::path file = vault / "public-key.json";
-  std::array<unsigned char, crypto_sign_PUBLICKEYBYTES> key;
+  const std::string text = read_bytes(file);
+  PublicKey key;
   try {
-    const auto object = nlohmann::json::parse(read_bytes(file));
+    const auto object = nlohmann::json::parse(text);
     read_hexadecimal(object.at("public_key").get<std::string>(), key, file.string());
   } catch (const nlohmann::json::exception&) {
     throw DamagedError("is not a public key", file.string());
   }
-  return [key](std::string_view statement, const std::vector<std::uint8_t>& signature) {
+  std::string hashed("recant.key/1");
+  hashed += '\0';
+  hashed.append(key.begin(), key.end());
+  const std::string id = hexadecimal_of(hash_bytes(hashed)).substr(0, 32);
+  require(text == fmt::format("{{\"schema\":\"recant.public_key/1\",\"key_id\":\"{}\","
+                              "\"public_key\":\"{}\"}}\n",
+                              id, hexadecimal_of(key)),
+          kOtherBytes, file);
+  return key;
+}
+
+/// Both secrets are there, and the signing key is the one that the public key is of.
+void check_secrets(const fs::path& vault) {
+  static_cast<void>(read_public_key(vault));
+  require(
+      VaultSecrets::load(vault).signing.public_key_text() == read_bytes(vault / "public-key.json"),
+      "is not the key whose public part is in public-key.json", vault / "secret/signing.key");
+}
+
+/// Signatures of checkpoints, by the vault's own public key.
+CheckpointVerifier verifier_of(const fs::path& vault) {
+  return [key = read_public_key(vault)](std::string_view statement,
+                                        const std::vector<std::uint8_t>& signature) {
     if (signature.size() != crypto_sign_BYTES) return false;
     std::string bytes("recant.checkpoint/1");
     bytes += '\0';
@@ -59,57 +91,70 @@ CheckpointVerifier verifier_of(const fs::path& vault) {
   };
 }
 
-void require(bool good, const std::string& what, const fs::path& where) {
-  if (!good) throw DamagedError(what, where.string());
-}
-
-/// Every release has its certificate, to the byte, and there are no others.
+/// Every release has its certificate, to the byte, and there are no others. While a batch is
+/// unfinished some may still be to be written.
 std::int64_t check_certificates(const ModelFolder& folder, const Ledger& ledger,
                                 const VaultView& view) {
-  std::int64_t released = 0;
+  std::int64_t matched = 0, files = 0;
+  const auto compare = [&](const fs::path& file, const std::string& bytes, const char* what) {
+    if (view.stage != BatchStage::kCertified && !fs::exists(file)) return;
+    require(read_bytes(file) == bytes, what, file);
+    ++matched;
+  };
   for (std::int64_t batch = 0; view.last_batch && batch <= *view.last_batch; ++batch) {
     const std::optional<Release> release = ledger.release_of_batch(batch);
-    const BatchStage stage = ledger.batch(batch).stage;
-    if (!release || stage < BatchStage::kReleased) continue;
-    ++released;
-    const fs::path file = certificate_file(folder.path, batch);
-    require(read_bytes(file) == release->certificate, "is not the certificate of the ledger", file);
-    const fs::path annex = certificate_file(folder.path, batch, true);
-    require(read_bytes(annex) == release->annex, "is not the annex of the ledger", annex);
+    if (!release) continue;
+    compare(certificate_file(folder.path, batch), release->certificate,
+            "is not the certificate of the ledger");
+    compare(certificate_file(folder.path, batch, true), release->annex,
+            "is not the annex of the ledger");
   }
-  std::int64_t files = 0;
-  if (fs::exists(folder.path / "certificates")) {
-    for ([[maybe_unused]] const auto& entry :
-         fs::directory_iterator(folder.path / "certificates")) {
-      ++files;
+  const fs::path place = folder.path / "certificates";
+  if (fs::exists(place)) {
+    for (const auto& entry : fs::directory_iterator(place)) {
+      // What a writer that died left half-written has a dot in front.
+      files += entry.path().filename().string().starts_with('.') ? 0 : 1;
     }
   }
-  require(files == 2 * released || view.stage == BatchStage::kNoised,
-          "holds a certificate that the ledger does not know", folder.path / "certificates");
-  return released;
+  require(files == matched, "holds a certificate that the ledger does not know", place);
+  return matched / 2;
 }
 
+/// published/ is what the last certificate is about, to the byte.
 void check_published(const ModelFolder& folder, const Ledger& ledger, const VaultView& view) {
   if (!view.last_batch || view.stage < BatchStage::kReleased) return;
   const std::optional<Release> release = ledger.release_of_batch(*view.last_batch);
-  const fs::path file = folder.path / "published/parameters.npy";
+  require(release.has_value(), "has no release for what was published", folder.path);
+  const fs::path published = folder.path / "published";
+  const fs::path file = published / "parameters.npy";
   Vector parameters;
   try {
     parameters = read_npy_vector(file);
   } catch (const Error& error) {
     throw DamagedError(error.message(), file.string());
   }
-  require(release &&
-              parameters_hash({parameters.data(), static_cast<std::size_t>(parameters.size())}) ==
-                  release->parameters_hash,
+  require(parameters_hash({parameters.data(), static_cast<std::size_t>(parameters.size())}) ==
+              release->parameters_hash,
           "are not the parameters that were certified", file);
-  require(read_bytes(folder.path / "published/certificate.json") == release->certificate,
-          "is not the certificate of the ledger", folder.path / "published/certificate.json");
+  // The same shape, and so the same header, as the state that it was made from.
+  const std::string bytes = read_bytes(file);
+  const std::string state = read_bytes(folder.generation(view.generation) / "theta.npy");
+  const auto header = bytes.size() - 8 * static_cast<std::size_t>(parameters.size());
+  require(bytes.size() == state.size() && bytes.compare(0, header, state, 0, header) == 0,
+          kOtherBytes, file);
+  require(read_bytes(published / "certificate.json") == release->certificate,
+          "is not the certificate of the ledger", published / "certificate.json");
+  require(read_bytes(published / "parameters.json") == describe_parameters(folder, *release),
+          kOtherBytes, published / "parameters.json");
+  require(read_bytes(published / "public-key.json") == read_bytes(folder.path / "public-key.json"),
+          kOtherBytes, published / "public-key.json");
 }
 
 void check_all(const fs::path& path, VaultCheck& result) {
   const auto passed = [&](std::string line) { result.checked.push_back(std::move(line)); };
   const ModelFolder folder = read_model_folder(path);
+  require(read_bytes(path / "manifest.json") == folder.manifest, kOtherBytes,
+          path / "manifest.json");
   passed("manifest: fits its id");
   if (!folder.has_ledger()) {
     static_cast<void>(read_fitted(folder, {}));
@@ -117,6 +162,8 @@ void check_all(const fs::path& path, VaultCheck& result) {
     passed("ledger: none yet, no deletion was asked for");
     return;
   }
+  check_secrets(path);
+  passed("keys: are there and belong together");
   const Ledger ledger = open_ledger(folder);
   const LedgerCheck chain = ledger.check(verifier_of(path));
   if (chain.fault) throw DamagedError(*chain.fault, folder.ledger_location());
@@ -125,14 +172,25 @@ void check_all(const fs::path& path, VaultCheck& result) {
                   "other; the budget is what they use",
                   chain.events, chain.requests, chain.batches, chain.checkpoints));
   const VaultView view = read_view(ledger);
-  static_cast<void>(read_fitted(folder, view));
-  passed("files: have the bytes that manifest and ledger say");
+  try {
+    static_cast<void>(read_fitted(folder, view));
+    passed("files: have the bytes that manifest and ledger say");
+  } catch (const BusyError&) {
+    passed("files: a batch is at work on them; the next recant forget finishes it");
+  }
   passed(fmt::format("certificates: {}, as the ledger has them",
                      check_certificates(folder, ledger, view)));
   check_published(folder, ledger, view);
-  passed("published: the parameters of the last certificate");
-  static_cast<void>(VaultSecrets::load(path));
-  passed("secret: both keys are there");
+  passed("published: what the last certificate is about");
+}
+
+/// Where the vault stands; none if that cannot be said.
+std::optional<VaultView> moment_of(const fs::path& path) {
+  try {
+    return read_view(read_model_folder(path));
+  } catch (const Error&) {
+    return std::nullopt;
+  }
 }
 
 /// Waits for a moment between two batches.
@@ -173,6 +231,7 @@ VaultStatus Vault::status(const fs::path& path) {
   status.ledger = ledger.statistics();
   status.generation = view.generation;
   status.rows_left = folder.rows - status.ledger->rows_erased;
+  status.ledger_address = folder.ledger;
   const BudgetUse& use = status.ledger->budget;
   status.model_id = use.model_id;
   const EnrolmentStatement enrolment = read_enrolment_statement(use.statement, "ledger");
@@ -186,13 +245,19 @@ VaultStatus Vault::status(const fs::path& path) {
 }
 
 VaultCheck Vault::check(const fs::path& path) {
-  VaultCheck result;
-  try {
-    check_all(path, result);
-  } catch (const DamagedError& error) {
-    result.fault = error.what();
+  while (true) {
+    const std::optional<VaultView> before = moment_of(path);
+    VaultCheck result;
+    try {
+      check_all(path, result);
+    } catch (const DamagedError& error) {
+      // A writer may have gone on in the meantime: then look again.
+      const std::optional<VaultView> after = moment_of(path);
+      if (before && after && !after->same_moment(*before)) continue;
+      result.fault = error.what();
+    }
+    return result;
   }
-  return result;
 }
 
 void Vault::backup(const fs::path& path, const fs::path& destination) {
@@ -206,7 +271,12 @@ void Vault::backup(const fs::path& path, const fs::path& destination) {
         fs::remove(staged.path() / kLedgerFile);
         open_ledger(folder).backup_to(staged.path() / kLedgerFile);
       }
-      const ModelFolder copy = read_model_folder(staged.path());
+      // A backup is whole without the server that the ledger is on.
+      ModelFolder copy = read_model_folder(staged.path());
+      if (copy.ledger) {
+        copy = with_ledger_at(copy, std::nullopt);
+        write_manifest(copy);
+      }
       if (read_view(folder).same_moment(before)) {
         check_files(copy, read_view(copy));
         break;

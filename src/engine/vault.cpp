@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "recant/engine/vault.hpp"
 
+#include <chrono>
 #include <optional>
+#include <thread>
 
-#include "batch_finisher.hpp"
-#include "model_folder.hpp"
 #include "recant/core/atomic_file.hpp"
 #include "recant/core/error.hpp"
-#include "writer_lock.hpp"
+#include "vault_writer.hpp"
 
 namespace recant {
 namespace {
@@ -43,6 +43,20 @@ void start_ledger(const ModelFolder& folder, const std::string& location, const 
                   const EnrolmentPlan* enrolment) {
   const VaultSecrets secrets = VaultSecrets::exist(folder.path) ? VaultSecrets::load(folder.path)
                                                                 : VaultSecrets::create(folder.path);
+  Ledger ledger = create_ledger(folder, location, enrolment);
+  ledger.acquire();
+  publish_fit(folder, secrets, ledger, fitted, enrolment);
+  gather(std::move(ledger));
+}
+
+void gather(Ledger ledger) {
+  if (!ledger.scrub()) {
+    throw BusyError("somebody is reading the ledger", "ledger", "try again");
+  }
+}
+
+Ledger create_ledger(const ModelFolder& folder, const std::string& location,
+                     const EnrolmentPlan* enrolment) {
   EnrolmentStatement statement;
   EnrolmentRecord record{folder.model_id, std::nullopt, ""};
   if (enrolment != nullptr) {
@@ -50,12 +64,19 @@ void start_ledger(const ModelFolder& folder, const std::string& location, const 
     record.releases = enrolment->budget.releases;
   }
   record.statement = to_text(statement);
-  Ledger ledger = Ledger::create(location, record);
-  ledger.acquire();
-  BatchPlan plan;
-  plan.plan = to_text(record_of_fit(fitted, enrolment));
-  const std::int64_t batch = ledger.prepare(plan);
-  BatchFinisher(folder, ledger, secrets).finish(ledger.batch(batch));
+  return Ledger::create(location, record);
+}
+
+void publish_fit(const ModelFolder& folder, const VaultSecrets& secrets, Ledger& ledger,
+                 const FittedModel& fitted, const EnrolmentPlan* enrolment) {
+  if (!ledger.last_batch()) {
+    BatchPlan plan;
+    plan.plan = to_text(record_of_fit(fitted, enrolment));
+    ledger.prepare(plan);
+  }
+  if (const std::optional<Batch> batch = ledger.open_batch()) {
+    BatchFinisher(folder, ledger, secrets).finish(*batch);
+  }
 }
 
 void Vault::check_replaceable(const fs::path& path) {
@@ -66,7 +87,14 @@ void Vault::check_replaceable(const fs::path& path) {
 }
 
 void Vault::create(const fs::path& path, const FittedModel& fitted, bool replace,
-                   const EnrolmentPlan* enrolment) {
+                   const EnrolmentPlan* enrolment, const std::optional<std::string>& ledger) {
+  if (ledger) {
+    Ledger::check_address(*ledger);
+    if (enrolment == nullptr) {
+      throw UsageError("a model without a budget gets its ledger from its first deletion", "ledger",
+                       "give it to that");
+    }
+  }
   if (enrolment != nullptr && enrolment->refusal) {
     throw UsageError(enrolment->refusal->text, "enrolment");
   }
@@ -76,7 +104,7 @@ void Vault::create(const fs::path& path, const FittedModel& fitted, bool replace
     if (fs::exists(path / "lock")) lock.emplace(path);
   }
   StagedFolder staged(path, replace);
-  write_model(staged.path(), fitted, enrolment != nullptr, std::nullopt);
+  write_model(staged.path(), fitted, enrolment != nullptr, ledger);
   if (enrolment != nullptr) {
     const ModelFolder folder = read_model_folder(staged.path());
     start_ledger(folder, folder.ledger_location(), fitted, enrolment);
@@ -85,6 +113,8 @@ void Vault::create(const fs::path& path, const FittedModel& fitted, bool replace
 }
 
 FittedModel Vault::open(const fs::path& path) {
+  using namespace std::chrono_literals;
+  const auto deadline = std::chrono::steady_clock::now() + 2s;
   while (true) {
     const ModelFolder folder = read_model_folder(path);
     const VaultView view = read_view(folder);
@@ -93,6 +123,10 @@ FittedModel Vault::open(const fs::path& path) {
     } catch (const DamagedError&) {
       // A writer may have gone on in the meantime; if it has not, the folder is damaged.
       if (read_view(folder).same_moment(view)) throw;
+    } catch (const BusyError&) {
+      // Rows are zeroed in milliseconds, unless their writer died.
+      if (std::chrono::steady_clock::now() > deadline) throw;
+      std::this_thread::sleep_for(5ms);
     }
   }
 }

@@ -61,19 +61,29 @@ VaultKey VaultKey::load(const fs::path& path) {
   auto secret = std::make_shared<Secret>();
   try {
     const auto object = nlohmann::json::parse(file.text);
-    if (object.at("schema") != kSchema) throw DamagedError("is not a vault's key", path.string());
     const WipedText digits{object.at("key").get<std::string>()};
     read_hexadecimal(digits.text, secret->key, path.string());
   } catch (const nlohmann::json::exception&) {
     throw DamagedError("is not a vault's key", path.string());
   }
-  return VaultKey(std::move(secret));
+  const VaultKey key(std::move(secret));
+  // A key with another bit would be a key as well, under which nothing is found again.
+  if (file.text != key.text()) {
+    throw DamagedError("is not a vault's key as it was written", path.string(),
+                       "restore it from a backup");
+  }
+  return key;
+}
+
+std::string VaultKey::text() const {
+  const WipedText digits{hexadecimal_of(secret_->key)};
+  const Digest check = keyed_hash("recant.vault_key.check/1", "");
+  return std::string("{\"schema\":\"") + kSchema + "\",\"key\":\"" + digits.text +
+         "\",\"check\":\"" + hexadecimal_of(check).substr(0, 16) + "\"}\n";
 }
 
 void VaultKey::save(const fs::path& path) const {
-  WipedText digits{hexadecimal_of(secret_->key)};
-  const WipedText file{std::string("{\"schema\":\"") + kSchema + "\",\"key\":\"" + digits.text +
-                       "\"}\n"};
+  const WipedText file{text()};
   write_file(path, file.text, FileReaders::kOwner);
 }
 

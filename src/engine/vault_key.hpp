@@ -16,7 +16,8 @@ namespace recant {
 class VaultKey {
  public:
   [[nodiscard]] static VaultKey generate();
-  /// @throws DamagedError if there is none; DataError if others may read it.
+  /// @throws DamagedError if there is none, or it is not as it was written; DataError if others may
+  /// read it.
   [[nodiscard]] static VaultKey load(const std::filesystem::path& path);
   /// Mode 0600 from the first byte on.
   void save(const std::filesystem::path& path) const;
@@ -31,6 +32,7 @@ class VaultKey {
                                    const std::string& where) const;
 
  private:
+  [[nodiscard]] std::string text() const;  ///< of its file
   struct Secret;
   explicit VaultKey(std::shared_ptr<const Secret> secret);
   std::shared_ptr<const Secret> secret_;

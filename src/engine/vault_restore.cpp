@@ -15,17 +15,21 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A copy of the newer ledger beside ours, that continues ours and is between two batches.
-Ledger copy_newer(const ModelFolder& folder, const fs::path& newer, const fs::path& copy) {
-  Ledger::open(newer.string(), LedgerAccess::kRead).backup_to(copy);
+/// A copy of the newer ledger beside ours, that continues ours and is between two batches. None:
+/// ours has all of it already.
+std::optional<Ledger> copy_newer(const ModelFolder& folder, const std::string& newer,
+                                 const fs::path& copy) {
+  Ledger::open(newer, LedgerAccess::kRead).backup_to(copy);
   Ledger ledger = Ledger::open(copy.string(), LedgerAccess::kWrite);
   const Ledger ours = Ledger::open(folder.ledger_location(), LedgerAccess::kRead);
   const std::optional<Checkpoint> ours_last = ours.last_checkpoint();
+  const std::optional<Checkpoint> newer_last = ledger.last_checkpoint();
+  if (newer_last && ours.contains(*newer_last)) return std::nullopt;
   if (!ours_last || !ledger.contains(*ours_last)) {
-    throw UsageError("does not continue the ledger of this model", newer.string());
+    throw UsageError("does not continue the ledger of this model", newer);
   }
   if (read_view(ours).stage != BatchStage::kCertified || ledger.open_batch()) {
-    throw UsageError("ends in the middle of a batch, whose files are not here", newer.string());
+    throw UsageError("ends in the middle of a batch, whose files are not here", newer);
   }
   ledger.acquire();
   return ledger;
@@ -42,15 +46,6 @@ std::vector<Index> rows_erased_since(const FittedModel& fitted, const Ledger& ne
     if (std::binary_search(erased.begin(), erased.end(), digest)) rows.push_back(row);
   }
   return rows;
-}
-
-void export_certificates(const ModelFolder& folder, const Ledger& ledger) {
-  for (std::int64_t batch = 0; batch <= ledger.last_batch()->number; ++batch) {
-    const std::optional<Release> release = ledger.release_of_batch(batch);
-    if (!release) continue;
-    write_file(certificate_file(folder.path, batch), release->certificate);
-    write_file(certificate_file(folder.path, batch, true), release->annex, FileReaders::kOwner);
-  }
 }
 
 /// The batch that makes the deletions again: prepared in the copy, before that takes its place.
@@ -90,12 +85,17 @@ void prepare_again(const ModelFolder& folder, const FittedModel& fitted,
 
 }  // namespace
 
-std::int64_t Vault::catch_up(const fs::path& path, const fs::path& newer) {
+std::int64_t Vault::catch_up(const fs::path& path, const std::string& newer) {
   const ModelFolder folder = read_model_folder(path);
-  if (!fs::exists(newer)) throw NotFoundError("does not exist", newer.string());
+  if (Ledger::on_server(newer)) {
+    Ledger::check_address(newer);
+  } else if (!fs::exists(newer)) {
+    throw NotFoundError("does not exist", newer);
+  }
   if (!folder.has_ledger() || folder.ledger) {
     throw UsageError("has no ledger of its own in the folder", path.string());
   }
+  static_cast<void>(open_for_writing(path));  // finishes what was interrupted, this too
   std::int64_t deleted = 0;
   {
     const WriterLock lock(path);
@@ -104,18 +104,23 @@ std::int64_t Vault::catch_up(const fs::path& path, const fs::path& newer) {
     const fs::path copy = path / ".ledger.partial";
     const FittedModel fitted = read_fitted(folder, read_view(folder));
     {
-      Ledger ledger = copy_newer(folder, newer, copy);
-      const std::vector<Index> rows = rows_erased_since(fitted, ledger, secrets.key);
+      std::optional<Ledger> ledger = copy_newer(folder, newer, copy);
+      if (!ledger) {
+        remove_partial_files(path);
+        return 0;
+      }
+      const std::vector<Index> rows = rows_erased_since(fitted, *ledger, secrets.key);
       deleted = static_cast<std::int64_t>(rows.size());
-      prepare_again(folder, fitted, rows, secrets, ledger);
-      export_certificates(folder, ledger);
+      prepare_again(folder, fitted, rows, secrets, *ledger);
+      gather(*std::move(ledger));
+      gather(Ledger::open(folder.ledger_location(), LedgerAccess::kWrite));
     }
-    // Ours is closed; what its last writer left beside it belongs to it and not to the newer one.
+    // What lies beside ours would be taken for the newer one's.
     for (const char* rest : {"-wal", "-shm"}) fs::remove(folder.ledger_location() + rest);
     fs::rename(copy, folder.ledger_location());
     sync_folder(path);
   }
-  static_cast<void>(open_for_writing(path));  // finishes the batch
+  static_cast<void>(open_for_writing(path));  // finishes the batch, certificates included
   return deleted;
 }
 

@@ -4,21 +4,20 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
-#include <fstream>
 #include <iterator>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "forget_request.hpp"
 #include "generation.hpp"
 #include "recant/certify/certificate.hpp"
-#include "recant/core/atomic_file.hpp"
+#include "recant/core/check.hpp"
 #include "recant/core/error.hpp"
 #include "recant/core/stopwatch.hpp"
-#include "recant/data/npy.hpp"
 #include "recant/engine/json.hpp"
 #include "row_eraser.hpp"
+#include "rows_left.hpp"
 
 namespace recant {
 namespace {
@@ -26,12 +25,8 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-/// An older format becomes a new folder in place of the old, in one step.
-ModelFolder current_format(const fs::path& path) {
-  ModelFolder folder = read_model_folder(path);
-  if (folder.format_version == kFormatVersion) return folder;
-  Vault::create(path, read_fitted(folder, {}), true);
-  return read_model_folder(path);
+std::string text_of(const Digest& digest) {
+  return {reinterpret_cast<const char*>(digest.data()), digest.size()};
 }
 
 /// Everything that was asked for, but the rows and their values.
@@ -47,94 +42,16 @@ Json asked(const ForgetRequest& request) {
       {"third_derivative", request.third_derivative}};
 }
 
-std::string text_of(const Digest& digest) {
-  return {reinterpret_cast<const char*>(digest.data()), digest.size()};
+ForgetReport refused(const ForgetRequest& request, RequestState state, std::string_view reason) {
+  ForgetReport report;
+  report.request_key = request.key;
+  report.state = state;
+  report.reason = reason;
+  report.rows = static_cast<std::int64_t>(request.rows.size() + request.ids.size());
+  return report;
 }
 
 }  // namespace
-
-Vault::Impl::Impl(const fs::path& path, const WriteOptions& options)
-    : folder_(current_format(path)), lock_(path) {
-  remove_partial_files(path);
-  open_ledger();
-  if (options.require_checkpoint) require(*options.require_checkpoint);
-  finisher_.emplace(folder_, *ledger_, *secrets_);
-  finish_open_batch();
-  load();
-  finish_requests();
-}
-
-void Vault::Impl::open_ledger() {
-  const std::string location = folder_.ledger_location();
-  if (!folder_.has_ledger()) {
-    // Under another name until the fit is in it: a ledger is there whole or not at all.
-    const fs::path partial = folder_.path / ".ledger.partial";
-    fs::remove(partial);
-    start_ledger(folder_, partial.string(), read_fitted(folder_, {}), nullptr);
-    fs::rename(partial, location);
-    sync_folder(folder_.path);
-  }
-  secrets_ = VaultSecrets::load(folder_.path);
-  try {
-    ledger_ = Ledger::open(location, LedgerAccess::kWrite);
-  } catch (const NotFoundError& error) {
-    throw DamagedError("the ledger of this model is missing", error.where(),
-                       "restore it from a backup");
-  }
-  ledger_->acquire();
-}
-
-void Vault::Impl::require(const fs::path& file) const {
-  std::ifstream in(file, std::ios::binary);
-  if (!in) throw NotFoundError("does not exist", file.string());
-  const Checkpoint checkpoint =
-      read_checkpoint(std::string(std::istreambuf_iterator<char>(in), {}));
-  if (ledger_->contains(checkpoint)) return;
-  throw DamagedError(
-      "the ledger does not contain the checkpoint: this model comes from an older backup, and "
-      "deletions since then are not in it",
-      file.string(), "recant forget --from-ledger NEWER.sqlite makes them again");
-}
-
-void Vault::Impl::finish_open_batch() {
-  if (const std::optional<Batch> batch = ledger_->open_batch()) {
-    finisher_->finish(*batch);
-    recovered_.push_back(fmt::format("batch {}, which was {}", batch->number, name(batch->stage)));
-  }
-  const std::optional<Batch> last = ledger_->last_batch();
-  destroy_other_generations(folder_.path, last ? last->number : 0);
-}
-
-void Vault::Impl::load() {
-  fitted_ = read_fitted(folder_, read_view(*ledger_));
-  objective_.emplace(fitted_.objective());
-  mover_.emplace(fitted_, *objective_);
-}
-
-/// Requests that were taken in and not begun.
-void Vault::Impl::finish_requests() {
-  for (const RequestState state : {RequestState::kReceived, RequestState::kValidated}) {
-    std::int64_t after = 0;
-    while (true) {
-      const std::vector<Request> waiting = ledger_->requests(state, after, 100);
-      if (waiting.empty()) break;
-      for (const Request& one : waiting) {
-        after = one.id;
-        const Json pinned = Json::parse(one.parameters);
-        if (pinned.at("weighting") != "uniform" || pinned.at("method") != "newton" ||
-            !pinned.at("tier_at_most").is_null()) {
-          // Its values, its hold-out are not in the ledger: whoever asks again brings them.
-          decide(one.id, RequestEvent::kFailed, "interrupted");
-          continue;
-        }
-        ForgetRequest same;
-        same.third_derivative = pinned.value("third_derivative", false);
-        carry_out(one.id, find_digests(ledger_->rows_of_request(one.id)), same, {});
-        recovered_.push_back(fmt::format("request {}, which was {}", one.id, name(state)));
-      }
-    }
-  }
-}
 
 Digest Vault::Impl::digest_of(const std::string& id) const {
   return secrets_->key.keyed_hash("recant.row/1", id);
@@ -174,21 +91,6 @@ FoundRows Vault::Impl::find(const ForgetRequest& request) {
   return found;
 }
 
-FoundRows Vault::Impl::find_digests(const std::vector<Digest>& digests) const {
-  FoundRows found;
-  found.digests = digests;
-  std::set<Digest> left(digests.begin(), digests.end());
-  for (Index row = 0; row < fitted_.rows.rows(); ++row) {
-    if (present(row) && left.erase(digest_of(fitted_.rows.ids.text(row))) > 0) {
-      found.rows.push_back(row);
-    }
-  }
-  for (const Digest& digest : left) {
-    (ledger_->erased(digest) ? found.erased : found.missing) = true;
-  }
-  return found;
-}
-
 /// A keyed hash of what was asked for, in the words it was asked in: rows that are gone meanwhile
 /// can still be asked for again.
 Digest Vault::Impl::content_of(const ForgetRequest& request) const {
@@ -216,89 +118,210 @@ Submission Vault::Impl::submission(const ForgetRequest& request, const FoundRows
           parameters.dump(), found.digests};
 }
 
-void Vault::Impl::decide(std::int64_t id, RequestEvent event, const std::string& reason) {
-  const Decision decision{id, event, reason};
-  ledger_->decide(std::span(&decision, 1));
-}
-
-/// What came of the same request before. @throws UsageError for a key that was used otherwise.
-std::optional<ForgetReport> Vault::Impl::answered(const ForgetRequest& request) const {
+/// The request that has this key, unless it is to be begun again. @throws UsageError for a key that
+/// was used otherwise.
+std::optional<std::int64_t> Vault::Impl::known(const ForgetRequest& request) const {
   if (request.key.empty()) return std::nullopt;
   const std::optional<Request> known = ledger_->find(key_of(request.key));
-  if (!known || known->state == RequestState::kFailedRetryable) return std::nullopt;
+  if (!known) return std::nullopt;
   if (known->content != content_of(request)) {
     throw UsageError("this key was used for another request", "request-key",
                      "give every request a key of its own");
   }
-  return report(known->id, true);
+  if (known->state == RequestState::kFailedRetryable) return std::nullopt;
+  return known->id;
+}
+
+/// What can be said without the ledger's taking the request in.
+std::optional<ForgetReport> Vault::Impl::answer(const ForgetRequest& request,
+                                                const FoundRows& found) const {
+  if (const RowFault fault = fault_of_rows(request, fitted_.rows.rows()); !fault.reason.empty()) {
+    return refused(request, fault.state, fault.reason);
+  }
+  try {
+    if (const std::optional<std::int64_t> id = known(request)) return report(*id, true);
+  } catch (const UsageError&) {
+    return refused(request, RequestState::kRejected, "key_used");
+  }
+  if (found.digests.size() < request.rows.size()) {
+    // Named by a position whose id is gone: there is nothing to remember it by.
+    return refused(request, RequestState::kAlreadyErased, {});
+  }
+  return std::nullopt;
 }
 
 ForgetReport Vault::Impl::forget(const ForgetRequest& request, const ProgressCallback& progress) {
-  Stopwatch watch;
   check_request(request, objective_->loss(), fitted_.rows.rows());
-  if (std::optional<ForgetReport> known = answered(request)) return *known;
-  const FoundRows found = find(request);
-  if (found.digests.size() < request.rows.size()) {
-    // Named by a position whose id is gone: there is nothing to remember it by.
-    ForgetReport report;
-    report.state = RequestState::kAlreadyErased;
-    report.rows = static_cast<std::int64_t>(request.rows.size());
-    return report;
-  }
-  const Submission submission = this->submission(request, found);
-  const Receipt receipt = ledger_->receive(std::span(&submission, 1)).front();
-  const bool again = receipt.state == RequestState::kFailedRetryable;
-  if (again) decide(receipt.request, RequestEvent::kRetried);
-  if (receipt.first || again) carry_out(receipt.request, found, request, progress);
-  ForgetReport report = this->report(receipt.request, !receipt.first && !again);
-  report.total_seconds = watch.lap();
-  return report;
+  static_cast<void>(known(request));
+  return forget(std::span(&request, 1), progress).front();
 }
 
-void Vault::Impl::carry_out(std::int64_t id, const FoundRows& found, const ForgetRequest& request,
+std::vector<ForgetReport> Vault::Impl::forget(std::span<const ForgetRequest> requests,
+                                              const ProgressCallback& progress) {
+  if (requests.empty()) return {};
+  Stopwatch watch;
+  check_settings(requests.front(), objective_->loss(), fitted_.rows.rows());
+  std::vector<std::optional<ForgetReport>> answers(requests.size());
+  std::vector<FoundRows> found(requests.size());
+  std::vector<Submission> submissions;
+  std::vector<std::size_t> submitted;  // which request each is
+  std::map<std::string_view, Digest> contents;
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    const ForgetRequest& request = requests[i];
+    if (asked(request) != asked(requests.front())) {
+      throw UsageError("the requests of a batch share method, weighting and tier", "forget");
+    }
+    if (fault_of_rows(request, fitted_.rows.rows()).reason.empty()) found[i] = find(request);
+    answers[i] = answer(request, found[i]);
+    if (answers[i]) continue;
+    Submission one = submission(request, found[i]);
+    if (!request.key.empty() && !contents.emplace(request.key, one.content).second &&
+        contents.at(request.key) != one.content) {
+      answers[i] = refused(request, RequestState::kRejected, "key_used");
+      continue;
+    }
+    submissions.push_back(std::move(one));
+    submitted.push_back(i);
+  }
+  carry_out(submissions, submitted, found, requests.front(), progress, answers);
+  std::vector<ForgetReport> reports;
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    reports.push_back(*std::move(answers[i]));
+    reports.back().request_key = requests[i].key;
+  }
+  reports.front().total_seconds = watch.lap();
+  return reports;
+}
+
+/// Takes the submissions in, begins those that are new or failed, and says what came of each.
+void Vault::Impl::carry_out(std::span<const Submission> submissions,
+                            const std::vector<std::size_t>& submitted,
+                            std::vector<FoundRows>& found, const ForgetRequest& settings,
+                            const ProgressCallback& progress,
+                            std::vector<std::optional<ForgetReport>>& answers) {
+  if (submissions.empty()) return;
+  const std::vector<Receipt> receipts = ledger_->receive(submissions);
+  std::vector<Waiting> waiting;
+  std::vector<Decision> again;
+  std::set<std::int64_t> begun;
+  for (std::size_t s = 0; s < receipts.size(); ++s) {
+    const Receipt& receipt = receipts[s];
+    const bool retried = receipt.state == RequestState::kFailedRetryable;
+    if ((!receipt.first && !retried) || !begun.insert(receipt.request).second) continue;
+    if (retried) again.push_back({receipt.request, RequestEvent::kRetried, {}});
+    waiting.push_back({receipt.request, RequestState::kReceived, std::move(found[submitted[s]])});
+  }
+  ledger_->decide(again);
+  carry_out(std::move(waiting), settings, progress);
+  for (std::size_t s = 0; s < receipts.size(); ++s) {
+    // A second one with the same key finds what came of the first.
+    const bool first = begun.erase(receipts[s].request) > 0;
+    answers[submitted[s]] = report(receipts[s].request, !first);
+  }
+}
+
+void Vault::Impl::carry_out(std::vector<Waiting> waiting, const ForgetRequest& settings,
                             const ProgressCallback& progress) {
-  if (found.erased) return decide(id, RequestEvent::kAlreadyErased);
-  if (found.missing) return decide(id, RequestEvent::kNotFound);
+  while (!waiting.empty()) {
+    std::vector<Waiting> later;
+    const std::vector<Waiting> batch = choose_batch(waiting, later);
+    if (!batch.empty()) carry_out_batch(batch, settings, progress);
+    waiting = std::move(later);
+  }
+}
+
+/// Those that can be done together, in the order in which they came; decides those that cannot be
+/// done, and leaves for later those that want a row that one before them takes.
+std::vector<Vault::Impl::Waiting> Vault::Impl::choose_batch(std::vector<Waiting>& waiting,
+                                                            std::vector<Waiting>& later) {
+  const BudgetUse use = ledger_->budget();
+  const bool spent = use.spent() && read_enrolment_statement(use.statement, "ledger").when_spent !=
+                                        WhenSpent::kRetrain;
+  RowsLeft left(fitted_.rows);
+  std::set<Index> taken;
+  std::vector<Waiting> batch;
+  std::vector<Decision> noes;
+  for (Waiting& one : waiting) {
+    const std::vector<Index>& rows = one.found.rows;
+    const auto is_taken = [&](Index row) { return taken.contains(row); };
+    const auto is_gone = [&](Index row) { return !present(row); };
+    if (one.found.erased || std::any_of(rows.begin(), rows.end(), is_gone)) {
+      noes.push_back({one.id, RequestEvent::kAlreadyErased, {}});
+    } else if (one.found.missing) {
+      noes.push_back({one.id, RequestEvent::kNotFound, {}});
+    } else if (std::any_of(rows.begin(), rows.end(), is_taken)) {
+      later.push_back(std::move(one));
+    } else if (const std::string_view reason = left.take(rows); !reason.empty()) {
+      noes.push_back({one.id, RequestEvent::kRejected, std::string(reason)});
+    } else if (spent) {
+      noes.push_back({one.id, RequestEvent::kRejected, "budget_spent"});
+    } else {
+      taken.insert(rows.begin(), rows.end());
+      batch.push_back(std::move(one));
+    }
+  }
+  ledger_->decide(noes);
+  return batch;
+}
+
+void Vault::Impl::decide_all(const std::vector<Waiting>& batch, RequestEvent event,
+                             const std::string& reason) {
+  std::vector<Decision> decisions;
+  for (const Waiting& one : batch) {
+    if (event == RequestEvent::kValidated && one.state == RequestState::kValidated) continue;
+    decisions.push_back({one.id, event, reason});
+  }
+  ledger_->decide(decisions);
+}
+
+/// Validates, moves the model and releases it. What is decided is in the ledger.
+void Vault::Impl::carry_out_batch(const std::vector<Waiting>& batch, const ForgetRequest& settings,
+                                  const ProgressCallback& progress) {
   const BudgetUse use = ledger_->budget();
   const EnrolmentStatement enrolment = read_enrolment_statement(use.statement, "ledger");
-  std::string refusal = refusal_of(fitted_.rows, found.rows);
-  const bool retrain = use.spent() && enrolment.when_spent == WhenSpent::kRetrain;
-  if (refusal.empty() && use.spent() && !retrain) refusal = "budget_spent";
-  if (!refusal.empty()) return decide(id, RequestEvent::kRejected, refusal);
-
-  std::vector<Index> counting;  // rows of weight 0 have no say in the model
-  std::copy_if(found.rows.begin(), found.rows.end(), std::back_inserter(counting),
+  const bool retrain = use.spent();
+  std::vector<Index> rows, counting;  // rows of weight 0 have no say in the model
+  for (const Waiting& one : batch) {
+    rows.insert(rows.end(), one.found.rows.begin(), one.found.rows.end());
+  }
+  std::sort(rows.begin(), rows.end());
+  std::copy_if(rows.begin(), rows.end(), std::back_inserter(counting),
                [&](Index row) { return fitted_.rows.weights[row] > 0; });
   DeletionStep step;
   try {
-    step = mover_->move(counting, request, enrolment.budget, retrain, progress);
+    step = mover_->move(counting, settings, enrolment.budget, retrain, progress);
     BatchFinisher::check_publishable(enrolment.budget, step.theta);
   } catch (...) {
-    decide(id, RequestEvent::kFailed, "not_computed");
+    decide_all(batch, RequestEvent::kFailed, "not_computed");
     throw;
   }
-  if (!step.refusal.empty()) return decide(id, RequestEvent::kRejected, step.refusal);
-  if (ledger_->request(id).state == RequestState::kReceived) decide(id, RequestEvent::kValidated);
-  std::vector<std::string> assumptions = enrolment.assumptions;
-  assumptions.insert(assumptions.begin(), step.record.assumptions.begin(),
-                     step.record.assumptions.end());
-  step.record.assumptions = std::move(assumptions);
-  std::string digests;
-  for (const Digest& digest : found.digests) digests += text_of(digest);
-  step.record.request_digests = {
-      request_digest(secrets_->key.keyed_hash("recant.annex_key/1", ""), digests)};
-  release(id, found.rows, std::move(step), retrain);
+  if (!step.refusal.empty()) return decide_all(batch, RequestEvent::kRejected, step.refusal);
+  decide_all(batch, RequestEvent::kValidated, {});
+  step.record.assumptions.insert(step.record.assumptions.end(), enrolment.assumptions.begin(),
+                                 enrolment.assumptions.end());
+  const Digest annex_key = secrets_->key.keyed_hash("recant.annex_key/1", "");
+  std::vector<std::int64_t> ids;
+  for (const Waiting& one : batch) {
+    ids.push_back(one.id);
+    // In an order that the ledger keeps too: whoever recovers a request makes the same annex.
+    std::vector<Digest> sorted = one.found.digests;
+    std::sort(sorted.begin(), sorted.end());
+    std::string digests;
+    for (const Digest& digest : sorted) digests += text_of(digest);
+    step.record.request_digests.push_back(request_digest(annex_key, digests));
+  }
+  release(ids, rows, std::move(step), retrain);
 }
 
-void Vault::Impl::release(std::int64_t id, const std::vector<Index>& rows, DeletionStep step,
-                          bool retrain) {
+void Vault::Impl::release(const std::vector<std::int64_t>& ids, const std::vector<Index>& rows,
+                          DeletionStep step, bool retrain) {
   const std::optional<Batch> last = ledger_->last_batch();
   BatchRecord& record = step.record;
   record.generation = last ? last->number + 1 : 0;
   record.rows = static_cast<std::int64_t>(rows.size());
   record.files = write_generation(folder_.path, record.generation, step.theta, rows, secrets_->key);
   BatchPlan plan;
-  plan.requests = {id};
+  plan.requests = ids;
   plan.chunks = RowEraser(folder_.path, folder_.row_files(), folder_.rows).hashes_after(rows);
   if (retrain) {
     const BudgetUse use = ledger_->budget();
@@ -331,49 +354,37 @@ ForgetReport Vault::Impl::outcome(const std::string& key) const {
 ForgetReport Vault::Impl::report(std::int64_t id, bool repeated) const {
   const Request request = ledger_->request(id);
   ForgetReport report;
+  if (request.batch) report = report_of_batch(*request.batch);
   report.request = id;
   report.state = request.state;
   report.reason = request.reason;
   report.repeated = repeated;
   report.rows = static_cast<std::int64_t>(ledger_->rows_of_request(id).size());
-  if (!request.batch) return report;
-  const Batch batch = ledger_->batch(*request.batch);
-  const BatchRecord record = read_batch_record(batch.plan, "ledger");
-  tell_step(record, report);
-  const std::optional<Release> release = ledger_->release_of_batch(batch.number);
-  if (!release) return report;
-  const Certificate certificate = read_certificate(release->certificate);
-  report.budget = certificate.budget;
-  report.release = release->release;
-  report.new_enrolment = report.budget.has_value() && release->release == 1 && batch.number > 0;
-  if (report.budget) report.spent = budget_status(*report.budget, release->release);
-  report.certificate = certificate_file(folder_.path, batch.number);
-  report.annex = certificate_file(folder_.path, batch.number, true);
   return report;
 }
 
-Vault::Vault(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
-Vault::Vault(Vault&&) noexcept = default;
-Vault& Vault::operator=(Vault&&) noexcept = default;
-Vault::~Vault() = default;
-
-Vault Vault::open_for_writing(const fs::path& path, const WriteOptions& options) {
-  return Vault(std::make_unique<Impl>(path, options));
-}
-ForgetReport Vault::forget(const ForgetRequest& request, const ProgressCallback& progress) {
-  return impl_->forget(request, progress);
-}
-ForgetReport Vault::outcome(const std::string& key) const {
-  return impl_->outcome(key);
-}
-const FittedModel& Vault::model() const noexcept {
-  return impl_->model();
-}
-std::int64_t Vault::rebuilds() const noexcept {
-  return impl_->rebuilds();
-}
-const std::vector<std::string>& Vault::recovered() const noexcept {
-  return impl_->recovered();
+/// What all requests of a batch share. Of one that is done it stays the same, and is kept for the
+/// next that asks.
+const ForgetReport& Vault::Impl::report_of_batch(std::int64_t number) const {
+  if (batch_report_ && batch_report_->batch == number) return batch_report_->report;
+  batch_report_.reset();
+  ForgetReport report;
+  const Batch batch = ledger_->batch(number);
+  const BatchRecord record = read_batch_record(batch.plan, "ledger");
+  tell_step(record, report);
+  const std::optional<Release> release = ledger_->release_of_batch(batch.number);
+  if (release) {
+    const Certificate certificate = read_certificate(release->certificate);
+    report.budget = certificate.budget;
+    report.release = release->release;
+    report.new_enrolment = report.budget.has_value() && release->release == 1 && batch.number > 0;
+    if (report.budget) report.spent = budget_status(*report.budget, release->release);
+    report.certificate = certificate_file(folder_.path, batch.number);
+    report.annex = certificate_file(folder_.path, batch.number, true);
+  }
+  batch_report_ = {number, std::move(report)};
+  if (batch.stage != BatchStage::kCertified) batch_report_->batch = -1;
+  return batch_report_->report;
 }
 
 }  // namespace recant

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -18,6 +19,14 @@ namespace recant {
 /// Makes keys and ledger in a folder that has rows and state, and publishes the fit.
 void start_ledger(const ModelFolder& folder, const std::string& location, const FittedModel& fitted,
                   const EnrolmentPlan* enrolment);
+/// Its parts: a ledger with nothing in it, and batch 0, from wherever it stands.
+[[nodiscard]] Ledger create_ledger(const ModelFolder& folder, const std::string& location,
+                                   const EnrolmentPlan* enrolment);
+/// Closes a ledger with everything in its own file, which is about to get another name.
+/// @throws BusyError while somebody reads it.
+void gather(Ledger ledger);
+void publish_fit(const ModelFolder& folder, const VaultSecrets& secrets, Ledger& ledger,
+                 const FittedModel& fitted, const EnrolmentPlan* enrolment);
 
 /// The rows of a request, found in the vault.
 struct FoundRows {
@@ -33,6 +42,8 @@ class Vault::Impl {
   Impl(const std::filesystem::path& path, const WriteOptions& options);
 
   [[nodiscard]] ForgetReport forget(const ForgetRequest& request, const ProgressCallback& progress);
+  [[nodiscard]] std::vector<ForgetReport> forget(std::span<const ForgetRequest> requests,
+                                                 const ProgressCallback& progress);
   [[nodiscard]] ForgetReport outcome(const std::string& key) const;
   [[nodiscard]] const FittedModel& model() const noexcept { return fitted_; }
   [[nodiscard]] std::int64_t rebuilds() const noexcept { return mover_->bases(); }
@@ -40,7 +51,7 @@ class Vault::Impl {
 
  private:
   ModelFolder folder_;
-  WriterLock lock_;
+  std::optional<WriterLock> lock_;
   std::optional<VaultSecrets> secrets_;
   std::optional<Ledger> ledger_;
   std::optional<BatchFinisher> finisher_;
@@ -49,29 +60,59 @@ class Vault::Impl {
   std::optional<ModelMover> mover_;
   std::unordered_map<std::string, Index> row_of_id_;  // filled when first asked
   std::vector<std::string> recovered_;
+  struct BatchReport {
+    std::int64_t batch = 0;
+    ForgetReport report;
+  };
+  mutable std::optional<BatchReport> batch_report_;  // of the batch that was last asked for
 
-  void open_ledger();
+  /// A request that is in the ledger and neither done nor decided.
+  struct Waiting {
+    std::int64_t id = 0;
+    RequestState state = RequestState::kReceived;
+    FoundRows found;
+  };
+
+  // Opening.
+  void migrate();
+  void open_ledger(const std::optional<std::string>& wanted);
+  void make_ledger_here();
+  void make_ledger_on_server(const std::string& address);
   void require(const std::filesystem::path& checkpoint) const;
   void finish_open_batch();
+  void write_missing_certificates(std::int64_t before);
   void load();
   void finish_requests();
+  void find_by_digest(std::vector<Waiting>& waiting) const;
 
+  // Requests.
   [[nodiscard]] Digest digest_of(const std::string& id) const;
   [[nodiscard]] FoundRows find(const ForgetRequest& request);
-  [[nodiscard]] FoundRows find_digests(const std::vector<Digest>& digests) const;
   [[nodiscard]] bool present(Index row) const;
-  [[nodiscard]] std::optional<ForgetReport> answered(const ForgetRequest& request) const;
   [[nodiscard]] Digest content_of(const ForgetRequest& request) const;
   [[nodiscard]] Digest key_of(const std::string& key) const;
   [[nodiscard]] Submission submission(const ForgetRequest& request, const FoundRows& found) const;
-
-  /// Validates, moves the model and releases it. What is decided is in the ledger.
-  void carry_out(std::int64_t id, const FoundRows& found, const ForgetRequest& request,
-                 const ProgressCallback& progress);
-  void release(std::int64_t id, const std::vector<Index>& rows, DeletionStep step, bool retrain);
-  void decide(std::int64_t id, RequestEvent event, const std::string& reason = {});
-  void forget_in_memory(const std::vector<Index>& rows, const DeletionStep& step);
+  [[nodiscard]] std::optional<std::int64_t> known(const ForgetRequest& request) const;
+  [[nodiscard]] std::optional<ForgetReport> answer(const ForgetRequest& request,
+                                                   const FoundRows& found) const;
   [[nodiscard]] ForgetReport report(std::int64_t id, bool repeated) const;
+  [[nodiscard]] const ForgetReport& report_of_batch(std::int64_t number) const;
+
+  // Carrying them out. `settings`: method, weighting and tier of all.
+  void carry_out(std::span<const Submission> submissions, const std::vector<std::size_t>& submitted,
+                 std::vector<FoundRows>& found, const ForgetRequest& settings,
+                 const ProgressCallback& progress,
+                 std::vector<std::optional<ForgetReport>>& answers);
+  void carry_out(std::vector<Waiting> waiting, const ForgetRequest& settings,
+                 const ProgressCallback& progress);
+  [[nodiscard]] std::vector<Waiting> choose_batch(std::vector<Waiting>& waiting,
+                                                  std::vector<Waiting>& later);
+  void decide_all(const std::vector<Waiting>& batch, RequestEvent event, const std::string& reason);
+  void carry_out_batch(const std::vector<Waiting>& batch, const ForgetRequest& settings,
+                       const ProgressCallback& progress);
+  void release(const std::vector<std::int64_t>& ids, const std::vector<Index>& rows,
+               DeletionStep step, bool retrain);
+  void forget_in_memory(const std::vector<Index>& rows, const DeletionStep& step);
 };
 
 }  // namespace recant

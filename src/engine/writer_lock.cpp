@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -12,6 +13,17 @@
 #include "recant/core/error.hpp"
 
 namespace recant {
+namespace {
+
+/// Whether an open file is still the one with this name: its folder may have been replaced.
+bool is_at(int file, const std::filesystem::path& path) {
+  struct stat held {
+  }, there{};
+  return ::fstat(file, &held) == 0 && ::stat(path.c_str(), &there) == 0 &&
+         held.st_dev == there.st_dev && held.st_ino == there.st_ino;
+}
+
+}  // namespace
 
 WriterLock::WriterLock(const std::filesystem::path& vault) {
   const std::filesystem::path path = vault / "lock";
@@ -19,9 +31,10 @@ WriterLock::WriterLock(const std::filesystem::path& vault) {
   if (file_ < 0) {
     throw DataError(fmt::format("cannot be written: {}", std::strerror(errno)), vault.string());
   }
-  if (::flock(file_, LOCK_EX | LOCK_NB) == 0) return;
-  const int code = errno;
+  const int code = ::flock(file_, LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
+  if (code == 0 && is_at(file_, path)) return;
   ::close(file_);
+  if (code == 0) throw BusyError("was just replaced", vault.string(), "try again");
   if (code == EWOULDBLOCK) {
     throw BusyError("is being written by another process", vault.string(), "try again later");
   }

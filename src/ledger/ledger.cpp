@@ -7,6 +7,7 @@
 #include "chain.hpp"
 #include "ledger_impl.hpp"
 #include "payload.hpp"
+#include "postgresql_storage.hpp"
 #include "records.hpp"
 #include "schema.hpp"
 #include "write_transaction.hpp"
@@ -45,6 +46,18 @@ Ledger::Ledger(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Ledger::Ledger(Ledger&&) noexcept = default;
 Ledger& Ledger::operator=(Ledger&&) noexcept = default;
 Ledger::~Ledger() = default;
+
+bool Ledger::on_server(const std::string& location) noexcept {
+  return location.starts_with("postgresql://") || location.starts_with("postgres://");
+}
+
+void Ledger::check_address(const std::string& location) {
+  if (!on_server(location)) {
+    throw UsageError("is not an address postgresql://HOST/DATABASE", "the ledger's address",
+                     "without one the ledger is a file in the model's folder");
+  }
+  check_postgresql_address(location);
+}
 
 Ledger Ledger::create(const std::string& location, const EnrolmentRecord& enrolment) {
   check_enrolment(enrolment);

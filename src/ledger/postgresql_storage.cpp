@@ -111,7 +111,9 @@ std::string place_of(const std::string& url) {
   char* message = nullptr;
   PQconninfoOption* const options = PQconninfoParse(url.c_str(), &message);
   PQfreemem(message);
-  if (options == nullptr) throw UsageError("the ledger's postgresql:// address is not one");
+  if (options == nullptr) {
+    throw UsageError("is not an address postgresql://HOST/DATABASE", "the ledger's address");
+  }
   std::string host = "this machine", database;
   bool password = false;
   for (const PQconninfoOption* option = options; option->keyword != nullptr; ++option) {
@@ -119,12 +121,12 @@ std::string place_of(const std::string& url) {
     const std::string_view key = option->keyword;
     if (key == "host") host = option->val;
     if (key == "dbname") database = option->val;
-    if (key == "password") password = true;
+    if (key == "password" || key == "sslpassword") password = true;
   }
   PQconninfoFree(options);
   if (password) {
-    throw UsageError("the ledger's address must not hold a password", {},
-                     "put it into the file that PGPASSFILE names");
+    throw UsageError("must not hold a password", "the ledger's address",
+                     "give it in PGPASSWORD or in the file ~/.pgpass");
   }
   return fmt::format("PostgreSQL database {} at {}", database, host);
 }
@@ -286,6 +288,10 @@ void PostgresqlStorage::fail(const PGresult* result) const {
 }
 
 }  // namespace
+
+void check_postgresql_address(const std::string& url) {
+  static_cast<void>(place_of(url));
+}
 
 std::unique_ptr<Storage> open_postgresql(const std::string& url, StorageMode mode) {
   return std::make_unique<PostgresqlStorage>(url, mode);

@@ -56,10 +56,8 @@ void Storage::damaged(std::string what) const {
 }
 
 std::unique_ptr<Storage> open_storage(const std::string& location, StorageMode mode) {
-  if (location.starts_with("postgresql://") || location.starts_with("postgres://")) {
-    return open_postgresql(location, mode);
-  }
-  return open_sqlite(location, mode);
+  return Ledger::on_server(location) ? open_postgresql(location, mode)
+                                     : open_sqlite(location, mode);
 }
 
 }  // namespace recant

@@ -14,13 +14,16 @@ namespace {
 using namespace test;
 
 TEST(PostgresqlAddress, APasswordIsRefusedAndNotRepeated) {
-  for (const char* const address : {"postgresql://anna:swordfish@localhost/db",
-                                    "postgresql://localhost/db?password=swordfish"}) {
+  for (const char* const address :
+       {"postgresql://anna:swordfish@localhost/db", "postgresql://localhost/db?password=swordfish",
+        "postgresql://localhost/db?sslpassword=swordfish"}) {
+    EXPECT_THROW(Ledger::check_address(address), UsageError);
     try {
       static_cast<void>(Ledger::open(address, LedgerAccess::kRead));
       ADD_FAILURE() << "nothing was thrown";
     } catch (const UsageError& error) {
       EXPECT_THAT(error.what(), testing::HasSubstr("must not hold a password"));
+      EXPECT_THAT(error.what(), testing::HasSubstr("PGPASSWORD"));
       EXPECT_THAT(error.what(), testing::Not(testing::HasSubstr("swordfish")));
     }
   }
@@ -28,6 +31,10 @@ TEST(PostgresqlAddress, APasswordIsRefusedAndNotRepeated) {
 
 TEST(PostgresqlAddress, OnesThatAreNoneAreNamed) {
   EXPECT_THROW(static_cast<void>(Ledger::open("postgresql://[", LedgerAccess::kRead)), UsageError);
+  for (const char* const address : {"postgresql://[", "/a/file", "mysql://host/db", ""}) {
+    EXPECT_THROW(Ledger::check_address(address), UsageError) << address;
+  }
+  Ledger::check_address("postgresql://host/db?options=-csearch_path%3Dmodel1");
   expect_error<DataError>(
       [] { return Ledger::open("postgresql:///db?host=/no/such/folder", LedgerAccess::kRead); },
       {"PostgreSQL database db at /no/such/folder"});

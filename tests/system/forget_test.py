@@ -4,11 +4,13 @@
 
     forget_test.py COMMAND [unittest arguments]
 """
+import contextlib
 import json
 import os
 import random
 import shutil
 import stat
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -188,6 +190,66 @@ class Forget(Vaults):
         self.assertEqual(again["certificate"], first["certificate"])
         self.assertEqual(self.status(model)["budget"]["releases_used"], 2)
         self.call("forget", model, "--rows", "10", "--request-key", "K", code=2)
+
+    def test_requests_of_a_file_are_one_batch(self):
+        model = self.copy(self.enrolled)
+        ids = [row[0] for row in self.rows]
+        requests = self.root / "requests.csv"
+        requests.write_text(f"key,id\na,{ids[3]}\nb,{ids[50]}\na,{ids[4]}\nc,nobody\nd,{ids[3]}\n")
+        report = self.call("forget", model, "--requests", requests, "--json", code=4)
+        self.assertNotIn(ids[3], report.out + report.err)
+        deletions = report.json["deletions"]
+        self.assertEqual([(d["request_key"], d["state"], d["rows"]) for d in deletions],
+                         [("a", "certified", 2), ("b", "certified", 1), ("c", "not_found", 1), ("d", "already_erased", 1)])
+        self.assertEqual(deletions[0]["certificate"], deletions[1]["certificate"])
+        self.assertEqual(len(report.err.strip().splitlines()), 2, "a line for each no")
+        status = self.status(model, "--check")
+        self.assertEqual((status["rows_left"], status["budget"]["releases_used"]), (197, 2))
+        self.assertEqual(self.call("verify", deletions[0]["certificate"], "--annex", deletions[0]["annex"]).code, 0)
+        again = self.call("forget", model, "--requests", requests, "--json", code=4).json["deletions"]
+        self.assertTrue(all(d["repeated"] for d in again))
+        self.assertEqual(self.status(model)["budget"]["releases_used"], 2)
+        requests.write_text("key,row\nx,7\ny,many\nz,9\nw,200\n")
+        done = self.call("forget", model, "--requests", requests, code=7)
+        self.assertIn("2 of 4 requests done: 2 rows", done.out)
+        self.assertEqual(len(done.err.strip().splitlines()), 2)
+        requests.write_text("key,row\nx,7\nz,9\n")
+        self.assertIn("2 of them before", self.call("forget", model, "--requests", requests).out)
+        requests.write_text("key,row\nfar,200\n")
+        self.call("forget", model, "--requests", requests, code=7)
+        for text, says in (("", "key,row or key,id"), ("a,b\n1,2\n", "key,row or key,id"), ("key\n1\n", "key,row or key,id"),
+                           ("key,row\n,1\n", "no key"), ("key,row\n1\n", "cells")):
+            requests.write_text(text)
+            done = self.call("forget", model, "--requests", requests, code=3)
+            self.assertIn(says, done.err)
+            self.assertEqual(len(done.err.strip().splitlines()), 1, done)
+        requests.write_text("key,row\n")
+        self.assertIn("0 of 0", self.call("forget", model, "--requests", requests).out)
+        for more in (["--rows", "1"], ["--request-key", "k"], ["--one-by-one"]):
+            self.assertIn("--requests", self.call("forget", model, "--requests", requests, *more, code=2).err)
+        self.assertIsNone(self.status(model, "--check")["check"]["fault"])
+
+    def test_where_a_ledger_may_be(self):
+        model = self.copy(self.plain)
+        before = contents(model)
+        for address, code, says in [
+                ("postgresql://anna:swordfish@localhost/db", 2, "PGPASSWORD"),
+                ("postgresql://localhost/db?password=swordfish", 2, "~/.pgpass"),
+                ("mysql://localhost/db", 2, "postgresql://"), ("elsewhere.sqlite", 2, "postgresql://"),
+                ("postgresql:///db?host=/no/such/folder", 3, "PostgreSQL database db at /no/such/folder")]:
+            for arguments in (["forget", model, "--rows", "1"],
+                              ["fit", self.train, *FIT, *BUDGET, "--sigma", "1", "-o", self.root / "never.rct"]):
+                with self.subTest(address=address, command=arguments[0]):
+                    done = self.call(*arguments, "--ledger", address, code=code)
+                    self.assertIn(says, done.err)
+                    self.assertNotIn("swordfish", done.err)
+                    self.assertEqual(len(done.err.strip().splitlines()), 1, done)
+        self.assertFalse((self.root / "never.rct").exists())
+        after = {name: data for name, data in contents(model).items() if name != "lock" and not name.startswith(("secret", "public-key"))}
+        self.assertEqual(after, before)
+        self.assertIn("--epsilon", self.call("fit", self.train, *FIT, "--ledger", "postgresql://h/d", "-o", self.root / "never.rct", code=2).err)
+        self.assertIn("another place", self.call("forget", self.copy(self.enrolled), "--rows", "1", "--ledger", "postgresql://h/d", code=2).err)
+        self.forget(model, "--rows", "1")
 
     def test_noes(self):
         model = self.copy(self.enrolled)
@@ -409,6 +471,58 @@ class Keep(Vaults):
                     self.assertIn(Path(name).name, done.err)
             (model / name).write_bytes(data)
         self.call("status", model, "--check")
+
+    @contextlib.contextmanager
+    def small_disk(self):
+        """A file system of its own with a model on it."""
+        if os.geteuid() != 0:
+            self.skipTest("SKIPPED: needs root to mount a small file system")
+        with tempfile.TemporaryDirectory(dir=self.root) as place:
+            if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", place], capture_output=True).returncode != 0:
+                self.skipTest("SKIPPED: may not mount a small file system")
+            try:
+                shutil.copytree(self.enrolled, Path(place) / "model.rct")
+                yield Path(place) / "model.rct"
+            finally:
+                subprocess.run(["umount", place], check=True)
+
+    def test_a_full_disk(self):
+        with self.small_disk() as model:
+            whole, failed = contents(model), 0
+            for pages in (0, 1, 3, 8, 16, 30):
+                with open(model.parent / "filler", "wb", buffering=0) as filler:
+                    try:
+                        while True:
+                            filler.write(b"x" * 4096)
+                    except OSError:
+                        pass
+                    filler.truncate(max(0, filler.tell() // 4096 - pages) * 4096)
+                done = run(COMMAND, "forget", model, "--rows", "3", "--request-key", "k")
+                self.assertIn(done.code, (0, 3), done)
+                if done.code == 3:
+                    failed += 1
+                    self.assertRegex(done.err, "space|full", done)
+                    self.assertEqual(len(done.err.strip().splitlines()), 1, done)
+                (model.parent / "filler").unlink()
+                self.assertIsNone(self.status(model, "--check")["check"]["fault"])
+                report = self.forget(model, "--rows", "3", "--request-key", "k")
+                self.assertEqual(report["state"], "certified")
+                self.assertEqual(self.status(model, "--check")["budget"]["releases_used"], 2)
+                shutil.rmtree(model)
+                shutil.copytree(self.enrolled, model)
+            self.assertGreaterEqual(failed, 3, "the test fills the disk")
+            self.assertEqual(contents(model), whole)
+
+    def test_a_read_only_folder(self):
+        with self.small_disk() as model:
+            whole = contents(model)
+            subprocess.run(["mount", "-o", "remount,ro", model.parent], check=True)
+            self.assertIsNone(self.status(model, "--check")["check"]["fault"])
+            self.call("evaluate", model, self.validation)
+            done = self.call("forget", model, "--rows", "3", code=3)
+            self.assertIn("Read-only", done.err)
+            self.assertEqual(len(done.err.strip().splitlines()), 1, done)
+            self.assertEqual(contents(model), whole)
 
     def test_one_writer(self):
         import fcntl

@@ -64,6 +64,7 @@ struct TierBound {
 /// What the operator gets to see. Bounds are private (docs/mathematics.md section 5.6): of all this
 /// only the certificate and what it names may leave the house.
 struct ForgetReport {
+  std::string request_key;  ///< as it was given; empty without
   std::int64_t request = 0;
   RequestState state = RequestState::kReceived;
   std::string reason;     ///< of a no: "budget_spent", "last_of_class" ..

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -34,11 +35,13 @@ namespace recant {
 class Vault {
  public:
   /// Without `enrolment` deletions promise no epsilon and delta. With it the fit is published, with
-  /// noise and certificate, as release 1.
+  /// noise and certificate, as release 1, and its ledger is made at `ledger`, postgresql://..;
+  /// none: in the folder. A process that dies may leave tables there, but no folder.
   /// @throws UsageError if `path` exists and !replace, or is not a model, or for an enrolment that
   /// was refused; DataError if it cannot be written; BusyError if it is to be replaced and in use.
   static void create(const std::filesystem::path& path, const FittedModel& model, bool replace,
-                     const EnrolmentPlan* enrolment = nullptr);
+                     const EnrolmentPlan* enrolment = nullptr,
+                     const std::optional<std::string>& ledger = std::nullopt);
 
   /// @throws UsageError if something stands at `path` that is not a model.
   static void check_replaceable(const std::filesystem::path& path);
@@ -53,11 +56,14 @@ class Vault {
     /// A checkpoint that the ledger must contain: else it comes from an older backup, and is not
     /// written to.
     std::optional<std::filesystem::path> require_checkpoint;
+    /// Where a ledger is made if there is none yet, postgresql://..; none: in the folder.
+    std::optional<std::string> ledger;
   };
   /// Locks the folder, and finishes or rolls back what was interrupted. A folder of format 1 is
   /// brought to format 2; a ledger and keys are made where there are none yet.
   /// @throws as open(); BusyError if another process writes; DataError for a folder that cannot be
-  /// written; DamagedError if the ledger does not contain the checkpoint.
+  /// written; DamagedError if the ledger does not contain the checkpoint; UsageError if the model
+  /// has its ledger elsewhere.
   [[nodiscard]] static Vault open_for_writing(const std::filesystem::path& path,
                                               const WriteOptions& options);
   [[nodiscard]] static Vault open_for_writing(const std::filesystem::path& path) {
@@ -68,7 +74,8 @@ class Vault {
   [[nodiscard]] static VaultStatus status(const std::filesystem::path& path);
   /// Re-derives chain, budget and hashes of all files, and names the first thing that does not fit.
   [[nodiscard]] static VaultCheck check(const std::filesystem::path& path);
-  /// A consistent copy, while others write. @throws UsageError if `destination` exists.
+  /// A consistent copy, while others write. It needs no server: a ledger that is on one comes with
+  /// it as a file. @throws UsageError if `destination` exists.
   static void backup(const std::filesystem::path& path, const std::filesystem::path& destination);
   /// The newest checkpoint as a file, to be kept elsewhere. @throws UsageError if there is none.
   static void write_checkpoint(const std::filesystem::path& path,
@@ -76,10 +83,10 @@ class Vault {
 
   /// For a vault that was restored from an older backup: takes the newer ledger in the place of its
   /// own, erases the rows that were erased since, and publishes the model without them, as one more
-  /// release. How many rows they were. @throws UsageError for a ledger that does not continue this
+  /// release. How many rows they were; 0 too if that is done already. `newer_ledger` is a path or
+  /// postgresql://... @throws UsageError for a ledger that does not continue this
   /// one, or that ends within a batch; NotFoundError.
-  static std::int64_t catch_up(const std::filesystem::path& path,
-                               const std::filesystem::path& newer_ledger);
+  static std::int64_t catch_up(const std::filesystem::path& path, const std::string& newer_ledger);
 
   Vault(Vault&&) noexcept;
   Vault& operator=(Vault&&) noexcept;
@@ -95,6 +102,14 @@ class Vault {
   /// vault must be opened anew.
   [[nodiscard]] ForgetReport forget(const ForgetRequest& request,
                                     const ProgressCallback& progress = {});
+
+  /// Several requests as one batch: one step, one release, one certificate for all that can be
+  /// done. They share method, weighting and tier. Each has its own report, in order, and what is
+  /// wrong with one is said in its report and holds up no other: reason row_twice, row_unknown,
+  /// no_row, key_used. A request for a row that an earlier one deletes is already_erased.
+  /// @throws as above for what is wrong with all of them.
+  [[nodiscard]] std::vector<ForgetReport> forget(std::span<const ForgetRequest> requests,
+                                                 const ProgressCallback& progress = {});
 
   /// What came of the request with this key. @throws NotFoundError
   [[nodiscard]] ForgetReport outcome(const std::string& key) const;

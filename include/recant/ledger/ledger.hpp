@@ -61,6 +61,12 @@ struct LedgerCheck {
 /// write for longer than 10 seconds, DataError when disk or server fail.
 class Ledger {
  public:
+  /// Whether `location` names tables of a server; else it is a path.
+  [[nodiscard]] static bool on_server(const std::string& location) noexcept;
+  /// Before any work: that a place on a server is written as it should be. Does not connect.
+  /// @throws UsageError for an address that is none, or that holds a password.
+  static void check_address(const std::string& location);
+
   /// A new, empty ledger. `location` is a path, or postgresql://.. without a password.
   /// @throws UsageError if there is a ledger already.
   [[nodiscard]] static Ledger create(const std::string& location, const EnrolmentRecord& enrolment);

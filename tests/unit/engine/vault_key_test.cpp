@@ -4,12 +4,17 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <fstream>
+#include <iterator>
+
 #include "expect_error.hpp"
 #include "recant/core/error.hpp"
 #include "temporary_folder.hpp"
 
 namespace recant {
 namespace {
+
+namespace fs = std::filesystem;
 
 TEST(VaultKey, HashesDependOnKeyDomainAndText) {
   const VaultKey key = VaultKey::generate(), other = VaultKey::generate();
@@ -32,6 +37,20 @@ TEST(VaultKey, ComesBackFromItsFileWhichOnlyTheOwnerReads) {
   test::expect_error<DataError>([&] { return VaultKey::load(folder / "vault.key"); },
                                 {"vault.key", "others"});
   test::expect_error<DamagedError>([&] { return VaultKey::load(folder / "none"); }, {"missing"});
+}
+
+TEST(VaultKey, AnyOtherByteInItsFileIsDamage) {
+  const test::TemporaryFolder folder;
+  const fs::path file = folder / "vault.key";
+  VaultKey::generate().save(file);
+  std::ifstream in(file, std::ios::binary);
+  const std::string whole(std::istreambuf_iterator<char>(in), {});
+  for (std::size_t bit = 0; bit < 8 * whole.size(); ++bit) {
+    std::string changed = whole;
+    changed[bit / 8] = static_cast<char>(changed[bit / 8] ^ (1 << (bit % 8)));
+    std::ofstream(file, std::ios::binary) << changed;
+    EXPECT_THROW(static_cast<void>(VaultKey::load(file)), DamagedError) << bit;
+  }
 }
 
 TEST(VaultKey, WhatIsSealedIsOpenedByTheSameKeyAndDomainAlone) {

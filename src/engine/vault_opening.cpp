@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "generation.hpp"
+#include "recant/core/atomic_file.hpp"
+#include "recant/core/error.hpp"
+#include "vault_writer.hpp"
+
+/// Opening a vault for writing: whatever was interrupted is finished before anything else.
+namespace recant {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+}  // namespace
+
+Vault::Impl::Impl(const fs::path& path, const WriteOptions& options)
+    : folder_(read_model_folder(path)) {
+  if (options.ledger) Ledger::check_address(*options.ledger);
+  lock_.emplace(path);
+  migrate();
+  remove_partial_files(path);
+  open_ledger(options.ledger);
+  if (options.require_checkpoint) require(*options.require_checkpoint);
+  finisher_.emplace(folder_, *ledger_, *secrets_);
+  finish_open_batch();
+  load();
+  finish_requests();
+}
+
+/// An older format becomes a new folder in place of the old, in one step. The lock of the old one
+/// keeps others out until there is the new one's.
+void Vault::Impl::migrate() {
+  const fs::path path = folder_.path;
+  folder_ = read_model_folder(path);  // under the lock
+  if (folder_.format_version == kFormatVersion) return;
+  {
+    const FittedModel fitted = read_fitted(folder_, {});
+    StagedFolder staged(path, true);
+    write_model(staged.path(), fitted, false, std::nullopt);
+    staged.commit();
+  }
+  lock_.emplace(path);
+  folder_ = read_model_folder(path);
+}
+
+void Vault::Impl::open_ledger(const std::optional<std::string>& wanted) {
+  if (!folder_.has_ledger()) {
+    if (!VaultSecrets::exist(folder_.path)) VaultSecrets::create(folder_.path);
+    wanted ? make_ledger_on_server(*wanted) : make_ledger_here();
+  } else if (wanted && folder_.ledger != wanted) {
+    throw UsageError("this model has its ledger already, in another place", folder_.path.string(),
+                     "leave --ledger out");
+  }
+  secrets_ = VaultSecrets::load(folder_.path);
+  try {
+    ledger_ = Ledger::open(folder_.ledger_location(), LedgerAccess::kWrite);
+  } catch (const NotFoundError& error) {
+    throw DamagedError("the ledger of this model is missing", error.where(),
+                       "restore it from a backup");
+  }
+  ledger_->acquire();
+}
+
+/// Under another name until the enrolment is in it: a ledger is there whole or not at all.
+void Vault::Impl::make_ledger_here() {
+  const fs::path partial = folder_.path / ".ledger.partial";
+  gather(create_ledger(folder_, partial.string(), nullptr));
+  fs::rename(partial, folder_.ledger_location());
+  sync_folder(folder_.path);
+}
+
+/// Then the manifest says where it is. A process that dies between the two leaves a ledger with
+/// nothing in it but this model's id.
+void Vault::Impl::make_ledger_on_server(const std::string& address) {
+  const ModelFolder moved = with_ledger_at(folder_, address);
+  try {
+    const Ledger left = Ledger::open(address, LedgerAccess::kWrite);
+    if (left.last_batch() || left.budget().model_id != moved.model_id) {
+      throw UsageError("holds the ledger of another model", "--ledger",
+                       "give every model a schema of its own");
+    }
+  } catch (const NotFoundError&) {
+    static_cast<void>(create_ledger(moved, address, nullptr));
+  }
+  write_manifest(moved);
+  folder_ = moved;
+}
+
+void Vault::Impl::require(const fs::path& file) const {
+  std::ifstream in(file, std::ios::binary);
+  if (!in) throw NotFoundError("does not exist", file.string());
+  const Checkpoint checkpoint =
+      read_checkpoint(std::string(std::istreambuf_iterator<char>(in), {}));
+  if (ledger_->contains(checkpoint)) return;
+  throw DamagedError(
+      "the ledger does not contain the checkpoint: this model comes from an older backup, and "
+      "deletions since then are not in it",
+      file.string(), "recant forget --from-ledger NEWER.sqlite makes them again");
+}
+
+/// The first batch is the fit; one that was interrupted is finished.
+void Vault::Impl::finish_open_batch() {
+  if (!ledger_->last_batch()) {
+    return publish_fit(folder_, *secrets_, *ledger_, read_fitted(folder_, {}), nullptr);
+  }
+  if (const std::optional<Batch> batch = ledger_->open_batch()) {
+    write_missing_certificates(batch->number);
+    finisher_->finish(*batch);
+    recovered_.push_back(fmt::format("batch {}, which was {}", batch->number, name(batch->stage)));
+  }
+  const std::optional<Batch> last = ledger_->last_batch();
+  destroy_other_generations(folder_.path, last ? last->number : 0);
+}
+
+/// A restored backup has a newer ledger before it has what that certified.
+void Vault::Impl::write_missing_certificates(std::int64_t before) {
+  for (std::int64_t batch = 0; batch < before; ++batch) {
+    const fs::path file = certificate_file(folder_.path, batch);
+    const fs::path annex = certificate_file(folder_.path, batch, true);
+    if (fs::exists(file) && fs::exists(annex)) continue;
+    const std::optional<Release> release = ledger_->release_of_batch(batch);
+    if (!release) continue;
+    write_file(file, release->certificate);
+    write_file(annex, release->annex, FileReaders::kOwner);
+  }
+}
+
+void Vault::Impl::load() {
+  fitted_ = read_fitted(folder_, read_view(*ledger_));
+  objective_.emplace(fitted_.objective());
+  mover_.emplace(fitted_, *objective_);
+}
+
+/// Requests that were taken in and not begun: all together, as they may have been asked for.
+void Vault::Impl::finish_requests() {
+  std::vector<Waiting> waiting;
+  for (const RequestState state : {RequestState::kReceived, RequestState::kValidated}) {
+    std::int64_t after = 0;
+    while (true) {
+      const std::vector<Request> some = ledger_->requests(state, after, 1000);
+      if (some.empty()) break;
+      for (const Request& one : some) {
+        after = one.id;
+        const Json pinned = Json::parse(one.parameters);
+        if (pinned.at("weighting") != "uniform" || pinned.at("method") != "newton" ||
+            !pinned.at("tier_at_most").is_null() || pinned.value("third_derivative", false)) {
+          // Its values, its hold-out are not in the ledger: whoever asks again brings them.
+          const Decision failed{one.id, RequestEvent::kFailed, "interrupted"};
+          ledger_->decide(std::span(&failed, 1));
+          continue;
+        }
+        waiting.push_back({one.id, state, {.digests = ledger_->rows_of_request(one.id)}});
+        recovered_.push_back(fmt::format("request {}, which was {}", one.id, name(state)));
+      }
+    }
+  }
+  if (waiting.empty()) return;
+  std::sort(waiting.begin(), waiting.end(),
+            [](const Waiting& a, const Waiting& b) { return a.id < b.id; });
+  find_by_digest(waiting);
+  carry_out(std::move(waiting), {}, {});
+}
+
+/// The rows behind keyed hashes.
+void Vault::Impl::find_by_digest(std::vector<Waiting>& waiting) const {
+  std::map<Digest, std::optional<Index>> row_of;
+  for (const Waiting& one : waiting) {
+    for (const Digest& digest : one.found.digests) row_of.try_emplace(digest);
+  }
+  for (Index row = 0; row < fitted_.rows.rows(); ++row) {
+    if (!present(row)) continue;
+    const auto at = row_of.find(digest_of(fitted_.rows.ids.text(row)));
+    if (at != row_of.end()) at->second = row;
+  }
+  for (Waiting& one : waiting) {
+    for (const Digest& digest : one.found.digests) {
+      if (const std::optional<Index> row = row_of.at(digest)) {
+        one.found.rows.push_back(*row);
+      } else {
+        (ledger_->erased(digest) ? one.found.erased : one.found.missing) = true;
+      }
+    }
+    std::sort(one.found.rows.begin(), one.found.rows.end());
+  }
+}
+
+Vault::Vault(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Vault::Vault(Vault&&) noexcept = default;
+Vault& Vault::operator=(Vault&&) noexcept = default;
+Vault::~Vault() = default;
+
+Vault Vault::open_for_writing(const fs::path& path, const WriteOptions& options) {
+  return Vault(std::make_unique<Impl>(path, options));
+}
+ForgetReport Vault::forget(const ForgetRequest& request, const ProgressCallback& progress) {
+  return impl_->forget(request, progress);
+}
+std::vector<ForgetReport> Vault::forget(std::span<const ForgetRequest> requests,
+                                        const ProgressCallback& progress) {
+  return impl_->forget(requests, progress);
+}
+ForgetReport Vault::outcome(const std::string& key) const {
+  return impl_->outcome(key);
+}
+const FittedModel& Vault::model() const noexcept {
+  return impl_->model();
+}
+std::int64_t Vault::rebuilds() const noexcept {
+  return impl_->rebuilds();
+}
+const std::vector<std::string>& Vault::recovered() const noexcept {
+  return impl_->recovered();
+}
+
+}  // namespace recant

@@ -1,0 +1,483 @@
+// SPDX-License-Identifier: Apache-2.0
+// Preloaded into the command: numbers every operation that changes the disk, whoever makes it,
+// SQLite included, and at one of them kills the process or makes the call fail; and keeps a log of
+// them with their data, from which disk_model.py makes what a loss of power may leave. Nothing of
+// the product knows about it.
+//
+//   RECANT_FAULT=kill:K      SIGKILL before operation K, from 1
+//   RECANT_FAULT=tear:K      the same, but half of a write is made first
+//   RECANT_FAULT=ENOSPC:K    operation K fails so, once; ENOSPC:K+ all from K on. Likewise EIO,
+//   ENOMEM, EROFS RECANT_FAULT=malloc:K    allocation K of main() fails; malloc:K+ all from K on
+//   RECANT_FAULT_COUNT=FILE  how many operations and allocations there were
+//   RECANT_FAULT_LOG=FILE    the operations that were made: struct Record, then its texts
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <atomic>
+
+namespace {
+
+enum class Action { kNone, kKill, kTear, kFail };
+
+struct Plan {
+  Action action = Action::kNone;
+  bool allocations = false, for_good = false;
+  int code = 0;
+  long at = 0;
+};
+
+std::atomic<long> operations{0}, allocations{0};
+std::atomic<bool> in_main{false};
+
+Plan read_plan() {
+  Plan plan;
+  const char* text = getenv("RECANT_FAULT");
+  if (text == nullptr) return plan;
+  const char* colon = strchr(text, ':');
+  if (colon == nullptr) return plan;
+  plan.at = strtol(colon + 1, nullptr, 10);
+  plan.for_good = text[strlen(text) - 1] == '+';
+  const auto is = [&](const char* word) { return strncmp(text, word, strlen(word)) == 0; };
+  plan.action = is("kill") ? Action::kKill : is("tear") ? Action::kTear : Action::kFail;
+  plan.allocations = is("malloc");
+  plan.code = is("ENOSPC") ? ENOSPC : is("EROFS") ? EROFS : is("EIO") ? EIO : ENOMEM;
+  return plan;
+}
+
+const Plan& plan() {
+  static const Plan read = read_plan();
+  return read;
+}
+
+[[noreturn]] void die() {
+  kill(getpid(), SIGKILL);
+  while (true) pause();
+}
+
+/// Whether this is the one, or a later one of those that fail for good.
+bool hit(long number) {
+  return number == plan().at || (plan().for_good && number > plan().at);
+}
+
+/// Before an operation: dies, or says that it must fail (errno is set).
+bool fails() {
+  const long number = ++operations;
+  if (plan().allocations || plan().action == Action::kNone || !hit(number)) return false;
+  if (plan().action != Action::kFail) die();
+  errno = plan().code;
+  return true;
+}
+
+/// A write that is torn: its first half is made, then the process dies.
+bool tears() {
+  return plan().action == Action::kTear && operations + 1 == plan().at;
+}
+
+// ---- The log.
+
+enum Kind : uint8_t {
+  kCreate = 1,
+  kWrite,
+  kTruncate,
+  kSync,
+  kRename,
+  kExchange,
+  kUnlink,
+  kMkdir,
+  kRmdir,
+  kLink,
+  kMap
+};
+
+struct __attribute__((packed)) Record {
+  uint32_t operation;
+  uint8_t kind;
+  uint16_t path_bytes, other_bytes;
+  uint64_t at;  // of a write: the offset; of a truncation: the size
+  uint32_t data_bytes;
+};
+
+int log_file() {
+  static const int file = [] {
+    const char* path = getenv("RECANT_FAULT_LOG");
+    return path == nullptr
+               ? -1
+               : static_cast<int>(syscall(SYS_openat, AT_FDCWD, path,
+                                          O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+  }();
+  return file;
+}
+
+/// A path of its own, without the heap.
+struct Path {
+  char text[PATH_MAX] = "";
+
+  Path() = default;
+  explicit Path(int file) { of_file(file); }
+  Path(int folder, const char* name) {
+    if (name[0] != '/') {
+      if (folder == AT_FDCWD) {
+        syscall(SYS_getcwd, text, sizeof text);
+      } else {
+        of_file(folder);
+      }
+      strncat(text, "/", sizeof text - strlen(text) - 1);
+    }
+    strncat(text, name, sizeof text - strlen(text) - 1);
+  }
+
+ private:
+  void of_file(int file) {
+    char link[32];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", file);
+    const long size = syscall(SYS_readlinkat, AT_FDCWD, link, text, sizeof text - 1);
+    text[size < 0 ? 0 : size] = '\0';
+  }
+};
+
+void log(Kind kind, const Path& path, const Path& other = {}, uint64_t at = 0,
+         const void* data = nullptr, size_t bytes = 0) {
+  if (log_file() < 0) return;
+  const int code = errno;
+  const Record record{
+      static_cast<uint32_t>(operations.load()),  kind, static_cast<uint16_t>(strlen(path.text)),
+      static_cast<uint16_t>(strlen(other.text)), at,   static_cast<uint32_t>(bytes)};
+  const iovec parts[] = {{const_cast<Record*>(&record), sizeof record},
+                         {const_cast<char*>(path.text), record.path_bytes},
+                         {const_cast<char*>(other.text), record.other_bytes},
+                         {const_cast<void*>(data), bytes}};
+  syscall(SYS_writev, log_file(), parts, 4);
+  errno = code;
+}
+
+// ---- What is an operation.
+
+bool changes_disk(int file) {
+  struct stat status {};
+  return syscall(SYS_fstat, file, &status) == 0 &&
+         (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode));
+}
+bool is_special(const char* path) {
+  return strncmp(path, "/proc/", 6) == 0 || strncmp(path, "/sys/", 5) == 0 ||
+         (strncmp(path, "/dev/", 5) == 0 && strncmp(path, "/dev/shm/", 9) != 0);
+}
+bool exists(int folder, const char* path) {
+  return syscall(SYS_faccessat, folder, path, F_OK) == 0;
+}
+
+ssize_t write_at(int file, const void* bytes, size_t count, off64_t at, bool moves) {
+  const auto make = [&](size_t size) {
+    return moves ? syscall(SYS_write, file, bytes, size)
+                 : syscall(SYS_pwrite64, file, bytes, size, at);
+  };
+  if (!changes_disk(file)) return make(count);
+  if (tears()) {
+    make(count / 2);
+    die();
+  }
+  if (fails()) return -1;
+  const ssize_t made = make(count);
+  if (made > 0)
+    log(kWrite, Path(file), {}, static_cast<uint64_t>(at), bytes, static_cast<size_t>(made));
+  return made;
+}
+
+/// Where the next write() of a file goes.
+off64_t place_in(int file) {
+  const bool appends = (syscall(SYS_fcntl, file, F_GETFL) & O_APPEND) != 0;
+  return syscall(SYS_lseek, file, 0, appends ? SEEK_END : SEEK_CUR);
+}
+
+int open_at(int folder, const char* path, int flags, mode_t mode) {
+  const bool writes = (flags & O_ACCMODE) != O_RDONLY || (flags & (O_CREAT | O_TRUNC)) != 0;
+  const auto make = [&] {
+    return static_cast<int>(syscall(SYS_openat, folder, path, flags | O_LARGEFILE, mode));
+  };
+  if (!writes || is_special(path)) return make();
+  if (fails()) return -1;
+  const bool there = exists(folder, path);
+  const int file = make();
+  if (file >= 0 && !there) log(kCreate, Path(file));
+  if (file >= 0 && there && (flags & O_TRUNC) != 0) log(kTruncate, Path(file));
+  return file;
+}
+
+template <class Function>
+Function* real(const char* name) {
+  return reinterpret_cast<Function*>(dlsym(RTLD_NEXT, name));
+}
+
+FILE* open_stream(const char* function, const char* path, const char* mode) {
+  auto* const next = real<FILE*(const char*, const char*)>(function);
+  const bool writes = strpbrk(mode, "wa+") != nullptr;
+  if (!writes || is_special(path)) return next(path, mode);
+  if (fails()) return nullptr;
+  const bool there = exists(AT_FDCWD, path);
+  FILE* const stream = next(path, mode);
+  if (stream != nullptr && !there) log(kCreate, Path(AT_FDCWD, path));
+  if (stream != nullptr && there && mode[0] == 'w') log(kTruncate, Path(AT_FDCWD, path));
+  return stream;
+}
+
+int sync_file(long call, int file) {
+  if (!changes_disk(file)) return static_cast<int>(syscall(call, file));
+  if (fails()) return -1;
+  const int code = static_cast<int>(syscall(call, file));
+  if (code == 0) log(kSync, Path(file));
+  return code;
+}
+
+int rename_at(int from_folder, const char* from, int to_folder, const char* to, unsigned flags) {
+  if (fails()) return -1;
+  const Path before(from_folder, from), after(to_folder, to);
+  const int code =
+      static_cast<int>(syscall(SYS_renameat2, from_folder, from, to_folder, to, flags));
+  if (code == 0) log((flags & RENAME_EXCHANGE) != 0 ? kExchange : kRename, before, after);
+  return code;
+}
+
+int unlink_at(int folder, const char* path, int flags) {
+  if (fails()) return -1;
+  const Path gone(folder, path);
+  const int code = static_cast<int>(syscall(SYS_unlinkat, folder, path, flags));
+  if (code == 0) log((flags & AT_REMOVEDIR) != 0 ? kRmdir : kUnlink, gone);
+  return code;
+}
+
+int mkdir_at(int folder, const char* path, mode_t mode) {
+  if (fails()) return -1;
+  const int code = static_cast<int>(syscall(SYS_mkdirat, folder, path, mode));
+  if (code == 0) log(kMkdir, Path(folder, path));
+  return code;
+}
+
+/// Whether this allocation must fail.
+bool out_of_memory() {
+  if (!in_main) return false;
+  const long number = ++allocations;
+  if (!plan().allocations || !hit(number)) return false;
+  errno = ENOMEM;
+  return true;
+}
+
+struct AtExit {
+  ~AtExit() {
+    const char* path = getenv("RECANT_FAULT_COUNT");
+    if (path == nullptr) return;
+    char text[64];
+    const int length =
+        snprintf(text, sizeof text, "%ld %ld\n", operations.load(), allocations.load());
+    const int file = static_cast<int>(
+        syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+    if (file >= 0) {
+      syscall(SYS_write, file, text, length);
+      syscall(SYS_close, file);
+    }
+  }
+} at_exit;
+
+int (*real_main)(int, char**, char**) = nullptr;
+int counted_main(int count, char** arguments, char** environment) {
+  in_main = true;
+  const int code = real_main(count, arguments, environment);
+  in_main = false;
+  return code;
+}
+
+}  // namespace
+
+extern "C" {
+
+// What happens before main() and after it is not the product's to answer for.
+int __libc_start_main(int (*main)(int, char**, char**), int count, char** arguments, void (*init)(),
+                      void (*fini)(), void (*rtld_fini)(), void* stack_end) {
+  real_main = main;
+  return real<decltype(__libc_start_main)>("__libc_start_main")(counted_main, count, arguments,
+                                                                init, fini, rtld_fini, stack_end);
+}
+
+int open64(const char* path, int flags, ...) {
+  va_list more;
+  va_start(more, flags);
+  const mode_t mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(more, mode_t) : 0;
+  va_end(more);
+  return open_at(AT_FDCWD, path, flags, mode);
+}
+int open(const char* path, int flags, ...) {
+  va_list more;
+  va_start(more, flags);
+  const mode_t mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(more, mode_t) : 0;
+  va_end(more);
+  return open_at(AT_FDCWD, path, flags, mode);
+}
+int openat(int folder, const char* path, int flags, ...) {
+  va_list more;
+  va_start(more, flags);
+  const mode_t mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(more, mode_t) : 0;
+  va_end(more);
+  return open_at(folder, path, flags, mode);
+}
+int openat64(int folder, const char* path, int flags, ...) {
+  va_list more;
+  va_start(more, flags);
+  const mode_t mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(more, mode_t) : 0;
+  va_end(more);
+  return open_at(folder, path, flags, mode);
+}
+int creat(const char* path, mode_t mode) {
+  return open_at(AT_FDCWD, path, O_CREAT | O_WRONLY | O_TRUNC, mode);
+}
+FILE* fopen(const char* path, const char* mode) {
+  return open_stream("fopen", path, mode);
+}
+FILE* fopen64(const char* path, const char* mode) {
+  return open_stream("fopen64", path, mode);
+}
+
+ssize_t write(int file, const void* bytes, size_t count) {
+  return write_at(file, bytes, count, place_in(file), true);
+}
+ssize_t pwrite64(int file, const void* bytes, size_t count, off64_t at) {
+  return write_at(file, bytes, count, at, false);
+}
+ssize_t pwrite(int file, const void* bytes, size_t count, off_t at) {
+  return write_at(file, bytes, count, at, false);
+}
+// In parts, as the system may do it: each is an operation of its own.
+ssize_t writev(int file, const struct iovec* parts, int count) {
+  ssize_t made = 0;
+  for (int i = 0; i < count; ++i) {
+    if (parts[i].iov_len == 0) continue;
+    const ssize_t one = write(file, parts[i].iov_base, parts[i].iov_len);
+    if (one < 0) return made > 0 ? made : -1;
+    made += one;
+    if (static_cast<size_t>(one) < parts[i].iov_len) break;
+  }
+  return made;
+}
+
+int fsync(int file) {
+  return sync_file(SYS_fsync, file);
+}
+int fdatasync(int file) {
+  return sync_file(SYS_fdatasync, file);
+}
+int ftruncate64(int file, off64_t size) {
+  if (fails()) return -1;
+  const int code = static_cast<int>(syscall(SYS_ftruncate, file, size));
+  if (code == 0) log(kTruncate, Path(file), {}, static_cast<uint64_t>(size));
+  return code;
+}
+int ftruncate(int file, off_t size) {
+  return ftruncate64(file, size);
+}
+// Only reserves: what is read there is what a longer file reads.
+int fallocate64(int file, int mode, off64_t at, off64_t size) {
+  return fails() ? -1 : static_cast<int>(syscall(SYS_fallocate, file, mode, at, size));
+}
+int fallocate(int file, int mode, off_t at, off_t size) {
+  return fallocate64(file, mode, at, size);
+}
+int posix_fallocate64(int file, off64_t at, off64_t size) {
+  return fallocate64(file, 0, at, size) == 0 ? 0 : errno;
+}
+int posix_fallocate(int file, off_t at, off_t size) {
+  return posix_fallocate64(file, at, size);
+}
+
+int rename(const char* from, const char* to) {
+  return rename_at(AT_FDCWD, from, AT_FDCWD, to, 0);
+}
+int renameat(int from_folder, const char* from, int to_folder, const char* to) {
+  return rename_at(from_folder, from, to_folder, to, 0);
+}
+int renameat2(int from_folder, const char* from, int to_folder, const char* to,
+              unsigned int flags) {
+  return rename_at(from_folder, from, to_folder, to, flags);
+}
+int link(const char* from, const char* to) {
+  if (fails()) return -1;
+  const int code = static_cast<int>(syscall(SYS_linkat, AT_FDCWD, from, AT_FDCWD, to, 0));
+  if (code == 0) log(kLink, Path(AT_FDCWD, from), Path(AT_FDCWD, to));
+  return code;
+}
+int unlink(const char* path) {
+  return unlink_at(AT_FDCWD, path, 0);
+}
+int unlinkat(int folder, const char* path, int flags) {
+  return unlink_at(folder, path, flags);
+}
+int rmdir(const char* path) {
+  return unlink_at(AT_FDCWD, path, AT_REMOVEDIR);
+}
+int remove(const char* path) {
+  struct stat status {};
+  const bool folder = syscall(SYS_newfstatat, AT_FDCWD, path, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+                      S_ISDIR(status.st_mode);
+  return unlink_at(AT_FDCWD, path, folder ? AT_REMOVEDIR : 0);
+}
+int mkdir(const char* path, mode_t mode) {
+  return mkdir_at(AT_FDCWD, path, mode);
+}
+int mkdirat(int folder, const char* path, mode_t mode) {
+  return mkdir_at(folder, path, mode);
+}
+
+void* mmap64(void* wanted, size_t size, int protection, int flags, int file, off64_t at) {
+  const auto make = [&] {
+    return reinterpret_cast<void*>(syscall(SYS_mmap, wanted, size, protection, flags, file, at));
+  };
+  if ((flags & MAP_ANONYMOUS) != 0 || file < 0 || !changes_disk(file)) return make();
+  const bool writes = (flags & MAP_SHARED) != 0 && (protection & PROT_WRITE) != 0;
+  // Also one that only reads can fail, but not because the file system is read-only.
+  const bool may_fail = writes || plan().code != EROFS;
+  if (may_fail && fails()) return MAP_FAILED;
+  void* const mapped = make();
+  if (mapped != MAP_FAILED && writes) log(kMap, Path(file));
+  return mapped;
+}
+void* mmap(void* wanted, size_t size, int protection, int flags, int file, off_t at) {
+  return mmap64(wanted, size, protection, flags, file, at);
+}
+
+void* __libc_malloc(size_t size);
+void* __libc_calloc(size_t count, size_t size);
+void* __libc_realloc(void* old, size_t size);
+void* __libc_memalign(size_t alignment, size_t size);
+
+void* malloc(size_t size) {
+  return out_of_memory() ? nullptr : __libc_malloc(size);
+}
+void* calloc(size_t count, size_t size) {
+  return out_of_memory() ? nullptr : __libc_calloc(count, size);
+}
+void* realloc(void* old, size_t size) {
+  return out_of_memory() ? nullptr : __libc_realloc(old, size);
+}
+void* memalign(size_t alignment, size_t size) {
+  return out_of_memory() ? nullptr : __libc_memalign(alignment, size);
+}
+void* aligned_alloc(size_t alignment, size_t size) {
+  return memalign(alignment, size);
+}
+int posix_memalign(void** out, size_t alignment, size_t size) {
+  void* const made = memalign(alignment, size);
+  if (made == nullptr) return ENOMEM;
+  *out = made;
+  return 0;
+}
+
+}  // extern "C"

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+// Any bit of any file of a vault flipped, and any file cut off: damage is named, or nobody is told
+// anything else than before, and a check finds it.
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <iterator>
+#include <sstream>
+
+#include "recant/core/error.hpp"
+#include "recant/engine/enrolment.hpp"
+#include "recant/engine/fit.hpp"
+#include "recant/engine/json.hpp"
+#include "recant/engine/vault.hpp"
+#include "small_tables.hpp"
+
+namespace recant {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kTimes = 100;
+
+std::string read(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+void write(const fs::path& file, const std::string& bytes) {
+  std::ofstream(file, std::ios::binary | std::ios::trunc) << bytes;
+}
+
+/// A vault with two deletions, and one whose first is still to come.
+class DamageTest : public testing::TestWithParam<const char*> {
+ protected:
+  static void SetUpTestSuite() {
+    folder_ = new test::TemporaryFolder;
+    FitRequest request;
+    request.rows.csv = folder_->write("train.csv", test::small_csv(1, 40));
+    request.table.target = "hired";
+    request.table.positive = "yes";
+    request.table.sensitive = {"sex"};
+    request.table.id = "id";
+    const FittedModel fitted = fit(request).first;
+    EnrolmentRequest budget;
+    budget.epsilon = 1;
+    budget.delta = 1e-5;
+    budget.sigma = 1;
+    const EnrolmentPlan enrolment = plan_enrolment(fitted, budget, nullptr);
+    Vault::create(*folder_ / "model.rct", fitted, false, &enrolment);
+    {
+      Vault vault = Vault::open_for_writing(*folder_ / "model.rct");
+      for (const Index row : {3, 17}) {
+        ForgetRequest forget;
+        forget.rows = {row};
+        forget.key = "row " + std::to_string(row);
+        static_cast<void>(vault.forget(forget));
+      }
+    }
+    Vault::create(*folder_ / "plain.rct", fitted, false);
+  }
+  static void TearDownTestSuite() { delete folder_; }
+
+  /// What a reader is told; "damaged" if it is told so, and by a line that names the file.
+  static std::string answer(const fs::path& path, const fs::path& file) {
+    try {
+      const FittedModel model = Vault::open(path);
+      std::ostringstream text;
+      text.precision(17);
+      text << model.model.theta.transpose() << model.rows.targets.transpose()
+           << RowMatrix(model.rows.features.view()).sum() << model.rows.weights.transpose()
+           << to_json(Vault::status(path));
+      return text.str();
+    } catch (const DamagedError& error) {
+      EXPECT_NE(std::string(error.what()).find(named(file)), std::string::npos) << error.what();
+      return "damaged";
+    }
+  }
+  /// What a line calls a file: ledger errors that come from its contents say "ledger".
+  static std::string named(const fs::path& file) {
+    return file.filename() == "ledger.sqlite" ? "ledger" : file.filename().string();
+  }
+
+  static test::TemporaryFolder* folder_;
+};
+test::TemporaryFolder* DamageTest::folder_ = nullptr;
+
+TEST_P(DamageTest, IsNamedOrChangesNothing) {
+  const std::string name = GetParam();
+  const fs::path path = *folder_ / (name.starts_with("state/0/") ? "plain.rct" : "model.rct");
+  const fs::path file = path / name;
+  const std::string whole = read(file);
+  ASSERT_FALSE(whole.empty());
+  const std::string sound = answer(path, file);
+  ASSERT_NE(sound, "damaged");
+  test::Random random(7);
+  int found = 0, named_by_reader = 0;
+  for (int trial = 0; trial < 2 * kTimes; ++trial) {
+    const auto at = static_cast<std::size_t>(random.below(static_cast<Index>(whole.size())));
+    const bool cut = trial >= kTimes;
+    std::string damaged = cut ? whole.substr(0, at) : whole;
+    if (!cut) damaged[at] = static_cast<char>(damaged[at] ^ (1 << random.below(8)));
+    SCOPED_TRACE((cut ? "cut to " : "a bit of byte ") + std::to_string(at));
+    write(file, damaged);
+    const std::string told = answer(path, file);
+    named_by_reader += told == "damaged";
+    EXPECT_TRUE(told == "damaged" || told == sound);
+    const VaultCheck check = Vault::check(path);
+    found += check.fault.has_value();
+    if (check.fault) {
+      EXPECT_NE(check.fault->find(named(file)), std::string::npos) << *check.fault;
+    } else {
+      // Of a page of SQLite no one reads what is in no cell.
+      EXPECT_EQ(name, "ledger.sqlite");
+      EXPECT_EQ(told, sound);
+      EXPECT_FALSE(cut);
+    }
+  }
+  write(file, whole);
+  EXPECT_EQ(answer(path, file), sound);
+  EXPECT_FALSE(Vault::check(path).fault.has_value());
+  RecordProperty("found_by_check", found);
+  if (name.starts_with("rows/") || name.starts_with("state/")) {
+    EXPECT_EQ(named_by_reader, 2 * kTimes);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Files, DamageTest,
+    testing::Values("manifest.json", "rows/features.npy", "rows/targets.npy", "rows/weights.npy",
+                    "rows/ids.npy", "rows/groups.npy", "state/2/theta.npy", "state/0/theta.npy",
+                    "state/0/gradient.npy", "published/parameters.npy", "published/parameters.json",
+                    "published/certificate.json", "published/public-key.json",
+                    "certificates/000002.json", "certificates/000002.annex.json", "ledger.sqlite",
+                    "public-key.json", "secret/vault.key", "secret/signing.key"),
+    [](const auto& parameter) {
+      std::string name = parameter.param;
+      for (char& c : name) {
+        if (std::isalnum(static_cast<unsigned char>(c)) == 0) c = '_';
+      }
+      return name;
+    });
+
+}  // namespace
+}  // namespace recant
