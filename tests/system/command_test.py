@@ -27,9 +27,9 @@ TRAINING = ["train", *ARRAYS, "--target", "--positive", "--sensitive", "--privil
 FLAGS = {
     "fit": [*TRAINING, "--output", "--force", "--validation", *(f"--validation{kind}" for kind in ("-features", "-targets", "-groups")),
             "--epsilon", "--delta", "--releases", "--sigma", "--allowance", "--utility-price", "--on-budget-spent",
-            "--difference-epsilon", "--difference-delta", "--difference-step", "--plan"],
+            "--difference-epsilon", "--difference-delta", "--difference-step", "--plan", "--ledger"],
     "forget": ["model", "--rows", "--rows-from", "--ids", "--ids-from", "--one-by-one", "--request-key", "--method",
-               "--tier-at-most", "--third-derivative", "--require-checkpoint", "--from-ledger", "--weighting", "--form", "--values", "--value-method", *MEASURED[:4],
+               "--tier-at-most", "--third-derivative", "--ledger", "--requests", "--require-checkpoint", "--from-ledger", "--weighting", "--form", "--values", "--value-method", *MEASURED[:4],
                "--max-steps", "--step-size", "--clip"],
     "status": ["model", "--check", "--checkpoint"],
     "backup": ["model", "destination"],
