@@ -57,10 +57,15 @@ double largest_left(const ExtremeRows& extreme) {
   return extreme.next;
 }
 
-/// v^T A v from A v, rounding upward.
-double norm_from(const Vector& v, const Vector& product, double frobenius) {
+/// gamma for the product of a matrix with a vector and one more sum: ShrinkingMatrix::times().
+double product_gamma(Index size) {
+  return gamma(3 * size + 40);
+}
+
+/// v^T A v from A v, rounding upward. `scale`: of A, in Frobenius' norm.
+double norm_from(const Vector& v, const Vector& product, double scale) {
   const double squared =
-      std::max(v.dot(product), 0.0) + gamma(2 * v.size() + 8) * frobenius * v.squaredNorm();
+      std::max(v.dot(product), 0.0) + product_gamma(v.size()) * scale * v.squaredNorm();
   return std::sqrt(squared) * (1 + 8 * kUnit);
 }
 
@@ -71,13 +76,20 @@ struct Solution {
   double residual = 0;             // |r - H s|, its own rounding included
 };
 
-Solution solve_measured(const Cholesky& factor, const Matrix& hessian, double frobenius,
-                        ConstVectorRef r) {
-  const Vector s = factor.solve(r);
-  const Vector product = hessian.selfadjointView<Eigen::Lower>() * s;
-  return {s, s.norm() * (1 + gamma(s.size() + 4)), norm_from(s, product, frobenius),
-          (r - product).norm() * (1 + gamma(r.size() + 4)) +
-              1.02 * gamma(r.size() + 4) * (frobenius * s.norm() + r.norm())};
+/// `solved` is about H^{-1} r, `times` multiplies by H.
+template <class Times>
+Solution measure_solution(Vector solved, const Times& times, double scale, ConstVectorRef r) {
+  const Vector product = times(solved);
+  const double residual = (r - product).norm() * (1 + gamma(r.size() + 4)) +
+                          1.02 * product_gamma(r.size()) * (scale * solved.norm() + r.norm());
+  const double norm = solved.norm() * (1 + gamma(r.size() + 4));
+  const double decrement = norm_from(solved, product, scale);
+  return {std::move(solved), norm, decrement, residual};
+}
+
+Solution solve_measured(const ShrinkingMatrix& h, double scale, ConstVectorRef r) {
+  return measure_solution(
+      h.solve(r), [&](const Vector& s) { return h.times(s); }, scale, r);
 }
 
 }  // namespace
@@ -109,8 +121,7 @@ DeletionState::DeletionState(const Objective& objective, ConstVectorRef weights,
       rows_left_((weights.array() > 0).count()),
       gradient_(deletion_faults.leftover_dropped ? Vector(Vector::Zero(base_->gradient.size()))
                                                  : base_->gradient),
-      hessian_(base_->hessian),
-      factor_(base_->factor),
+      hessian_(base_->hessian, base_->factor),
       third_(std::move(built.third)) {
   for (Index i = 0; i < weights_.size(); ++i) weights_mark_ += weight_mark(i, weights_(i));
 }
@@ -224,43 +235,28 @@ DeletionState::Rows DeletionState::rows_of(std::span<const Index> rows,
   return changed;
 }
 
-void DeletionState::apply(const Rows& rows, bool change_factor) {
+void DeletionState::apply(const Rows& rows) {
   gradient_ += rows.gradient;
   changes_ += 2 * (rows.removed.cols() + rows.added.cols());
   changed_trace_ += rows.trace;
   changed_gross_ += rows.gross;
   added_trace_ += rows.added_trace;
   added_norms_ += rows.added_norms;
-  auto lower = hessian_.selfadjointView<Eigen::Lower>();
-  if (rows.added.cols() > 0) lower.rankUpdate(rows.added);
-  if (rows.removed.cols() > 0) {
-    lower.rankUpdate(rows.removed, -1.0);
-    note_shrinkage(base_->factor.half_solve(rows.removed));
-  }
-  if (!change_factor || !(shrinkage_ < 0.5)) return;
-  if (rows.added.cols() > 0) factor_ = std::move(factor_).updated(rows.added);
-  if (rows.removed.cols() == 0) return;
-  auto down = std::move(factor_).downdated(rows.removed);
-  if (!down) down = Cholesky::factor(hessian_);
-  if (down) {
-    factor_ = *std::move(down);
-  } else {
-    status_ = DeletionStatus::kRebuild;
-  }
+  if (rows.removed.cols() > 0) note_shrinkage(base_->factor.half_solve(rows.removed));
+  if (rows.added.cols() > 0) hessian_.add(rows.added);
+  if (rows.removed.cols() > 0) hessian_.remove(rows.removed);
+  if (!(shrinkage_ < 0.5)) status_ = DeletionStatus::kRebuild;
 }
 
 DeletionStatus DeletionState::reweight(std::span<const Index> rows, ConstVectorRef delta) {
   check(rows, delta);
   const Index k = static_cast<Index>(rows.size());
-  // Beyond so many columns a new factor of the changed matrix is the cheaper one.
-  const bool change_factor = k * contrast_.outputs() <= 4 + contrast_.size() / 16;
   for (Index begin = 0; begin < k && status_ == DeletionStatus::kDone; begin += kBatchRows) {
     const Index count = std::min(kBatchRows, k - begin);
     const auto some =
         rows.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count));
-    apply(rows_of(some, delta.segment(begin, count)), change_factor);
+    apply(rows_of(some, delta.segment(begin, count)));
     if (keeps_third_derivative()) take_from_third(some, delta.segment(begin, count));
-    if (!(shrinkage_ < 0.5)) status_ = DeletionStatus::kRebuild;
   }
   std::vector<Index> gone;
   for (Index i = 0; i < k; ++i) {
@@ -275,15 +271,13 @@ DeletionStatus DeletionState::reweight(std::span<const Index> rows, ConstVectorR
   std::sort(gone.begin(), gone.end());
   by_norm_.forget(gone);
   by_leverage_.forget(gone);
-  if (status_ == DeletionStatus::kDone && !change_factor) {
-    auto factor = Cholesky::factor(hessian_);
-    if (factor) {
-      factor_ = *std::move(factor);
-    } else {
-      status_ = DeletionStatus::kRebuild;
-    }
-  }
+  if (status_ == DeletionStatus::kDone && !hessian_.factored()) status_ = DeletionStatus::kRebuild;
   return status_;
+}
+
+void DeletionState::settle() {
+  hessian_.settle();
+  if (status_ == DeletionStatus::kDone && !hessian_.factored()) status_ = DeletionStatus::kRebuild;
 }
 
 DeletionStatus DeletionState::delete_rows(std::span<const Index> rows) {
@@ -350,14 +344,14 @@ double DeletionState::downdate_rounding() const {
 
 Vector DeletionState::newton_point() const {
   need_factor();
-  return contrast_.expand(contrast_.reduce(base_->theta) - factor_.solve(gradient_));
+  return contrast_.expand(contrast_.reduce(base_->theta) - hessian_.solve(gradient_));
 }
 
 Vector DeletionState::newton_point(ConstVectorRef p) const {
   need_factor();
   check_size("p", p.size(), objective_->parameters());
   const Vector pulled = gradient_ + contrast_.reduce(p);
-  return contrast_.expand(contrast_.reduce(base_->theta) - factor_.solve(pulled));
+  return contrast_.expand(contrast_.reduce(base_->theta) - hessian_.solve(pulled));
 }
 
 Vector DeletionState::row_gradients(std::span<const Index> rows, ConstVectorRef c) const {
@@ -397,8 +391,8 @@ void DeletionState::take_from_third(std::span<const Index> rows, ConstVectorRef 
 
 Vector DeletionState::third_order_point() const {
   need_third();
-  const Vector v = -factor_.solve(gradient_);
-  return base_->theta + v - factor_.solve(contract_twice(third_, v) / 2);
+  const Vector v = -hessian_.solve(gradient_);
+  return base_->theta + v - hessian_.solve(contract_twice(third_, v) / 2);
 }
 
 CurvatureFrame DeletionState::frame(FrameKind kind) const {
@@ -462,10 +456,10 @@ double DeletionState::range(ConstVectorRef step) const {
 }
 
 double DeletionState::linear_rounding(ConstVectorRef step) const {
-  const double frobenius = base_->frobenius + added_trace_, length = step.norm();
+  const double frobenius = scale(), length = step.norm();
   const Index outputs = objective_->loss().outputs();
   return 1.02 *
-         (gamma(contrast_.size() + 8) * (frobenius * length + gradient_.norm()) +
+         (product_gamma(contrast_.size()) * (frobenius * length + gradient_.norm()) +
           frobenius * contrast_.rounding() * length + base_->gradient_rounding +
           gamma(changes_ + outputs + 16) * (base_->gradient.norm() + changed_gross_) +
           gamma(objective_->width() + outputs + 6) * base_->theta.norm() * 1.02 * changed_trace_ +
@@ -477,8 +471,8 @@ StepMeasure DeletionState::measure_step(ConstVectorRef theta, FrameKind kind) co
   check_size("theta", theta.size(), objective_->parameters());
   const Vector step = theta - base_->theta;
   const Vector v = contrast_.reduce(step);
-  const Vector product = hessian_.selfadjointView<Eigen::Lower>() * v;
-  const double frobenius = base_->frobenius + added_trace_;
+  const Vector product = hessian_.times(v);
+  const double frobenius = scale();
 
   StepMeasure measure;
   measure.range = range(step);
@@ -496,9 +490,15 @@ StepMeasure DeletionState::measure_step(ConstVectorRef theta, FrameKind kind) co
   if (deletion_faults.pull_forgotten) measure.linear_residual = 0;
   if (measure.linear_residual > measure.linear_rounding) {
     const bool downdated = kind == FrameKind::kDowndated;
-    const Solution solution =
-        solve_measured(downdated ? factor_ : base_->factor, downdated ? hessian_ : base_->hessian,
-                       frobenius, gradient_ + product);
+    const Vector z = gradient_ + product;
+    const Solution solution = downdated
+                                  ? solve_measured(hessian_, frobenius, z)
+                                  : measure_solution(
+                                        base_->factor.solve(z),
+                                        [&](const Vector& s) -> Vector {
+                                          return base_->hessian.selfadjointView<Eigen::Lower>() * s;
+                                        },
+                                        frobenius, z);
     measure.solution_norm = solution.norm;
     measure.solution_decrement = solution.decrement;
     measure.solve_residual = solution.residual;
@@ -520,10 +520,10 @@ ResidualMeasure DeletionState::expanded_residual(ConstVectorRef theta) const {
   need_third();
   check_size("theta", theta.size(), objective_->parameters());
   const Vector v = theta - base_->theta;
-  const Vector product = hessian_.selfadjointView<Eigen::Lower>() * v;
-  const double frobenius = base_->frobenius + added_trace_, length = v.norm();
+  const Vector product = hessian_.times(v);
+  const double frobenius = scale(), length = v.norm();
   const Vector r = gradient_ + product + contract_twice(third_, v) / 2;
-  const Solution solution = solve_measured(factor_, hessian_, frobenius, r);
+  const Solution solution = solve_measured(hessian_, scale(), r);
 
   ResidualMeasure measure;
   measure.range = range(v);
@@ -565,7 +565,7 @@ ResidualMeasure DeletionState::measure_residual(ConstVectorRef theta) const {
       std::sqrt(std::exp(measure.range) *
                 (1 + score_rounding(*objective_, theta, base_->largest_norm)));
   measure.residual_norm = r.norm() * (1 + gamma(r.size() + 4));
-  const Solution solution = solve_measured(factor_, hessian_, base_->frobenius + added_trace_, r);
+  const Solution solution = solve_measured(hessian_, scale(), r);
   measure.solution_norm = solution.norm;
   measure.solution_decrement = solution.decrement;
   measure.solve_residual = solution.residual;

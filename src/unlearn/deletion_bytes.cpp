@@ -57,6 +57,8 @@ class Writer {
     for (Index j = 0; j < size; ++j) numbers(values.data() + j * size + j, size - j);
   }
   void factor(const Cholesky& values, Index size) { lower(values.lower(), size); }
+  /// Settled: its factor follows from it.
+  void shrinking(const ShrinkingMatrix& values, Index size) { lower(values.matrix(), size); }
   /// Nothing, or a matrix.
   void perhaps_lower(const Matrix& values, Index size) {
     number(static_cast<std::uint64_t>(values.size() > 0));
@@ -143,6 +145,11 @@ class Reader {
     lower(triangle, size);
     if (!(triangle.diagonal().array() > 0).all()) damaged();
     values = Cholesky::from_lower(std::move(triangle));
+  }
+  void shrinking(ShrinkingMatrix& values, Index size) {
+    Matrix triangle;
+    lower(triangle, size);
+    values = ShrinkingMatrix(std::move(triangle));
   }
   void perhaps_lower(Matrix& values, Index size) {
     if (flag()) lower(values, size);
@@ -231,8 +238,7 @@ void DeletionState::visit(Archive& archive, Base& base, State& state) {
   archive.extreme(state.by_leverage_, rows, columns);
   archive.extreme(state.by_norm_, rows, columns);
   archive.vector(state.gradient_, size);
-  archive.lower(state.hessian_, size);
-  archive.factor(state.factor_, size);
+  archive.shrinking(state.hessian_, size);
   archive.perhaps_vector(state.third_, third_derivative_size(size));
   archive.number(state.changes_);
   for (auto* value :
@@ -245,10 +251,12 @@ void DeletionState::visit(Archive& archive, Base& base, State& state) {
 }
 
 std::string DeletionState::to_bytes() const {
+  DeletionState settled = *this;
+  settled.settle();
   Writer writer;
   writer.magic();
   writer.number(kVersion);
-  visit(writer, *base_, *this);
+  visit(writer, *base_, settled);
   return std::move(writer).finish();
 }
 
@@ -263,8 +271,10 @@ DeletionState DeletionState::from_bytes(const Objective& objective, ConstVectorR
   DeletionBase base{.factor = none()};
   visit(reader, base, state);
   reader.finish();
-  if (!(state.changes_ >= 0 && state.changes_ <= kMostChanges) || state.by_norm_.rows.empty())
+  if (!(state.changes_ >= 0 && state.changes_ <= kMostChanges) || state.by_norm_.rows.empty() ||
+      (state.status_ == DeletionStatus::kDone && !state.hessian_.factored())) {
     damaged();
+  }
   state.base_ = std::make_shared<const DeletionBase>(std::move(base));
   return state;
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "recant/linalg/cholesky.hpp"
+#include "recant/linalg/shrinking_matrix.hpp"
 #include "recant/model/contrast.hpp"
 #include "recant/model/deviation.hpp"
 #include "recant/model/objective.hpp"
@@ -129,9 +130,12 @@ class DeletionState {
   /// Tier 2: a new base at theta, for the weights as they are now.
   [[nodiscard]] DeletionState rebuilt_at(ConstVectorRef theta) const;
 
-  /// Everything but the objective and the weights, to the last bit: a state that was stored goes on
-  /// as one that was not. Size: 16 P^2 bytes and those of the rows kept aside.
-  /// Secret: the difference of base and present Hessian tells of the rows that left, until rebuilt.
+  /// Makes a factor for all that has left. Later answers differ from those without it by rounding.
+  void settle();
+  /// Everything but the objective and the weights, to the last bit, as settle() leaves it: a state
+  /// that was settled and stored goes on as one that was settled alone. Size: 16 P^2 bytes and
+  /// those of the rows kept aside. Secret: the difference of base and present Hessian tells of the
+  /// rows that left, until rebuilt.
   [[nodiscard]] std::string to_bytes() const;
   /// `weights_now`: weights() of the state. Rows without weight may have been zeroed since.
   /// @throws DamagedError for bytes that are not a whole state of this objective and these weights.
@@ -155,8 +159,7 @@ class DeletionState {
   std::uint64_t weights_mark_ = 0;
 
   Vector gradient_;                               // grad F_S(theta_0), P
-  Matrix hessian_;                                // of the base, changed row by row; lower triangle
-  Cholesky factor_;                               // of hessian_
+  ShrinkingMatrix hessian_;                       // of the base, changed row by row
   Vector third_;                                  // T_S, packed; empty where it is not kept
   Index changes_ = 0;                             // columns taken from hessian_ or added to it
   double changed_trace_ = 0, changed_gross_ = 0;  // sums of |delta| phi'' |x|^2, |delta| |phi'| |x|
@@ -179,7 +182,9 @@ class DeletionState {
   void need_factor() const;
   [[nodiscard]] Gathered gather(std::span<const Index> rows) const;
   [[nodiscard]] Rows rows_of(std::span<const Index> rows, ConstVectorRef delta) const;
-  void apply(const Rows& rows, bool change_factor);
+  void apply(const Rows& rows);
+  /// What the entries of H add up to at most, in Frobenius' norm, before anything cancels.
+  [[nodiscard]] double scale() const noexcept { return base_->frobenius + changed_trace_; }
   [[nodiscard]] Index pending_room() const noexcept;
   void note_shrinkage(const Matrix& removed);
   [[nodiscard]] double largest_shrinkage();

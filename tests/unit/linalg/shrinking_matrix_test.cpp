@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "recant/linalg/shrinking_matrix.hpp"
+
+#include <gtest/gtest.h>
+
+#include <Eigen/LU>
+
+#include "problems.hpp"
+
+namespace recant::test {
+namespace {
+
+using Real = long double;
+using RealMatrix = Eigen::Matrix<Real, Eigen::Dynamic, Eigen::Dynamic>;
+
+Matrix positive_definite(Random& random, Index p) {
+  const Matrix x = random.normal_matrix(3 * p + 2, p);
+  return x.transpose() * x + Matrix::Identity(p, p);
+}
+
+void expect_is(const ShrinkingMatrix& found, const RealMatrix& wanted, Random& random,
+               const std::string& what) {
+  const Vector v = random.normals(found.size());
+  const auto length = static_cast<double>(wanted.norm());
+  const RealMatrix product = wanted * v.cast<Real>();
+  EXPECT_LE((found.times(v) - product.cast<double>()).norm(), 1e-13 * length * v.norm()) << what;
+  const Vector solution = found.solve(v);
+  const RealMatrix left = v.cast<Real>() - wanted * solution.cast<Real>();
+  EXPECT_LE(static_cast<double>(left.norm()), 1e-12 * (length * solution.norm() + v.norm()))
+      << what;
+}
+
+TEST(ShrinkingMatrix, IsWhatIsLeft) {
+  for (const Index p : {1, 2, 7, 40, 130}) {
+    Random random(static_cast<std::uint64_t>(p));
+    const Matrix a = positive_definite(random, p);
+    ShrinkingMatrix h(a, Cholesky::factor(a));
+    RealMatrix exact = a.cast<Real>();
+    // One by one and several at once, past the room for columns and back.
+    for (int step = 0; step < 40; ++step) {
+      const Index k = step % 9 == 8 ? 20 : 1 + step % 3;
+      const double size = 0.1 / std::sqrt(static_cast<double>(k));
+      const Matrix u = size * random.normal_matrix(p, k) / std::sqrt(static_cast<double>(p));
+      if (step % 13 == 12) {
+        h.add(u);
+        exact += u.cast<Real>() * u.cast<Real>().transpose();
+      } else {
+        h.remove(u);
+        exact -= u.cast<Real>() * u.cast<Real>().transpose();
+      }
+      if (step % 17 == 16) h.settle();
+      ASSERT_TRUE(h.factored());
+      expect_is(h, exact, random, std::to_string(p) + ", step " + std::to_string(step));
+    }
+  }
+}
+
+TEST(ShrinkingMatrix, SettledIsTheSameMatrix) {
+  Random random(3);
+  const Matrix a = positive_definite(random, 30);
+  ShrinkingMatrix h(a);
+  ASSERT_TRUE(h.factored());
+  h.remove(0.1 * random.normal_matrix(30, 2));
+  const Vector v = random.normals(30), before = h.times(v);
+  EXPECT_EQ(h.matrix(), a) << "the columns are kept aside";
+  h.settle();
+  ASSERT_TRUE(h.factored());
+  EXPECT_LE((h.times(v) - before).norm(), 1e-13 * before.norm());
+  EXPECT_NE(h.matrix(), a);
+}
+
+TEST(ShrinkingMatrix, SaysThatNothingPositiveIsLeft) {
+  for (const Index columns : {1, 40}) {
+    ShrinkingMatrix h(Matrix::Identity(20, 20));
+    ASSERT_TRUE(h.factored());
+    Matrix u = Matrix::Zero(20, columns);
+    u(3, 0) = 2;
+    h.remove(u);
+    h.settle();
+    EXPECT_FALSE(h.factored());
+    u(3, 0) = 3;
+    h.add(u);
+    EXPECT_TRUE(h.factored());
+  }
+}
+
+}  // namespace
+}  // namespace recant::test
