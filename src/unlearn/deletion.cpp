@@ -297,41 +297,55 @@ void DeletionState::note_shrinkage(const Matrix& half) {
   const Index size = contrast_.size();
   if (pending_.cols() == 0) pending_.resize(size, pending_room());
   if (pending_columns_ + half.cols() > pending_.cols()) {
+    know_shrinkage();
     if (gram_.size() == 0) gram_ = Matrix::Zero(size, size);
     gram_.selfadjointView<Eigen::Lower>().rankUpdate(pending_.leftCols(pending_columns_));
-    pending_columns_ = 0;
+    pending_columns_ = known_columns_ = 0;
   }
   pending_.middleCols(pending_columns_, half.cols()) = half;
   pending_columns_ += half.cols();
   const double trace = half.squaredNorm() * 1.0001;
   total_shrinkage_ += trace;
-  trace_since_ += trace;
-  // lambda_max costs P^3: only when the trace, which costs nothing, has grown too loose.
-  if (!(known_shrinkage_ + trace_since_ <= std::max(0.25, 2 * known_shrinkage_))) {
-    known_shrinkage_ = largest_shrinkage();
-    trace_since_ = 0;
+  since_ += trace;
+  // The trace costs nothing. When it has grown too loose, lambda_max of what came since is added to
+  // what is known; when that is too loose as well, everything is looked at, which costs P^3.
+  const auto loose = [&] {
+    return !(known_shrinkage_ + since_ <= std::max(0.25, 2 * known_shrinkage_));
+  };
+  constexpr Index kFewColumns = 96;
+  if (loose() && pending_columns_ - known_columns_ <= kFewColumns) {
+    const auto later = pending_.middleCols(known_columns_, pending_columns_ - known_columns_);
+    since_ = std::min(since_, eigenvalues(later.transpose() * later).upper() + product_error());
   }
+  if (loose()) know_shrinkage();
   // The computed L^{-1} U is off by `slip` of its size, and L by factor_error.
   const double slip =
       2 * gamma(size + 1) *
       std::sqrt(static_cast<double>(size) * base_->largest_eigenvalue / base_->least_eigenvalue);
-  const double root =
-      std::sqrt(known_shrinkage_ + trace_since_) + slip * std::sqrt(total_shrinkage_);
+  const double root = std::sqrt(known_shrinkage_ + since_) + slip * std::sqrt(total_shrinkage_);
   shrinkage_ = root * root * (1 + base_->factor_error);
   if (deletion_faults.mean_shrinkage) {
     shrinkage_ = total_shrinkage_ / static_cast<double>(contrast_.size());
   }
 }
 
-double DeletionState::largest_shrinkage() {
+/// What a product of kept columns may be off by.
+double DeletionState::product_error() const {
+  return gamma(changes_ + contrast_.size() + 8) * total_shrinkage_;
+}
+
+/// lambda_max(G) of all that has left.
+void DeletionState::know_shrinkage() {
   const auto pending = pending_.leftCols(pending_columns_);
-  const double accumulated = gamma(changes_ + contrast_.size() + 8) * total_shrinkage_;
+  known_columns_ = pending_columns_;
+  since_ = 0;
   if (gram_.size() == 0 && pending_columns_ < contrast_.size()) {
-    return eigenvalues(pending.transpose() * pending).upper() + accumulated;
+    known_shrinkage_ = eigenvalues(pending.transpose() * pending).upper() + product_error();
+    return;
   }
   Matrix sum = gram_.size() == 0 ? Matrix(Matrix::Zero(contrast_.size(), contrast_.size())) : gram_;
   sum.selfadjointView<Eigen::Lower>().rankUpdate(pending);
-  return eigenvalues(std::move(sum)).upper() + accumulated;
+  known_shrinkage_ = eigenvalues(std::move(sum)).upper() + product_error();
 }
 
 double DeletionState::largest_norm() const {

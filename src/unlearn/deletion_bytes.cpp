@@ -243,11 +243,12 @@ void DeletionState::visit(Archive& archive, Base& base, State& state) {
   archive.number(state.changes_);
   for (auto* value :
        {&state.changed_trace_, &state.changed_gross_, &state.added_trace_, &state.added_norms_,
-        &state.total_shrinkage_, &state.known_shrinkage_, &state.trace_since_, &state.shrinkage_}) {
+        &state.total_shrinkage_, &state.known_shrinkage_, &state.since_, &state.shrinkage_}) {
     archive.number(*value);
   }
   archive.perhaps_lower(state.gram_, size);
   archive.columns(state.pending_, state.pending_columns_, size, state.pending_room());
+  archive.number(state.known_columns_);
 }
 
 std::string DeletionState::to_bytes() const {
@@ -272,6 +273,7 @@ DeletionState DeletionState::from_bytes(const Objective& objective, ConstVectorR
   visit(reader, base, state);
   reader.finish();
   if (!(state.changes_ >= 0 && state.changes_ <= kMostChanges) || state.by_norm_.rows.empty() ||
+      !(state.known_columns_ >= 0 && state.known_columns_ <= state.pending_columns_) ||
       (state.status_ == DeletionStatus::kDone && !state.hessian_.factored())) {
     damaged();
   }

@@ -8,7 +8,6 @@
 #include <string_view>
 #include <vector>
 
-#include "recant/linalg/cholesky.hpp"
 #include "recant/linalg/shrinking_matrix.hpp"
 #include "recant/model/contrast.hpp"
 #include "recant/model/deviation.hpp"
@@ -130,8 +129,7 @@ class DeletionState {
   /// Tier 2: a new base at theta, for the weights as they are now.
   [[nodiscard]] DeletionState rebuilt_at(ConstVectorRef theta) const;
 
-  /// Makes a factor for all that has left. Later answers differ from those without it by rounding.
-  void settle();
+  void settle();  ///< factors what is left; later answers differ from those without it by rounding
   /// Everything but the objective and the weights, to the last bit, as settle() leaves it: a state
   /// that was settled and stored goes on as one that was settled alone. Size: 16 P^2 bytes and
   /// those of the rows kept aside. Secret: the difference of base and present Hessian tells of the
@@ -170,7 +168,8 @@ class DeletionState {
   Index pending_columns_ = 0;
   double total_shrinkage_ = 0;  // tr G
   double known_shrinkage_ = 0;  // lambda_max(G) when it was last computed
-  double trace_since_ = 0;      // tr of what came after
+  double since_ = 0;            // at least lambda_max of what came after
+  Index known_columns_ = 0;     // of pending_, in what is known
   double shrinkage_ = 0;
 
   DeletionState(const Objective& objective, ConstVectorRef weights, NewDeletionBase built);
@@ -183,11 +182,12 @@ class DeletionState {
   [[nodiscard]] Gathered gather(std::span<const Index> rows) const;
   [[nodiscard]] Rows rows_of(std::span<const Index> rows, ConstVectorRef delta) const;
   void apply(const Rows& rows);
-  /// What the entries of H add up to at most, in Frobenius' norm, before anything cancels.
+  /// Of what H is the difference of, in Frobenius' norm.
   [[nodiscard]] double scale() const noexcept { return base_->frobenius + changed_trace_; }
   [[nodiscard]] Index pending_room() const noexcept;
   void note_shrinkage(const Matrix& removed);
-  [[nodiscard]] double largest_shrinkage();
+  void know_shrinkage();
+  [[nodiscard]] double product_error() const;
   [[nodiscard]] double largest_norm() const;
   [[nodiscard]] double downdate_rounding() const;
   [[nodiscard]] double range(ConstVectorRef step) const;
