@@ -67,6 +67,13 @@ void note_bound(const TierChoice& choice, DeletionStep& step) {
   record.terms = terms_of(choice.bound);
 }
 
+/// By a pass.
+DistanceBound bound_here(DeletionStep& step) {
+  const ResidualMeasure residual = step.state->measure_residual(step.theta);
+  step.record.residual_norm = residual.residual_norm;
+  return bound_from_residual(step.state->frame(), residual);
+}
+
 }  // namespace
 
 double ModelMover::pass_cost() const {
@@ -92,7 +99,8 @@ const DeletionState& ModelMover::current(bool third_derivative) {
 }
 
 DistanceBound ModelMover::bound_at(Tier tier, std::span<const Index> rows,
-                                   const ForgetRequest& request, double alpha, DeletionStep& step) {
+                                   const ForgetRequest& request, double alpha, double allowance,
+                                   DeletionStep& step) {
   const bool by_value = request.weighting.by_value && alpha > 0;
   switch (tier) {
     case Tier::kStep: {
@@ -122,10 +130,8 @@ DistanceBound ModelMover::bound_at(Tier tier, std::span<const Index> rows,
       return bound_from_residual(step.state->frame(), step.state->expanded_residual(step.theta));
     }
     case Tier::kPass: {
-      const ResidualMeasure residual = step.state->measure_residual(step.theta);
       last_cost_ += pass_cost();
-      step.record.residual_norm = residual.residual_norm;
-      return bound_from_residual(step.state->frame(), residual);
+      return bound_here(step);
     }
     case Tier::kNewBase:
     case Tier::kRetrain: {
@@ -140,9 +146,11 @@ DistanceBound ModelMover::bound_at(Tier tier, std::span<const Index> rows,
         step.theta = step.state->newton_point();
       }
       step.new_base = true;
-      const ResidualMeasure residual = step.state->measure_residual(step.theta);
-      step.record.residual_norm = residual.residual_norm;
-      return bound_from_residual(step.state->frame(), residual);
+      const DistanceBound bound = bound_here(step);
+      if (bound.value <= allowance || tier == Tier::kRetrain) return bound;
+      // The second step itself moved curvature: look once more, in a base of its own.
+      step.state = step.state->rebuilt_at(step.theta);
+      return bound_here(step);
     }
   }
   return {};
@@ -156,8 +164,9 @@ void ModelMover::bounded(std::span<const Index> rows, const ForgetRequest& reque
   if (weighting.by_value && !weighting.alpha) {
     // The largest alpha that a pass can show to cost half of the allowance.
     const auto price = [&](double tried) {
-      DistanceBound bound = bound_at(Tier::kStep, rows, request, tried, step);
-      return std::min(bound.value, bound_at(Tier::kPass, rows, request, tried, step).value);
+      DistanceBound bound = bound_at(Tier::kStep, rows, request, tried, allowance, step);
+      return std::min(bound.value,
+                      bound_at(Tier::kPass, rows, request, tried, allowance, step).value);
     };
     alpha = auto_alpha(price, allowance, weighting.form).alpha;
   }
@@ -169,11 +178,11 @@ void ModelMover::bounded(std::span<const Index> rows, const ForgetRequest& reque
   }
   const auto measure = [&](Tier tier) -> DistanceBound {
     if (request.tier_at_most && tier > *request.tier_at_most) return {};
-    return bound_at(tier, rows, request, alpha, step);
+    return bound_at(tier, rows, request, alpha, allowance, step);
   };
   if (first != Tier::kStep) {  // of which nothing but the state and the step is wanted
     static_cast<void>(
-        bound_at(Tier::kStep, rows, request, first == Tier::kRetrain ? 0 : alpha, step));
+        bound_at(Tier::kStep, rows, request, first == Tier::kRetrain ? 0 : alpha, allowance, step));
   }
   std::vector<Tier> tiers;
   for (const Tier tier : all_tiers()) {
@@ -184,9 +193,9 @@ void ModelMover::bounded(std::span<const Index> rows, const ForgetRequest& reque
   if (weighting.by_value) {
     step.record.alpha = alpha;
     DeletionStep plain;  // looked at as closely
-    const double step_bound = bound_at(Tier::kStep, rows, request, 0, plain).value;
-    step.record.uniform_bound =
-        finite(std::min(step_bound, bound_at(Tier::kPass, rows, request, 0, plain).value));
+    const double step_bound = bound_at(Tier::kStep, rows, request, 0, allowance, plain).value;
+    step.record.uniform_bound = finite(
+        std::min(step_bound, bound_at(Tier::kPass, rows, request, 0, allowance, plain).value));
   }
   step.record.level = CertificateLevel::kCertified;
   step.record.optimal = choice.tier == Tier::kRetrain;

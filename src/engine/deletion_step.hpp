@@ -63,7 +63,7 @@ class ModelMover {
   void unbounded(std::span<const Index> rows, const ForgetRequest& request, DeletionStep& step,
                  const ProgressCallback& progress);
   [[nodiscard]] DistanceBound bound_at(Tier tier, std::span<const Index> rows,
-                                       const ForgetRequest& request, double alpha,
+                                       const ForgetRequest& request, double alpha, double allowance,
                                        DeletionStep& step);
 };
 
