@@ -10,10 +10,10 @@ namespace {
 
 constexpr double kInfinite = DistanceBound::kInfinite;
 
-/// More than the few operations here may lose; never 0, so that nothing is ever claimed to be
-/// exact.
+/// More than the few operations here may lose, and than norms lose of what has no square; never 0,
+/// so that nothing is ever claimed to be exact.
 double outward(double value) noexcept {
-  return value * (1 + 1e-9) + std::numeric_limits<double>::min();
+  return value * (1 + 1e-9) + 1e-40;
 }
 
 /// A number that is not one bounds nothing.
@@ -120,7 +120,7 @@ double correction_by_ball(const CurvatureFrame& frame, const DistanceBound& boun
     const double factor = mean_factor(frame, bound, change);
     if (!(factor < 1)) return kInfinite;
     const double needed = factor / (1 - factor) * bound.residual;
-    if (needed <= t) {
+    if (needed * (1 + 1e-9) <= t) {
       return known(correction_term(frame, bound, t, bound.residual + t, change, correction));
     }
     t = needed * (1 + 1e-3);

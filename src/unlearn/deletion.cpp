@@ -248,9 +248,15 @@ void DeletionState::apply(const Rows& rows) {
   if (!(shrinkage_ < 0.5)) status_ = DeletionStatus::kRebuild;
 }
 
-DeletionStatus DeletionState::reweight(std::span<const Index> rows, ConstVectorRef delta) {
-  check(rows, delta);
+DeletionStatus DeletionState::reweight(std::span<const Index> rows, ConstVectorRef asked) {
+  check(rows, asked);
   const Index k = static_cast<Index>(rows.size());
+  // By as much as the stored weights change: many small changes must not add up to others.
+  Vector delta(k);
+  for (Index i = 0; i < k; ++i) {
+    const double weight = weights_(rows[static_cast<std::size_t>(i)]);
+    delta(i) = (weight + asked(i)) - weight;
+  }
   for (Index begin = 0; begin < k && status_ == DeletionStatus::kDone; begin += kBatchRows) {
     const Index count = std::min(kBatchRows, k - begin);
     const auto some =
@@ -263,7 +269,7 @@ DeletionStatus DeletionState::reweight(std::span<const Index> rows, ConstVectorR
     const Index row = rows[static_cast<std::size_t>(i)];
     double& weight = weights_(row);
     weights_mark_ -= weight_mark(row, weight);
-    weight += delta(i);
+    weight += asked(i);
     weights_mark_ += weight_mark(row, weight);
     if (!(weight > 0)) gone.push_back(row);
   }
@@ -423,8 +429,9 @@ CurvatureFrame DeletionState::frame(FrameKind kind) const {
   const double kept = deletion_faults.stale_leverage ? 1 : 1 - shrinkage_ - lost / mu_base;
   // The data of S have no more curvature outside V than those of D and what was added.
   frame.span_eigenvalue = base_->span_eigenvalue;
-  frame.off_span_curvature =
-      deletion_faults.outside_forgotten ? 0 : base_->off_span_curvature + added_trace_;
+  frame.off_span_curvature = deletion_faults.outside_forgotten
+                                 ? 0
+                                 : base_->off_span_curvature + added_trace_ * (1 + 2.04 * relative);
   double leverage = largest_left(by_leverage_);
   if (kind == FrameKind::kBase) {
     frame.below = shrinkage_;
@@ -467,6 +474,14 @@ double DeletionState::range(ConstVectorRef step) const {
   }
   const double rounding = gamma(objective_->width() + 8) * base_->largest_norm * length;
   return loss.self_concordance() * (found + rounding) * (1 + 8 * kUnit);
+}
+
+/// Of a vector in contrast coordinates.
+double DeletionState::range_of(ConstVectorRef reduced) const {
+  const Loss& loss = objective_->loss();
+  return range(contrast_.expand(reduced)) + loss.self_concordance() * loss.spread_factor() *
+                                                contrast_.rounding() * base_->largest_norm *
+                                                reduced.norm() * (1 + 8 * kUnit);
 }
 
 double DeletionState::linear_rounding(ConstVectorRef step) const {
@@ -547,7 +562,7 @@ ResidualMeasure DeletionState::expanded_residual(ConstVectorRef theta) const {
   measure.solution_norm = solution.norm;
   measure.solution_decrement = solution.decrement;
   measure.solve_residual = solution.residual;
-  measure.solution_range = range(contrast_.expand(solution.s));
+  measure.solution_range = range_of(solution.s);
   return measure;
 }
 
@@ -566,7 +581,8 @@ ResidualMeasure DeletionState::measure_residual(ConstVectorRef theta) const {
       loss.self_concordance() > 0 ? loss.self_concordance() * moved * (1 + 8 * kUnit) : 0;
   const double curvature_sum =
       std::min(1.05 * std::exp(measure.range) * (base_->data_trace + added_trace_) *
-                   (1 + score_rounding(*objective_, theta, base_->largest_norm)),
+                   (1 + score_rounding(*objective_, theta, base_->largest_norm)) *
+                   (1 + score_rounding(*objective_, base_->theta, base_->largest_norm)),
                loss.largest_curvature() * loss.spread_factor() *
                    (base_->squared_norms + 1.02 * added_norms_));
   GradientRounding rounding = gradient_rounding(*objective_, contrast_, theta, pass, curvature_sum);
@@ -583,7 +599,7 @@ ResidualMeasure DeletionState::measure_residual(ConstVectorRef theta) const {
   measure.solution_norm = solution.norm;
   measure.solution_decrement = solution.decrement;
   measure.solve_residual = solution.residual;
-  measure.solution_range = range(contrast_.expand(solution.s));
+  measure.solution_range = range_of(solution.s);
   measure.dropped = contrast_.dropped(theta) + contrast_.rounding() * theta.norm();
   return measure;
 }

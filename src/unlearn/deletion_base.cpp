@@ -16,6 +16,10 @@
 namespace recant {
 namespace {
 
+/// What norms lose below 1e-162, whose squares are no numbers, is nothing beside the 1e-40 that
+/// every bound is rounded up by, once divided by this.
+constexpr double kLeastPenalty = 1e-100;
+
 /// So many rows that walking them costs about what a solve does, up to what a second-level cache
 /// holds.
 Index kept_rows(Index rows, Index width) {
@@ -129,6 +133,10 @@ NewDeletionBase build_deletion_base(const Objective& objective, ConstVectorRef t
   if (!theta.allFinite()) throw UsageError("theta must be finite", "deletion");
   if (!weights.allFinite() || !(weights.minCoeff() >= 0) || !(weights.maxCoeff() > 0)) {
     throw UsageError("row weights must be finite and >= 0, and some > 0", "deletion");
+  }
+  if (!(objective.l2() >= kLeastPenalty)) {
+    throw DataError("l2 is so small that squares of gradients would vanish", "deletion",
+                    "raise l2 or scale the features");
   }
   const Loss& loss = objective.loss();
   const Contrast contrast(loss, objective.width());

@@ -39,7 +39,8 @@ struct StepMeasure {
   double solve_residual = kUnknown;      ///< |z - H s|, its own rounding included
 };
 
-/// The gradient r = grad F_S(theta), from a pass over the rows; s solves H s = r.
+/// The gradient r = grad F_S(theta), from a pass over the rows; s solves H s = r, H being that of
+/// the frame of S itself (below and above are 0).
 struct ResidualMeasure {
   double range = 0;              ///< rho(theta - theta_0)
   double residual_norm = 0;      ///< |r| as computed

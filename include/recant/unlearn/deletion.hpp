@@ -81,7 +81,7 @@ class DeletionState {
   /// Builds the base at theta_0 for row weights w >= 0. Two passes, a Hessian and a triangular
   /// solve with all rows: O(n P^2).
   /// @throws UsageError for weights that are negative or not finite; DataError if the Hessian has
-  /// no factor in double precision.
+  /// no factor in double precision, or for l2 below 1e-100.
   /// UsageError for a third derivative with a loss that does not bound its fourth (softmax).
   DeletionState(const Objective& objective, ConstVectorRef theta, ConstVectorRef weights,
                 const DeletionOptions& options = {});
@@ -151,8 +151,7 @@ class DeletionState {
   ExtremeRows by_norm_;      // |x_i|
   DeletionStatus status_ = DeletionStatus::kDone;
   Vector weights_;
-  // Counted along, so that a deletion costs nothing in n: rows of weight > 0, and a sum that tells
-  // these weights from others.
+  // Counted along: rows of weight > 0, and a sum that tells these weights from others.
   Index rows_left_;
   std::uint64_t weights_mark_ = 0;
 
@@ -191,6 +190,7 @@ class DeletionState {
   [[nodiscard]] double largest_norm() const;
   [[nodiscard]] double downdate_rounding() const;
   [[nodiscard]] double range(ConstVectorRef step) const;
+  [[nodiscard]] double range_of(ConstVectorRef reduced) const;
   [[nodiscard]] double linear_rounding(ConstVectorRef step) const;
   [[nodiscard]] double third_rounding() const;
   void need_third() const;

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "compare.hpp"
+#include "exact_minimum.hpp"
 #include "expect_error.hpp"
 #include "problems.hpp"
 #include "recant/certify/bounds.hpp"
@@ -153,6 +154,36 @@ TEST(DeletionState, AsksForANewBaseWhenHalfOfTheCurvatureIsGone) {
   const DeletionState again = state.rebuilt_at(theta);
   EXPECT_TRUE(same_bytes(again.weights(), state.weights()));
   EXPECT_EQ(again.newton_point().size(), 4);
+}
+
+// Changes that a stored weight does not show must not be counted either: 100,000 of them moved the
+// gradient away from that of the weights, and the bound with it.
+TEST(RepeatedReweighting, CountsWhatTheStoredWeightsChangeBy) {
+  Random random(12);
+  const Dataset data = made_up_rows(random, 10, 2, Loss());
+  const Objective objective(data, Loss(), true, 1);
+  const Vector theta = train(objective, data.weights, {.tolerance = 1e-14}).theta;
+  for (const double change : {1e-16, 2e-16, -1e-16, 3e-17}) {
+    DeletionState state(objective, theta, data.weights);
+    const Index row[] = {4};
+    for (int i = 0; i < 20'000; ++i) {
+      ASSERT_EQ(state.reweight(row, Vector::Constant(1, change)), DeletionStatus::kDone);
+    }
+    const auto truth = exact_minimum(data, Loss(), true, 1, state.weights(), theta);
+    const Vector moved = state.newton_point();
+    const Real distance = (moved.cast<Real>() - truth.theta).norm() - truth.error;
+    EXPECT_LE(distance,
+              static_cast<Real>(bound_from_step(state.frame(), state.measure_step(moved)).value))
+        << change;
+  }
+}
+
+TEST(DeletionState, RefusesAPenaltyWhoseSquaresVanish) {
+  Random random(13);
+  const Dataset data = made_up_rows(random, 10, 2, Loss());
+  const Objective objective(data, Loss(), true, 1e-101);
+  expect_error<DataError>([&] { return DeletionState(objective, Vector::Zero(3), data.weights); },
+                          {"l2", "raise"});
 }
 
 }  // namespace
