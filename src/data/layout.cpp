@@ -8,6 +8,7 @@
 #include <set>
 
 #include "recant/core/error.hpp"
+#include "recant/core/utf8.hpp"
 #include "text_table.hpp"
 
 namespace recant {

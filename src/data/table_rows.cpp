@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "recant/core/error.hpp"
+#include "recant/core/utf8.hpp"
 #include "text_table.hpp"
 
 namespace recant {

@@ -50,7 +50,4 @@ using TextOrder = bool (*)(const std::string&, const std::string&);
 [[nodiscard]] SortedTexts sort_texts(const std::vector<std::string>& texts, std::size_t fixed = 0,
                                      TextOrder less = by_bytes);
 
-/// Whether bytes are well-formed UTF-8, as JSON and NumPy need them.
-[[nodiscard]] bool is_utf8(std::string_view bytes) noexcept;
-
 }  // namespace recant

@@ -5,6 +5,7 @@
 
 #include "postgresql_storage.hpp"
 #include "recant/core/error.hpp"
+#include "recant/core/utf8.hpp"
 #include "sqlite_storage.hpp"
 
 namespace recant {
@@ -26,7 +27,9 @@ std::optional<std::int64_t> SqlRow::optional_integer(int column) const {
 }
 
 std::string SqlRow::text(int column) const {
-  return std::string(get<std::string_view>(column));
+  const auto text = get<std::string_view>(column);
+  if (!is_utf8(text)) throw DamagedError("the ledger holds a text that is not UTF-8", where_);
+  return std::string(text);
 }
 
 std::string SqlRow::blob(int column) const {
