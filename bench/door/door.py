@@ -83,7 +83,6 @@ class Case:
         group = ["a" if label else "b" for label in np.random.default_rng(3).integers(0, 2, len(self.v))]
         return {"fit": lambda: recant.LogisticRegression().fit(self.X, self.y),
                 "influence, data frame": lambda: recant.influence(named, held, self.v),
-                "evaluate": lambda: recant.evaluate(self.model, self.V, self.v),
                 "evaluate, groups in a list": lambda: recant.evaluate(
                     self.model, self.V, self.v, sensitive_features=group)}
 

@@ -398,7 +398,8 @@ class LogisticRegression(ClassifierMixin, _LinearEstimator):
     l2 : float or None, default 1.0
         :math:`\lambda`, of the sum form: scikit-learn's 1/C.
     l2_per_row : float or None
-        In place of ``l2`` (then None; one of the two must be given): :math:`\lambda` is this times the number of rows.
+        In place of ``l2`` (then None; one of the two must be given): :math:`\lambda` is this times the
+        number of rows.
     intercept : bool, default True
         Whether there is an intercept.
     tolerance : float, default 1e-10
