@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import operator
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from typing import Any, TypeVar, cast
 
 from .errors import UsageError
@@ -54,8 +54,9 @@ def _is_path(value: Any) -> bool:
 
 
 def _are(kind: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    return lambda value: (isinstance(value, Iterable) and not isinstance(value, (str, bytes))
-                          and all(map(kind, value)))
+    """Not of a generator, which looking at would use up."""
+    return lambda value: (isinstance(value, Collection) and not isinstance(value, (str, bytes))
+                          and getattr(value, "ndim", 1) == 1 and all(map(kind, value)))
 
 
 def _tuple_of(*lengths: int, kind: Callable[[Any], bool] = lambda value: True) -> Callable[[Any], bool]:

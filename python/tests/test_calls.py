@@ -17,6 +17,7 @@ from conftest import ROOT
 
 import recant
 from recant._arrays import group_columns
+from recant._vault import _ids
 
 
 class Long:
@@ -240,6 +241,8 @@ WRONG = {
     "attack_correct_only": lambda m, X, y: recant.evaluate(m, X, y, attack_correct_only="no"),
     "metric": lambda m, X, y: recant.influence(m, X, y, metric=3),
     "metric, correct": lambda m, X, y: m.correct(X, y, metric=[3]),
+    "metric, generator": lambda m, X, y: m.correct(X, y, metric=(each for each in ["utility"])),
+    "metric, no list": lambda m, X, y: m.correct(X, y, metric=np.array("utility")),
     "rounds": lambda m, X, y: m.correct(X, y, rounds="x"),
     "count": lambda m, X, y: m.correct(X, y, scheme="hard", count="x"),
     "bounds": lambda m, X, y: m.correct(X, y, bounds=(1,)),
@@ -278,7 +281,7 @@ WRONG = {
     "path": lambda m, X, y: recant.load(3),
     "path, save": lambda m, X, y: m.save("\ud800"),
     "certificate": lambda m, X, y: recant.certificate.verify(3),
-    "ids": lambda m, X, y: recant._vault._ids(3.5),
+    "ids": lambda m, X, y: _ids(3.5),
     "fit_intercept": lambda m, X, y: recant.adopt(m, X, y, tolerance="a"),
 }
 
