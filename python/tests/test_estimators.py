@@ -230,6 +230,21 @@ def test_what_the_command_wrote_has_the_labels_it_had(command, tmp_path) -> None
     assert "label_type" not in (tmp_path / "c.rct" / "manifest.json").read_text()
 
 
+def test_the_command_keeps_the_labels_of_a_folder(problem, command, tmp_path) -> None:
+    X, y = problem.part(problem.train)
+    y = y.astype(float)  # "0.0" and "1.0" to the command
+    group = (problem.group[problem.train] == "a").astype(int)
+    model = recant.LogisticRegression().fit(X, y, sensitive_features=group)
+    model.save(tmp_path / "m.rct")
+    for name, array in (("X", X), ("y", y), ("g", group)):
+        np.save(tmp_path / f"{name}.npy", array)
+    subprocess.run([command, "correct", "m.rct", "--close", "demographic_parity", "--validation-features",
+                    "X.npy", "--validation-targets", "y.npy", "--validation-groups", "g.npy", "-o",
+                    "c.rct"], check=True, capture_output=True, cwd=tmp_path)
+    corrected = recant.load(tmp_path / "c.rct")
+    assert corrected.classes_.dtype == float and corrected.score(X, y) > 0.5  # 0 with texts
+
+
 def test_parameters_and_names_come_back_from_a_folder(tmp_path) -> None:
     frame = pd.DataFrame(np.random.default_rng(0).normal(size=(90, 3)), columns=["u", "v", "w"])
     y = np.array(["a", "b", "c"])[np.arange(90) % 3]
