@@ -22,7 +22,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from . import errors
-from ._core import set_threads, threads, version
+from ._core import version
+from ._threads import set_threads, threads
 from .errors import (
     BusyError,
     ConvergenceWarning,

@@ -3,16 +3,19 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, cast
 
 import numpy as np
 
-from . import _arrays, _core, _results
+from . import _arrays, _core, _labels, _results
+from ._checked import checked
 from ._estimators import LogisticRegression, RidgeRegression, _LinearEstimator
 from ._progress import ProgressCallback, progress_of
-from .errors import DataError, UsageError
+from .errors import ConvergenceWarning, DataError, UsageError
 
 
+@checked
 def adopt(fitted: Any, X: Any, y: Any, sample_weight: Any = None, *, sensitive_features: Any = None,
           tolerance: float = 1e-10, max_iterations: int = 200,
           progress: bool | ProgressCallback | None = None) -> Any:
@@ -22,7 +25,12 @@ def adopt(fitted: Any, X: Any, y: Any, sample_weight: Any = None, *, sensitive_f
     of ``Ridge``), measures the gradient of recant's objective at them, and polishes them to its
     optimum, which everything later starts from. ``adoption_`` of what is returned says how far off
     they were: where the objectives are the same, by the solver's tolerance; where scikit-learn does
-    not penalise its intercept and recant does, by what that changes.
+    not penalise its intercept and recant does, by what that changes. With :math:`\theta_0` what was
+    found and :math:`\theta^*` the optimum,
+
+    .. math:: |\theta_0 - \theta^*| \le |\nabla F(\theta_0)| / \lambda
+
+    is ``distance_bound``, as F is :math:`\lambda`-strongly convex.
 
     Parameters
     ----------
@@ -49,11 +57,25 @@ def adopt(fitted: Any, X: Any, y: Any, sample_weight: Any = None, *, sensitive_f
     UsageError
         For another kind of model, several targets, no penalty or one that is not l2.
     DataError
-        For rows that do not fit the model.
+        For rows that do not fit the model, by their number or by the names of their features.
+
+    Warns
+    -----
+    ConvergenceWarning
+        Where the polish did not reach ``tolerance``; ``converged_`` is False then.
 
     References
     ----------
     docs/reference/python.md, "The same objective as scikit-learn".
+
+    Examples
+    --------
+    >>> import numpy as np, recant
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> X, y = np.array([[0.0], [1.0], [2.0], [3.0]]), np.array([0, 1, 0, 1])
+    >>> model = recant.adopt(LogisticRegression(fit_intercept=False).fit(X, y), X, y)
+    >>> model.adoption_.distance < 1e-4
+    True
     """
     if hasattr(fitted, "steps"):
         return _adopt_pipeline(fitted, X, y, sample_weight, sensitive_features, tolerance,
@@ -67,24 +89,31 @@ def adopt(fitted: Any, X: Any, y: Any, sample_weight: Any = None, *, sensitive_f
                               max_iterations=max_iterations)
         features, targets = own._training_data(X, y, numeric=True)
         names: list[str] = []
-        codes = np.ascontiguousarray(targets, dtype=np.float64)
+        label_type = ""
+        codes = _arrays.one_a_row(targets, "y")
     else:
         own = LogisticRegression(l2, intercept=bool(fitted.fit_intercept), tolerance=tolerance,
                                  max_iterations=max_iterations)
         features, targets = own._training_data(X, y, numeric=False)
         own.classes_ = np.asarray(fitted.classes_)
-        names = [str(name) for name in own.classes_.tolist()]
+        names = _labels.texts_of(own.classes_)
+        label_type = _labels.type_of(own.classes_)
         codes = _arrays.class_codes(targets, own.classes_)
+    _require_same_names(fitted, own)
     if coef.shape[1] != features.shape[1]:
         raise DataError(f"X: has {features.shape[1]} features, but the model has {coef.shape[1]}")
-    rows = _core.Rows(features, codes, _class_weighted(fitted, targets, sample_weight), [], names,
+    rows = _core.Rows(features, codes, _class_weighted(fitted, targets, sample_weight),
+                      own._columns(), names,
                       _arrays.group_columns(sensitive_features, len(features)))
     theta = np.column_stack([coef, intercept]) if fitted.fit_intercept else coef
     loss = "squared" if kind == "squared" else "logistic" if len(names) == 2 else "softmax"
     with progress_of(progress) as callback:
         model, text = _core.adopt(rows, np.ascontiguousarray(theta).ravel(), loss, l2,
-                                  bool(fitted.fit_intercept), callback,
+                                  bool(fitted.fit_intercept), label_type, callback,
                                   {"tolerance": tolerance, "max_iterations": max_iterations})
+    if not model.optimal:
+        warnings.warn("the polish did not reach its tolerance; raise max_iterations",
+                      ConvergenceWarning, stacklevel=3)
     own._take(model)
     own.n_iter_ = model.iterations or 0
     own.__dict__["adoption_"] = _results.Adoption(text, tuple(notes))
@@ -100,6 +129,14 @@ def _adopt_pipeline(pipeline: Any, X: Any, y: Any, *arguments: Any) -> Any:
     adopted = type(pipeline)([*pipeline.steps[:-1], (name, own)])
     adopted.adoption_ = own.adoption_
     return adopted
+
+
+def _require_same_names(fitted: Any, own: _LinearEstimator) -> None:
+    """Columns in another order would be other features, and polishing would hide it."""
+    theirs, ours = (getattr(each, "feature_names_in_", None) for each in (fitted, own))
+    if theirs is not None and ours is not None and list(theirs) != list(ours):
+        raise DataError("X: has other feature names, or another order of them, than the model was "
+                        "fitted with")
 
 
 def _kind(fitted: Any) -> str:
@@ -120,6 +157,8 @@ def _penalty(fitted: Any, kind: str) -> tuple[float, list[str]]:
     notes: list[str] = []
     if kind == "squared":
         strength = np.unique(np.asarray(getattr(fitted, "alpha_", fitted.__dict__.get("alpha"))))
+        if getattr(fitted, "positive", False):
+            raise UsageError("fitted: keeps its coefficients above 0 (positive=True), recant does not")
         if len(strength) != 1:
             raise UsageError("fitted: has several penalties, but recant has one")
         if fitted.fit_intercept:

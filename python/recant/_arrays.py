@@ -6,7 +6,6 @@ A C-contiguous float64 array is used where it is. Anything else is converted onc
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -37,7 +36,7 @@ def plain_features(X: Any, features: int | None = None) -> Floats:
     array = np.asarray(X)
     if array.dtype.kind == "c":
         raise DataError("X: Complex data not supported")
-    array = np.ascontiguousarray(array, dtype=np.float64)
+    array = np.ascontiguousarray(as_numbers(array, "X"))
     if array.ndim != 2:
         raise DataError(f"X: Expected 2D array, got {array.ndim}D array instead. Reshape your data")
     if features is not None and array.shape[1] != features:
@@ -46,72 +45,108 @@ def plain_features(X: Any, features: int | None = None) -> Floats:
     return array
 
 
-def row_weights(sample_weight: Any, rows: int) -> Floats | None:
+def as_numbers(values: Any, where: str) -> Floats:
+    """The values as float64. Strings are none, not even those that look like numbers."""
+    if np.ma.is_masked(values):
+        raise DataError(f"{where}: has masked entries; leave such rows out")
+    try:
+        array = np.asarray(values)
+        if array.dtype.kind in "biufO" and not any(
+                isinstance(each, (str, bytes)) for each in (array.flat if array.dtype == object else ())):
+            return array.astype(np.float64)
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise DataError(f"{where}: holds something else than numbers")
+
+
+def one_a_row(values: Any, where: str) -> Floats:
+    """Numbers in one dimension, as the core looks at them."""
+    array = as_numbers(values, where)
+    if array.ndim != 1:
+        raise DataError(f"{where}: has shape {array.shape}, but one number for each row is needed")
+    return np.ascontiguousarray(array)
+
+
+def row_weights(sample_weight: Any, rows: int, where: str = "sample_weight") -> Floats | None:
     """One weight a row; None stays None and counts every row once."""
     if sample_weight is None:
         return None
-    weights = np.asarray(sample_weight, dtype=np.float64)
+    weights = as_numbers(sample_weight, where)
     if weights.ndim == 0:
         weights = np.full(rows, weights)
     if weights.shape != (rows,):
-        raise DataError(f"sample_weight: has shape {weights.shape}, but there are {rows} rows")
+        raise DataError(f"{where}: has shape {weights.shape}, but there are {rows} rows")
     return np.ascontiguousarray(weights)
 
 
 def class_codes(y: npt.NDArray[Any], classes: npt.NDArray[Any]) -> Floats:
     """The number of each row's class as float64, which the core counts in."""
-    codes = np.searchsorted(classes, y)
+    try:
+        codes = np.searchsorted(classes, y)
+    except TypeError:  # what does not compare with the classes is none of them
+        raise DataError("y: holds a class that the training data had not") from None
     codes[codes == len(classes)] = 0
     if not np.array_equal(classes[codes], y):
         raise DataError("y: holds a class that the training data had not")
     return codes.astype(np.float64)
 
 
-def _text(value: Any) -> str:
+def utf8(value: Any, where: str) -> str:
+    """The text of a value, which the core takes in UTF-8."""
+    try:
+        text = value.decode() if isinstance(value, bytes) else str(value)
+        text.encode()
+    except UnicodeError:
+        raise DataError(f"{where}: holds a name that is not UTF-8") from None
+    return text
+
+
+def _text(value: Any, where: str) -> str:
     """The name of a group: 1 and 1.0 are the same group, True is not 1."""
     if isinstance(value, (bool, np.bool_)):
         return str(bool(value))
     if isinstance(value, (float, np.floating)) and float(value).is_integer():
         return str(int(value))
-    if isinstance(value, bytes):
-        return value.decode()
-    return str(value)
+    return utf8(value, where)
 
 
 def _is_missing(value: Any) -> bool:
-    if value is None:
+    """None, what masks hide, and what does not equal itself: NaN and NaT of every library."""
+    if value is None or value is np.ma.masked:
         return True
-    if isinstance(value, (float, np.floating)):
-        return math.isnan(value)
-    return type(value).__name__ in ("NAType", "NaTType")
+    try:
+        return bool(value != value)
+    except (ArithmeticError, TypeError, ValueError):  # pandas.NA; a signalling NaN
+        return True
 
 
 def _factorise(column: npt.NDArray[Any], where: str) -> tuple[list[str], npt.NDArray[np.int64]]:
     """Names of the groups as they come, and the number of each row's group."""
     if column.dtype.kind in "biuUS" or (column.dtype.kind == "f" and not np.isnan(column).any()):
         values, codes = np.unique(column, return_inverse=True)
-        return [_text(value) for value in values.tolist()], codes.astype(np.int64)
+        return [_text(value, where) for value in values.tolist()], codes.astype(np.int64)
     numbers: dict[str, int] = {}
     codes = np.empty(len(column), dtype=np.int64)
     for row, value in enumerate(column.tolist()):
         if _is_missing(value):
             raise DataError(f"{where}: has no value in row {row} (from 0); leave such rows out, or "
                             "make missing a group of its own")
-        codes[row] = numbers.setdefault(_text(value), len(numbers))
+        codes[row] = numbers.setdefault(_text(value, where), len(numbers))
     return list(numbers), codes
 
 
 def _columns(sensitive: Any) -> list[tuple[str, npt.NDArray[Any]]]:
     """Name and values of each sensitive column."""
     if isinstance(sensitive, Mapping):
-        return [(str(name), _one_column(values)) for name, values in sensitive.items()]
+        return [(utf8(name, "sensitive_features"), _one_column(values))
+                for name, values in sensitive.items()]
     if hasattr(sensitive, "columns") and hasattr(sensitive, "shape"):  # a data frame
-        return [(str(name), _one_column(sensitive[name])) for name in sensitive.columns]
+        return [(utf8(name, "sensitive_features"), _one_column(sensitive[name]))
+                for name in sensitive.columns]
     name = getattr(sensitive, "name", None)  # a series
     if name is not None:
-        return [(str(name), _one_column(sensitive))]
-    values = sensitive if hasattr(sensitive, "__array__") else _object_array(sensitive)
-    array = np.asarray(values)
+        return [(utf8(name, "sensitive_features"), _one_column(sensitive))]
+    array = _array(sensitive)
     if array.ndim == 1:
         return [("", array)]
     if array.ndim != 2 or array.shape[1] == 0:
@@ -121,13 +156,32 @@ def _columns(sensitive: Any) -> list[tuple[str, npt.NDArray[Any]]]:
     return [(str(c + 1), array[:, c]) for c in range(array.shape[1])]
 
 
-def _object_array(values: Iterable[Any]) -> npt.NDArray[Any]:
+def _array(values: Any) -> npt.NDArray[Any]:
+    """Values with those that are missing still to be seen as such."""
+    if not hasattr(values, "__array__"):
+        return _object_array(values)
+    if np.ma.is_masked(values):  # as an array it would show what the mask hides
+        shown = np.array(values, dtype=object)
+        shown[np.ma.getmaskarray(values)] = None
+        return shown
+    array = np.asarray(values)
+    # Dates: NaT is a number inside.
+    return array.astype(object) if array.dtype.kind in "mM" and np.isnat(array).any() else array
+
+
+def _object_array(values: Any) -> npt.NDArray[Any]:
     """Of a list: its items as they are, so that None and 1 do not turn into text."""
-    return np.array(list(values), dtype=object)
+    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
+        raise DataError("sensitive_features: must be one value for each row, or several columns of "
+                        f"these, not {type(values).__name__}")
+    try:
+        return np.array(list(values), dtype=object)
+    except ValueError:
+        raise DataError("sensitive_features: has rows of different lengths") from None
 
 
 def _one_column(values: Any) -> npt.NDArray[Any]:
-    array = np.asarray(values if hasattr(values, "__array__") else _object_array(values))
+    array = _array(values)
     if array.ndim != 1:
         raise DataError("sensitive_features: a column has more than one dimension")
     return array
@@ -190,9 +244,9 @@ def privileged_groups(privileged: Any) -> list[str]:
     if privileged is None:
         return []
     if isinstance(privileged, str):
-        return [privileged]
+        return [_text(privileged, "privileged")]
     if isinstance(privileged, Mapping):
-        return [f"{column}={_text(group)}" for column, group in privileged.items()]
+        return [f"{column}={_text(group, 'privileged')}" for column, group in privileged.items()]
     if isinstance(privileged, Iterable):
-        return [_text(group) for group in privileged]
-    return [_text(privileged)]
+        return [_text(group, "privileged") for group in privileged]
+    return [_text(privileged, "privileged")]

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from . import _arrays, _core, _forget, _results
+from . import _arrays, _core, _forget, _labels, _results
+from ._checked import checked, require_parameters
 from ._progress import ProgressCallback, progress_of
 from ._sklearn import HAS_SKLEARN, BaseEstimator, ClassifierMixin, NotFittedError, RegressorMixin
 from .errors import ConvergenceWarning, DataError, UsageError
@@ -77,12 +78,24 @@ class _LinearEstimator(BaseEstimator):
             return cast("Floats", validate_data(self, X, reset=False, dtype=np.float64, order="C"))
         return _arrays.plain_features(X, model.features)
 
+    def _columns(self) -> list[str]:
+        """Names of the features, if X had any."""
+        return [_arrays.utf8(name, "X") for name in getattr(self, "feature_names_in_", ())]
+
     def _fitted(self) -> _core.Model:
         model = self.__dict__.get("_model")
         if model is None:
             raise NotFittedError(f"This {type(self).__name__} instance is not fitted yet. Call "
                                  "'fit' before using it.")
         return cast("_core.Model", model)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Pickle and deepcopy make new arrays; those that show the model stay read-only."""
+        for name in ("coef_", "intercept_"):
+            if isinstance(state.get(name), np.ndarray):
+                _results.frozen(state[name])
+        parent = getattr(super(), "__setstate__", self.__dict__.update)
+        parent(state)
 
     def __sklearn_is_fitted__(self) -> bool:
         return "_model" in self.__dict__
@@ -105,12 +118,13 @@ class _LinearEstimator(BaseEstimator):
     # -- fitting -----------------------------------------------------------------------------
 
     def _fit_rows(self, rows: _core.Rows, loss: str, positive: str | None, privileged: Any,
-                  progress: bool | ProgressCallback | None) -> None:
-        if self.l2 is not None and self.l2_per_row is not None:
-            raise UsageError("l2: give l2 or l2_per_row, not both; the other is None")
+                  label_type: str, progress: bool | ProgressCallback | None) -> None:
+        if (self.l2 is None) == (self.l2_per_row is None):
+            raise UsageError("l2: give l2 or l2_per_row, not both; the other is None" if self.l2 is not
+                             None else "l2: give l2 or l2_per_row; both are None")
         with progress_of(progress) as callback:
             model = _core.fit(rows, loss, self.l2, self.l2_per_row, bool(self.intercept), positive,
-                              _arrays.privileged_groups(privileged), callback,
+                              _arrays.privileged_groups(privileged), label_type, callback,
                               {"tolerance": self.tolerance, "max_iterations": self.max_iterations})
         self._take(model)
         self.n_iter_ = model.iterations or 0
@@ -118,7 +132,7 @@ class _LinearEstimator(BaseEstimator):
             warnings.warn(
                 f"the fit did not reach its tolerance in {self.n_iter_} steps; raise "
                 "max_iterations, or l2 where the classes are separable", ConvergenceWarning,
-                stacklevel=3)
+                stacklevel=4)
 
     def _take(self, model: _core.Model) -> None:
         """Becomes `model`, in one step: an interrupt finds the one or the other."""
@@ -140,6 +154,7 @@ class _LinearEstimator(BaseEstimator):
         """How the fit ended, with the metrics on the training rows; measured when asked for."""
         return _results.FitResult(self._fitted().fit_json())
 
+    @checked
     def correct(self, X_val: Any, y_val: Any, *, metric: str | list[str] = "demographic_parity",
                 sensitive_features: Any = None, keep: str | None = "utility",
                 test: tuple[Any, ...] | None = None, scheme: str = "soft", update: str = "polish",
@@ -230,7 +245,7 @@ class _LinearEstimator(BaseEstimator):
             corrected, delta, text, applied = _core.correct(
                 model, validation, held, [metric] if isinstance(metric, str) else list(metric),
                 scheme, update, rounds, bounds is not None, count, share,
-                [] if rows is None else [int(row) for row in np.asarray(rows).ravel()],
+                [] if rows is None else _forget.row_positions(rows, len(model.weights)),
                 _arrays.privileged_groups(privileged), callback,
                 {"keep_utility": keep is not None, "target_gap": target_gap,
                  "utility_tolerance": utility_tolerance, "kappa": kappa, "kappa_rel": kappa_rel,
@@ -240,6 +255,7 @@ class _LinearEstimator(BaseEstimator):
             self._take(corrected)
         return _results.Correction(text, weights, _results.frozen(delta), applied)
 
+    @checked
     def forget(self, rows: Any, weighting: str = "uniform", *, method: str = "newton",
                allowance: float | None = None, alpha: float | str | None = None, values: Any = None,
                tier_at_most: str | None = None, holdout: tuple[Any, Any] | None = None,
@@ -330,22 +346,37 @@ class _LinearEstimator(BaseEstimator):
         applied = json.loads(text)["state"] == "applied"
         if applied:
             self._take(left)
-        return _forget.told(_results.Deletion(text, copy.copy(self), found), stacklevel=2)
+        return _forget.told(_results.Deletion(text, copy.copy(self), found), stacklevel=3)
 
+    @checked
     def save(self, path: str | os.PathLike[str], *, replace: bool = False) -> None:
         """Write the model with its rows to a folder, which the command and ``load`` read.
 
         The folder holds the training rows in the clear, but those that were forgotten: what is left
-        moves up. It is there wholly or not at all.
+        moves up. It is there wholly or not at all. ``load`` finds labels (bool, int, float, str),
+        names of features, ``l2``, ``intercept``, ``tolerance`` and ``positive`` again;
+        ``max_iterations`` is not kept, nor is ``l2_per_row``, whose product ``l2`` is.
+
+        Parameters
+        ----------
+        path : path
+            Folder to write, NAME.rct.
+        replace : bool
+            Whether a model that is there may be replaced.
 
         Raises
         ------
         UsageError
-            If it exists and ``replace`` is false, or is something else than a model.
+            If it exists and ``replace`` is false, or is something else than a model; for labels of
+            another type.
         DataError
             If it cannot be written.
         """
-        self._fitted().save(os.fspath(path), replace)
+        self._to_keep().save(os.fspath(path), replace)
+
+    def _to_keep(self) -> _core.Model:
+        """The model, if a folder can hold all of it."""
+        return self._fitted()
 
 
 class LogisticRegression(ClassifierMixin, _LinearEstimator):
@@ -367,7 +398,8 @@ class LogisticRegression(ClassifierMixin, _LinearEstimator):
     l2 : float or None, default 1.0
         :math:`\lambda`, of the sum form: scikit-learn's 1/C.
     l2_per_row : float or None
-        In place of ``l2`` (then None): :math:`\lambda` is this times the number of rows.
+        In place of ``l2`` (then None; one of the two must be given): :math:`\lambda` is this times the
+        number of rows.
     intercept : bool, default True
         Whether there is an intercept.
     tolerance : float, default 1e-10
@@ -420,6 +452,7 @@ class LogisticRegression(ClassifierMixin, _LinearEstimator):
         self.max_iterations = max_iterations
         self.positive = positive
 
+    @checked
     def fit(self, X: Any, y: Any, sample_weight: Any = None, *, sensitive_features: Any = None,
             privileged: Any = None, progress: bool | ProgressCallback | None = None) -> Self:
         """Train on rows.
@@ -451,6 +484,7 @@ class LogisticRegression(ClassifierMixin, _LinearEstimator):
         ConvergenceWarning
             Where ``converged_`` is False.
         """
+        require_parameters(self)
         features, labels = self._training_data(X, y, numeric=False)
         if HAS_SKLEARN:
             from sklearn.utils.multiclass import check_classification_targets
@@ -459,19 +493,24 @@ class LogisticRegression(ClassifierMixin, _LinearEstimator):
         classes, codes = np.unique(labels, return_inverse=True)
         if len(classes) < 2:
             raise DataError("y: holds one class only, but at least 2 classes are needed")
-        names = [str(name) for name in classes.tolist()]
+        names = _labels.texts_of(classes)
         binary = len(classes) == 2
         positive = None if self.positive is None else str(self.positive)
         if binary and positive not in (None, names[1]):
             raise UsageError("positive: of two classes it is the last of classes_; recode y")
         rows = _core.Rows(features, codes.astype(np.float64),
                           _arrays.row_weights(sample_weight, len(features)),
-                          [str(name) for name in getattr(self, "feature_names_in_", ())], names,
+                          self._columns(), names,
                           _arrays.group_columns(sensitive_features, len(features)))
         self._fit_rows(rows, "logistic" if binary else "softmax", None if binary else positive,
-                       privileged, progress)
+                       privileged, _labels.type_of(classes), progress)
         self.classes_ = classes
         return self
+
+    def _to_keep(self) -> _core.Model:
+        model = self._fitted()
+        _labels.require_kept(model.class_names, model.label_type, self.classes_)
+        return model
 
     def _codes(self, y: Any) -> Floats:
         labels = np.asarray(y)
@@ -480,42 +519,58 @@ class LogisticRegression(ClassifierMixin, _LinearEstimator):
         return _arrays.class_codes(labels, self.classes_)
 
     def decision_function(self, X: Any) -> Floats:
-        """Scores: (n,) of the second of two classes, or (n, K).
+        """Scores: of the second of two classes, or of each.
 
         Parameters
         ----------
         X : array-like of shape (n, d)
+
+        Returns
+        -------
+        ndarray of shape (n,) or (n, K)
         """
         scores = self._fitted().scores(self._features(X))
         return scores[:, 0] if scores.shape[1] == 1 else scores
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
-        """The class of largest score, of shape (n,).
+        """The class of largest score.
 
         Parameters
         ----------
         X : array-like of shape (n, d)
+
+        Returns
+        -------
+        ndarray of shape (n,), of the type of ``classes_``
         """
         scores = self.decision_function(X)
         best = (scores > 0).astype(np.intp) if scores.ndim == 1 else scores.argmax(axis=1)
         return cast("npt.NDArray[Any]", self.classes_[best])
 
     def predict_proba(self, X: Any) -> Floats:
-        """Probabilities of the classes, of shape (n, K).
+        """Probabilities of the classes.
 
         Parameters
         ----------
         X : array-like of shape (n, d)
+
+        Returns
+        -------
+        ndarray of shape (n, K)
         """
         p = self._fitted().probabilities(self._features(X))
         return np.column_stack([1 - p[:, 0], p[:, 0]]) if p.shape[1] == 1 else p
 
     def predict_log_proba(self, X: Any) -> Floats:
-        """Logarithms of ``predict_proba``, of shape (n, K).
+        """Logarithms of ``predict_proba``.
 
         Parameters
         ----------
         X : array-like of shape (n, d)
+
+        Returns
+        -------
+        ndarray of shape (n, K)
         """
         return cast("Floats", np.log(self.predict_proba(X)))
 
@@ -527,9 +582,13 @@ class LogisticRegression(ClassifierMixin, _LinearEstimator):
         X : array-like of shape (n, d)
         y : array-like of shape (n,)
         sample_weight : array-like of shape (n,), optional
+
+        Returns
+        -------
+        float
         """
         right = self.predict(X) == np.asarray(y).ravel()
-        return float(np.average(right, weights=sample_weight))
+        return float(np.average(right, weights=_arrays.row_weights(sample_weight, len(right))))
 
 
 class RidgeRegression(RegressorMixin, _LinearEstimator):
@@ -579,29 +638,61 @@ class RidgeRegression(RegressorMixin, _LinearEstimator):
         self.tolerance = tolerance
         self.max_iterations = max_iterations
 
+    @checked
     def fit(self, X: Any, y: Any, sample_weight: Any = None, *, sensitive_features: Any = None,
             privileged: Any = None, progress: bool | ProgressCallback | None = None) -> Self:
-        """Train on rows; see :meth:`LogisticRegression.fit`. ``y`` holds numbers."""
+        """Train on rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+        y : array-like of shape (n,)
+            Numbers.
+        sample_weight : array-like of shape (n,), optional
+            Weights >= 0, not all 0. Weight 2 is the row twice, weight 0 the row absent.
+        sensitive_features, privileged, progress : optional
+            As in :meth:`LogisticRegression.fit`.
+
+        Returns
+        -------
+        RidgeRegression
+            Itself.
+
+        Raises
+        ------
+        UsageError, DataError
+            Both are ValueErrors.
+
+        Warns
+        -----
+        ConvergenceWarning
+            Where ``converged_`` is False.
+        """
+        require_parameters(self)
         features, targets = self._training_data(X, y, numeric=True)
-        rows = _core.Rows(features, np.ascontiguousarray(targets, dtype=np.float64),
+        rows = _core.Rows(features, _arrays.one_a_row(targets, "y"),
                           _arrays.row_weights(sample_weight, len(features)),
-                          [str(name) for name in getattr(self, "feature_names_in_", ())], [],
+                          self._columns(), [],
                           _arrays.group_columns(sensitive_features, len(features)))
-        self._fit_rows(rows, "squared", None, privileged, progress)
+        self._fit_rows(rows, "squared", None, privileged, "", progress)
         return self
 
     def _codes(self, y: Any) -> Floats:
-        return np.ascontiguousarray(np.asarray(y, dtype=np.float64).ravel())
+        return _arrays.as_numbers(y, "y").ravel()
 
     def _shaped(self, coef: Floats, intercept: Floats) -> dict[str, Any]:
         return {"coef_": coef[0], "intercept_": float(intercept[0])}
 
     def predict(self, X: Any) -> Floats:
-        """Predictions, of shape (n,).
+        """Predictions.
 
         Parameters
         ----------
         X : array-like of shape (n, d)
+
+        Returns
+        -------
+        ndarray of shape (n,)
         """
         return self._fitted().scores(self._features(X))[:, 0]
 
@@ -613,9 +704,14 @@ class RidgeRegression(RegressorMixin, _LinearEstimator):
         X : array-like of shape (n, d)
         y : array-like of shape (n,)
         sample_weight : array-like of shape (n,), optional
+
+        Returns
+        -------
+        float
         """
-        targets = np.asarray(y, dtype=np.float64).ravel()
-        weights = np.ones(len(targets)) if sample_weight is None else np.asarray(sample_weight)
+        targets = self._codes(y)
+        weights = _arrays.row_weights(sample_weight, len(targets))
+        weights = np.ones(len(targets)) if weights is None else weights
         residual = float(weights @ (targets - self.predict(X)) ** 2)
         total = float(weights @ (targets - np.average(targets, weights=weights)) ** 2)
         if total == 0:
@@ -624,17 +720,18 @@ class RidgeRegression(RegressorMixin, _LinearEstimator):
 
 
 def from_model(model: _core.Model) -> LogisticRegression | RidgeRegression:
-    """An estimator that stands for a model of the core."""
+    """An estimator that stands for a model of the core: as it was before it was saved."""
     estimator: LogisticRegression | RidgeRegression
     if model.loss == "squared":
-        estimator = RidgeRegression(model.l2, intercept=model.intercept)
+        estimator = RidgeRegression(model.l2, intercept=model.intercept, tolerance=model.tolerance)
     else:
-        estimator = LogisticRegression(model.l2, intercept=model.intercept)
-        names = model.class_names
-        try:
-            estimator.classes_ = np.array([int(name) for name in names])
-        except ValueError:
-            estimator.classes_ = np.array(names)
+        estimator = LogisticRegression(model.l2, intercept=model.intercept,
+                                       tolerance=model.tolerance)
+        estimator.classes_ = _labels.from_texts(model.class_names, model.label_type)
+        if model.positive_class != len(estimator.classes_) - 1:
+            estimator.positive = estimator.classes_[model.positive_class]
     estimator.n_features_in_ = model.features
+    if model.columns and not model.from_csv:  # of a file they are those of encoded features
+        estimator.feature_names_in_ = np.array(model.columns, dtype=object)
     estimator._take(model)
     return estimator

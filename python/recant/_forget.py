@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from . import _arrays, _core, _results
-from .errors import NotDeletedWarning, UsageError
+from .errors import NotDeletedWarning, NotFoundError, UsageError
 
 _METHODS = {"newton": "newton", "ascent": "ascent", "gradient_ascent": "ascent"}
 _WEIGHTINGS = ("uniform", "sigmoid", "rank", "exp")
@@ -18,7 +18,10 @@ _WEIGHTINGS = ("uniform", "sigmoid", "rank", "exp")
 
 def row_positions(rows: Any, count: int) -> list[int]:
     """A position, several, or a mask of all rows, as positions."""
-    array = np.atleast_1d(np.asarray(rows))
+    try:
+        array = np.atleast_1d(np.asarray(rows))
+    except ValueError:  # of lists of different lengths
+        array = np.array([None])
     if array.dtype == bool:
         if array.shape != (count,):
             raise UsageError(f"rows: a mask has one value for each of the {count} training rows, "
@@ -27,6 +30,8 @@ def row_positions(rows: Any, count: int) -> list[int]:
     if array.size and array.dtype.kind not in "iu":
         raise UsageError("rows: must be whole numbers, positions among the training rows from 0, or "
                          "a mask")
+    if array.size and array.max() > np.iinfo(np.int64).max:
+        raise NotFoundError("rows: a position is beyond the training rows")
     return [int(row) for row in array.ravel()]
 
 
@@ -56,7 +61,7 @@ def asked(method: str, weighting: str, alpha: float | str | None, values: Any, m
                          "alpha, a number or \"auto\"")
     if isinstance(alpha, str) and alpha != "auto":
         raise UsageError(f"alpha: {alpha!r} is neither a number nor \"auto\"")
-    given = None if values is None else np.ascontiguousarray(values, dtype=np.float64).ravel()
+    given = None if values is None else _arrays.one_a_row(values, "values")
     return Asked(_METHODS[method], weighting, None if alpha in (None, "auto") else float(alpha), given,
                  {"max_steps": max_steps, "step_size": step_size, "clip": clip})
 

@@ -21,18 +21,38 @@ def frozen(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return values
 
 
+def _unchanging(value: Any) -> Any:
+    """The same with tuples for lists, which nobody can change."""
+    return tuple(map(_unchanging, value)) if isinstance(value, (list, tuple)) else value
+
+
+class Frozen:
+    """Arrays are read-only after pickle and deepcopy too, which make them anew."""
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for value in state.values():
+            if isinstance(value, np.ndarray):
+                frozen(value)
+        self.__dict__.update(state)
+
+
 def _number(value: object) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Result:
+class Result(Frozen):
     """Base of all results."""
 
     _json: str = field(repr=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON object that the command prints, as a dictionary of its own."""
+        """The JSON object that the command prints, as a dictionary of its own.
+
+        Returns
+        -------
+        dict
+        """
         return cast("dict[str, Any]", json.loads(self._json))
 
     def _lines(self) -> dict[str, object]:
@@ -459,15 +479,25 @@ class Verification(Result):
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Weights:
+class Weights(Frozen):
     """A change of row weights; see :func:`recant.soft_weights`, :func:`recant.hard_weights`."""
 
     delta: Floats  #: n
     _facts: Mapping[str, Any]
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_facts", {name: _unchanging(value)
+                                            for name, value in self._facts.items()})
+
     def to_dict(self) -> dict[str, Any]:
-        """Everything but ``delta``."""
-        return dict(self._facts)
+        """Everything but ``delta``, as a dictionary of its own.
+
+        Returns
+        -------
+        dict
+        """
+        return {name: list(value) if isinstance(value, tuple) else value
+                for name, value in self._facts.items()}
 
     def __getitem__(self, name: str) -> Any:
         return self._facts[name]

@@ -7,7 +7,7 @@ import json
 import os
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from . import _arrays, _core, _forget, _results
+from ._checked import checked
 from ._estimators import LogisticRegression, RidgeRegression, from_model
 from ._progress import ProgressCallback, progress_of
 from ._verbs import unwrapped
@@ -48,6 +49,16 @@ def _rows_of(model: _core.Model, rows: _Rows) -> _core.Rows:
     return from_model(model)._measured(X, y)
 
 
+def _ids(ids: Any) -> list[str]:
+    """Ids as texts; one alone is a list of one."""
+    if isinstance(ids, (str, int, np.integer)):
+        ids = [ids]
+    if isinstance(ids, bytes) or not isinstance(ids, Iterable):
+        raise UsageError(f"ids: must be a text, a whole number or several of these, not "
+                         f"{type(ids).__name__}")
+    return [_arrays.utf8(each, "ids") for each in ids]
+
+
 class Vault:
     """A model on disk, NAME.rct, with its rows and, of CSV files, how they are encoded.
 
@@ -71,8 +82,21 @@ class Vault:
     References
     ----------
     docs/formats/vault.md, docs/algorithms/forget.md.
+
+    Examples
+    --------
+    >>> import numpy as np, recant, tempfile
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(300, 3)); y = (X[:, 0] + rng.normal(size=300) > 0).astype(int)
+    >>> model = recant.LogisticRegression().fit(X, y)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with recant.Vault.create(f"{folder}/m.rct", model) as vault:
+    ...         gone = vault.forget([7, 11])
+    ...     gone.state, vault.status().rows_left, vault.check().fault
+    ('certified', 298, None)
     """
 
+    @checked
     def __init__(self, path: _Path, *, require_checkpoint: _Path | None = None) -> None:
         self.path = Path(path)
         self._checkpoint = None if require_checkpoint is None else os.fspath(require_checkpoint)
@@ -88,6 +112,7 @@ class Vault:
     # -- new folders -------------------------------------------------------------------------
 
     @classmethod
+    @checked
     def create(cls, path: _Path, model: Any, *, epsilon: float | None = None,
                delta: float | None = None, releases: int = 100, sigma: float | None = None,
                allowance: float | None = None, utility_price: float | None = None,
@@ -135,15 +160,20 @@ class Vault:
             If it exists and ``replace`` is false, for options out of range, or for a budget under
             which no deletion could be certified.
         DataError, BusyError
+
+        References
+        ----------
+        docs/formats/vault.md; docs/mathematics.md, section 5.
         """
         final = model.steps[-1][1] if hasattr(model, "steps") else model
-        fitted = unwrapped(final, None)[0]._fitted()
+        fitted = unwrapped(final, None)[0]._to_keep()
         held = None if validation is None else _rows_of(fitted, validation)
         return cls._created(path, fitted, _enrolment(epsilon, delta, releases, sigma, allowance,
                                                      utility_price), on_budget_spent, held, replace,
                             progress)
 
     @classmethod
+    @checked
     def fit(cls, path: _Path, csv: _Path, *, target: str, positive: str | None = None,
             sensitive: str | Sequence[str] = (), privileged: Any = None, id: str | None = None,
             weight: str | None = None, drop: Sequence[str] = (), missing: str = "drop",
@@ -181,7 +211,7 @@ class Vault:
             JSON file with column types.
         loss : {"logistic", "squared", "softmax"}
         l2, l2_per_row, intercept, tolerance, max_iterations
-            As in :class:`LogisticRegression`.
+            As in :class:`LogisticRegression`; l2 is 1 where neither of the two is given.
         epsilon, delta, releases, sigma, allowance, utility_price, on_budget_spent, replace, progress
             As in :meth:`create`.
         validation : path, optional
@@ -197,6 +227,10 @@ class Vault:
         UsageError
             As in :meth:`create`, and where the fit does not converge: nothing is written then.
         NotFoundError, DataError, BusyError
+
+        References
+        ----------
+        docs/algorithms/fit.md; docs/formats/vault.md.
         """
         budget = _enrolment(epsilon, delta, releases, sigma, allowance, utility_price)
         table: dict[str, object] = {
@@ -285,6 +319,7 @@ class Vault:
         """Names of the encoded features, in order; empty of a model of arrays."""
         return self._model.columns
 
+    @checked
     def status(self, *, check: bool = False) -> _results.Status:
         """``recant status``: requests, releases and budget; never what was deleted.
 
@@ -294,16 +329,34 @@ class Vault:
             Re-derive the chain of events, the budget and the hashes of all files; ``fault`` names
             the first thing that does not fit.
 
+        Returns
+        -------
+        Status
+
         Raises
         ------
         NotFoundError, DamagedError
+
+        References
+        ----------
+        docs/formats/ledger.md.
         """
         return _results.Status(_core.vault_status(os.fspath(self.path), check))
 
     def check(self) -> _results.Status:
-        """``recant status --check``: as :meth:`status`, with everything re-derived; see ``fault``."""
+        """``recant status --check``: as :meth:`status`, with everything re-derived; see ``fault``.
+
+        Returns
+        -------
+        Status
+
+        References
+        ----------
+        docs/formats/ledger.md.
+        """
         return self.status(check=True)
 
+    @checked
     def backup(self, destination: _Path) -> None:
         """``recant backup``: a consistent copy, also while others write.
 
@@ -318,9 +371,14 @@ class Vault:
         ------
         UsageError
             If it exists.
+
+        References
+        ----------
+        docs/formats/vault.md.
         """
         _core.backup_vault(os.fspath(self.path), os.fspath(destination))
 
+    @checked
     def write_checkpoint(self, file: _Path) -> None:
         """The newest signed checkpoint of the ledger, to be kept elsewhere.
 
@@ -332,6 +390,10 @@ class Vault:
         ------
         UsageError
             If there is none yet.
+
+        References
+        ----------
+        docs/formats/ledger.md.
         """
         _core.write_checkpoint(os.fspath(self.path), os.fspath(file))
 
@@ -365,7 +427,7 @@ class Vault:
                 self._writer = _core.Writer(os.fspath(self.path), self._checkpoint)
             try:
                 for line in self._writer.recovered() if opened else []:
-                    warnings.warn(f"finished {line}", stacklevel=4)
+                    warnings.warn(f"finished {line}", stacklevel=5)
                 yield self._writer
             except (UsageError, NotFoundError):
                 if not self._held:
@@ -379,6 +441,7 @@ class Vault:
                 self._read = self._model
                 self.close()
 
+    @checked
     def forget(self, rows: Any = None, *, ids: Any = None, key: str = "",
                weighting: str = "uniform", method: str = "newton",
                alpha: float | str | None = None, values: Any = None,
@@ -424,10 +487,13 @@ class Vault:
         BusyError
             While another process writes.
         UsageError, DataError, DamagedError
+
+        References
+        ----------
+        docs/algorithms/forget.md; docs/mathematics.md, section 5.
         """
         ask = _forget.asked(method, weighting, alpha, values, max_steps, step_size, clip)
-        named = [] if ids is None else [str(each) for each in (
-            [ids] if isinstance(ids, (str, int)) else ids)]
+        named = [] if ids is None else _ids(ids)
         positions = [] if rows is None else _forget.row_positions(rows, self._rows)
         found = None
         with progress_of(progress) as callback, self._writing() as writer:
@@ -445,8 +511,9 @@ class Vault:
                     1, callback))
         if state == "not_found":
             raise NotFoundError("rows: nothing was deleted: a row is not in this model")
-        return _forget.told(_results.Deletion(text, self, found), stacklevel=2)
+        return _forget.told(_results.Deletion(text, self, found), stacklevel=3)
 
+    @checked
     def outcome(self, key: str) -> _results.Deletion:
         """What came of the request with this key.
 
@@ -454,15 +521,24 @@ class Vault:
         ----------
         key : str
 
+        Returns
+        -------
+        Deletion
+
         Raises
         ------
         NotFoundError
             If no request has it.
         BusyError
+
+        References
+        ----------
+        docs/formats/ledger.md.
         """
         with self._writing() as writer:
             return _results.Deletion(writer.outcome(key), self)
 
+    @checked
     def catch_up(self, newer_ledger: _Path) -> int:
         """``recant forget --from-ledger``: of a folder restored from an older backup, makes the
         deletions again that a newer copy of its ledger has. How many rows they were.
@@ -471,15 +547,24 @@ class Vault:
         ----------
         newer_ledger : path
 
+        Returns
+        -------
+        int
+
         Raises
         ------
         UsageError, NotFoundError, DamagedError, BusyError
+
+        References
+        ----------
+        docs/formats/vault.md.
         """
         with self._turn:
             self.close()
             self._read = None
             return _core.catch_up(os.fspath(self.path), os.fspath(newer_ledger))
 
+    @checked
     def audit(self, *, deleted: _Rows | None = None, before: _Path | None = None,
               test: _Rows | None = None, membership: bool | None = None,
               reconstruction: bool = True, bound: float | None = None, shadow_models: int = 16,
@@ -517,6 +602,10 @@ class Vault:
         Raises
         ------
         UsageError, DataError, NotFoundError
+
+        References
+        ----------
+        docs/algorithms/audit.md.
         """
         model = self._model
         former = None if before is None else _core.Model.open(os.fspath(before))
@@ -528,6 +617,7 @@ class Vault:
             return _results.Audit(_core.audit(model, gone, former, unseen, membership, reconstruction,
                                               bound, shadow_models, list(sigmas), seed, callback))
 
+    @checked
     def evaluate(self, csv: _Path, *, threshold: float = 0.5, radius: float = 0.0,
                  attack_correct_only: bool = False) -> _results.Evaluation:
         """``recant evaluate``: utility, fairness and robustness on the rows of a CSV file.
@@ -539,13 +629,22 @@ class Vault:
         threshold, radius, attack_correct_only
             As in :func:`recant.evaluate`.
 
+        Returns
+        -------
+        Evaluation
+
         Raises
         ------
         NotFoundError, DataError, UsageError
+
+        References
+        ----------
+        docs/mathematics.md, section 3; docs/algorithms/metrics.md.
         """
         return _results.Evaluation(_core.evaluate(self._model, self._model.read_csv(os.fspath(csv)), [],
                                                   threshold, radius, attack_correct_only))
 
+    @checked
     def influence(self, csv: _Path, *, metric: str) -> _results.Influence:
         """``recant influence``: what each training row does to a metric of a CSV file.
 
@@ -556,13 +655,22 @@ class Vault:
         metric : str
             As in :func:`recant.influence`.
 
+        Returns
+        -------
+        Influence
+
         Raises
         ------
         NotFoundError, DataError, UsageError
+
+        References
+        ----------
+        Koh and Liang 2017; docs/mathematics.md, section 3.
         """
         values, text = _core.influence(self._model, self._model.read_csv(os.fspath(csv)), metric, [])
         return _results.Influence(text, _results.frozen(values))
 
+    @checked
     def correct(self, validation: _Path, *, metric: str | list[str] = "demographic_parity",
                 test: _Path | None = None, output: _Path | None = None, replace: bool = False,
                 keep_utility: bool = True, rounds: int | None = None,
@@ -576,14 +684,24 @@ class Vault:
             CSV files.
         output : path, optional
             Folder to write; nothing is written where ``applied`` is False.
+        replace : bool
+            Whether a model that is at ``output`` may be replaced.
         metric, rounds, bounds, target_gap, progress
             As in :meth:`LogisticRegression.correct`.
         keep_utility : bool
             Hold the validation loss, to first order.
 
+        Returns
+        -------
+        Correction
+
         Raises
         ------
         NotFoundError, DataError, UsageError
+
+        References
+        ----------
+        docs/mathematics.md, sections 4.1 to 4.4; soft weights: arXiv 2505.18783.
         """
         lower, upper = (-1.0, 1.0) if bounds is None else bounds
         held = None if test is None else self._model.read_csv(os.fspath(test))

@@ -9,6 +9,7 @@ from typing import Any, cast
 import numpy as np
 
 from . import _arrays, _core, _results
+from ._checked import checked
 from ._estimators import LogisticRegression, RidgeRegression, _LinearEstimator, from_model
 from ._progress import ProgressCallback, progress_of
 from .errors import UsageError
@@ -26,10 +27,20 @@ def unwrapped(model: Any, X: Any) -> tuple[_LinearEstimator, Any]:
     return model, X
 
 
+@checked
 def evaluate(model: Any, X: Any, y: Any, *, sensitive_features: Any = None, privileged: Any = None,
              threshold: float = 0.5, radius: float = 0.0,
              attack_correct_only: bool = False) -> _results.Evaluation:
-    """Utility, fairness gaps and robustness of a model on rows.
+    r"""Utility, fairness gaps and robustness of a model on rows.
+
+    With :math:`p_i` the probability of the positive class and :math:`G` the privileged group of a
+    sensitive column, demographic parity and equal opportunity are
+
+    .. math:: \frac1{n_G} \sum_{i \in G} p_i - \frac1{n_{\bar G}} \sum_{i \notin G} p_i,
+              \qquad \text{the same over the rows with } y_i = 1,
+
+    and the mean log loss is :math:`\frac1n \sum_i \varphi(y_i, x_i^T \theta)`. The other metrics
+    are in docs/algorithms/metrics.md.
 
     Parameters
     ----------
@@ -64,6 +75,7 @@ def evaluate(model: Any, X: Any, y: Any, *, sensitive_features: Any = None, priv
         attack_correct_only))
 
 
+@checked
 def influence(model: Any, X_val: Any, y_val: Any, *, metric: str = "utility",
               sensitive_features: Any = None, privileged: Any = None) -> _results.Influence:
     r"""What each training row does to a metric, to first order, per unit of its weight:
@@ -115,12 +127,7 @@ def influence(model: Any, X_val: Any, y_val: Any, *, metric: str = "utility",
     return _results.Influence(text, _results.frozen(values))
 
 
-def _influence_of(given: Any) -> _arrays.Floats | None:
-    if given is None:
-        return None
-    return np.ascontiguousarray(given, dtype=np.float64)
-
-
+@checked
 def soft_weights(gap: Any, utility: Any = None, *, value: float | None = None, weights: Any = None,
                  bounds: tuple[float, float] | None = None, kappa: float | None = None,
                  kappa_rel: float = 1.0, keep_utility: bool = True,
@@ -163,7 +170,8 @@ def soft_weights(gap: Any, utility: Any = None, *, value: float | None = None, w
     ----------
     arXiv 2505.18783; docs/mathematics.md, sections 4.2 and 4.3.
     """
-    a, u = cast("_arrays.Floats", _influence_of(gap)), _influence_of(utility)
+    a = _arrays.one_a_row(gap, "gap")
+    u = None if utility is None else _arrays.one_a_row(utility, "utility")
     m = _metric_value(gap, value)
     if keep_utility and u is None:
         raise UsageError("utility: is needed to keep it; pass keep_utility=False to do without")
@@ -173,7 +181,7 @@ def soft_weights(gap: Any, utility: Any = None, *, value: float | None = None, w
         facts = _core.soft_weights(a, u, m, {"kappa": kappa, "kappa_rel": kappa_rel,
                                              "keep_utility": keep_utility})
     else:
-        w = np.ones(len(a)) if weights is None else _arrays.row_weights(weights, len(a))
+        w = np.ones(len(a)) if weights is None else _arrays.row_weights(weights, len(a), "weights")
         facts = _core.soft_weights_bounded(
             a, u, m, cast("_arrays.Floats", w),
             {"kappa": kappa, "kappa_rel": kappa_rel, "keep_utility": keep_utility,
@@ -181,6 +189,7 @@ def soft_weights(gap: Any, utility: Any = None, *, value: float | None = None, w
     return _results.SoftWeights(_delta(facts), facts)
 
 
+@checked
 def hard_weights(influence: Any, *, value: float | None = None, weights: Any = None,
                  count: int | None = None, share: float | None = None,
                  predicted_total: float | None = None) -> _results.HardWeights:
@@ -212,8 +221,9 @@ def hard_weights(influence: Any, *, value: float | None = None, weights: Any = N
     ----------
     docs/mathematics.md, section 4.1.
     """
-    values = cast("_arrays.Floats", _influence_of(influence))
-    w = np.ones(len(values)) if weights is None else _arrays.row_weights(weights, len(values))
+    values = _arrays.one_a_row(influence, "influence")
+    w = np.ones(len(values)) if weights is None else _arrays.row_weights(
+        weights, len(values), "weights")
     facts = _core.hard_weights(values, _metric_value(influence, value), cast("_arrays.Floats", w),
                                {"count": count, "share": share, "predicted_total": predicted_total})
     return _results.HardWeights(_delta(facts), facts)
@@ -231,6 +241,7 @@ def _metric_value(influence: Any, value: float | None) -> float:
     raise UsageError("value: is needed with an array of influences")
 
 
+@checked
 def load(path: str | os.PathLike[str]) -> Estimator:
     """A model that ``save`` or the command wrote, as an estimator; its features stay on disk, mapped.
 
@@ -242,9 +253,19 @@ def load(path: str | os.PathLike[str]) -> Estimator:
     path : path
         A folder, NAME.rct.
 
+    Returns
+    -------
+    LogisticRegression or RidgeRegression
+        Of a model that Python saved with the labels that it was trained with; of one that the
+        command wrote, classes are whole numbers where all their names are, else texts.
+
     Raises
     ------
     NotFoundError, DamagedError
+
+    References
+    ----------
+    docs/formats/vault.md.
     """
     return from_model(_core.Model.open(os.fspath(path)))
 

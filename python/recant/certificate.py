@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import _core
+from ._checked import checked
 from ._results import Verification
 from .errors import DataError, NotFoundError
 
@@ -36,6 +37,7 @@ def _parameters(model: _Path | None) -> bytes | None:
     return _read_if(model)
 
 
+@checked
 def verify(certificate: _Path, *, model: _Path | None = None, public_key: _Path | None = None,
            annex: _Path | None = None, previous: Sequence[_Path] = ()) -> Verification:
     """Check a certificate against the files that come with it, trusting nobody who issued it.
@@ -67,6 +69,15 @@ def verify(certificate: _Path, *, model: _Path | None = None, public_key: _Path 
     References
     ----------
     docs/mathematics.md, section 5.5; docs/formats/certificate.md.
+
+    Examples
+    --------
+    >>> import pathlib, recant, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = pathlib.Path(folder, "certificate.json")
+    ...     _ = file.write_text("{}")
+    ...     recant.certificate.verify(file).damaged
+    True
     """
     return Verification(_core.verify(_read(certificate), _read_if(public_key), _parameters(model),
                                      _read_if(annex), [_read(path) for path in previous]))

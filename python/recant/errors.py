@@ -12,6 +12,8 @@ that nobody should overlook warn too.
 
 from __future__ import annotations
 
+import re
+
 __all__ = ["BusyError", "ConvergenceWarning", "DamagedError", "DataError", "Error",
            "InternalError", "NotDeletedWarning", "NotFoundError", "UsageError"]
 
@@ -46,6 +48,38 @@ class NotFoundError(Error, FileNotFoundError):
 
 class InternalError(Error, RuntimeError):
     """A bug in recant."""
+
+
+#: What the core, which speaks to the command's users, calls by other words than the package.
+_WORDS = {
+    "fit with --sensitive COLUMN or --groups FILE.npy": "give sensitive_features",
+    "--features and --targets": "X and y",
+    "--validation": "holdout",
+    "--force": "replace=True",
+    "--rounds 1": "rounds=1",
+    "--utility log_loss": "utility='log_loss'",
+    "--utility vote": "utility='vote'",
+    "recant forget --from-ledger NEWER.sqlite": "Vault.catch_up(NEWER)",
+}
+_OPTION = re.compile(r"(?<![^\s(\"'`])--([a-z][a-z-]*)")
+
+
+def _in_python(text: str) -> str:
+    """A text of the core with the package's argument names in place of the command's options."""
+    for option, argument in _WORDS.items():
+        text = text.replace(option, argument)
+    return _OPTION.sub(lambda found: found[1].replace("-", "_"), text)
+
+
+def _of_core(name: str, message: str, where: str, hint: str) -> Error:
+    """The exception for an error of the core."""
+    message, hint = _in_python(message), _in_python(hint)
+    if where.startswith("--"):
+        where = _in_python(where)
+    text = f"{where}: {message}" if where else message
+    error: Error = globals()[name](f"{text}; {hint}" if hint else text)
+    error.message, error.where, error.hint = message, where, hint
+    return error
 
 
 class ConvergenceWarning(UserWarning):

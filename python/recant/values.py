@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from ._checked import checked
 from ._progress import ProgressCallback
 from ._results import Values
 from ._verbs import value_rows
@@ -20,6 +21,7 @@ __all__ = ["beta_shapley", "data_banzhaf", "data_shapley", "influence", "knn_sha
            "leave_one_out"]
 
 
+@checked
 def knn_shapley(model: Any, X_val: Any, y_val: Any, *, neighbors: int = 5,
                 truncate: float | None = None, ties: str = "row_number",
                 baseline: float | None = None, top: int = 0, flip_check: float | None = None,
@@ -45,6 +47,11 @@ def knn_shapley(model: Any, X_val: Any, y_val: Any, *, neighbors: int = 5,
     top, flip_check, seed, progress
         See the module; the seed is that of the flips.
 
+    Returns
+    -------
+    Values
+        ``values`` of shape (n,), in the order of the training rows.
+
     Raises
     ------
     UsageError, DataError
@@ -52,12 +59,21 @@ def knn_shapley(model: Any, X_val: Any, y_val: Any, *, neighbors: int = 5,
     References
     ----------
     Jia et al. 2019, theorems 1 and 2.
+
+    Examples
+    --------
+    >>> import numpy as np, recant
+    >>> X, y = np.array([[0.0], [1.0], [2.0], [3.0]]), np.array([0, 1, 0, 1])
+    >>> model = recant.LogisticRegression().fit(X, y)
+    >>> recant.values.knn_shapley(model, [[0.1], [2.9]], [0, 1], neighbors=1).values.round(3)
+    array([0.417, 0.083, 0.083, 0.417])
     """
     return value_rows("knn_shapley", model, X_val, y_val, progress, neighbors=neighbors,
                       truncate=truncate, ties=ties, baseline=baseline, top=top,
                       flip_check=flip_check, seed=seed)
 
 
+@checked
 def influence(model: Any, X_val: Any, y_val: Any, *, metric: str = "utility",
               sensitive_features: Any = None, top: int = 0, flip_check: float | None = None,
               seed: int = 1) -> Values:
@@ -72,15 +88,25 @@ def influence(model: Any, X_val: Any, y_val: Any, *, metric: str = "utility",
     sensitive_features, top, flip_check, seed
         See :func:`recant.influence` and the module.
 
+    Returns
+    -------
+    Values
+        ``values`` of shape (n,), in the order of the training rows.
+
     Raises
     ------
     UsageError, DataError
+
+    References
+    ----------
+    Koh and Liang 2017; docs/mathematics.md, section 3.
     """
     return value_rows("influence", model, X_val, y_val, None, metric=metric,
                       sensitive_features=sensitive_features, top=top, flip_check=flip_check,
                       seed=seed)
 
 
+@checked
 def leave_one_out(model: Any, X_val: Any, y_val: Any, *, metric: str = "utility",
                   sensitive_features: Any = None, tolerance: float = 1e-6, top: int = 0,
                   flip_check: float | None = None, seed: int = 1,
@@ -99,6 +125,11 @@ def leave_one_out(model: Any, X_val: Any, y_val: Any, *, metric: str = "utility"
     sensitive_features, top, flip_check, seed, progress
         See :func:`recant.influence` and the module.
 
+    Returns
+    -------
+    Values
+        ``values`` of shape (n,), in the order of the training rows.
+
     Raises
     ------
     UsageError, DataError
@@ -112,6 +143,7 @@ def leave_one_out(model: Any, X_val: Any, y_val: Any, *, metric: str = "utility"
                       flip_check=flip_check, seed=seed)
 
 
+@checked
 def data_shapley(model: Any, X_val: Any, y_val: Any, *, utility: str = "vote", neighbors: int = 5,
                  max_samples: int = 1000, standard_error: float = 0.0, truncation: float = 0.0,
                  state_file: str | os.PathLike[str] = "", top: int = 0,
@@ -140,6 +172,11 @@ def data_shapley(model: Any, X_val: Any, y_val: Any, *, utility: str = "vote", n
     top, flip_check, seed, progress
         See the module.
 
+    Returns
+    -------
+    Values
+        ``values`` of shape (n,), in the order of the training rows, and ``standard_errors``.
+
     Raises
     ------
     UsageError, DataError, DamagedError
@@ -154,6 +191,7 @@ def data_shapley(model: Any, X_val: Any, y_val: Any, *, utility: str = "vote", n
                       flip_check=flip_check, seed=seed)
 
 
+@checked
 def beta_shapley(model: Any, X_val: Any, y_val: Any, *, alpha: float = 16.0, beta: float = 1.0,
                  utility: str = "vote", neighbors: int = 5, max_samples: int = 1000,
                  standard_error: float = 0.0, truncation: float = 0.0,
@@ -170,6 +208,11 @@ def beta_shapley(model: Any, X_val: Any, y_val: Any, *, alpha: float = 16.0, bet
     top, flip_check, seed, progress
         As in :func:`data_shapley`.
 
+    Returns
+    -------
+    Values
+        ``values`` of shape (n,), in the order of the training rows, and ``standard_errors``.
+
     Raises
     ------
     UsageError, DataError, DamagedError
@@ -184,6 +227,7 @@ def beta_shapley(model: Any, X_val: Any, y_val: Any, *, alpha: float = 16.0, bet
                       state_file=os.fspath(state_file), top=top, flip_check=flip_check, seed=seed)
 
 
+@checked
 def data_banzhaf(model: Any, X_val: Any, y_val: Any, *, utility: str = "vote", neighbors: int = 5,
                  max_samples: int = 1000, standard_error: float = 0.0,
                  state_file: str | os.PathLike[str] = "", top: int = 0,
@@ -193,8 +237,26 @@ def data_banzhaf(model: Any, X_val: Any, y_val: Any, *, utility: str = "vote", n
 
     Parameters
     ----------
+    model : LogisticRegression, RidgeRegression, or a Pipeline that ends in one
+    X_val : array-like of shape (V, d)
+    y_val : array-like of shape (V,)
+    utility : {"vote", "accuracy", "log_loss"}
+        What a set of rows is worth, as in :func:`data_shapley`.
+    neighbors : int
+        K of the vote.
     max_samples : int
-        Subsets to draw at most. The others as in :func:`data_shapley`.
+        Subsets to draw at most.
+    standard_error : float
+        Stop when no row's standard error is above this; 0 draws max_samples.
+    state_file : path, optional
+        Keeps what was drawn, and goes on from it if it exists.
+    top, flip_check, seed, progress
+        See the module.
+
+    Returns
+    -------
+    Values
+        ``values`` of shape (n,), in the order of the training rows, and ``standard_errors``.
 
     Raises
     ------

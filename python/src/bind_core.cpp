@@ -28,14 +28,13 @@ const char* exception_name(ErrorKind kind) {
   return "InternalError";
 }
 
-/// The classes are written in Python, where they can have two families of bases.
+/// The classes are written in Python, where they can have two families of bases, and so are the
+/// words that a caller from Python knows in place of the command's.
 void raise(const Error& error) {
-  const nb::object type = nb::module_::import_("recant.errors").attr(exception_name(error.kind()));
-  const nb::object exception = type(error.what());
-  exception.attr("message") = error.message();
-  exception.attr("where") = error.where();
-  exception.attr("hint") = error.hint();
-  PyErr_SetObject(type.ptr(), exception.ptr());
+  const nb::object exception = nb::module_::import_("recant.errors")
+                                   .attr("_of_core")(exception_name(error.kind()), error.message(),
+                                                     error.where(), error.hint());
+  PyErr_SetObject(exception.type().ptr(), exception.ptr());
 }
 
 }  // namespace

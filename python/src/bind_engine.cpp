@@ -15,6 +15,7 @@ struct Asked {
   bool intercept = true;
   std::optional<std::string> positive;
   std::vector<std::string> privileged;
+  std::string label_type;
 };
 
 FitRequest request_of(Asked asked, const Named& trainer) {
@@ -30,19 +31,23 @@ FitRequest request_of(Asked asked, const Named& trainer) {
 }
 
 Model fit_model(const Rows& rows, Asked asked, nb::handle progress, const Named& trainer) {
+  const std::string label_type = asked.label_type;
   const FitRequest request = request_of(std::move(asked), trainer);
   return without_lock(progress, [&](const ProgressCallback& callback) {
     auto [fitted, report] = fit_rows(rows.measured.data, request, callback);
+    fitted.label_type = label_type;
     return make_model(std::move(fitted), std::move(report));
   });
 }
 
 std::pair<Model, std::string> adopt_model(const Rows& rows, const NumberArray& theta, Asked asked,
                                           nb::handle progress, const Named& trainer) {
+  const std::string label_type = asked.label_type;
   const FitRequest request = request_of(std::move(asked), trainer);
   const Vector start = numbers_of(theta);
   return without_lock(progress, [&](const ProgressCallback& callback) {
     auto [fitted, report] = adopt(rows.measured.data, start, request, callback);
+    fitted.label_type = label_type;
     std::string json = to_json(fitted, report);
     return std::pair(make_model(std::move(fitted), std::move(report.fit)), std::move(json));
   });
@@ -184,6 +189,10 @@ void bind_model(nb::module_& module) {
       .def_prop_ro("parameters",
                    [](const Model& self) { return Matrix(self.fitted->model.coefficients()); })
       .def_prop_ro("l2", [](const Model& self) { return self.fitted->l2; })
+      .def_prop_ro("tolerance", [](const Model& self) { return self.fitted->tolerance; })
+      .def_prop_ro("positive_class",
+                   [](const Model& self) { return self.fitted->settings.positive_class; })
+      .def_prop_ro("label_type", [](const Model& self) { return self.fitted->label_type; })
       .def_prop_ro("optimal", [](const Model& self) { return self.fitted->optimal; })
       .def_prop_ro("gradient", [](const Model& self) { return Vector(self.fitted->gradient); })
       .def_prop_ro("iterations",
@@ -237,24 +246,26 @@ void bind_engine(nb::module_& module) {
       "fit",
       [](const Rows& rows, std::string loss, std::optional<double> l2,
          std::optional<double> l2_per_row, bool intercept, std::optional<std::string> positive,
-         std::vector<std::string> privileged, nb::object progress, const Named& trainer) {
+         std::vector<std::string> privileged, std::string label_type, nb::object progress,
+         const Named& trainer) {
         return fit_model(rows,
                          {std::move(loss), l2, l2_per_row, intercept, std::move(positive),
-                          std::move(privileged)},
+                          std::move(privileged), std::move(label_type)},
                          progress, trainer);
       },
       nb::arg("rows"), nb::arg("loss"), nb::arg("l2").none(), nb::arg("l2_per_row").none(),
       nb::arg("intercept"), nb::arg("positive").none(), nb::arg("privileged"),
-      nb::arg("progress").none(), nb::arg("trainer"));
+      nb::arg("label_type"), nb::arg("progress").none(), nb::arg("trainer"));
   module.def(
       "adopt",
       [](const Rows& rows, const NumberArray& theta, std::string loss, double l2, bool intercept,
-         nb::object progress, const Named& trainer) {
-        return adopt_model(rows, theta, {std::move(loss), l2, {}, intercept, {}, {}}, progress,
-                           trainer);
+         std::string label_type, nb::object progress, const Named& trainer) {
+        return adopt_model(rows, theta,
+                           {std::move(loss), l2, {}, intercept, {}, {}, std::move(label_type)},
+                           progress, trainer);
       },
       nb::arg("rows"), nb::arg("theta").noconvert(), nb::arg("loss"), nb::arg("l2"),
-      nb::arg("intercept"), nb::arg("progress").none(), nb::arg("trainer"));
+      nb::arg("intercept"), nb::arg("label_type"), nb::arg("progress").none(), nb::arg("trainer"));
   module.def("evaluate", &evaluate_json, nb::arg("model"), nb::arg("rows"), nb::arg("privileged"),
              nb::arg("threshold"), nb::arg("radius"), nb::arg("attack_correct_only"));
   module.def("influence", &influence_values, nb::arg("model"), nb::arg("validation"),

@@ -82,11 +82,11 @@ ModelState state_of(const Model& model) {
                      fitted.model.intercept, fitted.model.theta, fitted.l2, fitted.tolerance,
                      fitted.gradient, fitted.optimal, settings.positive_class, settings.privileged,
                      fitted.encoder ? nb::cast(fitted.encoder->to_json()) : nb::none(),
-                     report_state(model.report.get())));
+                     report_state(model.report.get()), fitted.label_type));
 }
 
 Model model_of(const ModelState& state) {
-  if (state.size() != 13 || nb::cast<std::string>(state[0]) != version()) {
+  if (state.size() != 14 || nb::cast<std::string>(state[0]) != version()) {
     throw DamagedError("was written by another version of recant", "pickle",
                        "save the model to a folder to keep it");
   }
@@ -105,6 +105,7 @@ Model model_of(const ModelState& state) {
   if (!state[11].is_none()) {
     fitted->encoder = Encoder::from_json(nb::cast<std::string>(state[11]));
   }
+  fitted->label_type = nb::cast<std::string>(state[13]);
   const Index parameters = loss.outputs() * fitted->model.width();
   if (fitted->model.theta.size() != parameters || fitted->gradient.size() != parameters ||
       fitted->settings.positive_class < 0 ||

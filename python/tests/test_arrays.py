@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+import copy
 import gc
+import pickle
 import subprocess
 import sys
 import weakref
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -104,6 +107,32 @@ def test_results_cannot_be_written_to(problem) -> None:
         effect.values = None
 
 
+@pytest.mark.parametrize("again", [copy.deepcopy, lambda kept: pickle.loads(pickle.dumps(kept))])
+def test_copies_cannot_be_written_to_either(problem, again) -> None:
+    model, V = problem.fit(), problem.part(problem.validation)
+    effect = recant.influence(model, *V)
+    arrays = [again(model).coef_, again(model).intercept_, again(effect).values,
+              again(recant.values.knn_shapley(model, *V)).values,
+              again(recant.soft_weights(effect, keep_utility=False)).delta]
+    correction = again(problem.fit().correct(
+        *V, sensitive_features=problem.group[problem.validation]))
+    for array in (*arrays, correction.weights, correction.delta):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 1
+    assert again(effect).to_dict() == effect.to_dict()
+
+
+def test_weights_keep_what_was_found() -> None:
+    found = recant.hard_weights(np.array([3.0, 1.0, 2.0]), value=1.0, count=2)
+    rows = found.rows
+    with pytest.raises(TypeError):
+        found["rows"][0] = 9
+    found.to_dict()["rows"].append(9)
+    found.rows.append(9)
+    assert found.rows == rows and found.to_dict()["rows"] == rows and len(rows) == 2
+    assert isinstance(rows, list)
+
+
 @pytest.mark.parametrize("wrong", [np.zeros((3, 2), dtype=np.float32),
                                    np.asfortranarray(np.zeros((3, 2))), np.zeros(3), [[0.0, 0.0]]])
 def test_the_core_itself_refuses_what_it_cannot_look_at(wrong) -> None:
@@ -163,7 +192,9 @@ def test_sensitive_features_of_any_form_are_the_same_groups(problem, form: str) 
     assert np.array(names)[codes].tolist() == group.tolist()
 
 
-@pytest.mark.parametrize("missing", [None, float("nan"), np.nan, pd.NA, pd.NaT])
+@pytest.mark.parametrize("missing", [None, float("nan"), np.nan, pd.NA, pd.NaT, Decimal("NaN"),
+                                     Decimal("sNaN"), np.datetime64("NaT"), np.float32("nan"),
+                                     complex("nan"), np.ma.masked])
 def test_missing_groups_are_an_error_that_says_so(missing) -> None:
     for sensitive in (["a", missing, "b"], pd.Series(["a", missing, "b"]),
                       {"sex": ["a", missing, "b"]}):
@@ -171,6 +202,32 @@ def test_missing_groups_are_an_error_that_says_so(missing) -> None:
             group_columns(sensitive, 3)
     with pytest.raises(recant.DataError, match="has no value in row 1"):
         group_columns(np.array([1.0, np.nan, 2.0]), 3)
+
+
+@pytest.mark.parametrize("values", [
+    np.ma.array([1, 2, 3], mask=[0, 1, 0]), np.ma.array(["a", "b", "c"], mask=[0, 1, 0]),
+    np.array(["2020-01-01", "NaT", "2021-01-01"], dtype="M8[ns]"),
+    np.array(["2020-01-01", "NaT", "2021-01-01"], dtype="M8[D]")], ids=str)
+def test_what_is_masked_or_no_time_is_missing(values) -> None:
+    for sensitive in (values, {"sex": values}, values.reshape(-1, 1), list(values)):
+        with pytest.raises(recant.DataError, match="has no value in row 1"):
+            group_columns(sensitive, 3)
+
+
+def test_masks_that_hide_nothing_are_no_matter(problem) -> None:
+    (_, names, codes), = group_columns(np.ma.array([1, 2, 1], mask=[0, 0, 0]), 3)
+    assert names == ["1", "2"] and codes.tolist() == [0, 1, 0]
+    X, y = problem.part(problem.train)
+    with pytest.raises(recant.DataError, match="sample_weight: has masked"):
+        recant.LogisticRegression().fit(X, y, np.ma.array(np.ones(len(y)), mask=y))
+
+
+def test_the_text_nan_is_a_group() -> None:
+    """NumPy has made it of a NaN before anyone could ask; docs/reference/python.md says so."""
+    (_, names, _), = group_columns(np.array(["a", "b", np.nan]), 3)
+    assert names == ["a", "b", "nan"]
+    with pytest.raises(recant.DataError, match="row 2"):
+        group_columns(["a", "b", np.nan], 3)
 
 
 def test_numbers_name_the_same_group_in_any_type() -> None:

@@ -6,14 +6,18 @@ from __future__ import annotations
 import copy
 import os
 import pickle
+import re
 import signal
 import threading
 import time
 
 import numpy as np
 import pytest
+from conftest import ROOT
 
 import recant
+from recant._arrays import group_columns
+from recant._vault import _ids
 
 
 class Long:
@@ -229,3 +233,143 @@ def test_a_group_without_rows_is_named(problem) -> None:
                          sensitive_features=problem.group[problem.validation])
     with pytest.raises(recant.UsageError, match="sensitive"):
         model.correct(X, y)
+
+
+WRONG = {
+    "threshold": lambda m, X, y: recant.evaluate(m, X, y, threshold="a"),
+    "radius": lambda m, X, y: recant.evaluate(m, X, y, radius=[1]),
+    "attack_correct_only": lambda m, X, y: recant.evaluate(m, X, y, attack_correct_only="no"),
+    "metric": lambda m, X, y: recant.influence(m, X, y, metric=3),
+    "metric, correct": lambda m, X, y: m.correct(X, y, metric=[3]),
+    "metric, generator": lambda m, X, y: m.correct(X, y, metric=(each for each in ["utility"])),
+    "metric, no list": lambda m, X, y: m.correct(X, y, metric=np.array("utility")),
+    "rounds": lambda m, X, y: m.correct(X, y, rounds="x"),
+    "count": lambda m, X, y: m.correct(X, y, scheme="hard", count="x"),
+    "bounds": lambda m, X, y: m.correct(X, y, bounds=(1,)),
+    "bounds, texts": lambda m, X, y: m.correct(X, y, bounds=("a", "b")),
+    "test": lambda m, X, y: m.correct(X, y, test=(X,)),
+    "holdout": lambda m, X, y: m.forget(0, method="ascent", holdout=(X,)),
+    "allowance": lambda m, X, y: m.forget(0, allowance="a"),
+    "max_steps": lambda m, X, y: m.forget(0, max_steps=1.5),
+    "tier_at_most": lambda m, X, y: m.forget(0, tier_at_most=1),
+    "rows": lambda m, X, y: m.forget([[1], [2, 3]]),
+    "values": lambda m, X, y: m.forget(0, "rank", values=["a"] * 400, alpha=1.0),
+    "sensitive_features": lambda m, X, y: recant.evaluate(m, X, y, sensitive_features=3),
+    "sensitive_features, text": lambda m, X, y: recant.evaluate(m, X, y, sensitive_features="ab"),
+    "sensitive_features, column": lambda m, X, y: recant.evaluate(m, X, y, sensitive_features={"s": 3}),
+    "sensitive_features, bytes": lambda m, X, y: group_columns([b"\xff", b"a"], 2),
+    "sensitive_features, half": lambda m, X, y: group_columns(["\ud800", "a"], 2),
+    "privileged": lambda m, X, y: recant.evaluate(m, X, y, privileged="\ud800"),
+    "l2": lambda m, X, y: recant.LogisticRegression("a").fit(X, y),
+    "l2, none": lambda m, X, y: recant.LogisticRegression(None).fit(X, y),
+    "intercept": lambda m, X, y: recant.RidgeRegression(intercept="no").fit(X, y),
+    "max_iterations": lambda m, X, y: recant.LogisticRegression(max_iterations=2**40).fit(X, y),
+    "y": lambda m, X, y: recant.LogisticRegression().fit(X, np.where(y, "\ud800", "a")),
+    "y, other": lambda m, X, y: recant.evaluate(m, X, np.where(y, "a", "b")),
+    "y, ridge": lambda m, X, y: recant.evaluate(recant.RidgeRegression().fit(X, y), X, ["a"] * len(X)),
+    "sample_weight": lambda m, X, y: recant.LogisticRegression().fit(X, y, ["1"] * len(X)),
+    "sample_weight, score": lambda m, X, y: m.score(X, y, ["1"] * len(X)),
+    "gap": lambda m, X, y: recant.soft_weights(np.ones((3, 2)), value=1.0, keep_utility=False),
+    "utility": lambda m, X, y: recant.soft_weights(np.ones(3), ["a", "b", "c"], value=1.0),
+    "value": lambda m, X, y: recant.soft_weights(np.ones(3), np.ones(3), value="a"),
+    "weights": lambda m, X, y: recant.hard_weights(np.ones(3), value=1.0, weights=["a"] * 3, count=1),
+    "influence": lambda m, X, y: recant.hard_weights(np.ones((3, 1)), value=1.0, count=1),
+    "top": lambda m, X, y: recant.values.knn_shapley(m, X, y, top="a"),
+    "seed": lambda m, X, y: recant.values.knn_shapley(m, X, y, seed=-1),
+    "state_file": lambda m, X, y: recant.values.data_shapley(m, X, y, state_file=3),
+    "threads": lambda m, X, y: recant.set_threads("a"),
+    "path": lambda m, X, y: recant.load(3),
+    "path, save": lambda m, X, y: m.save("\ud800"),
+    "certificate": lambda m, X, y: recant.certificate.verify(3),
+    "ids": lambda m, X, y: _ids(3.5),
+    "fit_intercept": lambda m, X, y: recant.adopt(m, X, y, tolerance="a"),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_arguments_of_the_wrong_kind_are_named_in_one_line(problem, what: str) -> None:
+    name = {"threads": "count", "fit_intercept": "tolerance"}.get(what, what.split(",")[0])
+    model = problem.fit()
+    coef = model.coef_
+    with pytest.raises(recant.Error) as caught:
+        WRONG[what](model, *problem.part(problem.validation))
+    text = str(caught.value)
+    assert isinstance(caught.value, ValueError) and text.startswith(name), text
+    assert "\n" not in text and "_core" not in text and "incompatible" not in text
+    assert model.coef_ is coef
+
+
+def test_numpy_s_own_scalars_are_arguments(problem) -> None:
+    model, V = problem.fit(), problem.part(problem.validation)
+    for wanted, given in ((True, np.True_), (False, np.False_)):
+        assert (recant.evaluate(model, *V, attack_correct_only=given, threshold=np.float32(0.5),
+                                radius=np.int64(1)).metrics
+                == recant.evaluate(model, *V, attack_correct_only=wanted, radius=1.0).metrics)
+    found = recant.values.knn_shapley(model, *V, top=np.int8(2), seed=np.uint64(3))
+    assert len(found.to_dict()["highest"]) == 2
+
+
+def test_warnings_point_at_the_caller(problem, tmp_path) -> None:
+    with pytest.warns(recant.ConvergenceWarning) as fit:
+        recant.LogisticRegression(max_iterations=1).fit(*problem.part(problem.train))
+    model = problem.fit()
+    vault = recant.Vault.create(tmp_path / "v.rct", model)
+    for one in (model, vault):
+        one.forget(1)
+        with pytest.warns(recant.NotDeletedWarning) as again:
+            one.forget(1)
+        assert again[0].filename == __file__
+    assert fit[0].filename == __file__
+
+
+def test_a_call_that_the_core_cannot_take_names_itself() -> None:
+    from recant._checked import checked
+
+    @checked
+    def ask(anything) -> None:
+        recant._core.threads(anything)
+
+    with pytest.raises(recant.UsageError, match="^ask: an argument is of a type"):
+        ask(3)
+
+
+# -- the words of the package --------------------------------------------------------------------
+
+
+def hints_with_options() -> list[str]:
+    """Every text in the core that has an option of the command in it."""
+    found = []
+    for file in sorted([*(ROOT / "src").rglob("*.cpp"), *(ROOT / "src").rglob("*.hpp")]):
+        found += re.findall(r'"([^"\n]*--[a-z][^"\n]*)"', file.read_text())
+    return found
+
+
+def test_no_message_names_an_option_of_the_command() -> None:
+    assert len(hints_with_options()) > 10
+    for text in hints_with_options():
+        where, message = (text, "") if text.startswith("--") else ("", text)
+        error = recant.errors._of_core("UsageError", message, where, text)
+        for part in (str(error), error.message, error.where, error.hint):
+            assert "--" not in part and "recant forget" not in part, part
+
+
+def test_hints_are_in_the_words_of_the_package(problem, tmp_path) -> None:
+    model, (X, y) = problem.fit(), problem.part(problem.validation)
+    model.save(tmp_path / "m.rct")
+    ridge = recant.RidgeRegression().fit(X, y)
+    for call, hint in [
+            (lambda: model.save(tmp_path / "m.rct"), "choose another name or give replace=True"),
+            (lambda: model.correct(X, y, sensitive_features=problem.group[problem.validation],
+                                   bounds=None, rounds=2), "give rounds=1, or bounds"),
+            (lambda: model.forget(0, method="ascent"), "give holdout"),
+            (lambda: recant.influence(model, X, y, metric="demographic_parity"),
+             "give sensitive_features"),
+            (lambda: recant.values.data_shapley(ridge, X, y), "write utility='log_loss'")]:
+        with pytest.raises(recant.UsageError) as caught:
+            call()
+        assert caught.value.hint == hint and str(caught.value).endswith(f"; {hint}")
+
+
+def test_only_options_are_translated() -> None:
+    error = recant.errors._of_core("DataError", "holds nothing", "a--b/c.csv", "see --max-steps")
+    assert str(error) == "a--b/c.csv: holds nothing; see max_steps"

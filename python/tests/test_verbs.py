@@ -328,6 +328,19 @@ def test_hard_scheme_takes_exactly_the_rows(problem) -> None:
                                                      np.delete(y, [1, 3, 4])).coef_, atol=1e-8)
 
 
+def test_hard_scheme_takes_a_mask_and_refuses_what_is_no_position(problem) -> None:
+    V, group = problem.part(problem.validation), problem.group[problem.validation]
+    mask = np.zeros(400, dtype=bool)
+    mask[[5, 9]] = True
+    result = problem.fit().correct(*V, scheme="hard", rows=mask, sensitive_features=group)
+    assert np.flatnonzero(result.delta).tolist() == [5, 9]
+    for rows, text in (([0.7], "rows: must be whole numbers"), (mask[:3], "rows: a mask has one")):
+        model = problem.fit()
+        with pytest.raises(recant.UsageError, match=text):
+            model.correct(*V, scheme="hard", rows=rows, sensitive_features=group)
+        assert (model._model.weights == 1).all()
+
+
 @given(st.integers(0, 1000))
 def test_weights_never_fall_below_zero_within_bounds(seed: int) -> None:
     problem = Problem(rows=60, features=2, seed=seed)
@@ -428,6 +441,24 @@ def test_adopting_ridge_and_softmax() -> None:
     np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), atol=1e-5)
 
 
+def test_adopting_compares_the_names_of_features(problem, tmp_path) -> None:
+    X, y = problem.part(problem.train)
+    frame = pd.DataFrame(X, columns=list("vwxyz"))
+    theirs = LogisticRegression().fit(frame, y)
+    with pytest.raises(recant.DataError, match="X: has other feature names"):
+        recant.adopt(theirs, frame[list("zyxwv")], y)
+    recant.adopt(theirs, frame, y).save(tmp_path / "m.rct")
+    assert recant.load(tmp_path / "m.rct").feature_names_in_.tolist() == list("vwxyz")
+
+
+def test_adopting_warns_where_the_optimum_was_not_reached(problem) -> None:
+    X, y = problem.part(problem.train)
+    theirs = LogisticRegression(C=1e3).fit(X + 1, y)
+    with pytest.warns(recant.ConvergenceWarning, match="polish") as told:
+        ours = recant.adopt(theirs, X + 1, y, max_iterations=1, tolerance=1e-15)
+    assert not ours.converged_ and told[0].filename == __file__
+
+
 def test_what_cannot_be_adopted_is_refused(problem) -> None:
     from sklearn.ensemble import RandomForestClassifier
     from sklearn.linear_model import Ridge
@@ -437,7 +468,8 @@ def test_what_cannot_be_adopted_is_refused(problem) -> None:
     for fitted, text in [(RandomForestClassifier(n_estimators=2).fit(X, y), "cannot be adopted"),
                          (LogisticRegression(), "not fitted"), (lasso, "not l2"),
                          (LogisticRegression(C=np.inf).fit(X, y), "finite C"),
-                         (Ridge().fit(X, np.column_stack([y, y])), "several targets")]:
+                         (Ridge().fit(X, np.column_stack([y, y])), "several targets"),
+                         (Ridge(positive=True).fit(X, y), "positive=True")]:
         with pytest.raises(recant.UsageError, match=text):
             recant.adopt(fitted, X, y)
     with pytest.raises(recant.DataError, match="class that the training"):

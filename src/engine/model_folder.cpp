@@ -72,20 +72,22 @@ Json describe_model(const FittedModel& fitted) {
   for (const SensitiveColumn& column : fitted.rows.sensitive) {
     sensitive.push_back({{"name", column.name}, {"groups", column.groups}});
   }
-  return {{"loss", name(fitted.model.loss.kind())},
-          {"classes", fitted.rows.class_names},
-          {"intercept", fitted.model.intercept},
-          {"features", fitted.model.features},
-          {"columns", fitted.rows.columns},
-          {"rows", fitted.rows.rows()},
-          {"l2", fitted.l2},
-          {"tolerance", fitted.tolerance},
-          {"optimal", fitted.optimal},
-          {"sensitive", sensitive},
-          {"positive_class", fitted.settings.positive_class},
-          {"privileged", privileged_json(fitted.settings)},
-          {"threshold", fitted.settings.threshold},
-          {"row_ids", fitted.rows.ids.texts.empty() ? "numbers" : "texts"}};
+  Json model = {{"loss", name(fitted.model.loss.kind())},
+                {"classes", fitted.rows.class_names},
+                {"intercept", fitted.model.intercept},
+                {"features", fitted.model.features},
+                {"columns", fitted.rows.columns},
+                {"rows", fitted.rows.rows()},
+                {"l2", fitted.l2},
+                {"tolerance", fitted.tolerance},
+                {"optimal", fitted.optimal},
+                {"sensitive", sensitive},
+                {"positive_class", fitted.settings.positive_class},
+                {"privileged", privileged_json(fitted.settings)},
+                {"threshold", fitted.settings.threshold},
+                {"row_ids", fitted.rows.ids.texts.empty() ? "numbers" : "texts"}};
+  if (!fitted.label_type.empty()) model["label_type"] = fitted.label_type;
+  return model;
 }
 
 /// Everything else decides the id, so that the same model has the same one, and a changed
@@ -178,6 +180,7 @@ FittedModel read_model(const ModelFolder& folder, const VaultView& view) {
   if (!description.at("encoder").is_null()) {
     fitted.encoder = Encoder::from_json(description.at("encoder").dump(), manifest.string());
   }
+  fitted.label_type = model.value("label_type", "");
   fitted.l2 = model.at("l2");
   fitted.tolerance = model.at("tolerance");
   fitted.optimal = view.record ? view.record->optimal : model.at("optimal").get<bool>();

@@ -24,6 +24,8 @@ struct FittedModel {
   double tolerance = 1e-10;  ///< of the fit: see TrainerOptions
   Vector gradient;           ///< the leftover of the fit, C*p
   bool optimal = true;       ///< theta minimises F to the tolerance; else it is approximate
+  std::string label_type;    ///< what the classes were before they became texts, in the words of
+                             ///< whoever trained the model; empty: texts
 
   [[nodiscard]] Objective objective() const { return {rows, model.loss, model.intercept, l2}; }
 };
