@@ -205,7 +205,9 @@ std::vector<double> metric_values(const std::vector<Metric>& metrics, const Data
   const Matrix t = scores(model, data.features);
   std::vector<double> values;
   for (const Metric& metric : metrics) {
-    values.push_back(metric_value(metric_terms(metric, data, model, t, settings, attack)));
+    values.push_back(goes_by_blocks(metric)
+                         ? metric_value_by_blocks(metric, data, model, t, settings)
+                         : metric_value(metric_terms(metric, data, model, t, settings, attack)));
   }
   return values;
 }

@@ -120,6 +120,73 @@ Terms metric_terms(const Metric& metric, const Dataset& data, const LinearModel&
   throw InternalError("unknown metric");
 }
 
+bool goes_by_blocks(const Metric& metric) noexcept {
+  return !metric.hard && metric.kind != MetricKind::kTransferredRobustLoss &&
+         metric.kind != MetricKind::kRobustLoss;
+}
+
+double metric_value_by_blocks(const Metric& metric, const Dataset& data, const LinearModel& model,
+                              const Matrix& scores, const MetricSettings& settings) {
+  struct Sums {
+    double here = 0, there = 0, rows_here = 0, rows_there = 0;
+  };
+  const bool of_losses =
+      metric.kind == MetricKind::kUtility || metric.kind == MetricKind::kEqualOpportunityLoss;
+  const bool of_labels = metric.is_gap() && metric.kind != MetricKind::kDemographicParity;
+  const double positive = of_labels ? positive_target(model, settings) : 0;
+  const bool wanted = metric.kind != MetricKind::kEqualOpportunityNegative;
+  const Index column = model.loss.kind() == LossKind::kSoftmax ? settings.positive_class : 0;
+  const std::int32_t* codes =
+      metric.is_gap() ? data.sensitive.at(static_cast<std::size_t>(metric.column)).codes.data()
+                      : nullptr;
+  constexpr Index kGroups = 64;
+  const Sums total = reduce_rows(
+      data.rows(), kGroups, Sums{},
+      [&](Sums& sum, RowBlock block) {
+        const auto part = scores.middleRows(block.begin, block.size());
+        const auto targets = data.targets.segment(block.begin, block.size());
+        Vector h(block.size());
+        Matrix buffer(block.size(), scores.cols());
+        if (of_losses) {
+          model.loss.evaluate(part, targets, h, buffer);
+        } else {
+          model.loss.probabilities(part, buffer);
+          h = buffer.col(column);
+        }
+        if (codes == nullptr) {
+          sum.here += h.sum();
+          return;
+        }
+        // By products: groups and labels come in no order that a processor could guess.
+        Sums of_block;
+        for (Index i = 0; i < h.size(); ++i) {
+          const double counts = !of_labels || (targets(i) == positive) == wanted ? 1 : 0;
+          const double here = codes[block.begin + i] == metric.group ? counts : 0;
+          const double there = counts - here;
+          of_block.here += here * h(i);
+          of_block.there += there * h(i);
+          of_block.rows_here += here;
+          of_block.rows_there += there;
+        }
+        sum.here += of_block.here;
+        sum.there += of_block.there;
+        sum.rows_here += of_block.rows_here;
+        sum.rows_there += of_block.rows_there;
+      },
+      [](Sums& into, const Sums& from) {
+        into.here += from.here;
+        into.there += from.there;
+        into.rows_here += from.rows_here;
+        into.rows_there += from.rows_there;
+      });
+  if (codes == nullptr) return total.here;
+  if (total.rows_here == 0 || total.rows_there == 0) {
+    return std::numeric_limits<double>::quiet_NaN();
+  }
+  const double gap = total.here / total.rows_here - total.there / total.rows_there;
+  return metric.kind == MetricKind::kEqualOpportunityLoss ? -gap : gap;
+}
+
 Attack::Attack(const LinearModel& attacked, const MetricSettings& settings)
     : correct_only_(settings.attack_correct_only) {
   if (attacked.loss.kind() != LossKind::kLogistic) {
