@@ -111,10 +111,14 @@ int run(const Flags& flags, const Common& common, const CLI::App& command) {
     check_model_output(flags.output, common);
   }
   const bool enrol = wants_enrolment(flags, command);
+  if (flags.plan && !enrol) {
+    throw UsageError("there is no budget to plan", "--plan", "give --epsilon and --delta");
+  }
   const auto [fitted, report] = fit(request, common.callback());
   const TrainerResult& training = report.training;
   std::optional<EnrolmentPlan> enrolment;
   if (enrol && training.converged) enrolment = plan(flags, fitted, common);
+  if (enrolment) enrolment->only_planned = flags.plan;
   const EnrolmentPlan* planned = enrolment ? &*enrolment : nullptr;
   const bool refused = enrolment && enrolment->refusal;
   if (training.converged && !refused && !flags.plan) {

@@ -192,7 +192,9 @@ Json price_json(const std::optional<NoisePrice>& price, bool on_training) {
 }
 
 Json enrolment_json(const EnrolmentPlan& plan) {
-  return {{"outcome", plan.refusal ? "no" : "enrolled"},
+  return {{"outcome", plan.refusal        ? "no"
+                      : plan.only_planned ? "planned"
+                                          : "enrolled"},
           {"reason", plan.refusal ? Json(plan.refusal->reason) : Json(nullptr)},
           {"budget", plan.refusal ? Json(nullptr) : budget_json(plan.budget)},
           {"on_budget_spent", name(plan.when_spent)},

@@ -364,6 +364,8 @@ class Forget(Vaults):
         protected = [*BUDGET, "--allowance", "0.01", "--difference-epsilon", "2", "--difference-delta", "1e-4"]
         planned = self.call("fit", self.train, *FIT, "--l2", "1", *protected, "--difference-step", "0.2", "--plan", "--json").json
         enrolment = planned["enrolment"]
+        self.assertEqual(enrolment["outcome"], "planned")
+        self.assertIn("--epsilon", self.call("fit", self.train, *FIT, "--plan", code=2).err)
         self.assertEqual(enrolment["budget"]["difference"], {"epsilon": 2, "delta": 1e-4, "step": 0.2})
         self.assertGreater(enrolment["price"]["sigma"], enrolment["price_without_difference"]["sigma"])
         self.assertGreater(enrolment["price"]["rise"], enrolment["price_without_difference"]["rise"])

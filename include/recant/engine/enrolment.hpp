@@ -76,7 +76,8 @@ struct EnrolmentRefusal {
 /// What will be fixed, with what it costs.
 struct EnrolmentPlan {
   std::optional<EnrolmentRefusal> refusal;
-  PrivacyBudget budget;  ///< unless refused
+  bool only_planned = false;  ///< nothing is going to be written: to see what it costs
+  PrivacyBudget budget;       ///< unless refused
   WhenSpent when_spent = WhenSpent::kRefuse;
   std::optional<NoisePrice> price;  ///< of sigma, on the validation rows or else those of training
   /// The same without the protection of differences, where it was asked for and sigma is larger
