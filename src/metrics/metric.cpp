@@ -199,19 +199,6 @@ std::string highest_positive_rate(const Dataset& data, Index column, Index posit
   return sensitive.groups.at(best);
 }
 
-std::vector<double> metric_values(const std::vector<Metric>& metrics, const Dataset& data,
-                                  const LinearModel& model, const MetricSettings& settings,
-                                  const LinearModel* attack) {
-  const Matrix t = scores(model, data.features);
-  std::vector<double> values;
-  for (const Metric& metric : metrics) {
-    values.push_back(goes_by_blocks(metric)
-                         ? metric_value_by_blocks(metric, data, model, t, settings)
-                         : metric_value(metric_terms(metric, data, model, t, settings, attack)));
-  }
-  return values;
-}
-
 Matrix metric_values_of_models(const std::vector<Metric>& metrics, const Dataset& data,
                                const LinearModel& model, ConstMatrixRef thetas,
                                const MetricSettings& settings, const LinearModel* attack) {

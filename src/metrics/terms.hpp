@@ -69,14 +69,6 @@ class Attack {
   bool correct_only_;
 };
 
-/// The same value as metric_value(metric_terms(..)) to rounding, for metrics whose terms need a
-/// row's own scores alone: utility and soft gaps. Block by block, so that no array of n is made.
-[[nodiscard]] double metric_value_by_blocks(const Metric& metric, const Dataset& data,
-                                            const LinearModel& model, const Matrix& scores,
-                                            const MetricSettings& settings);
-/// Whether it is such a metric.
-[[nodiscard]] bool goes_by_blocks(const Metric& metric) noexcept;
-
 /// The metric's value, NaN for a gap with an empty side; rows counted `times` over (all once when
 /// empty).
 [[nodiscard]] double metric_value(const Terms& terms, const std::vector<std::int32_t>& times = {});
