@@ -7,6 +7,7 @@
 #include <fstream>
 #include <iostream>
 #include <sstream>
+#include <vector>
 
 #include "recant/core/stopwatch.hpp"
 #include "recant/core/threads.hpp"
@@ -90,6 +91,13 @@ void read_all(RowsView rows) {
 double read_seconds(RowsView rows, int count) {
   constexpr int kRepeats = 5;
   return with_threads(count, [&] { return least_seconds(kRepeats, [&] { read_all(rows); }); });
+}
+
+double stream_bytes_per_second(int count) {
+  constexpr Index kRows = 1 << 19, kColumns = 128;  // 512 MB
+  const std::vector<double> values(static_cast<std::size_t>(kRows * kColumns), 1.0);
+  return 8.0 * static_cast<double>(values.size()) /
+         read_seconds(RowsView(values.data(), kRows, kColumns), count);
 }
 
 double peak_flops(int count) {

@@ -15,6 +15,9 @@ void read_all(RowsView rows);
 /// several readings by `threads` threads. The floor of every pass over these rows.
 [[nodiscard]] double read_seconds(RowsView rows, int threads);
 
+/// Bytes a second from memory itself: of an array that no cache holds.
+[[nodiscard]] double stream_bytes_per_second(int threads);
+
 /// Fused multiply-adds of doubles that `threads` cores do in registers, counted as two operations
 /// each, in operations a second. The floor of everything that multiplies.
 [[nodiscard]] double peak_flops(int threads);
