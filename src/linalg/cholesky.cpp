@@ -9,6 +9,17 @@
 
 namespace recant {
 
+Vector symmetric_times(const Matrix& a, ConstVectorRef v) {
+  check_size("columns of a square matrix", a.cols(), a.rows());
+  check_size("the vector", v.size(), a.rows());
+  Vector product = Vector::Zero(v.size());
+  const int n = static_cast<int>(a.rows());
+  if (n == 0) return product;
+  single_threaded_blas();
+  cblas_dsymv(CblasColMajor, CblasLower, n, 1.0, a.data(), n, v.data(), 1, 0.0, product.data(), 1);
+  return product;
+}
+
 std::optional<Cholesky> Cholesky::factor(Matrix a) {
   check_size("columns of a square matrix", a.cols(), a.rows());
   single_threaded_blas();
@@ -30,6 +41,13 @@ Vector Cholesky::solve(ConstVectorRef b) const {
   dtrsv_("L", "N", "N", &n, lower_.data(), &n, x.data(), &one);
   dtrsv_("L", "T", "N", &n, lower_.data(), &n, x.data(), &one);
   return x;
+}
+
+Vector Cholesky::other_half_solve(Vector b) const {
+  check_size("right-hand side", b.size(), size());
+  const int n = static_cast<int>(size()), one = 1;
+  if (n > 0) dtrsv_("L", "T", "N", &n, lower_.data(), &n, b.data(), &one);
+  return b;
 }
 
 Matrix Cholesky::solve_columns(ConstMatrixRef b) const {

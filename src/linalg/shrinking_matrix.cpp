@@ -53,7 +53,7 @@ void ShrinkingMatrix::remove(const Matrix& u) {
 }
 
 Vector ShrinkingMatrix::times(ConstVectorRef v) const {
-  Vector product = a_.selfadjointView<Eigen::Lower>() * v;
+  Vector product = symmetric_times(a_, v);
   if (columns_ > 0) {
     const auto u = u_.leftCols(columns_);
     const Vector along = u.transpose() * v;
@@ -65,15 +65,13 @@ Vector ShrinkingMatrix::times(ConstVectorRef v) const {
 Vector ShrinkingMatrix::solve(ConstVectorRef b) const {
   if (columns_ == 0) return factor_->solve(b);
   const auto v = v_.leftCols(columns_);
-  const auto l = factor_->lower().triangularView<Eigen::Lower>();
   // H = L (I - V V^T) L^T, and (I - V V^T)^{-1} = I + V K^{-1} V^T.
-  Vector x = l.solve(b);
+  Vector x = factor_->half_solve(b);
   const Vector along = v.transpose() * x;
   const Vector shared =
       k_.topLeftCorner(columns_, columns_).selfadjointView<Eigen::Lower>().ldlt().solve(along);
   x += v * shared;
-  l.transpose().solveInPlace(x);
-  return x;
+  return factor_->other_half_solve(std::move(x));
 }
 
 }  // namespace recant

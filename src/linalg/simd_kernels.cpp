@@ -362,6 +362,55 @@ void add_gram(const double* panels, std::size_t panel, std::size_t m, std::size_
   }
 }
 
+using FloatTag = hn::CappedTag<float, kUnitRowsPanel>;
+using Floats = hn::Vec<FloatTag>;
+constexpr std::size_t kFloats = hn::MaxLanes(FloatTag());
+constexpr std::size_t kOfPanel = kUnitRowsPanel / kFloats;
+
+/// P panels of rows, side by side so that additions do not wait for one another.
+template <std::size_t P>
+HWY_INLINE void unit_row_spreads_tile(const float* rows, std::size_t width, const float* columns,
+                                      std::size_t count, float* spreads) {
+  const FloatTag tag;
+  constexpr std::size_t kSums = P * kOfPanel;
+  Floats least[kSums], most[kSums];
+  for (std::size_t c = 0; c < count; ++c) {
+    Floats sum[kSums];
+#pragma GCC unroll 16
+    for (std::size_t s = 0; s < kSums; ++s) sum[s] = hn::Zero(tag);
+    for (std::size_t j = 0; j < width; ++j) {
+      const Floats factor = hn::Set(tag, columns[c * width + j]);
+#pragma GCC unroll 16
+      for (std::size_t s = 0; s < kSums; ++s) {
+        const float* from = rows + (s / kOfPanel * width + j) * kUnitRowsPanel;
+        sum[s] = hn::MulAdd(factor, hn::LoadU(tag, from + s % kOfPanel * kFloats), sum[s]);
+      }
+    }
+    for (std::size_t s = 0; s < kSums; ++s) {
+      least[s] = c == 0 ? sum[s] : hn::Min(least[s], sum[s]);
+      most[s] = c == 0 ? sum[s] : hn::Max(most[s], sum[s]);
+    }
+  }
+  for (std::size_t s = 0; s < kSums; ++s) {
+    const Floats spread = count == 1 ? hn::Abs(most[s]) : hn::Sub(most[s], least[s]);
+    hn::StoreU(spread, tag, spreads + s * kFloats);
+  }
+}
+
+void unit_row_spreads(const float* rows, std::size_t panels, std::size_t width,
+                      const float* columns, std::size_t count, float* spreads) {
+  constexpr std::size_t kTogether = kOfPanel >= 4 ? 1 : 4 / kOfPanel;
+  std::size_t i = 0;
+  for (; i + kTogether <= panels; i += kTogether) {
+    unit_row_spreads_tile<kTogether>(rows + i * width * kUnitRowsPanel, width, columns, count,
+                                     spreads + i * kUnitRowsPanel);
+  }
+  for (; i < panels; ++i) {
+    unit_row_spreads_tile<1>(rows + i * width * kUnitRowsPanel, width, columns, count,
+                             spreads + i * kUnitRowsPanel);
+  }
+}
+
 }  // namespace recant::simd::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -374,6 +423,7 @@ HWY_EXPORT(add_weighted);
 HWY_EXPORT(panel_width);
 HWY_EXPORT(pack);
 HWY_EXPORT(add_gram);
+HWY_EXPORT(unit_row_spreads);
 
 void scores(const double* rows, std::size_t m, std::size_t d, bool intercept,
             const double* coefficients, std::size_t ld, std::size_t columns, double* out,
@@ -405,6 +455,11 @@ void pack(const double* rows, std::size_t m, std::size_t d, bool intercept, cons
 void add_gram(const double* panels, std::size_t panel, std::size_t m, std::size_t p, double sign,
               double* gram, std::size_t ld, const double* ahead, std::size_t ahead_count) {
   HWY_DYNAMIC_DISPATCH(add_gram)(panels, panel, m, p, sign, gram, ld, ahead, ahead_count);
+}
+
+void unit_row_spreads(const float* rows, std::size_t panels, std::size_t width,
+                      const float* columns, std::size_t count, float* spreads) {
+  HWY_DYNAMIC_DISPATCH(unit_row_spreads)(rows, panels, width, columns, count, spreads);
 }
 
 }  // namespace recant::simd

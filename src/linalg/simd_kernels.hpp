@@ -38,4 +38,13 @@ void pack(const double* rows, std::size_t m, std::size_t d, bool intercept, cons
 void add_gram(const double* panels, std::size_t panel, std::size_t m, std::size_t p, double sign,
               double* gram, std::size_t ld, const double* ahead, std::size_t ahead_count);
 
+/// Rows of a panel of unit_rows.hpp: panel after panel, of each the first number of all its rows,
+/// then the second, ..., `width` of them.
+inline constexpr std::size_t kUnitRowsPanel = 16;
+
+/// spreads[i] = |row_i^T v| for one column, else the largest less the smallest of row_i^T v_c.
+/// Columns are one after another.
+void unit_row_spreads(const float* rows, std::size_t panels, std::size_t width,
+                      const float* columns, std::size_t count, float* spreads);
+
 }  // namespace recant::simd

@@ -37,19 +37,6 @@ Matrix softmax_root(ConstVectorRef p) {
   return root;
 }
 
-/// max over the rows kept that still have weight.
-double spread_over(const ExtremeRows& extreme, const Matrix& changes) {
-  double most = 0;
-  for (std::size_t i = 0; i < extreme.rows.size(); ++i) {
-    if (extreme.rows[i] == ExtremeRows::kForgotten) continue;
-    const auto change = changes.row(static_cast<Index>(i));
-    const double spread =
-        change.size() == 1 ? std::abs(change(0)) : change.maxCoeff() - change.minCoeff();
-    if (!(spread <= most)) most = spread;
-  }
-  return most;
-}
-
 double largest_left(const ExtremeRows& extreme) {
   for (std::size_t i = 0; i < extreme.rows.size(); ++i) {
     if (extreme.rows[i] != ExtremeRows::kForgotten) return extreme.sizes[i];
@@ -274,7 +261,6 @@ DeletionStatus DeletionState::reweight(std::span<const Index> rows, ConstVectorR
     if (!(weight > 0)) gone.push_back(row);
   }
   rows_left_ -= static_cast<Index>(gone.size());
-  std::sort(gone.begin(), gone.end());
   by_norm_.forget(gone);
   by_leverage_.forget(gone);
   if (status_ == DeletionStatus::kDone && !hessian_.factored()) status_ = DeletionStatus::kRebuild;
@@ -458,20 +444,20 @@ double DeletionState::range(ConstVectorRef step) const {
   if (loss.self_concordance() == 0) return 0;
   const Eigen::Map<const Matrix> columns(step.data(), objective_->width(), loss.outputs());
   const double length = step.norm() * (deletion_faults.spread_forgotten ? 1 : loss.spread_factor());
-  const auto most = [&](const ExtremeRows& extreme, double others) {
-    Matrix changes(static_cast<Index>(extreme.rows.size()), loss.outputs());
-    row_scores({extreme.values.data(), changes.rows(), extreme.values.cols()},
-               objective_->intercept(), columns, changes);
-    return std::max(spread_over(extreme, changes), others);
-  };
-  const double others = by_norm_.next * length;
-  double found = most(by_norm_, others);
-  if (found == others && others > 0 && !by_leverage_.rows.empty()) {
+  // The list that leaves less to the rows outside it: the other's result is never below this one's.
+  const ExtremeRows* extreme = &by_norm_;
+  double others = by_norm_.next * length;
+  if (others > 0 && !by_leverage_.rows.empty()) {
     const Vector v = contrast_.reduce(step);
-    const Vector product = base_->hessian.selfadjointView<Eigen::Lower>() * v;
-    found = std::min(
-        found, most(by_leverage_, by_leverage_.next * norm_from(v, product, base_->frobenius)));
+    const double by_leverage =
+        by_leverage_.next * norm_from(v, symmetric_times(base_->hessian, v), base_->frobenius);
+    if (by_leverage < others) {
+      extreme = &by_leverage_;
+      others = by_leverage;
+    }
   }
+  const double kept = extreme->values.largest_spread(columns);
+  const double found = others > kept ? others : kept;  // a NaN, which `kept` is then, stays one
   const double rounding = gamma(objective_->width() + 8) * base_->largest_norm * length;
   return loss.self_concordance() * (found + rounding) * (1 + 8 * kUnit);
 }
@@ -508,8 +494,7 @@ StepMeasure DeletionState::measure_step(ConstVectorRef theta, FrameKind kind) co
   if (kind == FrameKind::kDowndated) {
     measure.step_norm = norm_from(v, product, frobenius);
   } else {
-    const Vector whole = base_->hessian.selfadjointView<Eigen::Lower>() * v;
-    measure.step_norm = norm_from(v, whole, base_->frobenius);
+    measure.step_norm = norm_from(v, symmetric_times(base_->hessian, v), base_->frobenius);
   }
   // v itself is rounded: theta - theta_0 is known to half a unit in the last place.
   measure.step_norm += std::sqrt(frobenius) * (2 * kUnit + contrast_.rounding()) * step.norm();
@@ -520,14 +505,12 @@ StepMeasure DeletionState::measure_step(ConstVectorRef theta, FrameKind kind) co
   if (measure.linear_residual > measure.linear_rounding) {
     const bool downdated = kind == FrameKind::kDowndated;
     const Vector z = gradient_ + product;
-    const Solution solution = downdated
-                                  ? solve_measured(hessian_, frobenius, z)
-                                  : measure_solution(
-                                        base_->factor.solve(z),
-                                        [&](const Vector& s) -> Vector {
-                                          return base_->hessian.selfadjointView<Eigen::Lower>() * s;
-                                        },
-                                        frobenius, z);
+    const Solution solution =
+        downdated ? solve_measured(hessian_, frobenius, z)
+                  : measure_solution(
+                        base_->factor.solve(z),
+                        [&](const Vector& s) { return symmetric_times(base_->hessian, s); },
+                        frobenius, z);
     measure.solution_norm = solution.norm;
     measure.solution_decrement = solution.decrement;
     measure.solve_residual = solution.residual;

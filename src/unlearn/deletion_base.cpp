@@ -23,7 +23,7 @@ constexpr double kLeastPenalty = 1e-100;
 /// So many rows that walking them costs about what a solve does, up to what a second-level cache
 /// holds.
 Index kept_rows(Index rows, Index width) {
-  const Index cached = (Index{1} << 17) / width;
+  const Index cached = (Index{1} << 18) / width;
   return std::min(rows, std::max<Index>(64, std::min(12 * width, cached)));
 }
 
@@ -46,9 +46,12 @@ ExtremeRows extreme_rows(const Objective& objective, const Vector& sizes, ConstV
     order.resize(count);
   }
   std::sort(order.begin(), order.end(), larger);
-  extreme.values.resize(static_cast<Index>(order.size()), objective.features().columns());
+  const Index columns = objective.features().columns();
+  Vector row = Vector::Ones(objective.width());
+  extreme.values = UnitRows(static_cast<Index>(order.size()), row.size());
   for (std::size_t i = 0; i < order.size(); ++i) {
-    extreme.values.row(static_cast<Index>(i)) = objective.features().row(order[i]);
+    row.head(columns) = objective.features().row(order[i]).transpose();
+    extreme.values.set(static_cast<Index>(i), row);
     extreme.sizes.push_back(sizes(order[i]));
   }
   extreme.rows = std::move(order);
@@ -89,12 +92,14 @@ ExtremeRows rows_by_leverage(const Objective& objective, const DeletionBase& bas
 
 }  // namespace
 
-void ExtremeRows::forget(std::span<const Index> sorted_rows) {
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    if (!std::binary_search(sorted_rows.begin(), sorted_rows.end(), rows[i])) continue;
-    rows[i] = kForgotten;
-    sizes[i] = 0;
-    values.row(static_cast<Index>(i)).setZero();
+void ExtremeRows::forget(std::span<const Index> gone) {
+  for (const Index row : gone) {
+    const auto found = std::find(rows.begin(), rows.end(), row);
+    if (found == rows.end()) continue;
+    const auto i = found - rows.begin();
+    *found = kForgotten;
+    sizes[static_cast<std::size_t>(i)] = 0;
+    values.clear(i);
   }
 }
 

@@ -18,7 +18,7 @@ static_assert(std::endian::native == std::endian::little, "the numbers are littl
 
 constexpr std::string_view kMagic = "recant deletions";
 static_assert(kMagic.size() == 2 * sizeof(std::uint64_t), "the numbers after it are aligned");
-constexpr std::uint64_t kVersion = 2;
+constexpr std::uint64_t kVersion = 3;
 constexpr Index kMostChanges = Index{1} << 40;  // the rounding of so many can still be counted
 
 [[noreturn]] void damaged() {
@@ -73,7 +73,9 @@ class Writer {
     number(kept.next);
     for (const Index row : kept.rows) number(row);
     numbers(kept.sizes.data(), static_cast<Index>(kept.sizes.size()));
-    numbers(kept.values.data(), kept.values.size());
+    numbers(kept.values.lengths().data(), kept.values.rows());
+    const auto directions = std::as_bytes(kept.values.directions());
+    bytes_.append(reinterpret_cast<const char*>(directions.data()), directions.size());
   }
   [[nodiscard]] std::string finish() && {
     number(check_sum(bytes_));
@@ -167,16 +169,20 @@ class Reader {
     number(count);
     if (!(count >= 0 && count <= rows)) damaged();
     number(kept.next);
-    need(count, width + 2);
+    need(count, width / 2 + 3);
     kept.rows.resize(static_cast<std::size_t>(count));
     kept.sizes.resize(static_cast<std::size_t>(count));
-    kept.values.resize(count, width);
     for (Index& row : kept.rows) {
       number(row);
       if (!(row >= ExtremeRows::kForgotten && row < rows)) damaged();
     }
     numbers(kept.sizes.data(), count);
-    numbers(kept.values.data(), kept.values.size());
+    Vector lengths(count);
+    numbers(lengths.data(), count);
+    kept.values = UnitRows(count, width);
+    std::vector<float> directions(kept.values.directions().size());
+    take(directions.data(), directions.size() / 2);  // whole panels: two floats are a word
+    if (!kept.values.restore(std::move(lengths), std::move(directions))) damaged();
   }
   void finish() const {
     if (!left_.empty()) damaged();
@@ -235,8 +241,8 @@ void DeletionState::visit(Archive& archive, Base& base, State& state) {
   }
 
   archive.status(state.status_);
-  archive.extreme(state.by_leverage_, rows, columns);
-  archive.extreme(state.by_norm_, rows, columns);
+  archive.extreme(state.by_leverage_, rows, objective.width());
+  archive.extreme(state.by_norm_, rows, objective.width());
   archive.vector(state.gradient_, size);
   archive.shrinking(state.hessian_, size);
   archive.perhaps_vector(state.third_, third_derivative_size(size));

@@ -7,6 +7,10 @@
 
 namespace recant {
 
+/// A v of a symmetric matrix whose lower triangle is read. Cost: p^2 multiply-adds. The errors of
+/// its sums stay below gamma_p |A|_F |v|. Ref: BLAS dsymv.
+[[nodiscard]] Vector symmetric_times(const Matrix& a, ConstVectorRef v);
+
 /// The factor L of a symmetric positive definite matrix, A = L L^T.
 class Cholesky {
  public:
@@ -26,6 +30,9 @@ class Cholesky {
 
   /// L^{-1} B: its columns v, w have v^T w = b^T A^{-1} c. Cost: p^2 multiply-adds a column.
   [[nodiscard]] Matrix half_solve(ConstMatrixRef b) const;
+
+  /// L^{-T} b: after half_solve() it makes solve(). Cost: p^2 multiply-adds.
+  [[nodiscard]] Vector other_half_solve(Vector b) const;
 
   /// |x_i|_{A^{-1}} = sqrt(x_i^T A^{-1} x_i) of the rows [X 1]. Cost: p^2 multiply-adds a row.
   [[nodiscard]] Vector inverse_norms(RowsView rows, bool intercept) const;

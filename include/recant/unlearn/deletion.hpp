@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "recant/linalg/shrinking_matrix.hpp"
+#include "recant/linalg/unit_rows.hpp"
 #include "recant/model/contrast.hpp"
 #include "recant/model/deviation.hpp"
 #include "recant/model/objective.hpp"
@@ -18,16 +19,15 @@
 /// what makes it measurable.
 namespace recant {
 
-/// The rows that can move furthest, kept aside so that rho(v) needs no pass. A row whose weight
-/// becomes 0 is forgotten: nothing of it stays here.
+/// The rows that can move furthest, kept aside so that rho(v) needs no pass. Of a row whose weight
+/// becomes 0 nothing stays here.
 struct ExtremeRows {
   static constexpr Index kForgotten = -1;
   std::vector<Index> rows;    ///< largest first
   std::vector<double> sizes;  ///< of the rows kept
-  RowMatrix values;           ///< their features
+  UnitRows values;            ///< [x_i 1]
   double next = 0;            ///< no row left out is larger
-
-  void forget(std::span<const Index> sorted_rows);
+  void forget(std::span<const Index> gone);
 };
 
 /// What is known at a model theta_0 of the rows it was trained on; O(p^2) memory, fixed once built.

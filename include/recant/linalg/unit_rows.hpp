@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "recant/linalg/types.hpp"
+
+namespace recant {
+
+/// Rows x_i as a length and a direction, x_i = |x_i| u_i, the directions in single precision: half
+/// the bytes of the rows, for one question, how far a vector can move any of them. The answer is an
+/// upper bound whatever is rounded, for lengths from 1e-290 on; shorter ones count as about 0.
+class UnitRows {
+ public:
+  UnitRows() = default;
+  /// `rows` rows of `width` numbers, all 0.
+  UnitRows(Index rows, Index width);
+
+  /// Row i becomes x, finite.
+  void set(Index i, ConstVectorRef x);
+  /// Row i becomes 0: nothing of it stays.
+  void clear(Index i);
+
+  /// At least max_i s(x_i^T V), s the absolute value for one column of V (width x C), else the
+  /// largest less the smallest of the C numbers. Above it by at most (width + 10) 2^-23 times
+  /// max |x_i| times the longest column; NaN or infinite where V is.
+  /// Cost: rows width C multiply-adds in single precision.
+  [[nodiscard]] double largest_spread(ConstMatrixRef v) const;
+
+  [[nodiscard]] Index rows() const noexcept { return lengths_.size(); }
+  [[nodiscard]] Index width() const noexcept { return width_; }
+
+  /// What there is to store, and to read back into rows of the same shape.
+  [[nodiscard]] const Vector& lengths() const noexcept { return lengths_; }
+  [[nodiscard]] std::span<const float> directions() const noexcept { return directions_; }
+  /// @return false, and nothing is taken, for what set() cannot have made.
+  [[nodiscard]] bool restore(Vector lengths, std::vector<float> directions);
+
+ private:
+  Index width_ = 0;
+  Vector lengths_;
+  std::vector<float>
+      directions_;  // panels of kUnitRowsPanel rows, one number of each after another
+
+  [[nodiscard]] std::size_t at(Index row, Index column) const noexcept;
+};
+
+}  // namespace recant
