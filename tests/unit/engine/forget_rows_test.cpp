@@ -3,17 +3,21 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <vector>
 
 #include "compare.hpp"
+#include "recant/certify/bounds.hpp"
 #include "recant/core/error.hpp"
 #include "recant/engine/audit.hpp"
 #include "recant/engine/fit.hpp"
 #include "recant/engine/json.hpp"
 #include "recant/engine/vault.hpp"
 #include "recant/model/trainer.hpp"
+#include "recant/unlearn/deletion.hpp"
 #include "small_tables.hpp"
 
 namespace recant {
@@ -93,6 +97,30 @@ TEST_F(ForgetRowsTest, AnAllowanceIsMetOrTheModelStays) {
   EXPECT_EQ(no.reason, "tier_limit");
   EXPECT_TRUE(test::same_bytes(same.model.theta, fitted_.model.theta));
   EXPECT_TRUE(test::same_bytes(same.rows.weights, fitted_.rows.weights));
+}
+
+TEST_F(ForgetRowsTest, ASecondStepIsLookedAtOnceMoreInItsOwnBase) {
+  // So many that the second step itself moves curvature, and the first look at it is loose.
+  std::vector<Index> leaving(100);
+  std::iota(leaving.begin(), leaving.end(), Index{0});
+  const Objective objective = fitted_.objective();
+  DeletionState state(objective, fitted_.model.theta, fitted_.rows.weights);
+  if (state.delete_rows(leaving) == DeletionStatus::kRebuild) {
+    state = state.rebuilt_at(fitted_.model.theta);
+  }
+  state = state.rebuilt_at(state.newton_point());
+  const Vector twice = state.newton_point();
+  const double first = bound_from_residual(state.frame(), state.measure_residual(twice)).value;
+  state = state.rebuilt_at(twice);
+  const double second = bound_from_residual(state.frame(), state.measure_residual(twice)).value;
+  ASSERT_LT(1.02 * second, first);
+
+  const auto [left, report] = forget_rows(fitted_, rows(leaving), std::sqrt(first * second));
+  EXPECT_EQ(report.tier, "2");
+  EXPECT_NEAR(*report.distance, second, 1e-9 * second);
+  EXPECT_LE(truth(left), *report.distance);
+  EXPECT_EQ(forget_rows(fitted_, rows(leaving), 1.01 * first).second.distance, first);
+  EXPECT_EQ(forget_rows(fitted_, rows(leaving), 0.99 * second).second.tier, "retrain");
 }
 
 TEST_F(ForgetRowsTest, AnInfiniteBoundWithoutAnAllowanceIsAnAnswerAndNotExact) {
