@@ -9,17 +9,6 @@
 
 namespace recant {
 
-Vector symmetric_times(const Matrix& a, ConstVectorRef v) {
-  check_size("columns of a square matrix", a.cols(), a.rows());
-  check_size("the vector", v.size(), a.rows());
-  Vector product = Vector::Zero(v.size());
-  const int n = static_cast<int>(a.rows());
-  if (n == 0) return product;
-  single_threaded_blas();
-  cblas_dsymv(CblasColMajor, CblasLower, n, 1.0, a.data(), n, v.data(), 1, 0.0, product.data(), 1);
-  return product;
-}
-
 std::optional<Cholesky> Cholesky::factor(Matrix a) {
   check_size("columns of a square matrix", a.cols(), a.rows());
   single_threaded_blas();

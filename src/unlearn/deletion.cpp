@@ -10,6 +10,7 @@
 #include "recant/core/error.hpp"
 #include "recant/linalg/eigenvalues.hpp"
 #include "recant/linalg/row_kernels.hpp"
+#include "recant/linalg/symmetric.hpp"
 #include "rounding.hpp"
 #include "third_derivative.hpp"
 
@@ -291,7 +292,7 @@ void DeletionState::note_shrinkage(const Matrix& half) {
   if (pending_columns_ + half.cols() > pending_.cols()) {
     know_shrinkage();
     if (gram_.size() == 0) gram_ = Matrix::Zero(size, size);
-    gram_.selfadjointView<Eigen::Lower>().rankUpdate(pending_.leftCols(pending_columns_));
+    add_outer_products(gram_, pending_.leftCols(pending_columns_));
     pending_columns_ = known_columns_ = 0;
   }
   pending_.middleCols(pending_columns_, half.cols()) = half;
@@ -307,7 +308,7 @@ void DeletionState::note_shrinkage(const Matrix& half) {
   constexpr Index kFewColumns = 96;
   if (loose() && pending_columns_ - known_columns_ <= kFewColumns) {
     const auto later = pending_.middleCols(known_columns_, pending_columns_ - known_columns_);
-    since_ = std::min(since_, eigenvalues(later.transpose() * later).upper() + product_error());
+    since_ = std::min(since_, eigenvalues(inner_products(later)).upper() + product_error());
   }
   if (loose()) know_shrinkage();
   // The computed L^{-1} U is off by `slip` of its size, and L by factor_error.
@@ -332,11 +333,11 @@ void DeletionState::know_shrinkage() {
   known_columns_ = pending_columns_;
   since_ = 0;
   if (gram_.size() == 0 && pending_columns_ < contrast_.size()) {
-    known_shrinkage_ = eigenvalues(pending.transpose() * pending).upper() + product_error();
+    known_shrinkage_ = eigenvalues(inner_products(pending)).upper() + product_error();
     return;
   }
   Matrix sum = gram_.size() == 0 ? Matrix(Matrix::Zero(contrast_.size(), contrast_.size())) : gram_;
-  sum.selfadjointView<Eigen::Lower>().rankUpdate(pending);
+  add_outer_products(sum, pending);
   known_shrinkage_ = eigenvalues(std::move(sum)).upper() + product_error();
 }
 

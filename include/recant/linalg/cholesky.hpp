@@ -7,10 +7,6 @@
 
 namespace recant {
 
-/// A v of a symmetric matrix whose lower triangle is read. Cost: p^2 multiply-adds. The errors of
-/// its sums stay below gamma_p |A|_F |v|. Ref: BLAS dsymv.
-[[nodiscard]] Vector symmetric_times(const Matrix& a, ConstVectorRef v);
-
 /// The factor L of a symmetric positive definite matrix, A = L L^T.
 class Cholesky {
  public:
