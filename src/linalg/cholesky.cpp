@@ -69,45 +69,6 @@ Vector Cholesky::inverse_norms(RowsView rows, bool intercept) const {
   return half_solve(columns).colwise().norm().transpose();
 }
 
-std::optional<Cholesky> Cholesky::downdated(Matrix u) && {
-  check_size("rows of the downdate", u.rows(), size());
-  const Index p = size();
-  for (Index j = 0; j < p; ++j) {
-    const Index below = p - j - 1;
-    auto column = lower_.col(j).tail(below);
-    for (Index c = 0; c < u.cols(); ++c) {
-      const double sine = u(j, c) / lower_(j, j);
-      const double square = (1 - sine) * (1 + sine);
-      if (!(square > 0)) return std::nullopt;
-      const double cosine = std::sqrt(square);
-      lower_(j, j) *= cosine;
-      auto other = u.col(c).tail(below);
-      column = (column - sine * other) / cosine;
-      other = cosine * other - sine * column;
-    }
-  }
-  if (!(lower_.diagonal().array() > 0).all() || !lower_.diagonal().allFinite()) return std::nullopt;
-  return std::move(*this);
-}
-
-Cholesky Cholesky::updated(Matrix u) && {
-  check_size("rows of the update", u.rows(), size());
-  const Index p = size();
-  for (Index j = 0; j < p; ++j) {
-    for (Index c = 0; c < u.cols(); ++c) {
-      const double length = std::hypot(lower_(j, j), u(j, c));
-      const double cosine = lower_(j, j) / length, sine = u(j, c) / length;
-      lower_(j, j) = length;
-      for (Index i = j + 1; i < p; ++i) {
-        const double old = lower_(i, j);
-        lower_(i, j) = cosine * old + sine * u(i, c);
-        u(i, c) = cosine * u(i, c) - sine * old;
-      }
-    }
-  }
-  return std::move(*this);
-}
-
 double Cholesky::log_determinant() const {
   return 2 * lower_.diagonal().array().log().sum();
 }

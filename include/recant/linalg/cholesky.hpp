@@ -33,15 +33,6 @@ class Cholesky {
   /// |x_i|_{A^{-1}} = sqrt(x_i^T A^{-1} x_i) of the rows [X 1]. Cost: p^2 multiply-adds a row.
   [[nodiscard]] Vector inverse_norms(RowsView rows, bool intercept) const;
 
-  /// The factor of A - U U^T (U p x k) from this one, which is used up: hyperbolic rotations in
-  /// their mixed form, all columns of U while a column of L is in cache.
-  /// @return nothing if A - U U^T is not positive definite to working precision.
-  /// Cost: 2 k p^2 multiply-adds. Source: [BojanczykBrent1987].
-  [[nodiscard]] std::optional<Cholesky> downdated(Matrix u) &&;
-
-  /// The factor of A + U U^T, by plane rotations; it always exists. Cost: 2 k p^2 multiply-adds.
-  [[nodiscard]] Cholesky updated(Matrix u) &&;
-
   /// log det A.
   [[nodiscard]] double log_determinant() const;
 

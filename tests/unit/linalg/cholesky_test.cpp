@@ -129,7 +129,12 @@ TEST(Cholesky, HalvesMakeInnerProducts) {
     const Matrix half = factor->half_solve(b), wanted = b.transpose() * a.inverse() * b;
     EXPECT_LE((half.transpose() * half - wanted).norm(), 1e-10 * wanted.norm()) << n;
     EXPECT_LE((factor->half_solve(b.col(1)) - half.col(1)).norm(), 1e-12 * half.norm()) << n;
+    EXPECT_LE((factor->other_half_solve(half.col(1)) - factor->solve(b.col(1))).norm(),
+              1e-10 * factor->solve(b.col(1)).norm())
+        << n;
     EXPECT_EQ(factor->half_solve(Matrix(n, 0)).cols(), 0);
+    EXPECT_THROW(static_cast<void>(factor->half_solve(Matrix::Ones(n + 1, 1))), UsageError);
+    EXPECT_THROW(static_cast<void>(factor->other_half_solve(Vector::Ones(n + 1))), UsageError);
     const RowMatrix rows = random_matrix(9, n - 1, 5);
     Matrix with_ones(n, 9);
     with_ones << rows.transpose(), Matrix::Ones(1, 9);
@@ -139,40 +144,6 @@ TEST(Cholesky, HalvesMakeInnerProducts) {
       EXPECT_NEAR(found(i) * found(i), squared, 1e-10 * squared);
     }
   }
-}
-
-TEST(Cholesky, UpdatesAndDowndatesAreNewFactors) {
-  for (const Index n : {1, 2, 5, 40, 131}) {
-    for (const Index k : {1, 2, 7, 50}) {
-      const Matrix a = random_definite(n, static_cast<unsigned>(n + k));
-      const Matrix u = random_matrix(n, k, 8);
-      const Matrix sum = a + u * u.transpose();
-      const Vector b = random_matrix(n, 1, 9);
-      auto up = (*Cholesky::factor(a)).updated(u);
-      EXPECT_LT(backward_error(sum, up.solve(b), b), 1e-13) << n << " " << k;
-      EXPECT_NEAR(up.log_determinant(), Cholesky::factor(sum)->log_determinant(),
-                  1e-10 * static_cast<double>(n + k));
-      // And back: what was well conditioned stays so.
-      const auto down = std::move(up).downdated(u);
-      ASSERT_TRUE(down) << n << " " << k;
-      EXPECT_LT(backward_error(a, down->solve(b), b), 1e-11) << n << " " << k;
-    }
-  }
-}
-
-TEST(Cholesky, ADowndateBeyondDefinitenessIsNoFactor) {
-  const Matrix a = random_definite(12, 2);
-  const Vector direction = random_matrix(12, 1, 3);
-  const double length = std::sqrt(direction.dot(a.inverse() * direction));
-  EXPECT_TRUE((*Cholesky::factor(a)).downdated(direction / length * 0.999));
-  for (const double size : {1.0 + 1e-9, 1.5, 1e8, kInf, kNaN}) {
-    EXPECT_FALSE((*Cholesky::factor(a)).downdated(direction / length * size)) << size;
-  }
-  EXPECT_TRUE((*Cholesky::factor(a)).downdated(Matrix(12, 0)));
-  EXPECT_THROW(static_cast<void>((*Cholesky::factor(a)).downdated(Matrix::Ones(11, 1))),
-               UsageError);
-  EXPECT_THROW(static_cast<void>((*Cholesky::factor(a)).updated(Matrix::Ones(11, 1))), UsageError);
-  EXPECT_THROW(static_cast<void>(Cholesky::factor(a)->half_solve(Matrix::Ones(11, 1))), UsageError);
 }
 
 }  // namespace
