@@ -44,17 +44,55 @@ RECANT_EVERY_WIDTH double sum(const double* values, Index count) {
   return total;
 }
 
-constexpr Index kChains = 16;
+struct Eight {
+  using Wide = Lanes;
+};
+struct Four {
+  using Wide = double __attribute__((vector_size(4 * sizeof(double))));
+};
+struct Two {
+  using Wide = double __attribute__((vector_size(2 * sizeof(double))));
+};
 
-RECANT_EVERY_WIDTH double multiply_add(Index steps, double factor, const Lanes* start) {
-  Lanes chains[kChains];
-  for (Index k = 0; k < kChains; ++k) chains[k] = start[k];
+/// As many chains of multiply-adds as hide the time of one and still have a register each. Returns
+/// something that depends on all of them.
+template <class Width, Index kChains>
+[[gnu::always_inline]] inline double chains_of(Index steps, double start) {
+  using Wide = typename Width::Wide;
+  Wide chains[kChains];
+  // Different from each other, or the compiler would do one chain for all.
+  for (Index k = 0; k < kChains; ++k) chains[k] = Wide{} + (start + static_cast<double>(k));
   for (Index i = 0; i < steps; ++i) {
-    for (Lanes& chain : chains) chain = chain * factor + 1.0;
+    for (Wide& chain : chains) chain = chain * 0.5 + 1.0;
   }
   double total = 0;
-  for (const Lanes& chain : chains) total += chain[0];
+  for (const Wide& chain : chains) total += chain[0];
   return total;
+}
+
+struct Chains {
+  double (*run)(Index steps, double start);
+  Index at_once;  // multiply-adds of a step
+};
+
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+__attribute__((target("avx512f"))) double chains_avx512(Index steps, double start) {
+  return chains_of<Eight, 16>(steps, start);
+}
+__attribute__((target("avx2,fma"))) double chains_avx2(Index steps, double start) {
+  return chains_of<Four, 12>(steps, start);
+}
+#endif
+double chains_plain(Index steps, double start) {
+  return chains_of<Two, 8>(steps, start);
+}
+
+Chains widest_chains([[maybe_unused]] bool avx2_at_most) {
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+  if (!avx2_at_most && __builtin_cpu_supports("avx512f")) return {chains_avx512, 8 * 16};
+  if (__builtin_cpu_supports("fma")) return {chains_avx2, 4 * 12};
+#endif
+  return {chains_plain, 2 * 8};
 }
 
 template <class Task>
@@ -100,19 +138,14 @@ double stream_bytes_per_second(int count) {
          read_seconds(RowsView(values.data(), kRows, kColumns), count);
 }
 
-double peak_flops(int count) {
+double peak_flops(int count, bool avx2_at_most) {
   constexpr Index kSteps = 4'000'000;
   constexpr int kRepeats = 5;
+  const Chains chains = widest_chains(avx2_at_most);
   return with_threads(count, [&] {
-    const double seconds = least_seconds(kRepeats, [&] {
-      parallel_for(count, [](Index) {
-        // Different from each other, or the compiler would do one chain for all.
-        Lanes start[kChains];
-        for (Index k = 0; k < kChains; ++k) start[k] = Lanes{} + (sink + static_cast<double>(k));
-        sink = multiply_add(kSteps, 0.5, start);
-      });
-    });
-    return 2.0 * static_cast<double>(kSteps * kChains * kLanes * count) / seconds;
+    const double seconds = least_seconds(
+        kRepeats, [&] { parallel_for(count, [&](Index) { sink = chains.run(kSteps, sink); }); });
+    return 2.0 * static_cast<double>(kSteps * chains.at_once * count) / seconds;
   });
 }
 

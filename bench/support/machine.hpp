@@ -20,7 +20,7 @@ void read_all(RowsView rows);
 
 /// Fused multiply-adds of doubles that `threads` cores do in registers, counted as two operations
 /// each, in operations a second. The floor of everything that multiplies.
-[[nodiscard]] double peak_flops(int threads);
+[[nodiscard]] double peak_flops(int threads, bool avx2_at_most = false);
 
 /// The most memory this process has held at once, mapped files that are in memory included.
 [[nodiscard]] double peak_resident_bytes();

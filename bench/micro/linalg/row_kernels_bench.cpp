@@ -5,6 +5,7 @@
 
 #include <benchmark/benchmark.h>
 #include <cblas.h>
+#include <hwy/targets.h>
 
 #include <cmath>
 
@@ -75,6 +76,22 @@ void weighted_gram(benchmark::State& state) {
   report(state, pass_over(x, input.gram_flops(), input.threads));
 }
 
+/// The same where the processor has no wider vectors than AVX2: flop over that peak is `of_peak`.
+void weighted_gram_avx2(benchmark::State& state) {
+  const Case input(state);
+  const Matrix wanted = gram(input);
+  hwy::SetSupportedTargetsForTest(HWY_AVX2);
+  require((gram(input) - wanted).triangularView<Eigen::Lower>().toDenseMatrix().norm() <=
+              1e-12 * wanted.norm(),
+          "weighted_gram_avx2");
+  for (auto _ : state) benchmark::DoNotOptimize(gram(input).data());
+  hwy::SetSupportedTargetsForTest(0);
+  report(state, pass_over(input.data.features.view(), input.gram_flops(), input.threads));
+  state.counters["of_peak"] =
+      benchmark::Counter(input.gram_flops() / peak_flops(input.threads, true),
+                         benchmark::Counter::kIsIterationInvariantRate);
+}
+
 void openblas_dsyrk(benchmark::State& state) {
   const Case input(state);
   const RowsView x = input.data.features.view();
@@ -138,6 +155,7 @@ void sizes(benchmark::internal::Benchmark* set) {
   for (const int threads : {1, 2}) set->Args({12'000, 784, threads});
 }
 BENCHMARK(weighted_gram)->Apply(sizes);
+BENCHMARK(weighted_gram_avx2)->Apply(sizes);
 BENCHMARK(openblas_dsyrk)->Apply(sizes);
 BENCHMARK(scores_of_rows)->Apply(sizes);
 BENCHMARK(weighted_rows)->Apply(sizes);
