@@ -138,17 +138,7 @@ Rows pick_rows(const Model& model, const std::vector<Index>& positions,
   for (Index row = 0; !named.empty() && row < all.rows(); ++row) {
     if (named.contains(all.ids.text(row))) take(row);
   }
-  const auto count = std::ssize(rows);
-  RowMatrix features(count, all.features.columns());
-  Dataset picked{.targets = Vector(count), .class_names = all.class_names};
-  picked.weights = Vector::Ones(count);
-  for (Index i = 0; i < count; ++i) {
-    const Index row = rows[static_cast<std::size_t>(i)];
-    features.row(i) = all.features.row(row);
-    picked.targets[i] = all.targets[row];
-  }
-  picked.features = FeatureMatrix(std::move(features));
-  return {{std::move(picked), 0, {}}};
+  return {{recant::pick_rows(all, rows), 0, {}}};
 }
 
 /// What `recant audit` asks.

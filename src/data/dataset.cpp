@@ -84,4 +84,18 @@ Dataset slice(const Dataset& data, RowBlock rows) {
   return part;
 }
 
+Dataset pick_rows(const Dataset& data, std::span<const Index> rows) {
+  const auto count = static_cast<Index>(rows.size());
+  RowMatrix features(count, data.features.columns());
+  Dataset picked{.targets = Vector(count), .class_names = data.class_names};
+  picked.weights = Vector::Ones(count);
+  for (Index i = 0; i < count; ++i) {
+    const Index row = rows[static_cast<std::size_t>(i)];
+    features.row(i) = data.features.row(row);
+    picked.targets[i] = data.targets[row];
+  }
+  picked.features = FeatureMatrix(std::move(features));
+  return picked;
+}
+
 }  // namespace recant

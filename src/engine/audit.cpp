@@ -19,20 +19,6 @@ namespace {
 constexpr double kExact = 1e-13;  // tolerance of everything that is trained for an audit
 
 /// The rows at these positions: a copy, of as many rows as were deleted.
-Dataset pick(const Dataset& data, const std::vector<Index>& rows) {
-  const auto count = static_cast<Index>(rows.size());
-  RowMatrix x(count, data.features.columns());
-  Dataset out{.targets = Vector(count), .class_names = data.class_names};
-  out.weights = Vector::Ones(count);
-  for (Index i = 0; i < count; ++i) {
-    const Index from = rows[static_cast<std::size_t>(i)];
-    x.row(i) = data.features.row(from);
-    out.targets[i] = data.targets[from];
-  }
-  out.features = FeatureMatrix(std::move(x));
-  return out;
-}
-
 void check_shapes(const FittedModel& audited, const Dataset& deleted, const FittedModel* before,
                   const Dataset* test) {
   const auto fits = [&](const Dataset& rows, const char* what) {
@@ -190,7 +176,7 @@ Dataset deleted_rows(const FittedModel& audited, const FittedModel* before) {
                     "deleted rows",
                     "give the rows with --deleted, or a model from before with --before");
   }
-  return pick(source, rows);
+  return pick_rows(source, rows);
 }
 
 AuditReport audit(const FittedModel& audited, const Dataset& deleted, const FittedModel* before,

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -74,5 +75,8 @@ void require_sound(const Dataset& data);
 
 /// Rows first..last-1, sharing the features.
 [[nodiscard]] Dataset slice(const Dataset& data, RowBlock rows);
+
+/// Features and targets of these rows, in this order, each with weight 1; nothing else of them.
+[[nodiscard]] Dataset pick_rows(const Dataset& data, std::span<const Index> rows);
 
 }  // namespace recant
