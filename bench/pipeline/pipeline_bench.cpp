@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "floor.hpp"
 #include "machine.hpp"
 #include "recant/core/stopwatch.hpp"
 #include "recant/core/threads.hpp"
@@ -108,33 +109,30 @@ Run run(const std::filesystem::path& folder, double l2) {
 
 /// The least seconds of the parts: passes by reading the matrix, Hessians by reading or by
 /// multiplying, whichever is longer; weights by reading the influences.
-Parts floor(const Run& out) {
-  const RowsView rows = out.training.features.view();
-  const double n = static_cast<double>(rows.rows()), p = static_cast<double>(rows.cols()) + 1;
-  const double read = read_seconds(rows, threads());
-  const double hessian = std::max(read, n * p * (p + 1) / peak_flops(threads()));
-  const double vectors = read * 2 / static_cast<double>(rows.cols());
-  return {.load = read,
-          .fit = out.fit.passes * read + out.fit.hessians * hessian,
-          .curvature = hessian,
-          .influence = read,
+Parts least(const Run& out, const Floor& floor) {
+  const double vectors = floor.pass() * 2 / static_cast<double>(out.training.features.columns());
+  return {.load = floor.pass(),
+          .fit = floor.fit(out.fit.passes, out.fit.hessians),
+          .curvature = floor.hessian(),
+          .influence = floor.pass(),
           .closed_form = vectors,
           .bounded = vectors,
-          .update = hessian + 2 * read};
+          .update = floor.hessian() + 2 * floor.pass()};
 }
 
 nlohmann::ordered_json to_json(const Run& out) {
   const RowsView rows = out.training.features.view();
   const double matrix = 8.0 * static_cast<double>(rows.size());
   constexpr double kMega = 1 << 20;
+  const Floor floor(rows, threads());
   return {{"rows", rows.rows()},
           {"columns", rows.cols()},
           {"threads", threads()},
           {"processor", processor()},
           {"seconds", out.seconds.json()},
-          {"floor_seconds", floor(out).json()},
-          {"read_bytes_per_second", matrix / read_seconds(rows, threads())},
-          {"peak_flops", peak_flops(threads())},
+          {"floor_seconds", least(out, floor).json()},
+          {"read_bytes_per_second", floor.bytes_per_second()},
+          {"peak_flops", floor.flops()},
           {"matrix_mb", matrix / kMega},
           {"peak_mb", out.peak_bytes / kMega},
           {"allowed_mb", 1.1 * matrix / kMega + 64},
