@@ -77,13 +77,14 @@ class Jobs {
     return watch.lap();
   }
 
-  /// Influences: a Hessian, the metric's gradient, the products. A correction is those, a Hessian
+  /// Influences: a Hessian, the metrics' gradients, the products. A correction is those, a Hessian
   /// and two passes more. Values of metrics and solves are left out.
   [[nodiscard]] double least_seconds(const std::string& job) const {
     const Floor floor(data_.features.view(), threads());
     if (job == "fit") return floor.fit(fit_.passes, fit_.hessians);
     if (job == "delete") return floor.deletion(static_cast<Index>(leaving_.size()));
-    const double influence = floor.hessian() + 2 * floor.pass();
+    const auto metrics = static_cast<int>(metrics_.size());
+    const double influence = floor.hessian() + 2 * floor.pass(metrics);
     return job == "influence" ? influence : influence + floor.hessian() + 2 * floor.pass();
   }
 

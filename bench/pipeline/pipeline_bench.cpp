@@ -132,7 +132,7 @@ Parts least(const Run& out, const Floor& floor) {
   return {.load = floor.pass(),
           .fit = floor.fit(out.fit.passes, out.fit.hessians),
           .curvature = floor.hessian(),
-          .influence = floor.pass(),
+          .influence = floor.pass(3),
           .closed_form = vectors,
           .bounded = vectors,
           .update = floor.hessian() + 2 * floor.pass()};

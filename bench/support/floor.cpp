@@ -16,16 +16,20 @@ Floor::Floor(RowsView rows, int threads)
   square_ = read_seconds(RowsView(square.data(), square.rows(), square.cols()), threads);
 }
 
+double Floor::pass(int products) const noexcept {
+  return std::max(pass_, 2 * n_ * p_ * products / flops_);
+}
+
 double Floor::hessian() const noexcept {
   return std::max(pass_, n_ * p_ * (p_ + 1) / flops_);
 }
 
 double Floor::fit(int passes, int hessians) const noexcept {
-  return passes * pass_ + hessians * hessian();
+  return passes * pass() + hessians * hessian();
 }
 
 double Floor::deletion_base() const noexcept {
-  return 2 * pass_ + hessian() + n_ * p_ * p_ / flops_;
+  return 2 * pass() + hessian() + n_ * p_ * p_ / flops_;
 }
 
 double Floor::deletion(Index rows) const noexcept {

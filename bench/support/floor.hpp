@@ -13,8 +13,8 @@ class Floor {
  public:
   Floor(RowsView rows, int threads);
 
-  /// Reading the rows once.
-  [[nodiscard]] double pass() const noexcept { return pass_; }
+  /// Reading the rows once, or 2 n p operations a product where those take longer.
+  [[nodiscard]] double pass(int products = 1) const noexcept;
   /// n p (p + 1) operations, or a pass where that takes longer.
   [[nodiscard]] double hessian() const noexcept;
   /// Of a fit that took so many.
