@@ -64,7 +64,7 @@ def measure(program, axis, quick):
             command = [program, job]
             for name, number in {**fixed, axis: value}.items():
                 command += [f"--{name}", number]
-            done = subprocess.run([str(part) for part in command], check=True, capture_output=True)
+            done = subprocess.run([str(part) for part in command], check=True, stdout=subprocess.PIPE)
             runs.append(json.loads(done.stdout))
         found[job] = {
             "runs": runs,

@@ -49,7 +49,7 @@ PUBLISHED = {
 def run(threads, *command):
     environment = os.environ | {"OPENBLAS_NUM_THREADS": str(threads),
                                 "OMP_NUM_THREADS": str(threads)}
-    done = subprocess.run([str(part) for part in command], check=True, capture_output=True,
+    done = subprocess.run([str(part) for part in command], check=True, stdout=subprocess.PIPE,
                           env=environment)
     return json.loads(done.stdout)
 

@@ -121,7 +121,7 @@ class Case:
         command = [ARGS.deletion_bench, self.folder, scratch / "rows.npy", scratch, "--batch",
                    self.batch, "--one-by-one", ONE_BY_ONE, "--repeats", 1,
                    "--threads", ARGS.threads]
-        done = subprocess.run([str(part) for part in command], check=True, capture_output=True)
+        done = subprocess.run([str(part) for part in command], check=True, stdout=subprocess.PIPE)
         return json.loads(done.stdout)
 
     def peers(self, what):

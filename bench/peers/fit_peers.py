@@ -128,7 +128,7 @@ def tuned(solver, x, y):
 def recant_fit(folder, theta_file, norm):
     command = [ARGS.fit_bench, folder, "--threads", str(ARGS.threads), "--theta", theta_file,
                "--gradient-norm", str(norm)]
-    return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
 
 
 def measure(folder):

@@ -118,7 +118,7 @@ PEERS = {"NumPy": (numpy_version, VALIDATION_ROWS), "pyDVL": (pydvl_version, PYD
 def recant(folder, rows, values, *more):
     command = [ARGS.knn_bench, folder, "--threads", ARGS.threads, "--neighbors", ARGS.neighbors,
                "--validation-rows", rows, "--values", values, *more]
-    done = subprocess.run([str(part) for part in command], check=True, capture_output=True)
+    done = subprocess.run([str(part) for part in command], check=True, stdout=subprocess.PIPE)
     return json.loads(done.stdout)
 
 

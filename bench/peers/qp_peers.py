@@ -106,7 +106,7 @@ def recant(program, scratch):
     np.save(scratch / "utility.npy", program.u)
     command = [ARGS.qp_bench, scratch, "--kappa", program.kappa, "--limit", repr(program.limit),
                "--threads", ARGS.threads, "--answer", scratch / "e.npy", "--repeats", 3]
-    done = subprocess.run([str(part) for part in command], check=True, capture_output=True)
+    done = subprocess.run([str(part) for part in command], check=True, stdout=subprocess.PIPE)
     found = json.loads(done.stdout)
     return statistics.median(found["seconds"]), np.load(scratch / "e.npy"), found
 
