@@ -129,8 +129,9 @@ class Bench:
                 lines.append(f"  {name:28}{1e3 * found['seconds']:9.3f} ms"
                              f"{found['times_read']:7.2f} reads ({low:.2f} to {high:.2f})"
                              f"{found['times_stream']:7.2f} from memory")
-        lines[:0] = ["ms: median of the rounds; reads: over reading the same rows once in the same round,",
-                     "median (quartiles); from memory: over their bytes at the rate of memory itself"]
+        lines[:0] = ["ms: median of the rounds; reads: over reading the rows once in the same round, "
+                     "median",
+                     "(quartiles); from memory: over their bytes at the rate of memory itself"]
         print("\n".join(lines), flush=True)
         return {"figures": figures, "table": lines}
 
@@ -181,6 +182,13 @@ def duration(seconds):
     return str(datetime.timedelta(seconds=round(seconds)))
 
 
+ABOUT = """\
+Where others stand beside recant everybody has two threads; recant alone has one a core. Data are in
+memory. Each part says what its columns mean. A floor is the least that recant's way could take here:
+bytes over the rate at which they were read, operations over the peak of fused multiply-adds, both
+measured in the same run; --help of each script says what is counted."""
+
+
 def text(found):
     """All tables, readable without anything else."""
     about = found["machine"]
@@ -190,13 +198,11 @@ def text(found):
         versions |= figures.get("versions", {}) if isinstance(figures, dict) else {}
     yield "recant's speed, next to other programs and to what this machine can do at best"
     yield ""
-    yield (f"{about['processor']}, {about['cores']} cores, {about['memory_gb']} GB; {about['system']}; "
-           f"recant at {about['commit']}")
-    yield "Others: " + ", ".join(f"{name} {version}" for name, version in versions.items())
-    yield "Where others stand beside recant everybody has two threads; recant alone has one a core. Data"
-    yield "are in memory. Each part says what its columns mean. A floor is the least that recant's way could"
-    yield "take here: bytes over the rate at which they were read, operations over the peak of fused"
-    yield "multiply-adds, both measured in the same run; --help of each script says what is counted."
+    yield (f"{about['processor']}, {about['cores']} cores, {about['memory_gb']} GB; "
+           f"{about['system']}; recant at {about['commit']}")
+    if versions:
+        yield "Others: " + ", ".join(f"{name} {version}" for name, version in versions.items())
+    yield from ABOUT.splitlines()
     for number, part in enumerate((part for part in PARTS if part in found), 1):
         one = found[part]
         yield ""

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """One correction in NumPy, from the formulas of docs/mathematics.md sections 1 to 4.2, once.
 
-    correction_numpy.py DATA OUT      DATA: folder with {train,validation}_{features,targets,groups}.npy
-                                      OUT: folder for the answers
+    correction_numpy.py DATA OUT     OUT: folder for the answers; DATA: folder with
+                                     {train,validation}_{features,targets,groups}.npy
 
 Logistic loss, l2 = 1, an intercept that is penalised like the rest; the last group is privileged.
 scikit-learn's newton-cholesky fits; everything after is vectorised NumPy and one Cholesky factor.
-Prints seconds of every part and the most memory as JSON. Its own process, so that memory is its own.
+Prints seconds of every part and the most memory, as JSON: it is a process for memory's sake.
 """
 import json
 import pathlib
@@ -61,8 +61,8 @@ def metric_gradients(v, wanted, privileged, theta):
 
 
 def soft_weights(influence, utility, gap):
-    """minimise -a'e + kappa |e|^2 with u'e >= 0, a'e <= |gap|: the four cases of which promise holds
-    the answer back. kappa is such that nothing but the gap does where u allows it."""
+    """minimise -a'e + kappa |e|^2 with u'e >= 0, a'e <= |gap|: four cases of which promise holds the
+    answer back. kappa is such that nothing but the gap does where u allows it."""
     a, u, gap = np.sign(gap) * influence, utility, abs(gap)
     aa, ab, bb = a @ a, a @ u, u @ u
     kappa = aa / (2 * gap)

@@ -160,7 +160,7 @@ def measure(folder):
     data[2:] = [part[:VALIDATION_ROWS] for part in data[2:]]
     rows = len(data[2])
     peers = {} if ARGS.alone else dict(PEERS)
-    if NO_PYDVL is not None:
+    if NO_PYDVL:
         peers.pop("pyDVL", None)
     with tempfile.TemporaryDirectory() as scratch:
         file = os.path.join(scratch, "values.npy")
@@ -194,7 +194,7 @@ def table(one):
         if name:
             yield (f"    {name:6}{spread(figures['peer'])}, ratio {figures['ratio']:.1f} x, values "
                    f"differ by {figures['difference']:.0e}")
-    if NO_PYDVL is not None and not ARGS.alone:
+    if NO_PYDVL and not ARGS.alone:
         yield f"  pyDVL was not measured: {NO_PYDVL}"
     yield f"  recant truncated to 0.01, all rows {spread(one['truncated'])}"
     if one["update"]:
@@ -214,7 +214,7 @@ def main():
         print("\n".join(table(measured[-1])), flush=True)
     if ARGS.json:
         versions = {"python": sys.version.split()[0], "numpy": np.__version__,
-                    "pydvl": NO_PYDVL or pydvl.__version__}
+                    "pydvl": "missing" if NO_PYDVL else pydvl.__version__}
         ARGS.json.write_text(json.dumps({"threads": ARGS.threads, "neighbors": ARGS.neighbors,
                                          "versions": versions, "measured": measured},
                                         indent=2) + "\n")
