@@ -52,6 +52,7 @@ def arguments():
 ARGS = arguments()
 for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ[variable] = str(ARGS.threads)
+os.environ["PYTHONWARNINGS"] = "ignore::FutureWarning"  # of pyDVL's processes, on what they import
 
 import numpy as np  # noqa: E402  after the number of threads is set
 
