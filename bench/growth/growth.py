@@ -81,6 +81,11 @@ def exponent(found):
     return f"{text(found['fitted'])} ({text(found['expected'])})"
 
 
+LEGEND = """\
+ms: least of the repeats of one process; over its floor: that over the least it could take here; MB:
+the most held beyond the rows; exponent: slope of the logarithms over the larger half of the axis"""
+
+
 def table(one):
     fixed = ", ".join(f"{value:,} {name}" for name, value in one["fixed"].items())
     yield f"{one['axis']} ({fixed})"
@@ -140,6 +145,7 @@ def main():
     parser.add_argument("--json", type=pathlib.Path)
     args = parser.parse_args()
     measured = []
+    print(LEGEND)
     for axis in args.axes:
         measured.append(measure(args.growth_bench, axis, args.quick))
         print("\n".join(table(measured[-1])), flush=True)
