@@ -43,6 +43,8 @@ PARTS = {
     "micro": "single functions, by Google Benchmark; times_floor is next to the best possible",
 }
 
+FORMAT = 2  # of the figures' file
+
 PASSES = [(100_000, 100, 41), (30_162, 102, 81), (12_000, 784, 41), (1_000_000, 100, 11)]
 SETS = ["100000x100", "12000x784", "60000x784", "1000000x100"]
 QUICK_SETS = ["100000x100"]
@@ -229,6 +231,8 @@ def main():
     name = f"{datetime.date.today()}-{re.sub(r'[^A-Za-z0-9]+', '-', processor()).strip('-')}"
     file = args.results / f"{name}.json"
     found = json.loads(file.read_text()) if file.exists() else {}
+    if found.get("format") != FORMAT:
+        found = {"format": FORMAT}  # parts of another form cannot stand in the same table
     found["machine"] = machine()
     start, failed = time.monotonic(), []
     for number, part in enumerate(args.parts, 1):
