@@ -74,7 +74,7 @@ race: packages  ## the unit tests of STAGES="core linalg" under the thread sanit
 	@$(call check,tsan) --tests-regex "^($$(echo $(STAGES) | tr ' ' '|'))/"
 
 .PHONY: bench
-bench: packages  ## build and run the benchmarks; BENCH=quick, PARTS="passes qp …", DATA=DIR for UCI Adult
+bench: packages  ## speed next to other programs and to the machine; BENCH=quick, PARTS="fit knn …", DATA=DIR for UCI Adult
 	@tools/install_packages.sh bench
 	@$(call configure,bench)
 	@$(call compile,bench)

@@ -9,8 +9,11 @@
         --adult DIR           train.csv, test.csv and schema.json of UCI Adult
         --results DIR         bench/results
 
-Writes RESULTS/<date>-<processor>.json and a table beside it, .txt. Each part is a program or a
-script of its own (see its --help), which checks its answers before or while it measures.
+Writes RESULTS/<date>-<processor>.json, a table beside it, .txt, that says what it holds, and the
+plots of `growth`. Each part is a program or a script of its own (see its --help), which checks its
+answers before or while it measures:
+
+{parts}
 """
 import argparse
 import datetime
@@ -21,14 +24,31 @@ import platform
 import re
 import subprocess
 import sys
+import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(HERE / "pipeline"))
 
+# In the order in which they run; what each is, as the table says it.
+PARTS = {
+    "passes": "every pass over the rows, next to reading them once",
+    "qp": "the program of bounded soft weights, next to OSQP and Clarabel",
+    "deletion": "deleting rows, next to retraining by scikit-learn and a Newton step in NumPy",
+    "fit": "the fit, next to scikit-learn's solvers and a Newton method in NumPy",
+    "correction": "a whole correction, next to the published formulas in NumPy",
+    "pipeline": "the whole pipeline by its parts, next to what the machine could do at best",
+    "knn": "KNN-Shapley values, next to NumPy and pyDVL",
+    "growth": "how time and memory grow with rows, columns, deletions, groups and threads",
+    "micro": "single functions, by Google Benchmark; times_floor is next to the best possible",
+}
+
+FORMAT = 2  # of the figures' file
+
 PASSES = [(100_000, 100, 41), (30_162, 102, 81), (12_000, 784, 41), (1_000_000, 100, 11)]
-SETS = ["100000x100", "12000x784", "1000000x100"]
+SETS = ["100000x100", "12000x784", "60000x784", "1000000x100"]
 QUICK_SETS = ["100000x100"]
+VALUE_SETS = ["100000x100"]  # of KNN-Shapley, whose peers take n x validation rows
 
 
 def processor():
@@ -46,11 +66,16 @@ class Bench:
         self.sets = QUICK_SETS if args.quick else SETS
 
     def lines_of(self, *command):
-        """The output of a program, which is also shown; its errors go where ours do."""
-        done = subprocess.run([str(part) for part in command], check=True, text=True,
-                              stdout=subprocess.PIPE)
-        print(done.stdout, end="", flush=True)
-        return done.stdout.splitlines()
+        """The output of a program, shown as it comes; its errors go where ours do."""
+        command = [str(part) for part in command]
+        lines = []
+        with subprocess.Popen(command, text=True, stdout=subprocess.PIPE) as program:
+            for line in program.stdout:
+                print(line, end="", flush=True)
+                lines.append(line.rstrip("\n"))
+        if program.returncode != 0:
+            raise subprocess.CalledProcessError(program.returncode, command)
+        return lines
 
     def script(self, path, *arguments):
         """A script that prints a table and writes its figures with --json."""
@@ -59,15 +84,15 @@ class Bench:
         lines = self.lines_of(sys.executable, HERE / path, *arguments, "--json", file)
         return {"figures": json.loads(file.read_text()), "table": lines}
 
-    def folders(self, *more):
-        """Of all data sets, made where they are missing; Adult too where its files are."""
+    def folders(self, names):
+        """Of these data sets, made where they are missing; of Adult first where its files are."""
         import generate
-        for name in [*self.sets, *more]:
+        for name in names:
             if not (self.data / name).exists():
                 partial = self.data / (name + ".partial")
                 generate.generate(*map(int, name.split("x")), partial)
                 partial.rename(self.data / name)
-        folders = [self.data / name for name in [*self.sets, *more]]
+        folders = [self.data / name for name in names]
         if self.args.adult:
             if not (self.data / "adult").exists():
                 partial = self.data / "adult.partial"
@@ -106,6 +131,9 @@ class Bench:
                 lines.append(f"  {name:28}{1e3 * found['seconds']:9.3f} ms"
                              f"{found['times_read']:7.2f} reads ({low:.2f} to {high:.2f})"
                              f"{found['times_stream']:7.2f} from memory")
+        lines[:0] = ["ms: median of the rounds; reads: over reading the rows once in the same round, "
+                     "median",
+                     "(quartiles); from memory: over their bytes at the rate of memory itself"]
         print("\n".join(lines), flush=True)
         return {"figures": figures, "table": lines}
 
@@ -117,11 +145,20 @@ class Bench:
 
     def fit(self):
         return self.script("peers/fit_peers.py", self.programs / "peers" / "fit_bench",
-                           *self.folders(), "--repeats", 3)
+                           *self.folders(self.sets), "--repeats", 3)
 
     def deletion(self):
         return self.script("peers/deletion_peers.py", self.programs / "peers" / "deletion_bench",
-                           *self.folders(), "--singles", 3 if self.args.quick else 20)
+                           *self.folders(self.sets), "--singles", 3 if self.args.quick else 20)
+
+    def correction(self):
+        return self.script("peers/correction_peers.py",
+                           self.programs / "pipeline" / "pipeline_bench",
+                           *self.folders(self.sets), "--repeats", 1 if self.args.quick else 3)
+
+    def knn(self):
+        return self.script("peers/knn_peers.py", self.programs / "peers" / "knn_bench",
+                           *self.folders(VALUE_SETS), "--repeats", 1 if self.args.quick else 3)
 
     def qp(self):
         sizes = [10_000, 100_000] if self.args.quick else [10_000, 100_000, 1_000_000]
@@ -131,18 +168,59 @@ class Bench:
     def growth(self):
         quick = ["--quick"] if self.args.quick else []
         return self.script("growth/growth.py", self.programs / "growth" / "growth_bench", "--out",
-                           self.args.results, *quick)
+                           self.args.results, "--plots", "png", "svg", *quick)
 
 
-PARTS = ["passes", "qp", "deletion", "fit", "pipeline", "growth", "micro"]
+def machine():
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    commit = subprocess.run(["git", "-C", HERE, "describe", "--always", "--dirty"], text=True,
+                            capture_output=True)
+    return {"processor": processor(), "cores": os.cpu_count(),
+            "memory_gb": round(memory / (1 << 30), 1), "system": platform.platform(),
+            "commit": commit.stdout.strip() or "unknown"}
+
+
+def duration(seconds):
+    return str(datetime.timedelta(seconds=round(seconds)))
+
+
+ABOUT = """\
+Where others stand beside recant everybody has two threads; recant alone has one a core. Data are in
+memory. Each part says what its columns mean. A floor is the least that recant's way could take here:
+bytes over the rate at which they were read, operations over the peak of fused multiply-adds, both
+measured in the same run; --help of each script says what is counted."""
+
+
+def text(found):
+    """All tables, readable without anything else."""
+    about = found["machine"]
+    versions = {}
+    for part in PARTS:
+        figures = found.get(part, {}).get("figures")
+        versions |= figures.get("versions", {}) if isinstance(figures, dict) else {}
+    yield "recant's speed, next to other programs and to what this machine can do at best"
+    yield ""
+    yield (f"{about['processor']}, {about['cores']} cores, {about['memory_gb']} GB; "
+           f"{about['system']}; recant at {about['commit']}")
+    if versions:
+        yield "Others: " + ", ".join(f"{name} {version}" for name, version in versions.items())
+    yield from ABOUT.splitlines()
+    for number, part in enumerate((part for part in PARTS if part in found), 1):
+        one = found[part]
+        yield ""
+        yield f"== {number}. {part}: {PARTS[part]}"
+        yield (f"   {one['began']}, {duration(one['seconds'])}"
+               + (" (the quick form: fewer rounds, smaller data)" if one["quick"] else ""))
+        yield from one["table"]
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__,
+    parts = "\n".join(f"    {name:12}{what}" for name, what in PARTS.items())
+    parser = argparse.ArgumentParser(description=__doc__.format(parts=parts),
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("build", type=pathlib.Path)
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--data", type=pathlib.Path)
     parser.add_argument("--adult", type=pathlib.Path)
     parser.add_argument("--results", type=pathlib.Path, default=HERE / "results")
@@ -153,17 +231,31 @@ def main():
     name = f"{datetime.date.today()}-{re.sub(r'[^A-Za-z0-9]+', '-', processor()).strip('-')}"
     file = args.results / f"{name}.json"
     found = json.loads(file.read_text()) if file.exists() else {}
-    found["machine"] = {"processor": processor(), "cores": os.cpu_count(),
-                        "system": platform.platform(), "python": platform.python_version()}
-    for part in args.parts:
-        print(f"\n== {part}", flush=True)
-        found[part] = {"quick": args.quick, **getattr(bench, part)()}
+    if found.get("format") != FORMAT:
+        found = {"format": FORMAT}  # parts of another form cannot stand in the same table
+    found["machine"] = machine()
+    start, failed = time.monotonic(), []
+    for number, part in enumerate(args.parts, 1):
+        elapsed = duration(time.monotonic() - start)
+        print(f"\n== part {number} of {len(args.parts)}, {part}: {PARTS[part]} ({elapsed} so far)",
+              flush=True)
+        began, clock = f"{datetime.datetime.now():%Y-%m-%d %H:%M}", time.monotonic()
+        try:
+            figures = getattr(bench, part)()
+        except subprocess.CalledProcessError as error:  # it has said why; the others go on
+            print(f"{part} failed: status {error.returncode}", file=sys.stderr)
+            failed.append(part)
+            found.pop(part, None)
+        else:
+            found[part] = {"quick": args.quick, "began": began,
+                           "seconds": time.monotonic() - clock, **figures}
         # After every part, so that an interrupted run keeps what it has measured.
         file.write_text(json.dumps(found, indent=2) + "\n")
-        file.with_suffix(".txt").write_text("\n\n".join(
-            "\n".join([f"== {part}", *found[part]["table"]])
-            for part in PARTS if part in found) + "\n")
-    print(f"\nwritten: {file} and {file.with_suffix('.txt').name}")
+        file.with_suffix(".txt").write_text("\n".join(text(found)) + "\n")
+    print(f"\n{duration(time.monotonic() - start)} in all")
+    print(f"written: {file} and {file.with_suffix('.txt').name}")
+    if failed:
+        sys.exit(f"failed, and not in the tables: {', '.join(failed)}")
 
 
 if __name__ == "__main__":

@@ -3,12 +3,21 @@
 
     growth.py GROWTH_BENCH       GROWTH_BENCH: the program
         --out DIR                a plot of every table there (matplotlib)
+        --plots FORMAT ...       of these kinds: png, svg (png)
         --quick                  the smaller half of every axis
         --json FILE              every figure
 
 Each figure is one process on made rows; seconds are the least of its repeats, memory is what the job
 held at most beyond the rows and what there was before. The exponent is the slope of a straight line
 through the logarithms, by least squares over the larger half of the axis, where constants weigh less.
+`floor` is the least seconds the job could take here (dotted in the plots), from the rate of reading
+the rows and the peak of fused multiply-adds, measured in the same process after the job:
+    fit         a pass for each of its passes, a Hessian for each of its Hessians
+    influence   a Hessian and two passes with a product for each metric
+    correct     those, a Hessian and two passes
+    delete      reading a p x p matrix one and a half times, and p^2 multiply-adds a row
+A pass is reading the rows once, or 2 n p operations a product where those take longer; a Hessian
+n p (p + 1) operations, or a pass where that takes longer.
 """
 import argparse
 import json
@@ -55,7 +64,7 @@ def measure(program, axis, quick):
             command = [program, job]
             for name, number in {**fixed, axis: value}.items():
                 command += [f"--{name}", number]
-            done = subprocess.run([str(part) for part in command], check=True, capture_output=True)
+            done = subprocess.run([str(part) for part in command], check=True, stdout=subprocess.PIPE)
             runs.append(json.loads(done.stdout))
         found[job] = {
             "runs": runs,
@@ -72,6 +81,11 @@ def exponent(found):
     return f"{text(found['fitted'])} ({text(found['expected'])})"
 
 
+LEGEND = """\
+ms: least of the repeats of one process; over its floor: that over the least it could take here; MB:
+the most held beyond the rows; exponent: slope of the logarithms over the larger half of the axis"""
+
+
 def table(one):
     fixed = ", ".join(f"{value:,} {name}" for name, value in one["fixed"].items())
     yield f"{one['axis']} ({fixed})"
@@ -80,28 +94,43 @@ def table(one):
         yield (f"  {job + ', ms':26}"
                + "".join(f"{1e3 * run['least_seconds']:11.3f}" for run in found["runs"])
                + f"   {exponent(found['time'])}")
+        yield (f"  {job + ', over its floor':26}"
+               + "".join(f"{run['least_seconds'] / run['floor']:10.1f}x" for run in found["runs"]))
         yield (f"  {job + ', MB beyond the rows':26}"
                + "".join(f"{run['peak_bytes'] / 1e6:11.2f}" for run in found["runs"])
                + f"   {exponent(found['memory'])}")
 
 
-def plot(one, out):
+def plot(one, out, formats):
     import matplotlib
     matplotlib.use("Agg")
-    from matplotlib import pyplot
+    # Text as text, and the same bytes for the same figures.
+    matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "growth"})
+    from matplotlib import pyplot, ticker
     figure, (time_axes, memory_axes) = pyplot.subplots(1, 2, figsize=(10, 4))
     for job, found in one["jobs"].items():
-        time_axes.loglog(one["values"], [run["least_seconds"] for run in found["runs"]], "o-",
-                         label=f"{job}: {exponent(found['time'])}")
-        memory_axes.loglog(one["values"], [max(run["peak_bytes"], 1) for run in found["runs"]],
-                           "o-", label=f"{job}: {exponent(found['memory'])}")
-    for axes, what in ((time_axes, "seconds"), (memory_axes, "bytes beyond the rows")):
+        seconds, floors, peaks = ([run[key] for run in found["runs"]]
+                                  for key in ("least_seconds", "floor", "peak_bytes"))
+        line, = time_axes.loglog(one["values"], [1e3 * value for value in seconds], "o-",
+                                 label=f"{job}: {exponent(found['time'])}")
+        time_axes.loglog(one["values"], [1e3 * value for value in floors], ":",
+                         color=line.get_color())
+        memory_axes.loglog(one["values"], [max(value, 1e4) / 1e6 for value in peaks], "o-",
+                           label=f"{job}: {exponent(found['memory'])}")
+    for axes, what in ((time_axes, "ms; dotted: floor"),
+                       (memory_axes, "MB beyond the rows, 0.01 at least")):
         axes.set_xlabel(one["axis"])
+        axes.set_xticks(one["values"], [f"{value:,}" for value in one["values"]], fontsize=8)
+        axes.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5), numticks=14))
+        axes.yaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.minorticks_off()  # each would be an element of the SVG
         axes.set_ylabel(what)
         axes.legend(title="exponent (expected)", fontsize=8)
-        axes.grid(True, which="both", alpha=0.3)
+        axes.grid(True, alpha=0.3)
     figure.tight_layout()
-    figure.savefig(out / f"growth-{one['axis']}.png", dpi=120)
+    for kind in formats:
+        figure.savefig(out / f"growth-{one['axis']}.{kind}", dpi=120,
+                       metadata={"Date": None} if kind == "svg" else None)
     pyplot.close(figure)
 
 
@@ -110,17 +139,19 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("growth_bench")
     parser.add_argument("--out", type=pathlib.Path)
+    parser.add_argument("--plots", nargs="+", choices=["png", "svg"], default=["png"])
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--axes", nargs="+", choices=AXES, default=list(AXES))
     parser.add_argument("--json", type=pathlib.Path)
     args = parser.parse_args()
     measured = []
+    print(LEGEND)
     for axis in args.axes:
         measured.append(measure(args.growth_bench, axis, args.quick))
         print("\n".join(table(measured[-1])), flush=True)
         if args.out:
             args.out.mkdir(parents=True, exist_ok=True)
-            plot(measured[-1], args.out)
+            plot(measured[-1], args.out, args.plots)
     if args.json:
         args.json.write_text(json.dumps({"axes": measured}, indent=2) + "\n")
 

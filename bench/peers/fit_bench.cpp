@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Fits arrays to a gradient norm and prints seconds (without loading) and the parameters' file.
+// Fits arrays to a gradient norm. Prints seconds without loading and the least that so many passes
+// and Hessians could take here, and writes the parameters.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "machine.hpp"
+#include "floor.hpp"
 #include "recant/core/stopwatch.hpp"
 #include "recant/core/threads.hpp"
 #include "recant/data/arrays.hpp"
@@ -44,7 +45,11 @@ nlohmann::ordered_json run(const Request& request) {
     seconds.push_back(watch.lap());
   }
   if (!request.theta.empty()) write_npy(request.theta, result.theta);
+  const Floor floor(rows.features.view(), threads());
   return {{"seconds", seconds},
+          {"floor", floor.fit(result.passes, result.hessians)},
+          {"bytes_per_second", floor.bytes_per_second()},
+          {"flops", floor.flops()},
           {"converged", result.converged},
           {"gradient_norm", result.gradient_norm},
           {"passes", result.passes},

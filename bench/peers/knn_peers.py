@@ -1,18 +1,26 @@
 #!/usr/bin/env python3
-"""Pairs recant's KNN-Shapley with a vectorised NumPy version of the same recursion, in one run.
+"""Pairs recant's KNN-Shapley with the same recursion in NumPy, and with pyDVL, in one run.
 
     knn_peers.py KNN_BENCH DATA...    KNN_BENCH: the program; DATA: folders with train_*.npy,
                                       validation_*.npy (features, targets)
         the first 1,000 validation rows are used
-        --repeats N   rounds, in each of which both run once (5)
-        --threads N   of both (2)
+        --repeats N   rounds, in each of which everybody runs once (5)
+        --threads N   of everybody (2)
         --neighbors K (5)
         --leave N     rows that leave, for the update after deletion (100)
         --alone       recant only (NumPy's distance matrix does not fit)
         --make ROWS COLUMNS   first writes uniform made-up data with 1,000 validation rows to DATA
+        --json FILE   every figure
 
-Both give the same values to 1e-12 or the run ends. Times are with the data in memory; `ratio` is
-the median of NumPy's seconds over recant's in the same round.
+NumPy's is vectorised, by hundreds of validation rows. pyDVL walks every pair in Python, so it gets
+the first 100 validation rows alone, and recant the same 100 beside it: nothing is scaled. Where it
+cannot be imported the table says so. Values agree to 1e-5 or the run ends: a rounded distance may
+put two rows that are as good as tied the other way round, which recant's never does. Times are with
+the data in memory; `ratio` is the median of the others' seconds over recant's in the same round.
+
+`floor` is, for every pair of a validation and a training row, one multiply-add a feature at their
+peak and three passes of a sort over 8 bytes, reading and writing them at the rate at which a core
+reads such a list. Both rates are measured in the same process.
 """
 import argparse
 import json
@@ -20,8 +28,10 @@ import os
 import pathlib
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
+import warnings
 
 
 def arguments():
@@ -35,15 +45,31 @@ def arguments():
     parser.add_argument("--leave", type=int, default=100)
     parser.add_argument("--alone", action="store_true")
     parser.add_argument("--make", type=int, nargs=2)
+    parser.add_argument("--json", type=pathlib.Path)
     return parser.parse_args()
 
 
 ARGS = arguments()
 for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ[variable] = str(ARGS.threads)
+os.environ["PYTHONWARNINGS"] = "ignore::FutureWarning"  # of pyDVL's processes, on what they import
 
 import numpy as np  # noqa: E402  after the number of threads is set
 
+try:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what it imports
+        import joblib
+        import pydvl
+        import pydvl.valuation
+        from sklearn.neighbors import KNeighborsClassifier
+    NO_PYDVL = None
+except ImportError as error:
+    NO_PYDVL = str(error)
+
+VALIDATION_ROWS = 1000
+PYDVL_ROWS = 100
+TOLERANCE = 1e-5
 
 def make(folder, rows, columns):
     random = np.random.default_rng(1)
@@ -77,56 +103,123 @@ def numpy_version(x, y, v, wanted, k):
     return total / len(v)
 
 
-def recant(folder, values, *more):
+def pydvl_version(x, y, v, wanted, k):
+    """As many processes as threads."""
+    test = pydvl.valuation.Dataset(v, wanted.astype(int))
+    valuation = pydvl.valuation.KNNShapleyValuation(KNeighborsClassifier(n_neighbors=k), test,
+                                                    progress=False)
+    with joblib.parallel_config(n_jobs=ARGS.threads):
+        valuation.fit(pydvl.valuation.Dataset(x, y.astype(int)))
+    return valuation.result.values
+
+
+PEERS = {"NumPy": (numpy_version, VALIDATION_ROWS), "pyDVL": (pydvl_version, PYDVL_ROWS)}
+
+
+def recant(folder, rows, values, *more):
     command = [ARGS.knn_bench, folder, "--threads", ARGS.threads, "--neighbors", ARGS.neighbors,
-               "--values", values, *more]
-    done = subprocess.run([str(part) for part in command], check=True, capture_output=True)
+               "--validation-rows", rows, "--values", values, *more]
+    done = subprocess.run([str(part) for part in command], check=True, stdout=subprocess.PIPE)
     return json.loads(done.stdout)
 
 
-def spread(seconds):
-    return f"{statistics.median(seconds):.3f} s ({min(seconds):.3f} to {max(seconds):.3f})"
+def compared(peer, rows, data, folder, file):
+    """One of the peers and recant on the first `rows` validation rows, by turns."""
+    x, y, v, wanted = data
+    ours, theirs, floors, worst = [], [], [], 0.0
+    for _ in range(ARGS.repeats):
+        found = recant(folder, rows, file)
+        ours.append(found["seconds"]["fresh"][0])
+        floors.append(found["floor"])
+        if peer is None:
+            continue
+        begin = time.perf_counter()
+        values = peer(x, y, v[:rows], wanted[:rows], ARGS.neighbors)
+        theirs.append(time.perf_counter() - begin)
+        worst = float(np.abs(values - np.load(file)).max())
+        if not worst <= TOLERANCE:
+            sys.exit(f"knn_peers: values differ by {worst:.1e}")
+    return {"validation_rows": rows, "recant": ours, "peer": theirs, "memory": found["memory"],
+            "floor": statistics.median(floors),
+            "times_floor": statistics.median(a / b for a, b in zip(ours, floors)),
+            "difference": worst if theirs else None,
+            "ratio": statistics.median(a / b for a, b in zip(theirs, ours)) if theirs else None}
+
+
+def updated(folder, rows, file):
+    """All values again after rows have left, from ranks that were kept."""
+    seconds = recant(folder, rows, file, "--leave", ARGS.leave, "--repeats",
+                     ARGS.repeats)["seconds"]
+    update = seconds["remove"][0] + statistics.median(seconds["values"])
+    return {"rows": ARGS.leave, "seconds": seconds, "update": update,
+            "ratio": statistics.median(seconds["fresh_after"]) / update}
 
 
 def measure(folder):
-    x, y, v, wanted = (np.load(folder / f"{part}_{kind}.npy") for part in ("train", "validation")
-                       for kind in ("features", "targets"))
-    v, wanted = v[:1000], wanted[:1000]
-    print(f"{folder.name}: {x.shape[0]} x {x.shape[1]}, {len(v)} validation rows")
-    ours, theirs = [], []
+    data = [np.load(folder / f"{part}_{kind}.npy") for part in ("train", "validation")
+            for kind in ("features", "targets")]
+    data[2:] = [part[:VALIDATION_ROWS] for part in data[2:]]
+    rows = len(data[2])
+    peers = {} if ARGS.alone else dict(PEERS)
+    if NO_PYDVL:
+        peers.pop("pyDVL", None)
     with tempfile.TemporaryDirectory() as scratch:
         file = os.path.join(scratch, "values.npy")
-        for _ in range(ARGS.repeats):
-            found = recant(folder, file)
-            ours.append(found["seconds"]["fresh"][0])
-            if ARGS.alone:
-                continue
-            begin = time.perf_counter()
-            values = numpy_version(x, y, v, wanted, ARGS.neighbors)
-            theirs.append(time.perf_counter() - begin)
-            worst = np.abs(values - np.load(file)).max()
-            # A rounded distance may put two rows that are as good as tied the other way round.
-            assert worst <= 1e-5, worst
-        print(f"  recant {spread(ours)}, most memory {found['memory'] / 1e6:.0f} MB, data "
-              f"{(x.nbytes + v.nbytes) / 1e6:.0f} MB")
-        if theirs:
-            ratio = statistics.median(a / b for a, b in zip(theirs, ours))
-            print(f"  NumPy {spread(theirs)}, ratio {ratio:.1f}, largest difference {worst:.1e}")
-        rough = recant(folder, file, "--truncate", 0.01, "--repeats", ARGS.repeats)
-        print(f"  truncated to 0.01: {spread(rough['seconds']['fresh'])}")
-        if ARGS.leave:
-            left = recant(folder, file, "--leave", ARGS.leave, "--repeats", ARGS.repeats)["seconds"]
-            update = left["remove"][0] + statistics.median(left["values"])
-            print(f"  ranks kept: {spread(left['ranks'])}; {ARGS.leave} rows leave: "
-                  f"{left['remove'][0]:.3f} s, values {spread(left['values'])}; a fresh run "
-                  f"{spread(left['fresh_after'])}, {statistics.median(left['fresh_after']) / update:.1f} times the update")
+        against = {}
+        for name, (peer, most) in (peers or {"": (None, VALIDATION_ROWS)}).items():
+            if name == "pyDVL":  # starts its processes, which stay for a while
+                pydvl_version(data[0][:100], data[1][:100], data[2][:10], data[3][:10], 1)
+            against[name] = compared(peer, min(most, rows), data, folder, file)
+        truncated = recant(folder, rows, file, "--truncate", 0.01, "--repeats", ARGS.repeats)
+        return {"data": folder.name, "rows": len(data[0]), "columns": data[0].shape[1],
+                "data_bytes": data[0].nbytes + data[2].nbytes, "against": against,
+                "truncated": truncated["seconds"]["fresh"],
+                "update": updated(folder, rows, file) if ARGS.leave else None}
+
+
+def spread(seconds):
+    return f"{statistics.median(seconds):10.3f} s ({min(seconds):.3f} to {max(seconds):.3f})"
+
+
+LEGEND = """\
+seconds: median (least to most) of the rounds; ratio: the other's over recant's in the same round,
+above 1 recant is faster; floor: least seconds that the products and the sort could take here"""
+
+
+def table(one):
+    yield f"{one['data']}: {one['rows']} x {one['columns']}, {ARGS.neighbors} neighbours"
+    for name, figures in one["against"].items():
+        yield f"  {figures['validation_rows']:,} validation rows"
+        yield (f"    recant{spread(figures['recant'])}, floor {figures['floor']:.4f} s, "
+               f"{figures['times_floor']:.1f} times that; most memory "
+               f"{figures['memory'] / 1e6:.0f} MB, data {one['data_bytes'] / 1e6:.0f} MB")
+        if name:
+            yield (f"    {name:6}{spread(figures['peer'])}, ratio {figures['ratio']:.1f} x, values "
+                   f"differ by {figures['difference']:.0e}")
+    if NO_PYDVL and not ARGS.alone:
+        yield f"  pyDVL was not measured: {NO_PYDVL}"
+    yield f"  recant truncated to 0.01, all rows {spread(one['truncated'])}"
+    if one["update"]:
+        update = one["update"]
+        yield (f"  {update['rows']} rows leave, ranks kept (made in "
+               f"{statistics.median(update['seconds']['ranks']):.3f} s): all values again in "
+               f"{update['update']:.3f} s; a fresh run takes {update['ratio']:.1f} times that")
 
 
 def main():
+    measured = []
+    print(LEGEND)
     for folder in ARGS.data:
         if ARGS.make:
             make(folder, *ARGS.make)
-        measure(folder)
+        measured.append(measure(folder))
+        print("\n".join(table(measured[-1])), flush=True)
+    if ARGS.json:
+        versions = {"python": sys.version.split()[0], "numpy": np.__version__,
+                    "pydvl": "missing" if NO_PYDVL else pydvl.__version__}
+        ARGS.json.write_text(json.dumps({"threads": ARGS.threads, "neighbors": ARGS.neighbors,
+                                         "versions": versions, "measured": measured},
+                                        indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // The whole pipeline on arrays, once: load, fit, curvature, three influences, soft weights, one
-// Newton step. Prints one JSON object: seconds of every part and the least they could take here.
+// Newton step. Prints one JSON object: seconds of every part and the least they could take here;
+// with
+// --answers also writes what it found.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "floor.hpp"
 #include "machine.hpp"
 #include "recant/core/stopwatch.hpp"
 #include "recant/core/threads.hpp"
 #include "recant/data/arrays.hpp"
+#include "recant/data/npy.hpp"
 #include "recant/influence/influence.hpp"
 #include "recant/metrics/metric.hpp"
 #include "recant/model/trainer.hpp"
@@ -54,13 +58,19 @@ struct Run {
   Parts seconds;
   Dataset training;
   TrainerResult fit;
+  Reweighting closed;  // where answers are kept
   BoundedSoftWeights weights;
   UpdateResult update;
   double gap = 0;
   double peak_bytes = 0;
 };
 
-Run run(const std::filesystem::path& folder, double l2) {
+/// `answers`: folder for NPY files of what was found, and of a step with the closed form of the
+/// weights; empty for none. In no part's seconds.
+Run run(const std::filesystem::path& folder, const std::filesystem::path& answers, double l2) {
+  const auto keep = [&](const char* what, const Vector& values) {
+    write_npy(answers / fmt::format("{}.npy", what), values);
+  };
   Run out;
   Stopwatch watch;
   out.training = read_arrays(files(folder, "train"));
@@ -91,9 +101,10 @@ Run run(const std::filesystem::path& folder, double l2) {
   out.seconds.influence = watch.lap();
 
   {
-    const SoftWeights closed = soft_weights(influence.col(1), influence.col(0), out.gap);
+    SoftWeights closed = soft_weights(influence.col(1), influence.col(0), out.gap);
     out.seconds.closed_form = watch.lap();
     require(closed.degeneracy == SoftDegeneracy::kNone, "closed form");
+    if (!answers.empty()) out.closed = std::move(closed.change);
   }
   watch.lap();
   const SoftGoal goal{VectorView(influence.col(1).data(), influence.rows()), out.gap};
@@ -103,38 +114,43 @@ Run run(const std::filesystem::path& folder, double l2) {
   out.update = newton_step(objective, out.fit.theta, w, out.weights.change);
   out.seconds.update = watch.lap();
   out.peak_bytes = peak_resident_bytes();
+  if (!answers.empty()) {
+    keep("theta", out.fit.theta);
+    keep("utility", influence.col(0));
+    keep("demographic_parity", influence.col(1));
+    keep("robust_loss", influence.col(2));
+    keep("weights", out.closed.delta);
+    keep("updated", newton_step(objective, out.fit.theta, w, out.closed).theta);
+  }
   return out;
 }
 
 /// The least seconds of the parts: passes by reading the matrix, Hessians by reading or by
 /// multiplying, whichever is longer; weights by reading the influences.
-Parts floor(const Run& out) {
-  const RowsView rows = out.training.features.view();
-  const double n = static_cast<double>(rows.rows()), p = static_cast<double>(rows.cols()) + 1;
-  const double read = read_seconds(rows, threads());
-  const double hessian = std::max(read, n * p * (p + 1) / peak_flops(threads()));
-  const double vectors = read * 2 / static_cast<double>(rows.cols());
-  return {.load = read,
-          .fit = out.fit.passes * read + out.fit.hessians * hessian,
-          .curvature = hessian,
-          .influence = read,
+Parts least(const Run& out, const Floor& floor) {
+  const double vectors = floor.pass() * 2 / static_cast<double>(out.training.features.columns());
+  return {.load = floor.pass(),
+          .fit = floor.fit(out.fit.passes, out.fit.hessians),
+          .curvature = floor.hessian(),
+          .influence = floor.pass(3),
           .closed_form = vectors,
           .bounded = vectors,
-          .update = hessian + 2 * read};
+          .update = floor.hessian() + 2 * floor.pass()};
 }
 
 nlohmann::ordered_json to_json(const Run& out) {
   const RowsView rows = out.training.features.view();
   const double matrix = 8.0 * static_cast<double>(rows.size());
   constexpr double kMega = 1 << 20;
+  const Floor floor(rows, threads());
   return {{"rows", rows.rows()},
           {"columns", rows.cols()},
           {"threads", threads()},
           {"processor", processor()},
           {"seconds", out.seconds.json()},
-          {"floor_seconds", floor(out).json()},
-          {"read_bytes_per_second", matrix / read_seconds(rows, threads())},
-          {"peak_flops", peak_flops(threads())},
+          {"floor_seconds", least(out, floor).json()},
+          {"read_bytes_per_second", floor.bytes_per_second()},
+          {"peak_flops", floor.flops()},
           {"matrix_mb", matrix / kMega},
           {"peak_mb", out.peak_bytes / kMega},
           {"allowed_mb", 1.1 * matrix / kMega + 64},
@@ -153,16 +169,17 @@ nlohmann::ordered_json to_json(const Run& out) {
 
 int main(int argc, char** argv) {
   CLI::App app("Measures the whole pipeline on DATA/{train,validation}_*.npy");
-  std::filesystem::path data;
+  std::filesystem::path data, answers;
   double l2 = 1;
   int threads = 0;
   app.add_option("data", data, "folder with the NPY files")->required();
+  app.add_option("--answers", answers, "folder to write the answers to");
   app.add_option("--l2", l2);
   app.add_option("--threads", threads, "0: one per processor");
   CLI11_PARSE(app, argc, argv);
   try {
     recant::set_threads(threads);
-    fmt::print("{}\n", to_json(recant::bench::run(data, l2)).dump(2));
+    fmt::print("{}\n", to_json(recant::bench::run(data, answers, l2)).dump(2));
   } catch (const std::exception& error) {
     fmt::print(stderr, "pipeline_bench: {}\n", error.what());
     return 1;
