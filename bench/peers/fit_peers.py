@@ -18,7 +18,8 @@ data in memory; `spread` is (max - min) / median, `ratio` the median of seconds 
 the same round. `floor` is the least that recant's own passes and Hessians, as many as its fit took,
 could take here: reading the features once for each pass, n p (p + 1) operations for each Hessian
 (or a pass where that takes longer), at the rate of reading them and the peak of fused multiply-adds
-measured after the fit in the same process. `times` is recant's seconds over it.
+measured after the fit in the same process. `parts` is what as many passes and Hessians take alone,
+each the least of five in that process.
 """
 import argparse
 import json
@@ -171,9 +172,10 @@ def measure(folder):
         figures["ratio"] = statistics.median(
             a / b for a, b in zip(seconds, figures["recant_seconds"]))
     median = {key: statistics.median(one[key] for one in floors)
-              for key in ("floor", "bytes_per_second", "flops")}
+              for key in ("floor", "parts", "bytes_per_second", "flops")}
     return {"data": folder.name, "rows": len(x), "columns": x.shape[1] - 1, "fits": found, **median,
-            "times_floor": statistics.median(one["seconds"][0] / one["floor"] for one in floors)}
+            "times_floor": statistics.median(one["seconds"][0] / one["floor"] for one in floors),
+            "times_parts": statistics.median(one["seconds"][0] / one["parts"] for one in floors)}
 
 
 LEGEND = """\
@@ -185,7 +187,8 @@ recant's in the same round, above 1 recant is faster; rounds: a fit of over {slo
 def table(one):
     yield (f"{one['data']}: {one['rows']} x {one['columns']}; recant's floor {one['floor']:.4f} s, it "
            f"took {one['times_floor']:.1f} times that (reads {one['bytes_per_second'] / 1e9:.1f} GB/s, "
-           f"multiplies {one['flops'] / 1e9:.0f} Gflop/s)")
+           f"multiplies {one['flops'] / 1e9:.0f} Gflop/s), and {one['times_parts']:.2f} times what its "
+           "passes and Hessians take alone")
     yield (f"  {'':18}{'seconds':>9}{'spread':>8}{'gradient':>10}{'recant':>9}{'ratio':>11}"
            f"{'rounds':>8}")
     for name, figures in one["fits"].items():
