@@ -17,21 +17,22 @@ Usage: crash_test.py RECANT INTERPOSER [--full] [--share N [--part K]] [--seed N
 --full: all of that; with --share N every Nth of it, from the Kth on.
 """
 import collections
-import concurrent.futures
+import contextlib
 import json
+import multiprocessing
 import os
 import random
+import resource
 import shutil
 import signal
 import sqlite3
-import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 
-from disk_model import Disk, SYNC, read_log
+from disk_model import Disk, SYNC, WRITE, read_log
+from forked_command import ForkedCommand
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "system"))
 from command_support import FIT, csv_text, table  # noqa: E402
@@ -113,16 +114,24 @@ class Ledger:
 class Scenario:
     """A folder, and something to be done in it that a client repeats until it is answered."""
 
-    def __init__(self, crash, name, base, arguments, scratch):
-        self.crash, self.name, self.base, self.more, self.scratch = crash, name, base, arguments, scratch
+    def __init__(self, command, name, base, arguments, scratch):
+        self.command, self.name, self.base, self.more, self.scratch = command, name, base, arguments, scratch
+        self.counts = collections.Counter()
         # Keys are drawn by the first deletion of a plain model: what is hashed with them is then by chance too.
         self.has_keys = (base / "secret").exists()
         model = self.fresh()
-        done = self.ask(model, count=scratch / "count", log=scratch / "log")
+        done = self.ask(model, RECANT_FAULT_COUNT=scratch / "count", RECANT_FAULT_LOG=scratch / "log")
         require(done.returncode == 0, f"{name}: {done.stderr}")
         self.operations, self.allocations = map(int, (scratch / "count").read_text().split())
         self.log = read_log(scratch / "log")
         self.expected = self.facts(model)
+        drawn = Ledger(model, scratch).sealed
+        model = self.fresh()
+        self.ask(model)
+        require(Ledger(model, scratch).sealed != drawn, f"{name}: two runs drew the same: a second draw would not show")
+
+    def count(self, kind):
+        self.counts[kind] += 1
 
     def fresh(self):
         model = self.scratch / "model.rct"
@@ -131,11 +140,16 @@ class Scenario:
         return model
 
     def ask(self, model, **more):
-        return self.crash.run("forget", model, *self.more, "--json", **more)
+        return self.run("forget", model, *self.more, "--json", **more)
+
+    def run(self, *arguments, **more):
+        done = self.command.run(*arguments, **more)
+        require(not done.timed_out, f"{self.name}: {arguments[0]} {more} did not end")
+        return done
 
     def facts(self, model):
         """All that must not depend on what happened on the way."""
-        done = self.crash.run("status", model, "--check", "--json")
+        done = self.run("status", model, "--check", "--json")
         require(done.returncode == 0, f"status: {done.stderr}")
         status = json.loads(done.stdout)
         ledger = Ledger(model, self.scratch)
@@ -172,7 +186,7 @@ class Scenario:
         if (model / "published/parameters.json").exists():
             published = json.loads((model / "published/parameters.json").read_text())
             require(published["parameters_hash"] in ledger.parameters, f"{what}: published and not in the ledger")
-        done = self.crash.run("status", model, "--check")
+        done = self.run("status", model, "--check")
         require(done.returncode == 0, f"{what}: status: exit {done.returncode}: {done.stderr}")
         return ledger, certificates
 
@@ -198,10 +212,10 @@ class Scenario:
         model = self.fresh()
         fault = f"{kind}:{number}{'+' if for_good else ''}"
         what = f"{self.name}, {fault}"
-        done = self.ask(model, fault=fault)
+        done = self.ask(model, RECANT_FAULT=fault)
         if kind in ("kill", "tear"):
             if done.returncode == 0:  # this run had fewer operations than the one they were counted in
-                self.crash.count("done before it was killed")
+                self.count("done before it was killed")
                 self.check(what, model, reported=True)
                 return
             require(done.returncode == -signal.SIGKILL, f"{what}: exit {done.returncode}: nothing was killed")
@@ -211,18 +225,18 @@ class Scenario:
             require(done.returncode in range(0, 8) or aborted,
                     f"{what}: ended by a signal: {done.returncode}: {done.stderr}")
             if aborted:
-                self.crash.count("aborted for want of memory")
+                self.count("aborted for want of memory")
             require(done.returncode <= 0 or len(done.stderr.strip().splitlines()) == 1, f"{what}: said {done.stderr}")
         self.check(what, model, reported=done.returncode == 0)
-        self.crash.count(kind + (" for good" if for_good else ""))
+        self.count(kind + (" for good" if for_good else ""))
 
     def fault_of_recovery(self, first, second):
         """What recovers is disturbed too."""
         model = self.fresh()
-        self.ask(model, fault=f"kill:{first}")
-        done = self.ask(model, fault=second)
+        self.ask(model, RECANT_FAULT=f"kill:{first}")
+        done = self.ask(model, RECANT_FAULT=second)
         self.check(f"{self.name}, kill:{first}, then {second}", model, reported=done.returncode == 0)
-        self.crash.count("recovery disturbed")
+        self.count("recovery disturbed")
 
     def power_loss(self, at, seed, log=None):
         """After the first `at` operations."""
@@ -237,16 +251,16 @@ class Scenario:
         disk.power_loss(draw).write_to(model)
         self.check(f"{self.name}, power lost after {at} of {len(log)} operations, seed {seed}", model,
                    reported=at >= len(log))
-        self.crash.count("power lost")
+        self.count("power lost")
 
     def power_loss_of_recovery(self, first, share, seed):
         """Killed, and the power goes while that is being recovered."""
         draw = random.Random(seed)
         model = self.fresh()
-        self.ask(model, fault=f"kill:{first}")
+        self.ask(model, RECANT_FAULT=f"kill:{first}")
         disk = Disk(model)
         (self.scratch / "recovery").unlink(missing_ok=True)
-        self.ask(model, log=self.scratch / "recovery")
+        self.ask(model, RECANT_FAULT_LOG=self.scratch / "recovery")
         log = read_log(self.scratch / "recovery")
         at = round(share * len(log))
         for operation in log[:at]:
@@ -255,30 +269,26 @@ class Scenario:
         disk.power_loss(draw).write_to(model)
         self.check(f"{self.name}, kill:{first}, power lost after {at} of {len(log)} operations of its recovery, "
                    f"seed {seed}", model, reported=at >= len(log))
-        self.crash.count("power lost in recovery")
+        self.count("power lost in recovery")
 
     def random_kill(self, seconds):
         model = self.fresh()
-        process = subprocess.Popen([self.crash.command, "forget", str(model), *map(str, self.more)],
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(seconds)
-        process.kill()
-        process.wait()
+        self.command.run("forget", model, *self.more, seconds=seconds)
         self.check(f"{self.name}, killed after {seconds:.4f} s", model)
-        self.crash.count("killed at random")
+        self.count("killed at random")
 
     def read_only(self):
         """No operation works at all: reading goes on, writing says why not, and nothing changes."""
         model = self.fresh()
         before = {p: p.read_bytes() for p in model.rglob("*") if p.is_file()}
-        done = self.crash.run("status", model, "--check", fault="EROFS:1+")
+        done = self.run("status", model, "--check", RECANT_FAULT="EROFS:1+")
         require(done.returncode == 0, f"{self.name}, read-only: status: exit {done.returncode}: {done.stderr}")
-        done = self.ask(model, fault="EROFS:1+")
+        done = self.ask(model, RECANT_FAULT="EROFS:1+")
         require(done.returncode == 3 and "Read-only" in done.stderr and len(done.stderr.strip().splitlines()) == 1,
                 f"{self.name}, read-only: exit {done.returncode}: {done.stderr}")
         require({p: p.read_bytes() for p in model.rglob("*") if p.is_file()} == before, f"{self.name}: changed")
         self.check(f"{self.name}, read-only", model)
-        self.crash.count("read-only")
+        self.count("read-only")
 
     def a_disk_that_lies(self, draw):
         """This program must be able to fail: on a disk that syncs nothing some loss of power shows."""
@@ -287,54 +297,37 @@ class Scenario:
             try:
                 self.power_loss(len(unsynced), draw.random(), unsynced)
             except Failure:
-                self.crash.count("found on a disk that lies")
+                self.count("found on a disk that lies")
                 return
         raise Failure(f"{self.name}: nothing was found in 50 losses of power on a disk that syncs nothing")
 
 
-class Crash:
-    def __init__(self, command, interposer, folder):
-        self.command, self.interposer, self.folder = command, interposer, Path(folder)
-        self.counts, self.lock = collections.Counter(), threading.Lock()
-        (self.folder / "train.csv").write_text(csv_text(table(120, 3)))
-        for name, more in (("enrolled", BUDGET), ("plain", [])):
-            self.done("fit", self.folder / "train.csv", *FIT, "--l2", "1", *more, "-q", "-o", self.folder / f"{name}.rct")
-        (self.folder / "requests.csv").write_text("key,id\n" + "".join(f"key {i % 2},{name}\n" for i, name in enumerate(IDS)))
-        # A backup, and what its model has deleted since.
-        shutil.copytree(self.folder / "enrolled.rct", self.folder / "later.rct")
-        self.done("forget", self.folder / "later.rct", "--ids", IDS[0])
-        self.done("backup", self.folder / "later.rct", self.folder / "latest.rct")
+def make_folders(command, folder):
+    """The folders that scenarios begin with, and a file of requests."""
 
-    def scenarios(self, worker):
-        """Of a worker, which has places of its own."""
-        one = ["--ids", ",".join(IDS), "--request-key", "the key"]
-        many = ["--requests", self.folder / "requests.csv"]
-        restored = ["--from-ledger", self.folder / "latest.rct/ledger.sqlite"]
-        made = []
-        for name, base, arguments in (("a deletion", "enrolled", one), ("the first deletion", "plain", one),
-                                      ("a batch of requests", "enrolled", many), ("a restored backup", "enrolled", restored)):
-            scratch = self.folder / f"{worker}-{len(made)}"
-            scratch.mkdir()
-            made.append(Scenario(self, name, self.folder / f"{base}.rct", arguments, scratch))
-        return made
-
-    def count(self, kind):
-        with self.lock:
-            self.counts[kind] += 1
-
-    def done(self, *arguments):
-        done = self.run(*arguments)
+    def done(*arguments):
+        done = command.run(*arguments)
         require(done.returncode == 0, done.stderr)
 
-    def run(self, *arguments, fault=None, count=None, log=None):
-        env = dict(os.environ, OMP_NUM_THREADS="1")
-        if fault or count or log:
-            env["LD_PRELOAD"] = str(self.interposer)
-        for name, value in (("RECANT_FAULT", fault), ("RECANT_FAULT_COUNT", count), ("RECANT_FAULT_LOG", log)):
-            if value:
-                env[name] = str(value)
-        return subprocess.run([self.command, *map(str, arguments)], env=env, timeout=120,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    (folder / "train.csv").write_text(csv_text(table(120, 3)))
+    for name, more in (("enrolled", BUDGET), ("plain", [])):
+        done("fit", folder / "train.csv", *FIT, "--l2", "1", *more, "-q", "-o", folder / f"{name}.rct")
+    (folder / "requests.csv").write_text("key,id\n" + "".join(f"key {i % 2},{name}\n" for i, name in enumerate(IDS)))
+    # A backup, and what its model has deleted since.
+    shutil.copytree(folder / "enrolled.rct", folder / "later.rct")
+    done("forget", folder / "later.rct", "--ids", IDS[0])
+    done("backup", folder / "later.rct", folder / "latest.rct")
+
+
+def scenarios(command, folder, scratch):
+    one = ["--ids", ",".join(IDS), "--request-key", "the key"]
+    many = ["--requests", folder / "requests.csv"]
+    restored = ["--from-ledger", folder / "latest.rct/ledger.sqlite"]
+    for name, base, arguments in (("a deletion", "enrolled", one), ("the first deletion", "plain", one),
+                                  ("a batch of requests", "enrolled", many), ("a restored backup", "enrolled", restored)):
+        scratch.mkdir(parents=True)
+        yield Scenario(command, name, folder / f"{base}.rct", arguments, scratch)
+        shutil.rmtree(scratch)
 
 
 def trials(scenario, full, draw):
@@ -345,25 +338,28 @@ def trials(scenario, full, draw):
     def add(function, *arguments, **more):
         made.append(lambda which, f=function.__name__: getattr(which, f)(*arguments, **more))
 
-    def some(count):
-        return range(1, operations + 1) if full else sorted(draw.sample(range(1, operations + 1), count))
+    def some(of, count):
+        return of if full else sorted(draw.sample(of, count))
 
-    for number in some(8):
+    each = range(1, operations + 1)
+    for number in some(each, 8):
         add(scenario.fault, "kill", number)
-    for number in some(3)[::4 if full else 1]:
+    for number in some([operation.number for operation in scenario.log if operation.kind == WRITE], 3):
         add(scenario.fault, "tear", number)
-    failures = [(error, for_good) for error in ("ENOSPC", "EIO", "ENOMEM") for for_good in (False, True)]
-    for first, (error, for_good) in enumerate(failures, 1):  # each operation fails in one way
-        for number in (range(first, operations + 1, len(failures)) if full else some(1)):
-            add(scenario.fault, error, number, for_good)
-    for _ in range(50 if full else 2):
+    errors = ("ENOSPC", "EIO", "ENOMEM")
+    for number in some(each, 3):
+        add(scenario.fault, errors[number % 3], number)
+    for number in some(each, 3):
+        add(scenario.fault, errors[(number // 3 + number) % 3], number, for_good=True)
+    for _ in range(100 if full else 2):
         add(scenario.fault, "malloc", draw.randint(1, allocations), draw.random() < 0.5)
-    for _ in range(50 if full else 2):
-        second = draw.choice(["kill", "tear", "EIO", "ENOSPC"])
-        add(scenario.fault_of_recovery, draw.randint(1, operations), f"{second}:{draw.randint(1, operations)}")
-    for at in ([*range(0, log, 2), log] if full else [*draw.sample(range(log), 5), log]):
+    for first in some(each, 2)[::2 if full else 1]:
+        second = draw.choice(["kill", "tear", *errors])
+        for_good = "+" if second in errors and draw.random() < 0.5 else ""
+        add(scenario.fault_of_recovery, first, f"{second}:{draw.randint(1, operations)}{for_good}")
+    for at in [*some(range(log), 5), log]:
         add(scenario.power_loss, at, draw.random())
-    for _ in range(50 if full else 2):
+    for _ in range(100 if full else 2):
         add(scenario.power_loss_of_recovery, draw.randint(1, operations), draw.random(), draw.random())
     started = time.monotonic()
     scenario.ask(scenario.fresh())
@@ -375,12 +371,11 @@ def trials(scenario, full, draw):
     return made
 
 
-def work(crash, worker, workers, full, share, part, seed):
+def work(command, folder, worker, workers, full, share, part, seed):
     """A worker's part; all workers draw the same trials."""
-    failures = []
-    for scenario in crash.scenarios(worker):
-        draw = random.Random(seed)
-        all_of_them = trials(scenario, full, draw)[part::share]
+    failures, counts = [], collections.Counter()
+    for scenario in scenarios(command, folder, folder / f"worker-{worker}"):
+        all_of_them = trials(scenario, full, random.Random(seed))[part::share]
         if worker == 0:
             print(f"{scenario.name}: {scenario.operations} operations that change the disk, "
                   f"{scenario.allocations} allocations", flush=True)
@@ -391,27 +386,41 @@ def work(crash, worker, workers, full, share, part, seed):
                 failures.append(str(failure)[:2000])
                 print(f"FAILED: {failures[-1]}", flush=True)
                 if len(failures) > 20:
-                    return failures
-    return failures
+                    return failures, counts
+        counts += scenario.counts
+    return failures, counts
+
+
+def work_alone(program, interposer, *arguments):
+    """In a process of its own."""
+    with contextlib.closing(ForkedCommand(program, interposer)) as command:
+        return work(command, *arguments)
 
 
 def main():
-    arguments = sys.argv[3:]
+    program, interposer, *arguments = sys.argv[1:]
     full = "--full" in arguments
     seed, share, part = (int(arguments[arguments.index(name) + 1]) if name in arguments else default
                          for name, default in (("--seed", 1), ("--share", 1), ("--part", 0)))
     workers = len(os.sched_getaffinity(0)) if full else 1
-    print(f"seed {seed}, {workers} at a time")
+    print(f"seed {seed}, {workers} at a time", flush=True)
     started = time.monotonic()
     # In memory where that is possible: what a sync does is the interposer's to say here.
     place = "/dev/shm" if Path("/dev/shm").is_dir() and os.access("/dev/shm", os.W_OK) else None
-    with tempfile.TemporaryDirectory(prefix="recant-crash-", dir=place) as folder:
-        crash = Crash(sys.argv[1], sys.argv[2], folder)
-        with concurrent.futures.ThreadPoolExecutor(workers) as pool:
-            parts = [pool.submit(work, crash, worker, workers, full, share, part, seed) for worker in range(workers)]
-            failures = [failure for part in parts for failure in part.result()]
-    print(", ".join(f"{number} {kind}" for kind, number in crash.counts.items()) + f"; {time.monotonic() - started:.0f} s")
-    if crash.counts["done before it was killed"] > (crash.counts["kill"] + crash.counts["tear"]) / 50:
+    with tempfile.TemporaryDirectory(prefix="recant-crash-", dir=place) as scratch:
+        folder = Path(scratch)
+        with contextlib.closing(ForkedCommand(program, interposer)) as command:
+            make_folders(command, folder)
+        with multiprocessing.Pool(workers) as pool:
+            parts = pool.starmap(work_alone, [(program, interposer, folder, worker, workers, full, share, part, seed)
+                                              for worker in range(workers)], chunksize=1)
+    failures = [failure for failed, _ in parts for failure in failed]
+    counts = sum((counted for _, counted in parts), collections.Counter())
+    used = [resource.getrusage(of) for of in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    print(", ".join(f"{number} {kind}" for kind, number in counts.items()))
+    print(f"{counts.total()} disturbances, {time.monotonic() - started:.0f} s, "
+          f"{sum(one.ru_utime + one.ru_stime for one in used):.0f} s of processor time")
+    if counts["done before it was killed"] > (counts["kill"] + counts["tear"]) / 50:
         failures.append("too many runs had fewer operations than were counted")
     if failures:
         sys.exit(f"{len(failures)} failed")

@@ -10,6 +10,7 @@
 //   ENOMEM, EROFS RECANT_FAULT=malloc:K    allocation K of main() fails; malloc:K+ all from K on
 //   RECANT_FAULT_COUNT=FILE  how many operations and allocations there were
 //   RECANT_FAULT_LOG=FILE    the operations that were made: struct Record, then its texts
+//   RECANT_FORK_SERVER=1     many runs: fork_server.hpp
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -27,6 +28,8 @@
 #include <unistd.h>
 
 #include <atomic>
+
+#include "fork_server.hpp"
 
 namespace {
 
@@ -296,6 +299,10 @@ int counted_main(int count, char** arguments, char** environment) {
   in_main = false;
   return code;
 }
+int counted_or_served_main(int count, char** arguments, char** environment) {
+  return recant::test::is_fork_server() ? recant::test::serve_forks(arguments[0], counted_main)
+                                        : counted_main(count, arguments, environment);
+}
 
 }  // namespace
 
@@ -305,8 +312,8 @@ extern "C" {
 int __libc_start_main(int (*main)(int, char**, char**), int count, char** arguments, void (*init)(),
                       void (*fini)(), void (*rtld_fini)(), void* stack_end) {
   real_main = main;
-  return real<decltype(__libc_start_main)>("__libc_start_main")(counted_main, count, arguments,
-                                                                init, fini, rtld_fini, stack_end);
+  return real<decltype(__libc_start_main)>("__libc_start_main")(
+      counted_or_served_main, count, arguments, init, fini, rtld_fini, stack_end);
 }
 
 int open64(const char* path, int flags, ...) {
