@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a ledger says, read by its database itself, so that looking changes nothing."""
+import contextlib
 import json
 import shutil
 import sqlite3
@@ -42,10 +43,11 @@ def read_file(model, scratch):
     for end in ("", "-wal"):
         if Path(str(model / "ledger.sqlite") + end).exists():
             shutil.copyfile(str(model / "ledger.sqlite") + end, str(copy) + end)
-    connection = sqlite3.connect(copy)
-    found = {name: connection.execute(sql).fetchall() for name, sql in QUERIES.items()}
-    connection.close()
-    return found
+    try:
+        with contextlib.closing(sqlite3.connect(copy)) as connection:
+            return {name: connection.execute(sql).fetchall() for name, sql in QUERIES.items()}
+    except sqlite3.Error as error:
+        raise Failure(f"ledger.sqlite: {error}") from error
 
 
 class Ledger:

@@ -139,7 +139,7 @@ class Scenario:
         fault = f"{kind}:{number}{'+' if for_good else ''}"
         what = f"{self.name}, {fault}"
         done = self.ask(model, RECANT_FAULT=fault)
-        if kind in ("kill", "tear"):
+        if kind in ("kill", "tear", "sent"):
             if done.returncode == 0:  # this run had fewer operations than the one they were counted in
                 self.count("done before it was killed")
                 self.check(what, model, reported=True)
