@@ -74,7 +74,6 @@ class Vault::Impl {
   };
 
   // Opening.
-  void migrate();
   void open_ledger(const std::optional<std::string>& wanted);
   void make_ledger_here();
   void make_ledger_on_server(const std::string& address);

@@ -23,7 +23,7 @@ import time
 from crash_run import crash_run
 from disk_model import WRITE
 from forked_command import ForkedCommand
-from models import IDS, do, make_models
+from models import IDS, as_format_one, do, make_models
 from scenario import Scenario
 
 
@@ -31,6 +31,8 @@ def make_folders(program, interposer, folder):
     """The folders that scenarios begin with, and a file of requests."""
     with contextlib.closing(ForkedCommand(program, interposer)) as command:
         make_models(command, folder)
+        shutil.copytree(folder / "plain.rct", folder / "old.rct")
+        as_format_one(folder / "old.rct")
         # A backup, and what its model has deleted since.
         shutil.copytree(folder / "enrolled.rct", folder / "later.rct")
         do(command, "forget", folder / "later.rct", "--ids", IDS[0])
@@ -43,6 +45,7 @@ def scenarios(program, interposer, scratch, folder):
         many = ["--requests", folder / "requests.csv"]
         restored = ["--from-ledger", folder / "latest.rct/ledger.sqlite"]
         for name, base, arguments in (("a deletion", "enrolled", one), ("the first deletion", "plain", one),
+                                      ("the first deletion in a folder of format 1", "old", one),
                                       ("a batch of requests", "enrolled", many), ("a restored backup", "enrolled", restored)):
             scratch.mkdir(parents=True)
             yield Scenario(command, name, folder / f"{base}.rct", arguments, scratch)
@@ -61,6 +64,8 @@ def trials(scenario, full, draw):
         return of if full else sorted(draw.sample(of, count))
 
     each = range(1, operations + 1)
+    for number in range(1, scenario.migrated_by + 1):
+        add(scenario.fault, "kill", number)
     for number in some(each, 8):
         add(scenario.fault, "kill", number)
     for number in some([operation.number for operation in scenario.log if operation.kind == WRITE], 3):
