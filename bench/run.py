@@ -123,6 +123,11 @@ class Bench:
         return self.script("peers/deletion_peers.py", self.programs / "peers" / "deletion_bench",
                            *self.folders(), "--singles", 3 if self.args.quick else 20)
 
+    def requests(self):
+        return self.script("requests/requests.py", self.args.build / "bin" / "recant",
+                           *self.folders()[:2 if self.args.adult else 1],
+                           "--repeats", 3 if self.args.quick else 7)
+
     def qp(self):
         sizes = [10_000, 100_000] if self.args.quick else [10_000, 100_000, 1_000_000]
         return self.script("peers/qp_peers.py", self.programs / "peers" / "qp_bench", "--sizes",
@@ -134,7 +139,7 @@ class Bench:
                            self.args.results, *quick)
 
 
-PARTS = ["passes", "qp", "deletion", "fit", "pipeline", "growth", "micro"]
+PARTS = ["passes", "qp", "deletion", "requests", "fit", "pipeline", "growth", "micro"]
 
 
 def main():
