@@ -45,7 +45,7 @@ class CrashRun:
                     failures.append(str(failure)[:2000])
                     print(f"FAILED: {failures[-1]}", flush=True)
                     if len(failures) > 20:
-                        return failures, counts
+                        return failures, counts + scenario.counts
             counts += scenario.counts
         return failures, counts
 
