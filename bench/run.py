@@ -35,6 +35,7 @@ PARTS = {
     "passes": "every pass over the rows, next to reading them once",
     "qp": "the program of bounded soft weights, next to OSQP and Clarabel",
     "deletion": "deleting rows, next to retraining by scikit-learn and a Newton step in NumPy",
+    "requests": "durable deletions a second through the command, from its start to its end",
     "fit": "the fit, next to scikit-learn's solvers and a Newton method in NumPy",
     "correction": "a whole correction, next to the published formulas in NumPy",
     "pipeline": "the whole pipeline by its parts, next to what the machine could do at best",
@@ -159,6 +160,11 @@ class Bench:
     def knn(self):
         return self.script("peers/knn_peers.py", self.programs / "peers" / "knn_bench",
                            *self.folders(VALUE_SETS), "--repeats", 1 if self.args.quick else 3)
+
+    def requests(self):
+        return self.script("requests/requests.py", self.args.build / "bin" / "recant",
+                           *self.folders(QUICK_SETS),
+                           "--repeats", 3 if self.args.quick else 7)
 
     def qp(self):
         sizes = [10_000, 100_000] if self.args.quick else [10_000, 100_000, 1_000_000]

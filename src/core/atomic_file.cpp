@@ -81,6 +81,16 @@ bool exchange(const fs::path& a, const fs::path& b) {
   return ::renameat2(AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), RENAME_EXCHANGE) == 0;
 }
 
+/// Opens a file to be written; one for its owner is made first, and must be the one just made.
+std::ofstream create(const fs::path& path, FileReaders readers) {
+  errno = 0;
+  const bool for_owner = readers == FileReaders::kOwner;
+  if (for_owner) create_for_owner(path);
+  // Without O_CREAT where the file must be there.
+  const auto mode = for_owner ? std::ios::in | std::ios::out : std::ios::out | std::ios::trunc;
+  return std::ofstream(path, std::ios::binary | mode);
+}
+
 }  // namespace
 
 void write_file(const fs::path& path, const std::function<void(std::ostream&)>& write,
@@ -89,15 +99,7 @@ void write_file(const fs::path& path, const std::function<void(std::ostream&)>& 
   try {
     {
       std::ofstream out;
-      begin_unfinished(partial, [&] {
-        errno = 0;
-        if (readers == FileReaders::kOwner) create_for_owner(partial);
-        // Without O_CREAT where the file must be the one just made.
-        const auto mode =
-            std::ios::binary | (readers == FileReaders::kOwner ? std::ios::in | std::ios::out
-                                                               : std::ios::out | std::ios::trunc);
-        out.open(partial, mode);
-      });
+      begin_unfinished(partial, [&] { out = create(partial, readers); });
       if (!out) fail(path, "cannot be created", errno);
       write(out);
       out.flush();
@@ -165,6 +167,15 @@ StagedFolder::~StagedFolder() {
   std::error_code ignored;
   if (!committed_) fs::remove_all(staging_, ignored);
   end_unfinished(staging_);
+}
+
+void StagedFolder::write(const std::string& name, std::string_view bytes,
+                         FileReaders readers) const {
+  const fs::path path = staging_ / name;
+  std::ofstream out = create(path, readers);
+  out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  out.close();
+  if (!out) fail(path, "cannot be written", errno != 0 ? errno : EIO);
 }
 
 void StagedFolder::commit() {

@@ -245,9 +245,9 @@ void BatchFinisher::publish(const Batch& batch, const BatchRecord& record) {
              FileReaders::kOwner);
   StagedFolder folder(folder_.path / "published", true);
   write_staged_npy(folder.path() / "parameters.npy", published);
-  write_file(folder.path() / "parameters.json", describe_parameters(folder_, *release));
-  write_file(folder.path() / "certificate.json", release->certificate);
-  write_file(folder.path() / "public-key.json", secrets_.signing.public_key_text());
+  folder.write("parameters.json", describe_parameters(folder_, *release));
+  folder.write("certificate.json", release->certificate);
+  folder.write("public-key.json", secrets_.signing.public_key_text());
   folder.commit();
 }
 

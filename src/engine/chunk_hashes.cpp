@@ -3,8 +3,10 @@
 
 #include <sodium.h>
 
+#include <algorithm>
 #include <fstream>
 
+#include "recant/core/blocks.hpp"
 #include "recant/core/error.hpp"
 
 namespace recant {
@@ -12,24 +14,35 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Calls visit(chunk, bytes) for every piece of a file, in order.
-template <class Visit>
-std::int64_t for_each_chunk(const fs::path& path, Visit visit) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in || fs::is_directory(path)) {
-    throw DamagedError("is missing or cannot be read", path.string());
-  }
-  std::vector<char> buffer(static_cast<std::size_t>(kChunkBytes));
-  std::int64_t total = 0;
-  for (std::int64_t chunk = 0; in; ++chunk) {
-    in.read(buffer.data(), kChunkBytes);
-    const auto count = static_cast<std::size_t>(in.gcount());
-    if (count == 0) break;
-    visit(chunk, std::string_view(buffer.data(), count));
-    total += in.gcount();
-  }
-  if (in.bad()) throw DamagedError("cannot be read", path.string());
-  return total;
+/// The pieces that a thread hashes at a time.
+constexpr std::int64_t kPiecesOfATask = 16;
+
+std::int64_t size_of(const fs::path& path) {
+  std::error_code code;
+  const std::uintmax_t size = fs::file_size(path, code);
+  if (code) throw DamagedError("is missing or cannot be read", path.string());
+  return static_cast<std::int64_t>(size);
+}
+
+/// The hash of every piece of the first `bytes` bytes.
+std::vector<Digest> hash_chunks(const fs::path& path, std::int64_t bytes) {
+  const std::int64_t chunks = (bytes + kChunkBytes - 1) / kChunkBytes;
+  std::vector<Digest> hashes(static_cast<std::size_t>(chunks));
+  parallel_for((chunks + kPiecesOfATask - 1) / kPiecesOfATask, [&](Index task) {
+    const std::int64_t first = task * kPiecesOfATask;
+    std::ifstream in(path, std::ios::binary);
+    in.seekg(first * kChunkBytes);
+    std::vector<char> buffer(static_cast<std::size_t>(kChunkBytes));
+    for (std::int64_t chunk = first; chunk < std::min(first + kPiecesOfATask, chunks); ++chunk) {
+      const std::int64_t wanted = std::min(kChunkBytes, bytes - chunk * kChunkBytes);
+      if (!in.read(buffer.data(), wanted)) {
+        throw DamagedError("is missing or cannot be read", path.string());
+      }
+      hashes[static_cast<std::size_t>(chunk)] =
+          hash_bytes({buffer.data(), static_cast<std::size_t>(wanted)});
+    }
+  });
+  return hashes;
 }
 
 [[noreturn]] void fail(const fs::path& path) {
@@ -49,32 +62,23 @@ Digest hash_bytes(std::string_view bytes) {
 }
 
 FileHashes hash_file(const fs::path& path) {
-  FileHashes hashes;
-  hashes.bytes = for_each_chunk(path, [&](std::int64_t, std::string_view bytes) {
-    hashes.chunks.push_back(hash_bytes(bytes));
-  });
-  return hashes;
+  const std::int64_t bytes = size_of(path);
+  return {bytes, hash_chunks(path, bytes)};
 }
 
 void check_file(const fs::path& path, const FileHashes& expected,
                 const std::map<std::int64_t, Digest>& also) {
-  std::error_code code;
-  if (fs::file_size(path, code) != static_cast<std::uintmax_t>(expected.bytes) || code) {
-    if (code) throw DamagedError("is missing or cannot be read", path.string());
-    fail(path);
-  }
-  const std::int64_t total = for_each_chunk(path, [&](std::int64_t chunk, std::string_view bytes) {
-    const auto at = static_cast<std::size_t>(chunk);
-    if (at >= expected.chunks.size()) fail(path);
-    const Digest found = hash_bytes(bytes);
-    if (found == expected.chunks[at]) return;
-    const auto other = also.find(chunk);
+  if (size_of(path) != expected.bytes) fail(path);
+  const std::vector<Digest> found = hash_chunks(path, expected.bytes);
+  if (found.size() != expected.chunks.size()) fail(path);
+  for (std::size_t at = 0; at < found.size(); ++at) {
+    if (found[at] == expected.chunks[at]) continue;
+    const auto other = also.find(static_cast<std::int64_t>(at));
     if (other == also.end()) fail(path);
-    if (found == other->second) return;
+    if (found[at] == other->second) continue;
     throw BusyError("rows are being erased here, or that was interrupted", path.string(),
                     "try again; recant forget finishes what was interrupted");
-  });
-  if (total != expected.bytes) fail(path);
+  }
 }
 
 std::string hexadecimal_of(std::span<const std::uint8_t> bytes) {

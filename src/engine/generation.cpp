@@ -85,8 +85,7 @@ HashesByFile write_generation(const fs::path& vault, std::int64_t generation, Co
   const Vector values = theta;
   write_staged_npy(folder.path() / "theta.npy", values);
   const std::string_view positions(reinterpret_cast<const char*>(rows.data()), rows.size_bytes());
-  write_file(folder.path() / kSealedRows, key.seal(domain_of(generation), positions),
-             FileReaders::kOwner);
+  folder.write(kSealedRows, key.seal(domain_of(generation), positions), FileReaders::kOwner);
   HashesByFile hashes;
   hashes[name + "/theta.npy"] = hash_file(folder.path() / "theta.npy");
   folder.commit();

@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "file_hash.hpp"
+#include "generation.hpp"
 #include "hashes_json.hpp"
 #include "recant/certify/signing_key.hpp"
 #include "recant/core/atomic_file.hpp"
@@ -99,6 +100,12 @@ std::string id_of(Json manifest) {
 
 std::string text_of_manifest(const Json& manifest) {
   return manifest.dump(1) + "\n";
+}
+
+/// Its text, with its own id in it.
+std::string with_id(Json manifest) {
+  manifest["model_id"] = id_of(manifest);
+  return text_of_manifest(manifest);
 }
 
 std::string read_text(const fs::path& path) {
@@ -300,12 +307,36 @@ ModelFolder parse_manifest(const fs::path& path, const std::string& text) {
 ModelFolder with_ledger_at(const ModelFolder& folder, const std::optional<std::string>& ledger) {
   Json manifest = Json::parse(folder.manifest);
   manifest["ledger"] = ledger ? Json(*ledger) : Json(nullptr);
-  manifest["model_id"] = id_of(manifest);
-  return parse_manifest(folder.path, text_of_manifest(manifest));
+  return parse_manifest(folder.path, with_id(manifest));
 }
 
 void write_manifest(const ModelFolder& folder) {
   write_file(folder.path / "manifest.json", folder.manifest);
+}
+
+ModelFolder migrate(const ModelFolder& folder) {
+  check_files(folder, {});  // what is damaged must not get a hash that fits it
+  fs::create_directories(folder.path / "state/0");
+  sync_folder(folder.path / "state");
+  HashesByFile hashes;
+  for (const auto& [file, hash] : folder.whole_hashes) {
+    std::string name = file;
+    if (file.starts_with("state/")) {
+      name = "state/0/" + file.substr(std::string_view("state/").size());
+      write_file(folder.path / name, read_text(folder.path / file));
+      require(file_hash(folder.path / name) == hash, "does not have the bytes that were written",
+              folder.path / name);
+    }
+    hashes[name] = hash_file(folder.path / name);
+  }
+  const Json old = Json::parse(folder.manifest);
+  const Json manifest = {
+      {"format", kFormat},        {"format_version", kFormatVersion}, {"model_id", ""},
+      {"model", old.at("model")}, {"encoder", old.at("encoder")},     {"enrolment", nullptr},
+      {"ledger", nullptr},        {"files", json_of_hashes(hashes)}};
+  const ModelFolder migrated = parse_manifest(folder.path, with_id(manifest));
+  write_manifest(migrated);
+  return migrated;
 }
 
 VaultView read_view(const Ledger& ledger) {

@@ -53,6 +53,12 @@ struct ModelFolder {
 /// Writes the manifest of such a folder.
 void write_manifest(const ModelFolder& folder);
 
+/// Rewrites a folder of an older format as one of this, in place: the files of the state under
+/// their new names first, then the manifest, which makes it so in one step; rows stay where they
+/// are. What had the old names goes with the first batch. Under the writer's lock. @throws
+/// DamagedError
+ModelFolder migrate(const ModelFolder& folder);
+
 /// What the ledger says about the files, at one moment.
 struct VaultView {
   std::int64_t generation = 0;

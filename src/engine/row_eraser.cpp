@@ -9,7 +9,9 @@
 #include <cerrno>
 #include <cstring>
 #include <map>
+#include <utility>
 
+#include "recant/core/blocks.hpp"
 #include "recant/core/error.hpp"
 #include "recant/data/npy.hpp"
 
@@ -34,6 +36,7 @@ class OpenFile {
   OpenFile(const OpenFile&) = delete;
   OpenFile& operator=(const OpenFile&) = delete;
 
+  [[nodiscard]] const fs::path& path() const { return path_; }
   /// Fewer bytes only at the end of the file.
   std::size_t read(std::span<char> out, std::int64_t at) const {
     std::size_t done = 0;
@@ -66,6 +69,21 @@ class OpenFile {
   int file_;
 };
 
+using Range = std::pair<std::int64_t, std::int64_t>;  // of a file: [begin, end)
+
+/// The hash that a piece of a file will have when there are zeros in these ranges of it.
+Digest hash_without(const OpenFile& file, std::int64_t first, std::int64_t bytes,
+                    const std::vector<Range>& ranges) {
+  std::vector<char> buffer(static_cast<std::size_t>(bytes));
+  if (file.read(buffer, first) != buffer.size()) {
+    throw DamagedError("is shorter than it was written", file.path().string());
+  }
+  for (const auto& [begin, end] : ranges) {
+    std::fill(buffer.begin() + (begin - first), buffer.begin() + (end - first), '\0');
+  }
+  return hash_bytes({buffer.data(), buffer.size()});
+}
+
 }  // namespace
 
 RowEraser::RowEraser(fs::path folder, const std::vector<std::string>& files, Index rows)
@@ -83,31 +101,30 @@ RowEraser::RowEraser(fs::path folder, const std::vector<std::string>& files, Ind
 
 std::vector<ChunkHash> RowEraser::hashes_after(std::span<const Index> rows) const {
   std::vector<ChunkHash> hashes;
-  std::vector<char> buffer(static_cast<std::size_t>(kChunkBytes));
   for (const File& file : files_) {
-    // Of each piece touched, from where to where: [begin, end) of the file.
-    std::map<std::int64_t, std::vector<std::pair<std::int64_t, std::int64_t>>> pieces;
+    std::map<std::int64_t, std::vector<Range>> touched;
     for (const Index row : rows) {
       std::int64_t begin = file.values_at + row * file.row_bytes;
       const std::int64_t end = begin + file.row_bytes;
       while (begin < end) {
         const std::int64_t chunk = begin / kChunkBytes;
         const std::int64_t stop = std::min(end, (chunk + 1) * kChunkBytes);
-        pieces[chunk].emplace_back(begin, stop);
+        touched[chunk].emplace_back(begin, stop);
         begin = stop;
       }
     }
+    const std::vector<std::pair<std::int64_t, std::vector<Range>>> pieces(touched.begin(),
+                                                                          touched.end());
+    std::vector<Digest> found(pieces.size());
     const OpenFile open(folder_ / file.name, O_RDONLY);
-    for (const auto& [chunk, ranges] : pieces) {
+    parallel_for(static_cast<Index>(pieces.size()), [&](Index piece) {
+      const auto& [chunk, ranges] = pieces[static_cast<std::size_t>(piece)];
       const std::int64_t first = chunk * kChunkBytes;
-      const auto size = static_cast<std::size_t>(std::min(kChunkBytes, file.bytes - first));
-      if (open.read(std::span(buffer).first(size), first) != size) {
-        throw DamagedError("is shorter than it was written", (folder_ / file.name).string());
-      }
-      for (const auto& [begin, end] : ranges) {
-        std::fill(buffer.begin() + (begin - first), buffer.begin() + (end - first), '\0');
-      }
-      hashes.push_back({file.name, chunk, hash_bytes({buffer.data(), size})});
+      found[static_cast<std::size_t>(piece)] =
+          hash_without(open, first, std::min(kChunkBytes, file.bytes - first), ranges);
+    });
+    for (std::size_t i = 0; i < pieces.size(); ++i) {
+      hashes.push_back({file.name, pieces[i].first, found[i]});
     }
   }
   return hashes;

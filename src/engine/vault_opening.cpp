@@ -25,7 +25,8 @@ Vault::Impl::Impl(const fs::path& path, const WriteOptions& options)
     : folder_(read_model_folder(path)) {
   if (options.ledger) Ledger::check_address(*options.ledger);
   lock_.emplace(path);
-  migrate();
+  folder_ = read_model_folder(path);  // under the lock
+  if (folder_.format_version < kFormatVersion) folder_ = migrate(folder_);
   remove_partial_files(path);
   open_ledger(options.ledger);
   if (options.require_checkpoint) require(*options.require_checkpoint);
@@ -33,22 +34,6 @@ Vault::Impl::Impl(const fs::path& path, const WriteOptions& options)
   finish_open_batch();
   load();
   finish_requests();
-}
-
-/// An older format becomes a new folder in place of the old, in one step. The lock of the old one
-/// keeps others out until there is the new one's.
-void Vault::Impl::migrate() {
-  const fs::path path = folder_.path;
-  folder_ = read_model_folder(path);  // under the lock
-  if (folder_.format_version == kFormatVersion) return;
-  {
-    const FittedModel fitted = read_fitted(folder_, {});
-    StagedFolder staged(path, true);
-    write_model(staged.path(), fitted, false, std::nullopt);
-    staged.commit();
-  }
-  lock_.emplace(path);
-  folder_ = read_model_folder(path);
 }
 
 void Vault::Impl::open_ledger(const std::optional<std::string>& wanted) {

@@ -109,13 +109,19 @@ Digest Vault::Impl::key_of(const std::string& key) const {
   return secrets_->key.keyed_hash("recant.request_key/1", key);
 }
 
-Submission Vault::Impl::submission(const ForgetRequest& request, const FoundRows& found) const {
-  Json parameters = asked(request);
+/// What the ledger keeps of how the requests of a batch are to be carried out.
+std::string Vault::Impl::parameters_of(const ForgetRequest& settings) const {
+  Json parameters = asked(settings);
   parameters["enrolment"] = Json::parse(ledger_->budget().statement);
   parameters["version"] = version();
+  return parameters.dump();
+}
+
+Submission Vault::Impl::submission(const ForgetRequest& request, const FoundRows& found,
+                                   const std::string& parameters) const {
   // Without a key of its own a request is one of a kind.
-  return {request.key.empty() ? draw_salt() : key_of(request.key), content_of(request),
-          parameters.dump(), found.digests};
+  return {request.key.empty() ? draw_salt() : key_of(request.key), content_of(request), parameters,
+          found.digests};
 }
 
 /// The request that has this key, unless it is to be begun again. @throws UsageError for a key that
@@ -165,24 +171,7 @@ std::vector<ForgetReport> Vault::Impl::forget(std::span<const ForgetRequest> req
   std::vector<FoundRows> found(requests.size());
   std::vector<Submission> submissions;
   std::vector<std::size_t> submitted;  // which request each is
-  std::map<std::string_view, Digest> contents;
-  for (std::size_t i = 0; i < requests.size(); ++i) {
-    const ForgetRequest& request = requests[i];
-    if (asked(request) != asked(requests.front())) {
-      throw UsageError("the requests of a batch share method, weighting and tier", "forget");
-    }
-    if (fault_of_rows(request, fitted_.rows.rows()).reason.empty()) found[i] = find(request);
-    answers[i] = answer(request, found[i]);
-    if (answers[i]) continue;
-    Submission one = submission(request, found[i]);
-    if (!request.key.empty() && !contents.emplace(request.key, one.content).second &&
-        contents.at(request.key) != one.content) {
-      answers[i] = refused(request, RequestState::kRejected, "key_used");
-      continue;
-    }
-    submissions.push_back(std::move(one));
-    submitted.push_back(i);
-  }
+  ledger_->read_together([&] { submit(requests, answers, found, submissions, submitted); });
   carry_out(submissions, submitted, found, requests.front(), progress, answers);
   std::vector<ForgetReport> reports;
   for (std::size_t i = 0; i < requests.size(); ++i) {
@@ -191,6 +180,34 @@ std::vector<ForgetReport> Vault::Impl::forget(std::span<const ForgetRequest> req
   }
   reports.front().total_seconds = watch.lap();
   return reports;
+}
+
+/// Answers the requests that need not be carried out, finds the rows of the others and makes
+/// submissions of them.
+void Vault::Impl::submit(std::span<const ForgetRequest> requests,
+                         std::vector<std::optional<ForgetReport>>& answers,
+                         std::vector<FoundRows>& found, std::vector<Submission>& submissions,
+                         std::vector<std::size_t>& submitted) {
+  const Json settings = asked(requests.front());
+  const std::string parameters = parameters_of(requests.front());
+  std::map<std::string_view, Digest> contents;
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    const ForgetRequest& request = requests[i];
+    if (asked(request) != settings) {
+      throw UsageError("the requests of a batch share method, weighting and tier", "forget");
+    }
+    if (fault_of_rows(request, fitted_.rows.rows()).reason.empty()) found[i] = find(request);
+    answers[i] = answer(request, found[i]);
+    if (answers[i]) continue;
+    Submission one = submission(request, found[i], parameters);
+    if (!request.key.empty() && !contents.emplace(request.key, one.content).second &&
+        contents.at(request.key) != one.content) {
+      answers[i] = refused(request, RequestState::kRejected, "key_used");
+      continue;
+    }
+    submissions.push_back(std::move(one));
+    submitted.push_back(i);
+  }
 }
 
 /// Takes the submissions in, begins those that are new or failed, and says what came of each.
@@ -213,11 +230,13 @@ void Vault::Impl::carry_out(std::span<const Submission> submissions,
   }
   ledger_->decide(again);
   carry_out(std::move(waiting), settings, progress);
-  for (std::size_t s = 0; s < receipts.size(); ++s) {
-    // A second one with the same key finds what came of the first.
-    const bool first = begun.erase(receipts[s].request) > 0;
-    answers[submitted[s]] = report(receipts[s].request, !first);
-  }
+  ledger_->read_together([&] {
+    for (std::size_t s = 0; s < receipts.size(); ++s) {
+      // A second one with the same key finds what came of the first.
+      const bool first = begun.erase(receipts[s].request) > 0;
+      answers[submitted[s]] = report(receipts[s].request, !first);
+    }
+  });
 }
 
 void Vault::Impl::carry_out(std::vector<Waiting> waiting, const ForgetRequest& settings,

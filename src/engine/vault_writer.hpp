@@ -74,7 +74,6 @@ class Vault::Impl {
   };
 
   // Opening.
-  void migrate();
   void open_ledger(const std::optional<std::string>& wanted);
   void make_ledger_here();
   void make_ledger_on_server(const std::string& address);
@@ -91,12 +90,18 @@ class Vault::Impl {
   [[nodiscard]] bool present(Index row) const;
   [[nodiscard]] Digest content_of(const ForgetRequest& request) const;
   [[nodiscard]] Digest key_of(const std::string& key) const;
-  [[nodiscard]] Submission submission(const ForgetRequest& request, const FoundRows& found) const;
+  [[nodiscard]] std::string parameters_of(const ForgetRequest& settings) const;
+  [[nodiscard]] Submission submission(const ForgetRequest& request, const FoundRows& found,
+                                      const std::string& parameters) const;
   [[nodiscard]] std::optional<std::int64_t> known(const ForgetRequest& request) const;
   [[nodiscard]] std::optional<ForgetReport> answer(const ForgetRequest& request,
                                                    const FoundRows& found) const;
   [[nodiscard]] ForgetReport report(std::int64_t id, bool repeated) const;
   [[nodiscard]] const ForgetReport& report_of_batch(std::int64_t number) const;
+
+  void submit(std::span<const ForgetRequest> requests,
+              std::vector<std::optional<ForgetReport>>& answers, std::vector<FoundRows>& found,
+              std::vector<Submission>& submissions, std::vector<std::size_t>& submitted);
 
   // Carrying them out. `settings`: method, weighting and tier of all.
   void carry_out(std::span<const Submission> submissions, const std::vector<std::size_t>& submitted,

@@ -150,13 +150,17 @@ class PostgresqlStorage final : public Storage {
       throw DataError("the database server loses what it committed when power fails", where_,
                       "run it with fsync on");
     }
+    if (mode != StorageMode::kRead && !has_tables()) wait_for_maker();
   }
 
   void begin_write() override {
     execute("BEGIN ISOLATION LEVEL READ COMMITTED");
-    // The table that every change ends with; readers pass. Before there is one, nobody else is
-    // here.
-    if (has_tables()) execute("LOCK TABLE ledger IN EXCLUSIVE MODE");
+    if (has_tables()) {
+      // The table that every change ends with; readers pass.
+      execute("LOCK TABLE ledger IN EXCLUSIVE MODE");
+    } else {
+      wait_for_maker();
+    }
   }
   void begin_read() override { execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"); }
   void commit() override { execute("COMMIT"); }
@@ -196,6 +200,13 @@ class PostgresqlStorage final : public Storage {
                       "AND relnamespace = (SELECT oid FROM pg_namespace "
                       "WHERE nspname = current_schema())") != 0;
     return has_tables_;
+  }
+  /// Waits until nobody else is making the tables: one whose process has died may still commit. In
+  /// a transaction, nobody else is until it ends. The number is "rcnt", as of SQLite files.
+  void wait_for_maker() {
+    run("SELECT pg_advisory_xact_lock(1919118964, "
+        "(SELECT oid FROM pg_namespace WHERE nspname = current_schema())::int4)",
+        {});
   }
   void execute(const std::string& sql) {
     const Result result(PQexec(connection_.get(), sql.c_str()));

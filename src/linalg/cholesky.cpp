@@ -8,6 +8,22 @@
 #include "recant/core/error.hpp"
 
 namespace recant {
+namespace {
+
+/// L^{-1} x in the place of the first columns of x.
+void solve_lower(const Matrix& lower, Matrix& x, Index count) {
+  const int n = static_cast<int>(lower.rows()), columns = static_cast<int>(count), one = 1;
+  if (n == 0 || columns == 0) return;
+  single_threaded_blas();
+  if (columns == 1) {
+    dtrsv_("L", "N", "N", &n, lower.data(), &n, x.data(), &one);
+  } else {
+    cblas_dtrsm(CblasColMajor, CblasLeft, CblasLower, CblasNoTrans, CblasNonUnit, n, columns, 1.0,
+                lower.data(), n, x.data(), n);
+  }
+}
+
+}  // namespace
 
 std::optional<Cholesky> Cholesky::factor(Matrix a) {
   check_size("columns of a square matrix", a.cols(), a.rows());
@@ -49,24 +65,24 @@ Matrix Cholesky::solve_columns(ConstMatrixRef b) const {
 Matrix Cholesky::half_solve(ConstMatrixRef b) const {
   check_size("rows of the right-hand side", b.rows(), size());
   Matrix x = b;
-  const int n = static_cast<int>(size()), columns = static_cast<int>(b.cols()), one = 1;
-  if (n == 0 || columns == 0) return x;
-  single_threaded_blas();
-  if (columns == 1) {
-    dtrsv_("L", "N", "N", &n, lower_.data(), &n, x.data(), &one);
-  } else {
-    cblas_dtrsm(CblasColMajor, CblasLeft, CblasLower, CblasNoTrans, CblasNonUnit, n, columns, 1.0,
-                lower_.data(), n, x.data(), n);
-  }
+  solve_lower(lower_, x, x.cols());
   return x;
 }
 
 Vector Cholesky::inverse_norms(RowsView rows, bool intercept) const {
   check_size("columns of the rows", rows.cols() + (intercept ? 1 : 0), size());
-  Matrix columns(size(), rows.rows());
-  columns.topRows(rows.cols()) = rows.transpose();
-  if (intercept) columns.row(rows.cols()).setOnes();
-  return half_solve(columns).colwise().norm().transpose();
+  constexpr Index kStrip = 128;  // rows that stay in the cache while they are worked on
+  Vector norms(rows.rows());
+  Matrix columns(size(), std::min(kStrip, rows.rows()));
+  for (Index begin = 0; begin < rows.rows(); begin += kStrip) {
+    const Index count = std::min(kStrip, rows.rows() - begin);
+    auto strip = columns.leftCols(count);
+    strip.topRows(rows.cols()) = rows.middleRows(begin, count).transpose();
+    if (intercept) strip.row(rows.cols()).setOnes();
+    solve_lower(lower_, columns, count);
+    norms.segment(begin, count) = strip.colwise().norm().transpose();
+  }
+  return norms;
 }
 
 double Cholesky::log_determinant() const {

@@ -16,7 +16,7 @@ import struct
 from pathlib import Path
 
 RECORD = struct.Struct("<IBHHQI")  # struct Record of fault_interposer.cpp
-(CREATE, WRITE, TRUNCATE, SYNC, RENAME, EXCHANGE, UNLINK, MKDIR, RMDIR, LINK, MAP) = range(1, 12)
+(CREATE, WRITE, TRUNCATE, SYNC, RENAME, EXCHANGE, UNLINK, MKDIR, RMDIR, LINK, MAP, MESSAGE) = range(1, 13)
 
 
 class Operation:
@@ -152,7 +152,7 @@ class Disk:
 
     def apply(self, operation):
         kind, path = operation.kind, operation.path
-        if path.endswith(" (deleted)") or not self._inside(path):
+        if kind == MESSAGE or path.endswith(" (deleted)") or not self._inside(path):
             return  # a file without a name is gone when power fails
         node = self._find(path)
         folder, name = self._place(path) if path != str(self.root) else (None, None)

@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // Preloaded into the command: numbers every operation that changes the disk, whoever makes it,
-// SQLite included, and at one of them kills the process or makes the call fail; and keeps a log of
-// them with their data, from which disk_model.py makes what a loss of power may leave. Nothing of
-// the product knows about it.
+// SQLite included, and every message to a database server; at one of them kills the process or
+// makes the call fail; and keeps a log of them with their data, from which disk_model.py makes what
+// a loss of power may leave. Nothing of the product knows about it.
 //
 //   RECANT_FAULT=kill:K      SIGKILL before operation K, from 1
-//   RECANT_FAULT=tear:K      the same, but half of a write is made first
+//   RECANT_FAULT=tear:K      the same, but half of a write or of a message is made first
+//   RECANT_FAULT=sent:K      SIGKILL right after message K
+//   RECANT_FAULT=cut:K       the connection ends right after message K
+//   RECANT_FAULT=terminate:K right after message K the server's process for us gets SIGTERM;
+//   crash:K                  SIGKILL; stop:K the server itself SIGQUIT, its immediate shutdown
 //   RECANT_FAULT=ENOSPC:K    operation K fails so, once; ENOSPC:K+ all from K on. Likewise EIO,
 //   ENOMEM, EROFS RECANT_FAULT=malloc:K    allocation K of main() fails; malloc:K+ all from K on
 //   RECANT_FAULT_COUNT=FILE  how many operations and allocations there were
 //   RECANT_FAULT_LOG=FILE    the operations that were made: struct Record, then its texts
+//   RECANT_FORK_SERVER=1     many runs: fork_server.hpp
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -28,9 +34,11 @@
 
 #include <atomic>
 
+#include "fork_server.hpp"
+
 namespace {
 
-enum class Action { kNone, kKill, kTear, kFail };
+enum class Action { kNone, kKill, kTear, kFail, kSent, kCut, kTerminate, kCrash, kStop };
 
 struct Plan {
   Action action = Action::kNone;
@@ -51,7 +59,14 @@ Plan read_plan() {
   plan.at = strtol(colon + 1, nullptr, 10);
   plan.for_good = text[strlen(text) - 1] == '+';
   const auto is = [&](const char* word) { return strncmp(text, word, strlen(word)) == 0; };
-  plan.action = is("kill") ? Action::kKill : is("tear") ? Action::kTear : Action::kFail;
+  plan.action = is("kill")        ? Action::kKill
+                : is("tear")      ? Action::kTear
+                : is("sent")      ? Action::kSent
+                : is("cut")       ? Action::kCut
+                : is("terminate") ? Action::kTerminate
+                : is("crash")     ? Action::kCrash
+                : is("stop")      ? Action::kStop
+                                  : Action::kFail;
   plan.allocations = is("malloc");
   plan.code = is("ENOSPC") ? ENOSPC : is("EROFS") ? EROFS : is("EIO") ? EIO : ENOMEM;
   return plan;
@@ -76,7 +91,8 @@ bool hit(long number) {
 bool fails() {
   const long number = ++operations;
   if (plan().allocations || plan().action == Action::kNone || !hit(number)) return false;
-  if (plan().action != Action::kFail) die();
+  if (plan().action == Action::kKill || plan().action == Action::kTear) die();
+  if (plan().action != Action::kFail) return false;
   errno = plan().code;
   return true;
 }
@@ -84,6 +100,11 @@ bool fails() {
 /// A write that is torn: its first half is made, then the process dies.
 bool tears() {
   return plan().action == Action::kTear && operations + 1 == plan().at;
+}
+
+template <class Function>
+Function* real(const char* name) {
+  return reinterpret_cast<Function*>(dlsym(RTLD_NEXT, name));
 }
 
 // ---- The log.
@@ -99,7 +120,8 @@ enum Kind : uint8_t {
   kMkdir,
   kRmdir,
   kLink,
-  kMap
+  kMap,
+  kMessage
 };
 
 struct __attribute__((packed)) Record {
@@ -215,11 +237,6 @@ int open_at(int folder, const char* path, int flags, mode_t mode) {
   return file;
 }
 
-template <class Function>
-Function* real(const char* name) {
-  return reinterpret_cast<Function*>(dlsym(RTLD_NEXT, name));
-}
-
 FILE* open_stream(const char* function, const char* path, const char* mode) {
   auto* const next = real<FILE*(const char*, const char*)>(function);
   const bool writes = strpbrk(mode, "wa+") != nullptr;
@@ -264,6 +281,65 @@ int mkdir_at(int folder, const char* path, mode_t mode) {
   return code;
 }
 
+// ---- Messages to a server.
+
+pid_t process_for_us = 0;  // the server's, of the connection that was made last
+
+/// The process that listens at the other end of a local socket.
+pid_t server_of(int socket) {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  return getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 ? peer.pid : 0;
+}
+
+void signal_process(pid_t process, int signal) {
+  if (process > 1) kill(process, signal);
+}
+
+void after_message(int socket) {
+  switch (plan().action) {
+    case Action::kSent:
+      die();
+    case Action::kCut:
+      shutdown(socket, SHUT_RDWR);
+      break;
+    case Action::kTerminate:
+      signal_process(process_for_us, SIGTERM);
+      break;
+    case Action::kCrash:
+      signal_process(process_for_us, SIGKILL);
+      break;
+    case Action::kStop:
+      signal_process(server_of(socket), SIGQUIT);
+      break;
+    case Action::kNone:
+    case Action::kKill:
+    case Action::kTear:
+    case Action::kFail:
+      break;
+  }
+}
+
+ssize_t send_message(int socket, const void* bytes, size_t count, int flags) {
+  const auto make = [&](size_t size) {
+    return syscall(SYS_sendto, socket, bytes, size, flags, nullptr, 0);
+  };
+  if (tears()) {
+    make(count / 2);
+    die();
+  }
+  if (plan().code != EROFS && fails()) {  // a file system has no say in it
+    // One that cannot be sent is the end of a connection; libpq waits for the server to say so.
+    shutdown(socket, SHUT_RDWR);
+    return -1;
+  }
+  const long number = operations;
+  const ssize_t made = make(count);
+  if (made > 0) log(kMessage, {}, {}, 0, bytes, static_cast<size_t>(made));
+  if (made > 0 && number == plan().at) after_message(socket);
+  return made;
+}
+
 /// Whether this allocation must fail.
 bool out_of_memory() {
   if (!in_main) return false;
@@ -296,6 +372,10 @@ int counted_main(int count, char** arguments, char** environment) {
   in_main = false;
   return code;
 }
+int counted_or_served_main(int count, char** arguments, char** environment) {
+  return recant::test::is_fork_server() ? recant::test::serve_forks(arguments[0], counted_main)
+                                        : counted_main(count, arguments, environment);
+}
 
 }  // namespace
 
@@ -305,8 +385,8 @@ extern "C" {
 int __libc_start_main(int (*main)(int, char**, char**), int count, char** arguments, void (*init)(),
                       void (*fini)(), void (*rtld_fini)(), void* stack_end) {
   real_main = main;
-  return real<decltype(__libc_start_main)>("__libc_start_main")(counted_main, count, arguments,
-                                                                init, fini, rtld_fini, stack_end);
+  return real<decltype(__libc_start_main)>("__libc_start_main")(
+      counted_or_served_main, count, arguments, init, fini, rtld_fini, stack_end);
 }
 
 int open64(const char* path, int flags, ...) {
@@ -367,6 +447,15 @@ ssize_t writev(int file, const struct iovec* parts, int count) {
     if (static_cast<size_t>(one) < parts[i].iov_len) break;
   }
   return made;
+}
+
+ssize_t send(int socket, const void* bytes, size_t count, int flags) {
+  return send_message(socket, bytes, count, flags);
+}
+void* PQconnectdb(const char* address) {
+  void* const connection = real<void*(const char*)>("PQconnectdb")(address);
+  process_for_us = real<int(void*)>("PQbackendPID")(connection);
+  return connection;
 }
 
 int fsync(int file) {

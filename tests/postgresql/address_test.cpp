@@ -2,11 +2,16 @@
 // What is particular about a ledger on a server.
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <future>
+
 #include "expect_error.hpp"
 #include "ledger_life.hpp"
 #include "ledger_place.hpp"
 #include "recant/core/error.hpp"
+#include "schema.hpp"
 #include "storage.hpp"
+#include "write_transaction.hpp"
 
 namespace recant {
 namespace {
@@ -46,6 +51,21 @@ TEST(PostgresqlAddress, AnotherTableOfThatNameIsNotALedger) {
   EXPECT_THROW(static_cast<void>(Ledger::open(place->location(), LedgerAccess::kRead)),
                DamagedError);
   EXPECT_THROW(static_cast<void>(Ledger::create(place->location(), enrolment())), DamagedError);
+}
+
+TEST(PostgresqlAddress, ALedgerThatIsBeingMadeIsWaitedFor) {
+  const auto place = make_ledger_place();
+  const auto storage = open_storage(place->location(), StorageMode::kCreate);
+  std::future<std::int64_t> version;
+  {
+    WriteTransaction maker(*storage, WriteTransaction::NewLedger());
+    version = std::async(std::launch::async, [&] {
+      return open_storage(place->location(), StorageMode::kWrite)->format_version();
+    });
+    EXPECT_EQ(version.wait_for(std::chrono::milliseconds(300)), std::future_status::timeout);
+    maker.commit();
+  }
+  EXPECT_EQ(version.get(), format_version());
 }
 
 TEST(PostgresqlAddress, ANewerFormatIsNamed) {

@@ -9,6 +9,7 @@ import json
 import os
 import random
 import shutil
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -454,6 +455,21 @@ class Keep(Vaults):
         self.assertEqual((backup / "rows/features.npy").read_bytes(), (model / "rows/features.npy").read_bytes())
         self.forget(backup, "--rows", "5", "--require-checkpoint", checkpoint)
         self.call("forget", self.copy(self.enrolled), "--from-ledger", self.plain / "manifest.json", code=5)
+
+    def test_a_newer_ledger_is_refused_by_what_opens_it(self):
+        model = self.copy(self.enrolled)
+        with contextlib.closing(sqlite3.connect(model / "ledger.sqlite")) as ledger:
+            ledger.execute("PRAGMA user_version = 2")
+        def there():  # but for files that SQLite and the lock make by being looked at
+            return {name: data for name, data in contents(model).items() if name != "lock" and not name.startswith("ledger.sqlite-")}
+        before = there()
+        for command in (["status", model], ["forget", model, "--rows", "1"], ["backup", model, model.parent / "b.rct"],
+                        ["evaluate", model, self.validation]):
+            done = self.call(*command, code=5)
+            self.assertRegex(done.err, r"^recant: .*ledger\.sqlite: the ledger has format version 2, and this program "
+                                       r"knows none above 1; use a newer recant\n$")
+        self.assertEqual(there(), before)
+        self.assertFalse((model.parent / "b.rct").exists())
 
     def test_damage_is_named(self):
         model = self.copy(self.enrolled)

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <ostream>
+#include <string>
 #include <string_view>
 
 /// Files and folders that are there wholly or not at all: written aside, synced, renamed.
@@ -36,6 +37,9 @@ class StagedFolder {
 
   /// Where to write the files until commit().
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return staging_; }
+  /// Writes a file in it, which commit() syncs with the others. @throws DataError
+  void write(const std::string& name, std::string_view bytes,
+             FileReaders readers = FileReaders::kUmask) const;
 
   /// Syncs every file and folder, then renames into place; what stood there before is removed.
   void commit();

@@ -174,6 +174,18 @@ TEST_F(StagedFolderTest, AppearsWholeAtCommit) {
   EXPECT_THAT(names(), ElementsAre("m.rct", "m.rct/rows", "m.rct/rows/a"));
 }
 
+TEST_F(StagedFolderTest, WritesItsFilesForTheirReaders) {
+  StagedFolder folder(at("m.rct"), false);
+  folder.write("open", "for all");
+  folder.write("private", "for its owner", FileReaders::kOwner);
+  EXPECT_THROW(folder.write("none/f", "x"), DataError);
+  folder.commit();
+  EXPECT_EQ(content(at("m.rct") / "open"), "for all");
+  EXPECT_EQ(content(at("m.rct") / "private"), "for its owner");
+  EXPECT_EQ(fs::status(at("m.rct") / "private").permissions(),
+            fs::perms::owner_read | fs::perms::owner_write);
+}
+
 TEST_F(StagedFolderTest, WithoutCommitNothingIsLeft) {
   fs::create_directory(at("m.rct"));
   put(at("m.rct") / "a", "old");

@@ -228,6 +228,17 @@ TEST_F(ForgetTest, AFolderOfFormatOneOpensAndIsRewrittenByItsFirstDeletion) {
   EXPECT_EQ(Vault::status(path_).format_version, 2);
   EXPECT_EQ(Vault::status(path_).rows_left, 149);
   EXPECT_FALSE(Vault::check(path_).fault.has_value());
+  EXPECT_FALSE(fs::exists(path_ / "state/theta.npy")) << "the state with the row that was deleted";
+}
+
+TEST_F(ForgetTest, ADamagedFolderOfFormatOneStaysOne) {
+  Vault::create(path_, fitted_, false);
+  make_format_one(path_);
+  std::string theta = read(path_ / "state/theta.npy");
+  theta.back() ^= 1;
+  std::ofstream(path_ / "state/theta.npy", std::ios::binary) << theta;
+  test::expect_error<DamagedError>([&] { return Vault::open_for_writing(path_); }, {"theta.npy"});
+  EXPECT_EQ(Vault::status(path_).format_version, 1);
 }
 
 }  // namespace

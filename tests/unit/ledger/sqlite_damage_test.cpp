@@ -176,6 +176,11 @@ TEST_F(SqliteDamage, AnOlderFormatTakesTheStepsThatItLacks) {
   const std::vector<std::string_view> steps = {schema_steps()[0],
                                                "ALTER TABLE requests ADD COLUMN origin TEXT;"};
   const auto storage = open_storage(path_, StorageMode::kWrite);
+  {
+    const Transaction interrupted(*storage, LedgerAccess::kWrite);
+    migrate(*storage, steps);
+  }
+  EXPECT_EQ(storage->format_version(), 1) << "and its tables are those of version 1";
   Transaction transaction(*storage, LedgerAccess::kWrite);
   migrate(*storage, steps);
   EXPECT_EQ(storage->number("SELECT count(*) FROM requests WHERE origin IS NULL"), 10);

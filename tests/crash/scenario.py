@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A deletion that can be disturbed, and what must hold afterwards (crash_test.py)."""
+import collections
+import json
+import random
+import shutil
+import signal
+
+from disk_model import Disk, SYNC, read_log
+from ledger_facts import Failure, Ledger, read_file, require, without_chance
+
+ROW_FILES = [f"rows/{name}.npy" for name in ("features", "targets", "weights", "groups", "ids")]
+
+
+def difference(found, expected):
+    """The first place where two values differ."""
+    if isinstance(found, dict) and isinstance(expected, dict) and found.keys() == expected.keys():
+        places = [(k, found[k], expected[k]) for k in found]
+    elif type(found) is type(expected) and isinstance(found, (list, tuple)) and len(found) == len(expected):
+        places = list(zip(range(len(found)), found, expected))
+    else:
+        places = []
+    for place, f, e in places:
+        if f != e:
+            return f"{place}: {difference(f, e)}"
+    return f"is {found!r:.300}, not {expected!r:.300}"
+
+
+class Scenario:
+    """A folder, and something to be done in it that a client repeats until it is answered."""
+
+    def __init__(self, command, name, base, arguments, scratch):
+        self.command, self.name, self.base, self.more, self.scratch = command, name, base, arguments, scratch
+        self.counts = collections.Counter()
+        # Keys are drawn by the first deletion of a plain model: what is hashed with them is then by chance too.
+        self.has_keys = (base / "secret").exists()  # and it has a budget
+        model = self.fresh()
+        done = self.ask(model, RECANT_FAULT_COUNT=scratch / "count", RECANT_FAULT_LOG=scratch / "log")
+        require(done.returncode == 0, f"{name}: {done.stderr}")
+        self.operations, self.allocations = map(int, (scratch / "count").read_text().split())
+        self.log = read_log(scratch / "log")
+        self.expected = self.facts(model)
+        # The manifest is replaced in a folder of an older format alone; then its name is synced.
+        self.migrated_by = max((o.number + 1 for o in self.log if o.other.endswith("/manifest.json")), default=0)
+        if self.has_keys:
+            first, second = self.released(model), self.fresh()
+            self.ask(second)
+            require(self.released(second) != first, f"{name}: two runs drew the same noise: a second draw would not show")
+
+    def describe(self):
+        return (f"{self.name}: {self.operations} operations that change disk or server, "
+                f"{self.allocations} allocations")
+
+    def count(self, kind):
+        self.counts[kind] += 1
+
+    def fresh(self):
+        model = self.scratch / "model.rct"
+        shutil.rmtree(model, ignore_errors=True)
+        shutil.copytree(self.base, model)
+        return model
+
+    def ask(self, model, **more):
+        return self.run("forget", model, *self.more, "--json", **more)
+
+    def run(self, *arguments, **more):
+        done = self.command.run(*arguments, **more)
+        require(not done.timed_out, f"{self.name}: {arguments[0]} {more} did not end")
+        return done
+
+    def facts(self, model):
+        """All that must not depend on what happened on the way."""
+        done = self.run("status", model, "--check", "--json")
+        require(done.returncode == 0, f"status: {done.stderr}")
+        status = json.loads(done.stdout)
+        ledger = self.ledger(model)
+        certificates = sorted(p.name for p in (model / "certificates").iterdir())
+        facts = {
+            "requests": status["ledger"]["requests"], "releases": status["ledger"]["releases"],
+            "rows_left": status["rows_left"], "budget": status["budget"], "unfinished": status["unfinished"],
+            "files": sorted(str(p.relative_to(model)) for p in model.rglob("*")
+                            if p.is_file() and not p.name.startswith("ledger.sqlite-")),
+            "bytes": {name: (model / name).read_bytes() for name in ROW_FILES},
+            "state": [p.read_bytes() for p in model.glob("state/*/theta.npy")],
+            "certificates": [without_chance((model / "certificates" / name).read_text()) for name in certificates],
+            "published": without_chance((model / "published/parameters.json").read_text()),
+            "sealed": sorted(ledger.sealed),
+        }
+        keyed = {"request_rows", "erased_rows", "requests", "annexes", "plans"}
+        for name, value in ledger.facts.items():
+            facts[name] = len(value) if name in keyed and not self.has_keys else value
+        if not self.has_keys:
+            for annex in facts["certificates"]:
+                annex["requests"] = len(annex.get("requests", []))
+            facts["states"] = [row[3:] for row in ledger.facts["requests"]]
+        return facts
+
+    def ledger(self, model):
+        return Ledger(read_file(model, self.scratch))
+
+    @staticmethod
+    def released(model):
+        return json.loads((model / "published/parameters.json").read_text())["parameters_hash"]
+
+    def look(self, what, model):
+        """Before anything recovers: what is out there was sealed, and the folder opens."""
+        ledger = self.ledger(model)
+        certificates = {}
+        if (model / "certificates").exists():
+            certificates = {p.name: p.read_bytes() for p in (model / "certificates").iterdir() if p.name[0] != "."}
+        for name, found in certificates.items():
+            if ".annex." not in name:
+                require(found in ledger.certificates, f"{what}: {name} has no release in the ledger")
+        if (model / "published/parameters.json").exists():
+            published = json.loads((model / "published/parameters.json").read_text())
+            require(published["parameters_hash"] in ledger.parameters, f"{what}: published and not in the ledger")
+        done = self.run("status", model, "--check")
+        require(done.returncode == 0, f"{what}: status: exit {done.returncode}: {done.stderr}")
+        return ledger, certificates
+
+    def check(self, what, model, reported=False):
+        """Asks again, and compares."""
+        before, certificates = self.look(what, model)
+        done = self.ask(model)
+        require(done.returncode == 0, f"{what}: asked again: exit {done.returncode}: {done.stderr}")
+        report = json.loads(done.stdout)
+        for one in report.get("deletions", [report] if "state" in report else []):
+            require(one["state"] == "certified", f"{what}: {one}")
+            require(one["repeated"] or not reported, f"{what}: was reported as done, and done again")
+        for name, found in certificates.items():
+            require((model / "certificates" / name).read_bytes() == found, f"{what}: {name} was issued twice")
+        after = self.ledger(model)
+        for batch, payload in before.sealed.items():
+            require(after.sealed.get(batch) == payload, f"{what}: the noise of batch {batch} was drawn again")
+        beside = [place.name for place in self.scratch.iterdir() if ".partial" in place.name]
+        require(not beside, f"{what}: rows may be left beside the model: {beside}")
+        facts = self.facts(model)
+        for key, expected in self.expected.items():
+            require(facts[key] == expected, f"{what}: {key}: {difference(facts[key], expected)}")
+
+    def fault(self, kind, number, for_good=False):
+        model = self.fresh()
+        fault = f"{kind}:{number}{'+' if for_good else ''}"
+        what = f"{self.name}, {fault}"
+        done = self.ask(model, RECANT_FAULT=fault)
+        if kind in ("kill", "tear", "sent"):
+            if done.returncode == 0:  # this run had fewer operations than the one they were counted in
+                self.count("done before it was killed")
+                self.check(what, model, reported=True)
+                return
+            require(done.returncode == -signal.SIGKILL, f"{what}: exit {done.returncode}: nothing was killed")
+        else:
+            # Without memory there may be none left to say so, and GMP, OpenMP and libsodium give up by abort().
+            aborted = kind == "malloc" and done.returncode == -signal.SIGABRT
+            require(done.returncode in range(0, 8) or aborted,
+                    f"{what}: ended by a signal: {done.returncode}: {done.stderr}")
+            if aborted:
+                self.count("aborted for want of memory")
+            require(done.returncode <= 0 or len(done.stderr.strip().splitlines()) == 1, f"{what}: said {done.stderr}")
+        self.check(what, model, reported=done.returncode == 0)
+        self.count(kind + (" for good" if for_good else ""))
+
+    def fault_of_recovery(self, first, second):
+        """What recovers is disturbed too."""
+        model = self.fresh()
+        self.ask(model, RECANT_FAULT=f"kill:{first}")
+        done = self.ask(model, RECANT_FAULT=second)
+        self.check(f"{self.name}, kill:{first}, then {second}", model, reported=done.returncode == 0)
+        self.count("recovery disturbed")
+
+    def power_loss(self, at, seed, log=None):
+        """After the first `at` operations."""
+        draw = random.Random(seed)
+        log = log or self.log
+        disk = Disk(self.base)
+        disk.root = self.scratch / "model.rct"  # where the log was written
+        for operation in log[:at]:
+            disk.apply(operation)
+        model = self.scratch / "model.rct"
+        shutil.rmtree(model, ignore_errors=True)
+        disk.power_loss(draw).write_to(model)
+        self.check(f"{self.name}, power lost after {at} of {len(log)} operations, seed {seed}", model,
+                   reported=at >= len(log))
+        self.count("power lost")
+
+    def power_loss_of_recovery(self, first, share, seed):
+        """Killed, and the power goes while that is being recovered."""
+        draw = random.Random(seed)
+        model = self.fresh()
+        self.ask(model, RECANT_FAULT=f"kill:{first}")
+        disk = Disk(model)
+        (self.scratch / "recovery").unlink(missing_ok=True)
+        self.ask(model, RECANT_FAULT_LOG=self.scratch / "recovery")
+        log = read_log(self.scratch / "recovery")
+        at = round(share * len(log))
+        for operation in log[:at]:
+            disk.apply(operation)
+        shutil.rmtree(model)
+        disk.power_loss(draw).write_to(model)
+        self.check(f"{self.name}, kill:{first}, power lost after {at} of {len(log)} operations of its recovery, "
+                   f"seed {seed}", model, reported=at >= len(log))
+        self.count("power lost in recovery")
+
+    def random_kill(self, seconds):
+        model = self.fresh()
+        self.command.run("forget", model, *self.more, seconds=seconds)
+        self.check(f"{self.name}, killed after {seconds:.4f} s", model)
+        self.count("killed at random")
+
+    def read_only(self):
+        """No operation works at all: reading goes on, writing says why not, and nothing changes."""
+        model = self.fresh()
+        before = {p: p.read_bytes() for p in model.rglob("*") if p.is_file()}
+        done = self.run("status", model, "--check", RECANT_FAULT="EROFS:1+")
+        require(done.returncode == 0, f"{self.name}, read-only: status: exit {done.returncode}: {done.stderr}")
+        done = self.ask(model, RECANT_FAULT="EROFS:1+")
+        require(done.returncode == 3 and "Read-only" in done.stderr and len(done.stderr.strip().splitlines()) == 1,
+                f"{self.name}, read-only: exit {done.returncode}: {done.stderr}")
+        require({p: p.read_bytes() for p in model.rglob("*") if p.is_file()} == before, f"{self.name}: changed")
+        self.check(f"{self.name}, read-only", model)
+        self.count("read-only")
+
+    def a_disk_that_lies(self, draw):
+        """This program must be able to fail: on a disk that syncs nothing some loss of power shows."""
+        unsynced = [operation for operation in self.log if operation.kind != SYNC]
+        for trial in range(50):
+            try:
+                self.power_loss(len(unsynced), draw.random(), unsynced)
+            except Failure:
+                self.count("found on a disk that lies")
+                return
+        raise Failure(f"{self.name}: nothing was found in 50 losses of power on a disk that syncs nothing")
