@@ -4,8 +4,10 @@
 #include <cmath>
 
 #include "blas.hpp"
+#include "panels.hpp"
 #include "recant/core/check.hpp"
 #include "recant/core/error.hpp"
+#include "recant/core/interrupt.hpp"
 
 namespace recant {
 
@@ -14,9 +16,13 @@ std::optional<Cholesky> Cholesky::factor(Matrix a) {
   single_threaded_blas();
   const int n = static_cast<int>(a.rows());
   if (n == 0) return Cholesky(std::move(a));
-  int info = 0;
-  dpotrf_("L", &n, a.data(), &n, &info);
-  if (info != 0) return std::nullopt;
+  if (n > kWide) {
+    if (!factor_in_panels(a)) return std::nullopt;
+  } else {
+    int info = 0;
+    dpotrf_("L", &n, a.data(), &n, &info);
+    if (info != 0) return std::nullopt;
+  }
   // A NaN or an infinity passes dpotrf without a word; it ends in the diagonal.
   if (!a.diagonal().allFinite()) return std::nullopt;
   return Cholesky(std::move(a));
@@ -35,7 +41,10 @@ Vector Cholesky::solve(ConstVectorRef b) const {
 Matrix Cholesky::solve_columns(ConstMatrixRef b) const {
   check_size("rows of the right-hand side", b.rows(), size());
   Matrix x(b.rows(), b.cols());
-  for (Index c = 0; c < b.cols(); ++c) x.col(c) = solve(b.col(c));
+  for (Index c = 0; c < b.cols(); ++c) {
+    check_interrupt();
+    x.col(c) = solve(b.col(c));
+  }
   return x;
 }
 
@@ -47,6 +56,8 @@ Matrix Cholesky::half_solve(ConstMatrixRef b) const {
   single_threaded_blas();
   if (columns == 1) {
     dtrsv_("L", "N", "N", &n, lower_.data(), &n, x.data(), &one);
+  } else if (n > kWide) {
+    half_solve_in_panels(lower_, x);
   } else {
     cblas_dtrsm(CblasColMajor, CblasLeft, CblasLower, CblasNoTrans, CblasNonUnit, n, columns, 1.0,
                 lower_.data(), n, x.data(), n);
@@ -66,6 +77,7 @@ std::optional<Cholesky> Cholesky::downdated(Matrix u) && {
   check_size("rows of the downdate", u.rows(), size());
   const Index p = size();
   for (Index j = 0; j < p; ++j) {
+    check_interrupt();
     const Index below = p - j - 1;
     auto column = lower_.col(j).tail(below);
     for (Index c = 0; c < u.cols(); ++c) {
@@ -87,6 +99,7 @@ Cholesky Cholesky::updated(Matrix u) && {
   check_size("rows of the update", u.rows(), size());
   const Index p = size();
   for (Index j = 0; j < p; ++j) {
+    check_interrupt();
     for (Index c = 0; c < u.cols(); ++c) {
       const double length = std::hypot(lower_(j, j), u(j, c));
       const double cosine = lower_(j, j) / length, sine = u(j, c) / length;

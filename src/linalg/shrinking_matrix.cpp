@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "recant/core/check.hpp"
+#include "recant/linalg/symmetric_product.hpp"
 
 namespace recant {
 
@@ -24,9 +25,8 @@ void ShrinkingMatrix::settle() {
 
 /// A takes in the columns kept, and these: its factor is of another matrix then.
 void ShrinkingMatrix::change(const Matrix& u, double sign) {
-  auto lower = a_.selfadjointView<Eigen::Lower>();
-  if (columns_ > 0) lower.rankUpdate(u_.leftCols(columns_), -1.0);
-  if (u.cols() > 0) lower.rankUpdate(u, sign);
+  if (columns_ > 0) add_symmetric_product(-1, u_.leftCols(columns_), a_);
+  if (u.cols() > 0) add_symmetric_product(sign, u, a_);
   columns_ = 0;
   factor_.reset();
 }

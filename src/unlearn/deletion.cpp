@@ -3,13 +3,16 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "deletion_base.hpp"
 #include "deletion_faults.hpp"
 #include "recant/core/check.hpp"
 #include "recant/core/error.hpp"
+#include "recant/core/interrupt.hpp"
 #include "recant/linalg/eigenvalues.hpp"
 #include "recant/linalg/row_kernels.hpp"
+#include "recant/linalg/symmetric_product.hpp"
 #include "rounding.hpp"
 #include "third_derivative.hpp"
 
@@ -35,6 +38,18 @@ Matrix softmax_root(ConstVectorRef p) {
     later = from_here;
   }
   return root;
+}
+
+/// The lower triangle of A^T A, panel by panel: there may be as many columns as parameters.
+Matrix gram_of(ConstMatrixRef a) {
+  constexpr Index kPanel = 256;
+  Matrix gram(a.cols(), a.cols());
+  for (Index j = 0; j < a.cols(); j += kPanel) {
+    check_interrupt();
+    const Index left = a.cols() - j, size = std::min(kPanel, left);
+    gram.block(j, j, left, size).noalias() = a.rightCols(left).transpose() * a.middleCols(j, size);
+  }
+  return gram;
 }
 
 /// max over the rows kept that still have weight.
@@ -248,8 +263,17 @@ void DeletionState::apply(const Rows& rows) {
   if (!(shrinkage_ < 0.5)) status_ = DeletionStatus::kRebuild;
 }
 
-DeletionStatus DeletionState::reweight(std::span<const Index> rows, ConstVectorRef asked) {
-  check(rows, asked);
+DeletionStatus DeletionState::reweight(std::span<const Index> rows, ConstVectorRef delta) {
+  check(rows, delta);
+  try {
+    return reweight_checked(rows, delta);
+  } catch (...) {
+    status_ = DeletionStatus::kRebuild;
+    throw;
+  }
+}
+
+DeletionStatus DeletionState::reweight_checked(std::span<const Index> rows, ConstVectorRef asked) {
   const Index k = static_cast<Index>(rows.size());
   // By as much as the stored weights change: many small changes must not add up to others.
   Vector delta(k);
@@ -264,6 +288,7 @@ DeletionStatus DeletionState::reweight(std::span<const Index> rows, ConstVectorR
     apply(rows_of(some, delta.segment(begin, count)));
     if (keeps_third_derivative()) take_from_third(some, delta.segment(begin, count));
   }
+  if (status_ == DeletionStatus::kDone && !hessian_.factored()) status_ = DeletionStatus::kRebuild;
   std::vector<Index> gone;
   for (Index i = 0; i < k; ++i) {
     const Index row = rows[static_cast<std::size_t>(i)];
@@ -277,13 +302,13 @@ DeletionStatus DeletionState::reweight(std::span<const Index> rows, ConstVectorR
   std::sort(gone.begin(), gone.end());
   by_norm_.forget(gone);
   by_leverage_.forget(gone);
-  if (status_ == DeletionStatus::kDone && !hessian_.factored()) status_ = DeletionStatus::kRebuild;
   return status_;
 }
 
 void DeletionState::settle() {
+  const DeletionStatus before = std::exchange(status_, DeletionStatus::kRebuild);
   hessian_.settle();
-  if (status_ == DeletionStatus::kDone && !hessian_.factored()) status_ = DeletionStatus::kRebuild;
+  if (before == DeletionStatus::kDone && hessian_.factored()) status_ = before;
 }
 
 DeletionStatus DeletionState::delete_rows(std::span<const Index> rows) {
@@ -305,7 +330,7 @@ void DeletionState::note_shrinkage(const Matrix& half) {
   if (pending_columns_ + half.cols() > pending_.cols()) {
     know_shrinkage();
     if (gram_.size() == 0) gram_ = Matrix::Zero(size, size);
-    gram_.selfadjointView<Eigen::Lower>().rankUpdate(pending_.leftCols(pending_columns_));
+    add_symmetric_product(1, pending_.leftCols(pending_columns_), gram_);
     pending_columns_ = known_columns_ = 0;
   }
   pending_.middleCols(pending_columns_, half.cols()) = half;
@@ -346,11 +371,11 @@ void DeletionState::know_shrinkage() {
   known_columns_ = pending_columns_;
   since_ = 0;
   if (gram_.size() == 0 && pending_columns_ < contrast_.size()) {
-    known_shrinkage_ = eigenvalues(pending.transpose() * pending).upper() + product_error();
+    known_shrinkage_ = eigenvalues(gram_of(pending)).upper() + product_error();
     return;
   }
   Matrix sum = gram_.size() == 0 ? Matrix(Matrix::Zero(contrast_.size(), contrast_.size())) : gram_;
-  sum.selfadjointView<Eigen::Lower>().rankUpdate(pending);
+  add_symmetric_product(1, pending, sum);
   known_shrinkage_ = eigenvalues(std::move(sum)).upper() + product_error();
 }
 

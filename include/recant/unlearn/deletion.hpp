@@ -92,6 +92,7 @@ class DeletionState {
   /// A row that is left without weight is forgotten, and so is final: nothing reads it again.
   /// @throws UsageError, and changes nothing, for a row that is out of range, listed twice, without
   /// weight, or whose weight would be negative or not finite, or when no weight is left.
+  /// An InterruptCheck that ends it leaves the weights, and rebuilt_at() as all the state can do.
   [[nodiscard]] DeletionStatus reweight(std::span<const Index> rows, ConstVectorRef delta);
   /// reweight() with delta = -w.
   [[nodiscard]] DeletionStatus delete_rows(std::span<const Index> rows);
@@ -180,6 +181,7 @@ class DeletionState {
   void need_factor() const;
   [[nodiscard]] Gathered gather(std::span<const Index> rows) const;
   [[nodiscard]] Rows rows_of(std::span<const Index> rows, ConstVectorRef delta) const;
+  [[nodiscard]] DeletionStatus reweight_checked(std::span<const Index> rows, ConstVectorRef asked);
   void apply(const Rows& rows);
   /// Of what H is the difference of, in Frobenius' norm.
   [[nodiscard]] double scale() const noexcept { return base_->frobenius + changed_trace_; }
