@@ -6,8 +6,9 @@ A C-contiguous float64 array is used where it is. Anything else is converted onc
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +28,42 @@ def usable_in_place(X: object, features: int) -> bool:
     return (type(X) is np.ndarray and X.dtype == np.float64 and X.ndim == 2
             and X.shape[1] == features and X.shape[0] > 0
             and X.flags.c_contiguous and X.flags.aligned)
+
+
+def _is_pandas(values: object, kind: str) -> bool:
+    """Whether values are of a class of pandas, of no other that derives from it; does not load it."""
+    pandas = sys.modules.get("pandas")
+    return pandas is not None and type(values) is getattr(pandas, kind, None)
+
+
+def frame_of_floats(X: Any) -> Floats | None:
+    """The matrix of a data frame of which every column is float64 and every number finite.
+
+    None for anything else: scikit-learn knows what to say about it, and takes twenty times as long.
+    """
+    if not _is_pandas(X, "DataFrame") or set(X.dtypes.tolist()) != {np.dtype(np.float64)}:
+        return None
+    return finite(np.ascontiguousarray(X.to_numpy()))
+
+
+def finite(X: Floats) -> Floats | None:
+    """X, or None if it has no rows or an entry that is not finite."""
+    if len(X) == 0:
+        return None
+    try:
+        _core.require_finite(X, "X")
+    except DataError:
+        return None
+    return X
+
+
+def plain_targets(y: Any, kinds: str) -> npt.NDArray[Any] | None:
+    """A one-dimensional array, or a series that shows one, of these kinds of NumPy's types."""
+    if _is_pandas(y, "Series") and isinstance(y.dtype, np.dtype):
+        y = y.to_numpy()
+    if type(y) is not np.ndarray or y.ndim != 1 or y.dtype.kind not in kinds:
+        return None
+    return None if y.dtype.kind == "f" and not np.isfinite(y).all() else y
 
 
 def plain_features(X: Any, features: int | None = None) -> Floats:
@@ -120,14 +157,37 @@ def _is_missing(value: Any) -> bool:
         return True
 
 
-def _factorise(column: npt.NDArray[Any], where: str) -> tuple[list[str], npt.NDArray[np.int64]]:
+class _Coded(NamedTuple):
+    """A column as pandas keeps a categorical one."""
+
+    categories: list[Any]
+    codes: npt.NDArray[np.int64]
+
+
+_Column = npt.NDArray[Any] | _Coded
+
+
+def _rows_of(column: _Column) -> int:
+    return len(column.codes if isinstance(column, _Coded) else column)
+
+
+def _factorise(column: _Column, where: str) -> tuple[list[str], npt.NDArray[np.int64]]:
     """Names of the groups as they come, and the number of each row's group."""
+    if isinstance(column, _Coded):
+        found = np.flatnonzero(np.bincount(column.codes, minlength=len(column.categories)))
+        return ([_text(column.categories[code], where) for code in found],
+                np.searchsorted(found, column.codes))
     if column.dtype.kind in "biuUS" or (column.dtype.kind == "f" and not np.isnan(column).any()):
         values, codes = np.unique(column, return_inverse=True)
         return [_text(value, where) for value in values.tolist()], codes.astype(np.int64)
+    items = column.tolist()
+    if set(map(type, items)) in ({str}, {int}):
+        places = {value: place for place, value in enumerate(dict.fromkeys(items))}
+        return ([_text(value, where) for value in places],
+                np.fromiter(map(places.__getitem__, items), np.int64, len(items)))
     numbers: dict[str, int] = {}
     codes = np.empty(len(column), dtype=np.int64)
-    for row, value in enumerate(column.tolist()):
+    for row, value in enumerate(items):
         if _is_missing(value):
             raise DataError(f"{where}: has no value in row {row} (from 0); leave such rows out, or "
                             "make missing a group of its own")
@@ -135,7 +195,7 @@ def _factorise(column: npt.NDArray[Any], where: str) -> tuple[list[str], npt.NDA
     return list(numbers), codes
 
 
-def _columns(sensitive: Any) -> list[tuple[str, npt.NDArray[Any]]]:
+def _columns(sensitive: Any) -> list[tuple[str, _Column]]:
     """Name and values of each sensitive column."""
     if isinstance(sensitive, Mapping):
         return [(utf8(name, "sensitive_features"), _one_column(values))
@@ -146,6 +206,8 @@ def _columns(sensitive: Any) -> list[tuple[str, npt.NDArray[Any]]]:
     name = getattr(sensitive, "name", None)  # a series
     if name is not None:
         return [(utf8(name, "sensitive_features"), _one_column(sensitive))]
+    if (coded := _coded(sensitive)) is not None:
+        return [("", coded)]
     array = _array(sensitive)
     if array.ndim == 1:
         return [("", array)]
@@ -180,7 +242,19 @@ def _object_array(values: Any) -> npt.NDArray[Any]:
         raise DataError("sensitive_features: has rows of different lengths") from None
 
 
-def _one_column(values: Any) -> npt.NDArray[Any]:
+def _coded(values: Any) -> _Coded | None:
+    """A categorical of pandas in which nothing is missing, and nothing a date."""
+    if _is_pandas(values, "Series"):
+        values = values.array
+    if not _is_pandas(values, "Categorical") or values.categories.dtype.kind not in "biufO":
+        return None
+    codes = values.codes.astype(np.int64)
+    return _Coded(values.categories.tolist(), codes) if (codes >= 0).all() else None
+
+
+def _one_column(values: Any) -> _Column:
+    if (coded := _coded(values)) is not None:
+        return coded
     array = _array(values)
     if array.ndim != 1:
         raise DataError("sensitive_features: a column has more than one dimension")
@@ -213,8 +287,8 @@ def group_columns(sensitive: Any, rows: int, known: KnownGroups | None = None) -
     result: list[Groups] = []
     for c, (name, values) in enumerate(columns):
         where = f"sensitive_features, column {name}" if name else "sensitive_features"
-        if len(values) != rows:
-            raise DataError(f"{where}: has {len(values)} values, but there are {rows} rows")
+        if _rows_of(values) != rows:
+            raise DataError(f"{where}: has {_rows_of(values)} values, but there are {rows} rows")
         names, found = _factorise(values, where)
         groups = list(known[c][1]) if known else []
         groups += sorted(set(names) - set(groups), key=lambda text: text.encode())
@@ -225,7 +299,7 @@ def group_columns(sensitive: Any, rows: int, known: KnownGroups | None = None) -
 
 
 def _in_order_of(known: KnownGroups,
-                 columns: list[tuple[str, npt.NDArray[Any]]]) -> list[tuple[str, npt.NDArray[Any]]]:
+                 columns: list[tuple[str, _Column]]) -> list[tuple[str, _Column]]:
     """The columns under the names and in the order of those that came before."""
     if len(columns) != len(known):
         raise DataError(f"sensitive_features: has {len(columns)} columns, but the model was trained "

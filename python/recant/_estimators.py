@@ -54,6 +54,9 @@ class _LinearEstimator(BaseEstimator):
         return array
 
     def _training_data(self, X: Any, y: Any, numeric: bool) -> tuple[Floats, npt.NDArray[Any]]:
+        plain = self._plain_training_data(X, y, numeric)
+        if plain is not None:
+            return plain
         if HAS_SKLEARN:
             from sklearn.utils.validation import validate_data
 
@@ -66,12 +69,39 @@ class _LinearEstimator(BaseEstimator):
             raise DataError(f"y: has {len(targets)} values, but there are {len(array)} rows")
         return array, targets
 
+    def _plain_training_data(self, X: Any, y: Any,
+                             numeric: bool) -> tuple[Floats, npt.NDArray[Any]] | None:
+        """What needs no conversion, with what scikit-learn would set; None is for it to look at."""
+        targets = _arrays.plain_targets(y, "iuf" if numeric else "biuU")
+        if targets is None:
+            return None
+        names: list[Any] = []
+        features = None
+        if type(X) is np.ndarray and X.ndim == 2 and X.shape[1] > 0:
+            if _arrays.usable_in_place(X, X.shape[1]):
+                features = _arrays.finite(X)
+        elif (features := _arrays.frame_of_floats(X)) is not None:
+            names = X.columns.tolist()
+            if any(type(name) is not str for name in names) or len(set(names)) < len(names):
+                return None
+        if features is None or len(targets) != len(features):
+            return None
+        self.n_features_in_ = features.shape[1]
+        self.__dict__.pop("feature_names_in_", None)
+        if names:
+            self.feature_names_in_ = np.array(names, dtype=object)
+        return features, targets
+
     def _features(self, X: Any) -> Floats:
         """X of rows to predict or measure, checked against those of training."""
         model = self._fitted()
-        if not hasattr(self, "feature_names_in_") and _arrays.usable_in_place(X, model.features):
+        names = self.__dict__.get("feature_names_in_")
+        if names is None and _arrays.usable_in_place(X, model.features):
             _core.require_finite(X, "X")
             return cast("Floats", X)
+        if names is not None and (frame := _arrays.frame_of_floats(X)) is not None:
+            if X.columns.tolist() == names.tolist():
+                return frame
         if HAS_SKLEARN:
             from sklearn.utils.validation import validate_data
 
@@ -486,11 +516,7 @@ class LogisticRegression(ClassifierMixin, _LinearEstimator):
         """
         require_parameters(self)
         features, labels = self._training_data(X, y, numeric=False)
-        if HAS_SKLEARN:
-            from sklearn.utils.multiclass import check_classification_targets
-
-            check_classification_targets(labels)
-        classes, codes = np.unique(labels, return_inverse=True)
+        classes, codes = _classes_of(labels)
         if len(classes) < 2:
             raise DataError("y: holds one class only, but at least 2 classes are needed")
         names = _labels.texts_of(classes)
@@ -717,6 +743,20 @@ class RidgeRegression(RegressorMixin, _LinearEstimator):
         if total == 0:
             return 1.0 if residual == 0 else 0.0
         return 1 - residual / total
+
+
+def _classes_of(labels: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[np.intp]]:
+    """The classes, and the number of each row's; labels that are none are scikit-learn's to refuse."""
+    found = None
+    if labels.dtype.kind in "biuU":
+        found = np.unique(labels, return_inverse=True)
+        if 2 * len(found[0]) <= len(labels):  # with more it warns that they may be numbers
+            return found
+    if HAS_SKLEARN:
+        from sklearn.utils.multiclass import check_classification_targets
+
+        check_classification_targets(labels)
+    return np.unique(labels, return_inverse=True) if found is None else found
 
 
 def from_model(model: _core.Model) -> LogisticRegression | RidgeRegression:

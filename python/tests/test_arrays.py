@@ -8,6 +8,7 @@ import gc
 import pickle
 import subprocess
 import sys
+import warnings
 import weakref
 from decimal import Decimal
 
@@ -16,8 +17,10 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.utils.multiclass import check_classification_targets
 
 import recant
+from recant import _arrays, _estimators
 from recant._arrays import group_columns
 
 LAYOUTS = {
@@ -41,6 +44,133 @@ def test_every_layout_gives_the_same_bytes(problem, layout: str) -> None:
     model, plain = recant.LogisticRegression().fit(given_as, y), problem.fit()
     np.testing.assert_array_equal(model.coef_, plain.coef_)
     np.testing.assert_array_equal(model.predict_proba(given_as), plain.predict_proba(X))
+
+
+class OwnFrame(pd.DataFrame):
+    """Somebody's own."""
+
+
+FRAMES = {
+    "as trained": lambda f: f,
+    "in another order": lambda f: f[f.columns[::-1]],
+    "one more": lambda f: f.assign(more=1.0),
+    "one fewer": lambda f: f[f.columns[1:]],
+    "renamed": lambda f: f.rename(columns={"c": "see"}),
+    "numbered": lambda f: f.set_axis(range(5), axis=1),
+    "names and numbers": lambda f: f.rename(columns={"c": 3}),
+    "two of a name": lambda f: f.rename(columns={"c": "b"}),
+    "whole numbers": lambda f: f.round().astype(int),
+    "mixed": lambda f: f.assign(c=1),
+    "float32": lambda f: f.astype(np.float32),
+    "nullable": lambda f: f.astype("Float64"),
+    "sparse": lambda f: f.astype(pd.SparseDtype(float)),
+    "texts": lambda f: f.astype(str),
+    "complex": lambda f: f.astype(complex),
+    "missing": lambda f: f.mask(f == f.iloc[3, 2]),
+    "infinite": lambda f: f.replace(f.iloc[3, 2], np.inf),
+    "without rows": lambda f: f.iloc[:0],
+    "without columns": lambda f: f[[]],
+    "one's own": OwnFrame,
+    "an array": lambda f: f.to_numpy(),
+}
+TARGETS = {
+    "array": lambda y: y,
+    "series": lambda y: pd.Series(y),
+    "strings": lambda y: np.where(y, "yes", "no"),
+    "series of strings": lambda y: pd.Series(np.where(y, "yes", "no")),
+    "booleans": lambda y: y > 0,
+    "fractions": lambda y: y + 0.5,
+    "nullable": lambda y: pd.Series(y, dtype="Int64"),
+    "missing": lambda y: np.where(y, np.nan, 1.0),
+    "column": lambda y: y[:, None],
+    "short": lambda y: y[:-1],
+    "one class": lambda y: y * 0,
+    "many classes": lambda y: np.arange(len(y)),
+}
+
+
+def outcome(work) -> tuple[object, ...]:
+    """What came of it, and every warning."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        try:
+            found = work()
+        except Exception as error:  # noqa: BLE001: whatever it is, it must be the same
+            found = type(error), str(error)
+    return found, [(each.category, str(each.message)) for each in told]
+
+
+def fitted(estimator: type, X: object, y: object) -> tuple[object, ...]:
+    model = estimator().fit(X, y)
+    return (model.coef_.tobytes(), model.n_features_in_, getattr(model, "classes_", np.zeros(0)).tolist(),
+            list(getattr(model, "feature_names_in_", ["none"])))
+
+
+def classes_of(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    check_classification_targets(labels)
+    return np.unique(labels, return_inverse=True)
+
+
+def looked_at_by_scikit_learn(monkeypatch, work) -> tuple[object, ...]:
+    with monkeypatch.context() as patch:
+        patch.setattr(_arrays, "frame_of_floats", lambda X: None)
+        patch.setattr(_arrays, "plain_targets", lambda y, kinds: None)
+        patch.setattr(_estimators, "_classes_of", classes_of)
+        return outcome(work)
+
+
+@pytest.mark.parametrize("frame", FRAMES)
+def test_frames_mean_what_scikit_learn_says(problem, frame: str, monkeypatch) -> None:
+    X, y = problem.part(problem.train)
+    named = pd.DataFrame(X, columns=list("abcde"))
+    given_as = FRAMES[frame](named)
+    for trained_on in (named, X):
+        model = recant.LogisticRegression().fit(trained_on, y)
+
+        def predicted(model=model) -> bytes:
+            return model.decision_function(given_as).tobytes()
+
+        assert outcome(predicted) == looked_at_by_scikit_learn(monkeypatch, predicted)
+
+    def fit() -> tuple[object, ...]:
+        return fitted(recant.LogisticRegression, given_as, y)
+
+    assert outcome(fit) == looked_at_by_scikit_learn(monkeypatch, fit)
+
+
+@pytest.mark.parametrize("estimator", [recant.LogisticRegression, recant.RidgeRegression])
+@pytest.mark.parametrize("kind", TARGETS)
+def test_targets_mean_what_scikit_learn_says(problem, kind: str, estimator, monkeypatch) -> None:
+    X, y = problem.part(problem.train)
+
+    def fit() -> tuple[object, ...]:
+        return fitted(estimator, X[:40], TARGETS[kind](y[:40]))
+
+    assert outcome(fit) == looked_at_by_scikit_learn(monkeypatch, fit)
+
+
+def test_what_needs_no_conversion_is_not_looked_at_twice(problem, monkeypatch) -> None:
+    from sklearn.utils import validation
+
+    def refuse(*given: object, **named: object) -> None:
+        raise AssertionError("scikit-learn was asked")
+
+    monkeypatch.setattr(validation, "validate_data", refuse)
+    X, y = problem.part(problem.train)
+    frame = pd.DataFrame(X, columns=list("abcde"))
+    for features in (X, frame):
+        for targets in (y, pd.Series(y), np.where(y, "yes", "no")):
+            model = recant.LogisticRegression().fit(features, targets)
+            recant.influence(model, features, targets)
+        recant.RidgeRegression().fit(features, y + 0.5).predict(features)
+    with pytest.raises(AssertionError, match="asked"):
+        model.predict(frame[frame.columns[::-1]])
+
+
+def test_a_fit_on_an_array_forgets_the_names(problem) -> None:
+    X, y = problem.part(problem.train)
+    model = recant.LogisticRegression().fit(pd.DataFrame(X, columns=list("abcde")), y)
+    assert not hasattr(model.fit(X, y), "feature_names_in_")
 
 
 @pytest.mark.parametrize("dtype", ["float32", "int64", "int8", "uint16", "bool"])
@@ -178,7 +308,11 @@ SAME = {
     "series": lambda g: pd.Series(g),
     "named series": lambda g: pd.Series(g, name="sex"),
     "categorical": lambda g: pd.Series(g, dtype="category"),
+    "categories in another order": lambda g: pd.Categorical(g, categories=["c", "b", "a"]),
+    "series of objects": lambda g: pd.Series(g.astype(object)),
+    "subclass": lambda g: [np.str_(each) for each in g],
     "frame": lambda g: pd.DataFrame({"sex": g}),
+    "frame of categories": lambda g: pd.DataFrame({"sex": g}).astype("category"),
     "mapping": lambda g: {"sex": g.tolist()},
     "column": lambda g: g.reshape(-1, 1),
 }
@@ -190,6 +324,14 @@ def test_sensitive_features_of_any_form_are_the_same_groups(problem, form: str) 
     (_, names, codes), = group_columns(SAME[form](group), len(group))
     assert names == ["a", "b"] and codes.dtype == np.int32
     assert np.array(names)[codes].tolist() == group.tolist()
+
+
+@pytest.mark.parametrize("values", [[2, 10, 2], [1.0, 2.5, 1.0], [True, False, True],
+                                    ["b", "ä", "b"], [10**30, 1, 1], pd.to_datetime(["2020", "2021", "2020"]).as_unit("ns")])
+def test_categories_are_named_as_their_values_are(values) -> None:
+    (_, names, codes), = group_columns(pd.Series(values), 3)
+    (_, categories, same), = group_columns(pd.Series(values).astype("category"), 3)
+    assert names == categories and codes.tolist() == same.tolist()
 
 
 @pytest.mark.parametrize("missing", [None, float("nan"), np.nan, pd.NA, pd.NaT, Decimal("NaN"),
@@ -205,6 +347,7 @@ def test_missing_groups_are_an_error_that_says_so(missing) -> None:
 
 
 @pytest.mark.parametrize("values", [
+    pd.Categorical(["a", None, "b"]),
     np.ma.array([1, 2, 3], mask=[0, 1, 0]), np.ma.array(["a", "b", "c"], mask=[0, 1, 0]),
     np.array(["2020-01-01", "NaT", "2021-01-01"], dtype="M8[ns]"),
     np.array(["2020-01-01", "NaT", "2021-01-01"], dtype="M8[D]")], ids=str)

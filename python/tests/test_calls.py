@@ -94,6 +94,27 @@ def test_ctrl_c_in_a_deletion_leaves_the_model(long) -> None:
     assert long.model.coef_ is coef
 
 
+@pytest.mark.parametrize("what", ["influence", "forget"])
+def test_ctrl_c_in_the_middle_of_a_wide_matrix(what: str) -> None:
+    """Of one Hessian of 4,000 columns: its rows, its factor, its eigenvalues."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(2000, 4000)), np.arange(2000) % 2
+    model = recant.LogisticRegression(l2=1e4).fit(X, y)
+    coef = model.coef_
+
+    def work() -> None:
+        while True:
+            if what == "influence":
+                recant.influence(model, X[:10], y[:10])
+            else:
+                copy.copy(model).forget([1])
+
+    for seconds in (0.1, 0.6, 1.5):  # somewhere else each time
+        assert interrupted_after(seconds, work) < 1
+    assert model.coef_ is coef
+    np.testing.assert_allclose(model.decision_function(X[:10]), X[:10] @ coef[0] + model.intercept_[0])
+
+
 def test_ctrl_c_in_correct_leaves_the_old_model_whole(problem) -> None:
     model = problem.fit()
     coef = model.coef_

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import os
 import pickle
 import subprocess
@@ -230,9 +231,11 @@ def test_what_the_command_wrote_has_the_labels_it_had(command, tmp_path) -> None
     assert "label_type" not in (tmp_path / "c.rct" / "manifest.json").read_text()
 
 
-def test_the_command_keeps_the_labels_of_a_folder(problem, command, tmp_path) -> None:
+@pytest.mark.parametrize("kind", ["float", "bool", "int", "three floats"])
+def test_the_command_keeps_the_labels_of_a_folder(problem, command, tmp_path, kind: str) -> None:
+    """To the command they are texts, "0.0" or "False"; it finds them in NumPy's arrays of any type."""
     X, y = problem.part(problem.train)
-    y = y.astype(float)  # "0.0" and "1.0" to the command
+    y = (y + (X[:, 1] > 0) if kind == "three floats" else y).astype(kind.split()[-1].rstrip("s"))
     group = (problem.group[problem.train] == "a").astype(int)
     model = recant.LogisticRegression().fit(X, y, sensitive_features=group)
     model.save(tmp_path / "m.rct")
@@ -242,7 +245,11 @@ def test_the_command_keeps_the_labels_of_a_folder(problem, command, tmp_path) ->
                     "X.npy", "--validation-targets", "y.npy", "--validation-groups", "g.npy", "-o",
                     "c.rct"], check=True, capture_output=True, cwd=tmp_path)
     corrected = recant.load(tmp_path / "c.rct")
-    assert corrected.classes_.dtype == float and corrected.score(X, y) > 0.5  # 0 with texts
+    assert corrected.classes_.dtype == y.dtype and corrected.score(X, y) > 0.5  # 0 with texts
+    np.save(tmp_path / "y.npy", y.astype(int))
+    again = subprocess.run([command, "evaluate", "c.rct", "--features", "X.npy", "--targets", "y.npy",
+                            "--json"], check=True, capture_output=True, cwd=tmp_path, text=True)
+    assert json.loads(again.stdout)["metrics"] == recant.evaluate(corrected, X, y).to_dict()["metrics"]
 
 
 def test_parameters_and_names_come_back_from_a_folder(tmp_path) -> None:

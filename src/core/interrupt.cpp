@@ -3,10 +3,17 @@
 
 #include <utility>
 
+#include "pass_of_another.hpp"
+
 namespace recant {
 namespace {
 thread_local InterruptCheck* current = nullptr;
+thread_local const std::atomic<bool>* pass_stopped = nullptr;
 }  // namespace
+
+void work_for_pass(const std::atomic<bool>& stopped) noexcept {
+  pass_stopped = &stopped;
+}
 
 InterruptCheck::InterruptCheck(std::function<void()> check)
     : check_(std::move(check)), outer_(std::exchange(current, this)) {}
@@ -16,6 +23,7 @@ InterruptCheck::~InterruptCheck() {
 }
 
 void check_interrupt() {
+  if (pass_stopped != nullptr && pass_stopped->load(std::memory_order_relaxed)) throw Abandoned();
   if (current == nullptr) return;
   if (current->thrown_) std::rethrow_exception(current->thrown_);
   try {

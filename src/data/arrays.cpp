@@ -54,9 +54,12 @@ std::pair<double, double> binary_values(const std::filesystem::path& file,
   return {*values.begin() == positive ? *values.rbegin() : *values.begin(), positive};
 }
 
-/// The number that a class of the training data is. @throws UsageError if it is none
+/// The number that a class of the training data is in an array; models that Python saved know
+/// booleans by Python's texts. @throws UsageError if it is none
 double class_number(const std::string& name) {
   double value = 0;
+  if (name == "False") return 0;
+  if (name == "True") return 1;
   if (!parse_number(name, value)) {
     throw UsageError("the classes of the training data are texts, which no array can hold", "",
                      "give a CSV file");
@@ -85,13 +88,19 @@ void code_binary(const std::filesystem::path& file, const ArrayOptions& options,
   }
 }
 
+/// The text of a whole number, which Python writes as 1.0 where labels are floats.
+std::string without_fraction(const std::string& text) {
+  return text.ends_with(".0") ? text.substr(0, text.size() - 2) : text;
+}
+
 /// Codes of integers: `known` texts first, then the others in order of value or of bytes.
 std::map<std::int64_t, std::int32_t> codes_of(const std::set<std::int64_t>& values, bool by_value,
                                               std::vector<std::string>& names) {
   const std::size_t known = names.size();
   std::map<std::string, std::int32_t> places;
   for (const std::string& text : names) {
-    places.emplace(text, static_cast<std::int32_t>(places.size()));
+    places.emplace(by_value ? without_fraction(text) : text,
+                   static_cast<std::int32_t>(places.size()));
   }
   for (const std::int64_t value : values) {
     const std::string text = std::to_string(value);

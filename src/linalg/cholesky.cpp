@@ -4,8 +4,10 @@
 #include <cmath>
 
 #include "blas.hpp"
+#include "panels.hpp"
 #include "recant/core/check.hpp"
 #include "recant/core/error.hpp"
+#include "recant/core/interrupt.hpp"
 
 namespace recant {
 namespace {
@@ -17,6 +19,8 @@ void solve_lower(const Matrix& lower, Matrix& x, Index count) {
   single_threaded_blas();
   if (columns == 1) {
     dtrsv_("L", "N", "N", &n, lower.data(), &n, x.data(), &one);
+  } else if (n > kWide) {
+    half_solve_in_panels(lower, x, count);
   } else {
     cblas_dtrsm(CblasColMajor, CblasLeft, CblasLower, CblasNoTrans, CblasNonUnit, n, columns, 1.0,
                 lower.data(), n, x.data(), n);
@@ -30,9 +34,13 @@ std::optional<Cholesky> Cholesky::factor(Matrix a) {
   single_threaded_blas();
   const int n = static_cast<int>(a.rows());
   if (n == 0) return Cholesky(std::move(a));
-  int info = 0;
-  dpotrf_("L", &n, a.data(), &n, &info);
-  if (info != 0) return std::nullopt;
+  if (n > kWide) {
+    if (!factor_in_panels(a)) return std::nullopt;
+  } else {
+    int info = 0;
+    dpotrf_("L", &n, a.data(), &n, &info);
+    if (info != 0) return std::nullopt;
+  }
   // A NaN or an infinity passes dpotrf without a word; it ends in the diagonal.
   if (!a.diagonal().allFinite()) return std::nullopt;
   return Cholesky(std::move(a));
@@ -58,7 +66,10 @@ Vector Cholesky::other_half_solve(Vector b) const {
 Matrix Cholesky::solve_columns(ConstMatrixRef b) const {
   check_size("rows of the right-hand side", b.rows(), size());
   Matrix x(b.rows(), b.cols());
-  for (Index c = 0; c < b.cols(); ++c) x.col(c) = solve(b.col(c));
+  for (Index c = 0; c < b.cols(); ++c) {
+    check_interrupt();
+    x.col(c) = solve(b.col(c));
+  }
   return x;
 }
 

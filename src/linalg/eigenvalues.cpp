@@ -7,20 +7,18 @@
 #include <vector>
 
 #include "blas.hpp"
+#include "panels.hpp"
 #include "recant/core/check.hpp"
 
 namespace recant {
+namespace {
 
-Eigenvalues eigenvalues(Matrix a) {
-  check_size("columns of a square matrix", a.cols(), a.rows());
+void require(bool converged) {
+  if (!converged) throw InternalError("the eigenvalues of a matrix did not converge", "LAPACK");
+}
+
+Vector values_at_once(Matrix& a) {
   const int p = static_cast<int>(a.rows());
-  if (p == 0) return {};
-  for (Index j = 0; j < a.cols(); ++j) {
-    if (!a.col(j).tail(a.rows() - j).allFinite()) {
-      throw DataError("a matrix has an entry that is not finite");
-    }
-  }
-  single_threaded_blas();
   Vector values(p);
   int info = 0, size = -1, integers = 1, whole = 0;
   double best = 0;
@@ -28,9 +26,40 @@ Eigenvalues eigenvalues(Matrix a) {
   size = std::max(static_cast<int>(best), 2 * p + 1);
   std::vector<double> work(static_cast<std::size_t>(size));
   dsyevd_("N", "L", &p, a.data(), &p, values.data(), work.data(), &size, &whole, &integers, &info);
-  if (info != 0) throw InternalError("the eigenvalues of a matrix did not converge", "dsyevd");
+  require(info == 0);
+  return values;
+}
+
+/// What dsyevd does, in parts. Scaled by a power of two, so that no square is out of range.
+Vector values_in_panels(Matrix& a, double largest_entry) {
+  int exponent = 0, info = 0;
+  std::frexp(largest_entry, &exponent);
+  exponent = std::clamp(exponent, -1000, 1000);
+  a *= std::ldexp(1.0, -exponent);
+  Tridiagonal t = tridiagonal_in_panels(a);
+  const int p = static_cast<int>(a.rows());
+  dsterf_(&p, t.diagonal.data(), t.beside.data(), &info);
+  require(info == 0);
+  return std::ldexp(1.0, exponent) * t.diagonal;
+}
+
+}  // namespace
+
+Eigenvalues eigenvalues(Matrix a) {
+  check_size("columns of a square matrix", a.cols(), a.rows());
+  const Index p = a.rows();
+  if (p == 0) return {};
+  double largest_entry = 0;
+  for (Index j = 0; j < p; ++j) {
+    const auto column = a.col(j).tail(p - j);
+    if (!column.allFinite()) throw DataError("a matrix has an entry that is not finite");
+    largest_entry = std::max(largest_entry, column.lpNorm<Eigen::Infinity>());
+  }
+  single_threaded_blas();
+  Vector values = p > kWide ? values_in_panels(a, largest_entry) : values_at_once(a);
   const double least = values(0), largest = values(p - 1);  // LAPACK sorts them
-  const double error = 4.0 * p * 0x1p-53 * std::max(std::abs(least), std::abs(largest));
+  const double error =
+      4.0 * static_cast<double>(p) * 0x1p-53 * std::max(std::abs(least), std::abs(largest));
   return {std::move(values), least, largest, error};
 }
 

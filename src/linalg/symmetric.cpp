@@ -2,6 +2,7 @@
 #include "recant/linalg/symmetric.hpp"
 
 #include "blas.hpp"
+#include "panels.hpp"
 #include "recant/core/check.hpp"
 
 namespace recant {
@@ -23,6 +24,7 @@ void add_outer_products(Matrix& a, ConstMatrixRef u, double sign) {
   if (u.size() == 0) return;
   const int n = static_cast<int>(a.rows()), k = static_cast<int>(u.cols());
   single_threaded_blas();
+  if (n > kWide) return add_outer_products_in_panels(a, u, sign);
   cblas_dsyrk(CblasColMajor, CblasLower, CblasNoTrans, n, k, sign, u.data(),
               static_cast<int>(u.outerStride()), 1.0, a.data(), n);
 }
@@ -32,8 +34,12 @@ Matrix inner_products(ConstMatrixRef u) {
   if (u.size() == 0) return products;
   const int k = static_cast<int>(u.cols());
   single_threaded_blas();
-  cblas_dsyrk(CblasColMajor, CblasLower, CblasTrans, k, static_cast<int>(u.rows()), 1.0, u.data(),
-              static_cast<int>(u.outerStride()), 0.0, products.data(), k);
+  if (k > kWide) {
+    inner_products_in_panels(u, products);
+  } else {
+    cblas_dsyrk(CblasColMajor, CblasLower, CblasTrans, k, static_cast<int>(u.rows()), 1.0, u.data(),
+                static_cast<int>(u.outerStride()), 0.0, products.data(), k);
+  }
   return products;
 }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "recant/core/check.hpp"
+#include "recant/core/interrupt.hpp"
 
 namespace recant {
 namespace {
@@ -49,12 +50,14 @@ Matrix Contrast::reduce_hessian(ConstMatrixRef hessian) const {
   const Index p = width_, classes = basis_.rows();
   Matrix half = Matrix::Zero(hessian.rows(), size());
   for (Index b = 0; b < outputs(); ++b) {
+    check_interrupt();
     for (Index l = 0; l < classes; ++l) {
       half.middleCols(b * p, p) += basis_(l, b) * hessian.middleCols(l * p, p);
     }
   }
   Matrix reduced = Matrix::Zero(size(), size());
   for (Index a = 0; a < outputs(); ++a) {
+    check_interrupt();
     for (Index k = 0; k < classes; ++k) {
       reduced.middleRows(a * p, p) += basis_(k, a) * half.middleRows(k * p, p);
     }

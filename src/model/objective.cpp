@@ -5,6 +5,7 @@
 
 #include "recant/core/check.hpp"
 #include "recant/core/error.hpp"
+#include "recant/core/interrupt.hpp"
 #include "recant/linalg/row_kernels.hpp"
 
 namespace recant {
@@ -219,6 +220,7 @@ Matrix Objective::hessian(ConstVectorRef theta, ConstVectorRef weights) const {
     const RowBlock next{rows_of_gram.end, std::min(rows(), rows_of_gram.end + GramScratch::kRows)};
     for (Index k = 0; k < outputs; ++k) {
       for (Index l = 0; l <= k; ++l) {
+        check_interrupt();  // of thousands of columns these few rows take long
         scratch.begin(p);
         for_each_piece(rows_of_gram, most, [&](RowBlock piece) {
           auto scores = score_buffer.topRows(piece.size());

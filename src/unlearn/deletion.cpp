@@ -3,11 +3,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "deletion_base.hpp"
 #include "deletion_faults.hpp"
 #include "recant/core/check.hpp"
 #include "recant/core/error.hpp"
+#include "recant/core/interrupt.hpp"
 #include "recant/linalg/eigenvalues.hpp"
 #include "recant/linalg/row_kernels.hpp"
 #include "recant/linalg/symmetric.hpp"
@@ -236,8 +238,17 @@ void DeletionState::apply(const Rows& rows) {
   if (!(shrinkage_ < 0.5)) status_ = DeletionStatus::kRebuild;
 }
 
-DeletionStatus DeletionState::reweight(std::span<const Index> rows, ConstVectorRef asked) {
-  check(rows, asked);
+DeletionStatus DeletionState::reweight(std::span<const Index> rows, ConstVectorRef delta) {
+  check(rows, delta);
+  try {
+    return reweight_checked(rows, delta);
+  } catch (...) {
+    status_ = DeletionStatus::kRebuild;
+    throw;
+  }
+}
+
+DeletionStatus DeletionState::reweight_checked(std::span<const Index> rows, ConstVectorRef asked) {
   const Index k = static_cast<Index>(rows.size());
   // By as much as the stored weights change: many small changes must not add up to others.
   Vector delta(k);
@@ -247,11 +258,13 @@ DeletionStatus DeletionState::reweight(std::span<const Index> rows, ConstVectorR
   }
   for (Index begin = 0; begin < k && status_ == DeletionStatus::kDone; begin += kBatchRows) {
     const Index count = std::min(kBatchRows, k - begin);
+    check_interrupt();
     const auto some =
         rows.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count));
     apply(rows_of(some, delta.segment(begin, count)));
     if (keeps_third_derivative()) take_from_third(some, delta.segment(begin, count));
   }
+  if (status_ == DeletionStatus::kDone && !hessian_.factored()) status_ = DeletionStatus::kRebuild;
   std::vector<Index> gone;
   for (Index i = 0; i < k; ++i) {
     const Index row = rows[static_cast<std::size_t>(i)];
@@ -264,13 +277,13 @@ DeletionStatus DeletionState::reweight(std::span<const Index> rows, ConstVectorR
   rows_left_ -= static_cast<Index>(gone.size());
   by_norm_.forget(gone);
   by_leverage_.forget(gone);
-  if (status_ == DeletionStatus::kDone && !hessian_.factored()) status_ = DeletionStatus::kRebuild;
   return status_;
 }
 
 void DeletionState::settle() {
+  const DeletionStatus before = std::exchange(status_, DeletionStatus::kRebuild);
   hessian_.settle();
-  if (status_ == DeletionStatus::kDone && !hessian_.factored()) status_ = DeletionStatus::kRebuild;
+  if (before == DeletionStatus::kDone && hessian_.factored()) status_ = before;
 }
 
 DeletionStatus DeletionState::delete_rows(std::span<const Index> rows) {

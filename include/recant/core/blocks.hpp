@@ -7,6 +7,8 @@
 #include <functional>
 #include <vector>
 
+#include "recant/core/interrupt.hpp"
+
 /// Every pass over rows is a reduction over fixed-size row blocks, merged in a fixed order.
 /// How many threads walk the blocks changes nothing in the result, not even its last bit.
 namespace recant {
@@ -30,7 +32,8 @@ struct RowBlock {
 
 /// Runs task(0) .. task(count-1) on threads() threads, in any order; called from within a task,
 /// in that task's thread. The first exception in the order of the tasks is rethrown when all are
-/// done; that of an InterruptCheck (core/interrupt.hpp) as soon as those under way are.
+/// done; that of an InterruptCheck (core/interrupt.hpp) as soon as those under way are, which call
+/// check_interrupt() where they are long.
 void parallel_for(Index count, const std::function<void(Index)>& task);
 
 /// Folds the row blocks of 0..rows into `groups` accumulators, each over a contiguous run of
@@ -43,14 +46,18 @@ template <class Accumulator, class Add, class Merge>
                                       Merge&& merge) {
   const Index blocks = block_count(rows);
   groups = std::clamp<Index>(groups, 1, std::max<Index>(blocks, 1));
-  std::vector<Accumulator> parts(static_cast<std::size_t>(groups), zero);
+  std::vector<Accumulator> parts(static_cast<std::size_t>(groups));
   parallel_for(groups, [&](Index group) {
+    Accumulator& part = parts[static_cast<std::size_t>(group)];
+    part = zero;
     for (Index b = blocks * group / groups; b < blocks * (group + 1) / groups; ++b) {
-      add(parts[static_cast<std::size_t>(group)], block_at(b, rows));
+      check_interrupt();
+      add(part, block_at(b, rows));
     }
   });
   for (Index stride = 1; stride < groups; stride *= 2) {
     for (Index i = 0; i + stride < groups; i += 2 * stride) {
+      check_interrupt();
       merge(parts[static_cast<std::size_t>(i)], parts[static_cast<std::size_t>(i + stride)]);
     }
   }

@@ -9,10 +9,10 @@ namespace recant {
 /// Lets a caller stop a pass that is under way: where a window is closed or Ctrl-C pressed, the
 /// callback of progress would be asked only when the pass is through.
 ///
-/// While it lives, passes that its thread starts call `check` between their tasks, in that thread;
-/// an exception that it throws ends the pass at the next task, and every later one at its start,
-/// and goes on to the caller, who is left with what was there before. The check is called often: it
-/// should look at a clock first.
+/// While it lives, passes that its thread starts call `check` between blocks of rows, and work on
+/// wide matrices between panels of columns, in that thread; an exception that it throws ends the
+/// pass there, and every later one at its start, and goes on to the caller, who is left with what
+/// was there before. The check is called often: it should look at a clock first.
 class InterruptCheck {
  public:
   explicit InterruptCheck(std::function<void()> check);
@@ -28,7 +28,9 @@ class InterruptCheck {
   InterruptCheck* outer_;
 };
 
-/// Calls the check of this thread, if there is one. What parallel_for() does between tasks.
+/// Calls the check of this thread, if there is one; in a thread that works for the pass of another,
+/// throws if that one's check has. What parallel_for() does between tasks, and a task that takes
+/// longer than a twentieth of a second should do between its parts.
 void check_interrupt();
 
 /// Whether the check of this thread has thrown.

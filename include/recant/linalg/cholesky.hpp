@@ -7,7 +7,8 @@
 
 namespace recant {
 
-/// The factor L of a symmetric positive definite matrix, A = L L^T.
+/// The factor L of a symmetric positive definite matrix, A = L L^T. An InterruptCheck
+/// (core/interrupt.hpp) ends what takes long, also where a matrix has thousands of columns.
 class Cholesky {
  public:
   /// Factors A (p x p, only its lower triangle is read).

@@ -15,7 +15,8 @@ namespace recant {
 /// Few columns cost reading L once: products and solves go through A and U, with the k x k matrix
 /// K = I - V^T V, V = L^{-1} U (Woodbury). Once there are more than about p/16, A takes them in and
 /// is factored again, by BLAS level 3, which shared out among them is less than a downdate of the
-/// factor would be. docs/decisions/0008-no-downdates-for-deletions.md.
+/// factor would be. An InterruptCheck that ends what changes H leaves it undefined.
+/// docs/decisions/0008-no-downdates-for-deletions.md.
 class ShrinkingMatrix {
  public:
   ShrinkingMatrix() = default;

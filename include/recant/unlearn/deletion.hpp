@@ -9,26 +9,15 @@
 #include <vector>
 
 #include "recant/linalg/shrinking_matrix.hpp"
-#include "recant/linalg/unit_rows.hpp"
 #include "recant/model/contrast.hpp"
 #include "recant/model/deviation.hpp"
 #include "recant/model/objective.hpp"
+#include "recant/unlearn/extreme_rows.hpp"
 
 /// Deleting rows by one Newton step, and measuring where it led: docs/mathematics.md sections 5.3
 /// and 5.4, docs/algorithms/certified_deletion.md. Source: [Guo2020] for the step, [Bach2010] for
 /// what makes it measurable.
 namespace recant {
-
-/// The rows that can move furthest, kept aside so that rho(v) needs no pass. Of a row whose weight
-/// becomes 0 nothing stays here.
-struct ExtremeRows {
-  static constexpr Index kForgotten = -1;
-  std::vector<Index> rows;    ///< largest first
-  std::vector<double> sizes;  ///< of the rows kept
-  UnitRows values;            ///< [x_i 1]
-  double next = 0;            ///< no row left out is larger
-  void forget(std::span<const Index> gone);
-};
 
 /// What is known at a model theta_0 of the rows it was trained on; O(p^2) memory, fixed once built.
 /// In contrast coordinates (model/contrast.hpp), P of them.
@@ -92,6 +81,7 @@ class DeletionState {
   /// A row that is left without weight is forgotten, and so is final: nothing reads it again.
   /// @throws UsageError, and changes nothing, for a row that is out of range, listed twice, without
   /// weight, or whose weight would be negative or not finite, or when no weight is left.
+  /// An InterruptCheck that ends it leaves the weights, and rebuilt_at() as all the state can do.
   [[nodiscard]] DeletionStatus reweight(std::span<const Index> rows, ConstVectorRef delta);
   /// reweight() with delta = -w.
   [[nodiscard]] DeletionStatus delete_rows(std::span<const Index> rows);
@@ -180,6 +170,7 @@ class DeletionState {
   void need_factor() const;
   [[nodiscard]] Gathered gather(std::span<const Index> rows) const;
   [[nodiscard]] Rows rows_of(std::span<const Index> rows, ConstVectorRef delta) const;
+  [[nodiscard]] DeletionStatus reweight_checked(std::span<const Index> rows, ConstVectorRef asked);
   void apply(const Rows& rows);
   /// Of what H is the difference of, in Frobenius' norm.
   [[nodiscard]] double scale() const noexcept { return base_->frobenius + changed_trace_; }

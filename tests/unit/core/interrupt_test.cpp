@@ -69,6 +69,25 @@ TEST_P(Interrupt, ReachesPassesWithinTheTasksOfOtherThreads) {
   EXPECT_LT(done, 10'000);
 }
 
+TEST_P(Interrupt, EndsAReductionBetweenTwoBlocksOfAGroup) {
+  std::atomic<Index> done{0};
+  const InterruptCheck check([&] {
+    if (done > 3) throw Stopped();
+  });
+  const auto pass = [&] {
+    return reduce_rows(
+        1000 * kBlockRows, 2, Index{0},
+        [&](Index& sum, RowBlock block) {
+          ++done;
+          sum += block.size();
+          std::this_thread::sleep_for(std::chrono::microseconds(200));
+        },
+        [](Index& into, Index from) { into += from; });
+  };
+  EXPECT_THROW(static_cast<void>(pass()), Stopped);
+  EXPECT_LT(done, 200);
+}
+
 TEST_P(Interrupt, GoesBeforeTheErrorsOfTasks) {
   const InterruptCheck check([] { throw Stopped(); });
   EXPECT_THROW(parallel_for(8, [](Index) { throw std::runtime_error("task"); }), Stopped);
@@ -100,6 +119,32 @@ TEST_P(Interrupt, NestsAndEndsWithItsScope) {
   check_interrupt();
   EXPECT_EQ(outer, 1);
   EXPECT_EQ(inner, 1);
+}
+
+TEST(InterruptCheck, IsAskedWhileTheCallerWaitsForOthers) {
+  set_threads(2);
+  const auto caller = std::this_thread::get_id();
+  std::atomic<bool> waiting{false}, ended{false};
+  const InterruptCheck check([&] {
+    if (waiting) throw Stopped();
+  });
+  const auto pass = [&] {
+    parallel_for(2, [&](Index) {
+      if (std::this_thread::get_id() == caller) {  // until the other task is another thread's
+        while (!waiting) std::this_thread::yield();
+        return;
+      }
+      waiting = true;
+      for (int i = 0; i < 20'000; ++i) {  // one long task, which asks itself
+        check_interrupt();
+        std::this_thread::sleep_for(std::chrono::microseconds(500));
+      }
+      ended = true;
+    });
+  };
+  EXPECT_THROW(pass(), Stopped);
+  EXPECT_FALSE(ended);
+  set_threads(0);
 }
 
 TEST(InterruptCheck, NoneMeansNothing) {

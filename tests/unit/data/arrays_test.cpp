@@ -89,6 +89,11 @@ TEST_F(Arrays, KeepTheCodesOfTraining) {
   EXPECT_THAT(data.targets, ElementsAre(1, 1, 1));
   EXPECT_EQ(data.class_names, options.class_names);
 
+  options.class_names = {"1.0", "2.0", "10.0"};  // labels of Python that were floats
+  data = read_arrays(files_, options);
+  EXPECT_THAT(data.targets, ElementsAre(0, 0, 0));
+  EXPECT_EQ(data.class_names, options.class_names);
+
   options.groups = {{"1"}, {"2"}};
   fails(options, {"s.npy", "1 group columns", "2"});
   options.groups = {{"1"}};
@@ -97,6 +102,10 @@ TEST_F(Arrays, KeepTheCodesOfTraining) {
   options.target_kind = TargetKind::kBinary;
   options.class_names = {"0", "1"};
   fails(options, {"y.npy, row 2", "class"});
+  options.class_names = {"False", "True"};  // or booleans: 0 and 1, also in an array of their type
+  fails(options, {"y.npy, row 2", "class"});
+  files_.targets = save("y.npy", Vector{{1, 0, 1}});
+  EXPECT_THAT(read_arrays(files_, options).targets, ElementsAre(1, 0, 1));
   options.class_names = {"<=50K", ">50K"};
   fails<UsageError>(options, {"no array can hold"});
 }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <stdexcept>
 
 #include "compare.hpp"
 #include "exact_minimum.hpp"
@@ -10,6 +11,7 @@
 #include "problems.hpp"
 #include "recant/certify/bounds.hpp"
 #include "recant/core/error.hpp"
+#include "recant/core/interrupt.hpp"
 #include "recant/model/trainer.hpp"
 #include "recant/unlearn/deletion.hpp"
 
@@ -136,6 +138,28 @@ TEST(DeletionState, RefusesWhatItCannotDo) {
   expect_error<UsageError>([&] { return make(Vector::Zero(1), 0 * w); }, {"weights"});
   expect_error<UsageError>([&] { return make(Vector::Zero(2), w); }, {"theta"});
   expect_error<UsageError>([&] { return make(Vector{{std::nan("")}}, w); }, {"theta"});
+}
+
+TEST(DeletionState, StoppedWhileRowsLeaveItKnowsTheWeightsAndAsksForANewBase) {
+  Random random(4);
+  const Dataset data = made_up_rows(random, 60, 30, Loss());
+  const Objective objective(data, Loss(), true, 6.0);
+  const Vector theta = train(objective, data.weights).theta;
+  const DeletionState before(objective, theta, data.weights);
+  const Index rows[] = {0, 1, 2};
+  DeletionState state = before, wanted = before;
+  ASSERT_EQ(wanted.delete_rows(rows), DeletionStatus::kDone);
+  ASSERT_GT(wanted.shrinkage(), 0.25);  // so that eigenvalues of what left are looked at
+  {
+    const InterruptCheck check([] { throw std::runtime_error("stop"); });
+    EXPECT_THROW(static_cast<void>(state.delete_rows(rows)), std::runtime_error);
+  }
+  EXPECT_EQ(state.status(), DeletionStatus::kRebuild);
+  EXPECT_EQ(state.weights(), before.weights());
+  expect_error<UsageError>([&] { return state.newton_point(); }, {"rebuilt_at"});
+  DeletionState again = state.rebuilt_at(theta);
+  ASSERT_EQ(again.delete_rows(rows), DeletionStatus::kDone);
+  EXPECT_EQ(again.newton_point(), wanted.newton_point());
 }
 
 TEST(DeletionState, AsksForANewBaseWhenHalfOfTheCurvatureIsGone) {

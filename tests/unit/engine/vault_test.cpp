@@ -95,6 +95,7 @@ void expect_same(const FittedModel& a, const FittedModel& b) {
   EXPECT_EQ(a.model.features, b.model.features);
   EXPECT_EQ(a.l2, b.l2);
   EXPECT_EQ(a.tolerance, b.tolerance);
+  EXPECT_EQ(a.label_type, b.label_type);
   EXPECT_EQ(a.optimal, b.optimal);
   EXPECT_EQ(a.rows.columns, b.rows.columns);
   EXPECT_EQ(a.rows.class_names, b.rows.class_names);
@@ -243,6 +244,17 @@ TEST_F(VaultTest, EveryDamagedFileIsNoticed) {
     EXPECT_NE(outcome(path_), "opened") << "removed";
     write(file, bytes);
     EXPECT_EQ(outcome(path_), "opened") << "restored";
+  }
+}
+
+TEST_F(VaultTest, KeepsInTheManifestWhatTheLabelsWere) {
+  FittedModel fitted = csv_model(folder_);
+  for (const char* type : {"bool", "float32", ""}) {
+    fitted.label_type = type;
+    Vault::create(path_, fitted, true);
+    const Json model = Json::parse(read(path_ / "manifest.json")).at("model");
+    EXPECT_EQ(model.value("label_type", "absent"), *type == '\0' ? "absent" : type);
+    EXPECT_EQ(Vault::open(path_).label_type, type);
   }
 }
 

@@ -13,6 +13,7 @@
 #include "naive_model.hpp"
 #include "problems.hpp"
 #include "recant/core/error.hpp"
+#include "recant/core/interrupt.hpp"
 
 namespace recant {
 namespace {
@@ -255,6 +256,26 @@ TEST(ObjectiveTest, WideHessiansHaveTheSameBytesForAnyThreads) {
     if (count == 1) one = now;
     EXPECT_TRUE(test::same_bytes(now, one)) << count;
   }
+}
+
+TEST(ObjectiveTest, AHessianCanBeStoppedWithinABlockOfRows) {
+  test::Random random(11);
+  const Dataset data = test::made_up_rows(random, kBlockRows, 3, Loss());
+  const Objective objective(data, Loss(), true, 1.0);
+  const Vector theta = random.normals(objective.parameters());
+  struct Stopped {};
+  int asked = 0, stop_at = 1000;
+  const InterruptCheck check([&] {
+    if (++asked == stop_at) throw Stopped();
+  });
+  const Matrix wanted = objective.hessian(theta, data.weights);
+  const int whole = asked;
+  EXPECT_GE(whole, 3 + kBlockRows / 256);  // pass, task, block, and every part of the block
+  asked = 0;
+  stop_at = whole - 1;
+  EXPECT_THROW(static_cast<void>(objective.hessian(theta, data.weights)), Stopped);
+  const InterruptCheck nobody([] {});
+  EXPECT_EQ(objective.hessian(theta, data.weights), wanted);
 }
 
 TEST(ObjectiveTest, OutlivesTheDataItWasMadeFrom) {
