@@ -27,8 +27,9 @@ namespace {
 
 using namespace recant;
 
-/// Keeps what is freed, as glibc does by itself in a process that has freed large arrays, which a
-/// Python process has: 33 MB of vectors a call would else come from the system anew, page by page.
+/// Keeps what is freed, as glibc does by itself in a process that has freed large arrays, which the
+/// process of door.py has: 33 MB of vectors a call would else come from the system anew, page by
+/// page.
 void keep_freed_memory() {
   mallopt(M_MMAP_THRESHOLD, INT_MAX);
   mallopt(M_TRIM_THRESHOLD, INT_MAX);
