@@ -6,8 +6,8 @@
 
 DOOR_BENCH is the program beside this script, built with -DRECANT_BENCH=ON; the package is the one
 that `import recant` finds. All on one thread. Small calls: 200 rows, medians of 2,000. Slower
-calls: those in which the package does more than to pass arrays on, mostly scikit-learn's
-validation; they have no counterpart in C++. Large:
+calls: those in which the package does more than to pass arrays on; they have no counterpart in
+C++. Large:
 rows x 100, C++ and Python by turns, the least processor time of all, which what else the machine
 does is not in. Import: the median of ten new interpreters, files in memory.
 """
