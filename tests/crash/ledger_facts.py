@@ -30,7 +30,10 @@ def require(good, what):
 
 
 def without_chance(text):
-    return {name: value for name, value in json.loads(text).items() if name not in BY_CHANCE}
+    try:
+        return {name: value for name, value in json.loads(text).items() if name not in BY_CHANCE}
+    except ValueError as error:
+        raise Failure(f"is no JSON: {text!r:.100}") from error
 
 
 def read_file(model, scratch):

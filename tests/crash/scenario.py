@@ -103,7 +103,9 @@ class Scenario:
         return json.loads((model / "published/parameters.json").read_text())["parameters_hash"]
 
     def look(self, what, model):
-        """Before anything recovers: what is out there was sealed, and the folder opens."""
+        """Before anything recovers: the folder opens, and what is out there was sealed."""
+        done = self.run("status", model, "--check")
+        require(done.returncode == 0, f"{what}: status: exit {done.returncode}: {done.stderr}")
         ledger = self.ledger(model)
         certificates = {}
         if (model / "certificates").exists():
@@ -114,8 +116,6 @@ class Scenario:
         if (model / "published/parameters.json").exists():
             published = json.loads((model / "published/parameters.json").read_text())
             require(published["parameters_hash"] in ledger.parameters, f"{what}: published and not in the ledger")
-        done = self.run("status", model, "--check")
-        require(done.returncode == 0, f"{what}: status: exit {done.returncode}: {done.stderr}")
         return ledger, certificates
 
     def check(self, what, model, reported=False):

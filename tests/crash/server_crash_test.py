@@ -123,7 +123,8 @@ def scenarios(program, interposer, scratch, folder):
 def trials(scenario, full, draw):
     """What is done to a scenario, as calls: in full, or a sample."""
     operations = scenario.operations
-    messages = [o.number for o in scenario.log if o.kind == MESSAGE and o.data != GOODBYE]
+    # Of a connection that is made: one begins with a message without a letter.
+    messages = [o.number for o in scenario.log if o.kind == MESSAGE and o.data[0] != 0 and o.data != GOODBYE]
     commits = [o.number for o in scenario.log if o.kind == MESSAGE and b"COMMIT\0" in o.data]
     made = []
 
