@@ -36,8 +36,8 @@ CodeMatrix group_codes(const Dataset& rows) {
 }
 
 std::vector<std::string> write_rows_and_state(const fs::path& folder, const FittedModel& fitted) {
-  fs::create_directory(folder / "rows");
-  fs::create_directories(folder / "state/0");
+  // One by one: parents that an interrupt has taken away (abandon_unfinished) must not come back.
+  for (const char* name : {"rows", "state", "state/0"}) fs::create_directory(folder / name);
   std::vector<std::string> files;
   const auto write = [&](const char* file, const NpyView& values) {
     write_staged_npy(folder / file, values);
@@ -316,7 +316,7 @@ void write_manifest(const ModelFolder& folder) {
 
 ModelFolder migrate(const ModelFolder& folder) {
   check_files(folder, {});  // what is damaged must not get a hash that fits it
-  fs::create_directories(folder.path / "state/0");
+  fs::create_directory(folder.path / "state/0");
   sync_folder(folder.path / "state");
   HashesByFile hashes;
   for (const auto& [file, hash] : folder.whole_hashes) {
