@@ -14,7 +14,7 @@ ten that gets there, or the one that gets nearest; who does not get there is com
 stopped at the norm that was reached. "lbfgs, ftol 0" is scikit-learn's objective in SciPy's L-BFGS-B
 without its test on the value, which newer versions of scikit-learn all but switch off. The
 gradient norm is measured here, the same way for everybody. Times are of the fit alone, with the
-data in memory; `spread` is (max - min) / median, `ratio` the median of seconds over recant's, in
+data in memory, recant's the median of three; `spread` is (max - min) / median, `ratio` the median of seconds over recant's, in
 the same round. `floor` is the least that recant's own passes and Hessians, as many as its fit took,
 could take here: reading the features once for each pass, n p (p + 1) operations for each Hessian
 (or a pass where that takes longer), at the rate of reading them and the peak of fused multiply-adds
@@ -128,9 +128,12 @@ def tuned(solver, x, y):
 
 
 def recant_fit(folder, theta_file, norm):
+    """The median of three fits: a process that has just begun finds its processors asleep, and the
+    others' here is awake."""
     command = [ARGS.fit_bench, folder, "--threads", str(ARGS.threads), "--theta", theta_file,
-               "--gradient-norm", str(norm)]
-    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+               "--gradient-norm", str(norm), "--repeats", "3"]
+    found = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+    return {**found, "seconds": statistics.median(found["seconds"])}
 
 
 def measure(folder):
@@ -153,7 +156,7 @@ def measure(folder):
             ours = {}
             for goal in {max(TARGET, norm) for _, norm, _ in fits.values()} | {TARGET}:
                 one = recant_fit(folder, theta_file, goal)
-                ours[goal] = one["seconds"][0]
+                ours[goal] = one["seconds"]
                 if goal == TARGET:
                     note("recant", ours[goal], np.load(theta_file))
                     floors.append(one)
@@ -174,8 +177,8 @@ def measure(folder):
     median = {key: statistics.median(one[key] for one in floors)
               for key in ("floor", "parts", "bytes_per_second", "flops")}
     return {"data": folder.name, "rows": len(x), "columns": x.shape[1] - 1, "fits": found, **median,
-            "times_floor": statistics.median(one["seconds"][0] / one["floor"] for one in floors),
-            "times_parts": statistics.median(one["seconds"][0] / one["parts"] for one in floors)}
+            "times_floor": statistics.median(one["seconds"] / one["floor"] for one in floors),
+            "times_parts": statistics.median(one["seconds"] / one["parts"] for one in floors)}
 
 
 LEGEND = """\
