@@ -60,7 +60,8 @@ struct Model {
 /// Calls progress(phase, done, total); nothing for None.
 [[nodiscard]] ProgressCallback progress_callback(nb::handle progress);
 
-/// Runs work(callback) without the interpreter's lock; Ctrl-C ends it between two blocks of rows or columns.
+/// Runs work(callback) without the interpreter's lock; Ctrl-C ends it between two blocks of rows or
+/// columns.
 template <class Work>
 auto without_lock(nb::handle progress, Work&& work) {
   const ProgressCallback callback = progress_callback(progress);
