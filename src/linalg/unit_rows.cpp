@@ -24,7 +24,7 @@ double length(ConstVectorRef x) {
 }
 
 /// What a product of two unit vectors in single precision may be off by: both are rounded, then so
-/// are the additions; the tenth covers what is too small for a float.
+/// are the additions; the hundredth covers what is too small for a float.
 double product_error(Index width) {
   const double lost = (static_cast<double>(width) + 8) * 0x1p-24;
   return lost < 0.5 ? 1.01 * lost / (1 - lost) : 1;

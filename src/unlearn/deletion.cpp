@@ -458,7 +458,8 @@ double DeletionState::range(ConstVectorRef step) const {
   if (loss.self_concordance() == 0) return 0;
   const Eigen::Map<const Matrix> columns(step.data(), objective_->width(), loss.outputs());
   const double length = step.norm() * (deletion_faults.spread_forgotten ? 1 : loss.spread_factor());
-  // The list that leaves less to the rows outside it: the other's result is never below this one's.
+  // The list that leaves less to the rows outside it: the other's result is below this one's by
+  // the rounding of the lists at most, and either is a bound.
   const ExtremeRows* extreme = &by_norm_;
   double others = by_norm_.next * length;
   if (others > 0 && !by_leverage_.rows.empty()) {
@@ -472,7 +473,7 @@ double DeletionState::range(ConstVectorRef step) const {
   }
   const double kept = extreme->values.largest_spread(columns);
   const double found = others > kept ? others : kept;  // a NaN, which `kept` is then, stays one
-  const double rounding = gamma(objective_->width() + 8) * base_->largest_norm * length;
+  const double rounding = gamma(step.size() + 8) * base_->largest_norm * length;
   return loss.self_concordance() * (found + rounding) * (1 + 8 * kUnit);
 }
 
@@ -572,7 +573,7 @@ ResidualMeasure DeletionState::measure_residual(ConstVectorRef theta) const {
   const Vector r = contrast_.reduce(pass.gradient);
 
   ResidualMeasure measure;
-  const double moved = pass.spread + gamma(objective_->width() + 8) * base_->largest_norm *
+  const double moved = pass.spread + gamma(step.size() + 8) * base_->largest_norm *
                                          loss.spread_factor() * step.norm();
   measure.range =
       loss.self_concordance() > 0 ? loss.self_concordance() * moved * (1 + 8 * kUnit) : 0;

@@ -35,7 +35,10 @@ inline HostileDeletion hostile_deletion(LossKind kind, std::uint64_t seed) {
   HostileDeletion problem;
   problem.loss = Loss(kind, kind == LossKind::kSoftmax ? 2 + random.below(3) : 2);
   const Index most = kind == LossKind::kSoftmax ? 4 : 8;
-  const Index d = 1 + random.below(most), n = 3 + random.below(random.uniform() < 0.2 ? 12 : 70);
+  Random more(seed * 2 + 20'000'001);  // of its own, so that the other instances stay what they are
+  const bool long_lists = more.uniform() < 0.1;  // more rows than are kept aside
+  const Index d = 1 + (long_lists ? random.below(3) : random.below(most));
+  const Index n = 3 + random.below(random.uniform() < 0.2 ? 12 : 70) + (long_lists ? 300 : 0);
   problem.intercept = random.uniform() < 0.5;
   problem.data = made_up_rows(random, n, d, problem.loss);
   RowMatrix x = problem.data.features.view();
@@ -74,6 +77,11 @@ inline HostileDeletion hostile_deletion(LossKind kind, std::uint64_t seed) {
   problem.theta = train(objective, problem.weights).theta;
   if (random.uniform() < 0.2) {
     problem.theta += std::pow(10, random.between(-8, -1)) * random.normals(problem.theta.size());
+  }
+  if (kind == LossKind::kSquared && more.uniform() < 0.3) {  // rows with phi' = 0
+    const LinearModel model{problem.loss, problem.intercept, d, problem.theta};
+    const Matrix fitted = scores(model, problem.data.features);
+    for (Index i = more.below(n); i < n; ++i) problem.data.targets(i) = fitted(i, 0);
   }
 
   std::vector<Index> candidates;

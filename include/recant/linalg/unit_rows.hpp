@@ -10,7 +10,8 @@ namespace recant {
 
 /// Rows x_i as a length and a direction, x_i = |x_i| u_i, the directions in single precision: half
 /// the bytes of the rows, for one question, how far a vector can move any of them. The answer is an
-/// upper bound whatever is rounded, for lengths from 1e-290 on; shorter ones count as about 0.
+/// upper bound whatever is rounded, for rows and columns of a length from 1e-290 on; shorter ones
+/// count as about 0.
 class UnitRows {
  public:
   UnitRows() = default;
@@ -23,8 +24,9 @@ class UnitRows {
   void clear(Index i);
 
   /// At least max_i s(x_i^T V), s the absolute value for one column of V (width x C), else the
-  /// largest less the smallest of the C numbers. Above it by at most (width + 10) 2^-23 times
-  /// max |x_i| times the longest column; NaN or infinite where V is.
+  /// largest less the smallest of the C numbers. Above it by at most 1.1 (width + 8) 2^-23, twice
+  /// that for more columns than one, times max |x_i| times the longest column, for widths up to a
+  /// million; NaN or infinite where V is.
   /// Cost: rows width C multiply-adds in single precision.
   [[nodiscard]] double largest_spread(ConstMatrixRef v) const;
 
