@@ -4,11 +4,13 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "floor.hpp"
 #include "machine.hpp"
+#include "recant/certify/bounds.hpp"
 #include "recant/core/stopwatch.hpp"
 #include "recant/core/threads.hpp"
 #include "recant/data/arrays.hpp"
@@ -26,16 +28,43 @@ struct Request {
   int repeats = 5;
 };
 
-/// One request at tier 0: the rows leave, the model moves, and how far it may be off is measured.
-/// Where a new base is needed, that is part of it.
-Vector forget(DeletionState& state, std::span<const Index> rows, int& rebuilt) {
+/// What became of the deletions of a run.
+struct Answers {
+  Vector theta;
+  double bound = 0;                             // of the last
+  int rebuilt = 0, bounded_without_a_pass = 0;  // new bases; finite bounds at tier 0
+};
+
+/// One request at tier 0: the rows leave, the model moves, and its distance from retraining is
+/// bounded, where tier 0 can. Where a new base is needed, that is part of it.
+void forget(DeletionState& state, std::span<const Index> rows, Answers& answers) {
   if (state.delete_rows(rows) == DeletionStatus::kRebuild) {
     state = state.rebuilt_at(state.base().theta);
-    ++rebuilt;
+    ++answers.rebuilt;
   }
-  Vector theta = state.newton_point();
-  require(state.measure_step(theta).range >= 0 && state.frame().leverage >= 0, "a measure");
-  return theta;
+  answers.theta = state.newton_point();
+  answers.bound = bound_from_step(state.frame(), state.measure_step(answers.theta)).value;
+  require(answers.bound > 0, "a bound");
+  answers.bounded_without_a_pass += std::isfinite(answers.bound) ? 1 : 0;
+}
+
+/// The same until a bound is finite: by a pass, else by a second step in a base of its own, which
+/// is also built once passes have cost as much (in operations, as the command counts them).
+void forget_bounded(DeletionState& state, std::span<const Index> rows, double& spent,
+                    Answers& answers) {
+  forget(state, rows, answers);
+  if (std::isfinite(answers.bound)) return;
+  const auto n = static_cast<double>(state.weights().size());
+  const auto p = static_cast<double>(answers.theta.size());
+  spent += 4 * n * p;
+  answers.bound = bound_from_residual(state.frame(), state.measure_residual(answers.theta)).value;
+  if (std::isfinite(answers.bound) && spent < (2 * n + p) * p * p) return;
+  state = state.rebuilt_at(answers.theta);
+  ++answers.rebuilt;
+  spent = 0;
+  answers.theta = state.newton_point();
+  answers.bound = bound_from_residual(state.frame(), state.measure_residual(answers.theta)).value;
+  require(std::isfinite(answers.bound), "a finite bound");
 }
 
 nlohmann::ordered_json run(const Request& request) {
@@ -57,30 +86,36 @@ nlohmann::ordered_json run(const Request& request) {
   found["base"] = watch.lap();
 
   const auto time = [&](const char* what, auto&& work) {
-    int rebuilt = 0;
-    Vector theta;
+    Answers answers;
     for (int i = 0; i < request.repeats; ++i) {
       DeletionState state = base;
-      rebuilt = 0;
+      answers = {};
       Stopwatch own;
-      theta = work(state, rebuilt);
+      work(state, answers);
       found[what]["seconds"].push_back(own.lap());
     }
-    found[what]["rebuilt"] = rebuilt;
-    write_npy(request.out / fmt::format("{}.npy", what), theta);
+    found[what]["rebuilt"] = answers.rebuilt;
+    found[what]["bounded_without_a_pass"] = answers.bounded_without_a_pass;
+    if (std::isfinite(answers.bound)) found[what]["bound"] = answers.bound;
+    write_npy(request.out / fmt::format("{}.npy", what), answers.theta);
   };
-  time("one", [&](DeletionState& state, int& rebuilt) {
-    return forget(state, std::span(rows).first(1), rebuilt);
-  });
-  time("one_by_one", [&](DeletionState& state, int& rebuilt) {
-    Vector theta;
+  const auto each = [&](auto&& work) {
     for (Index i = 0; i < request.one_by_one; ++i) {
-      theta = forget(state, std::span(rows).subspan(static_cast<std::size_t>(i), 1), rebuilt);
+      work(std::span(rows).subspan(static_cast<std::size_t>(i), 1));
     }
-    return theta;
+  };
+  time("one", [&](DeletionState& state, Answers& answers) {
+    forget(state, std::span(rows).first(1), answers);
   });
-  time("batch", [&](DeletionState& state, int& rebuilt) {
-    return forget(state, std::span(rows).first(static_cast<std::size_t>(request.batch)), rebuilt);
+  time("one_by_one", [&](DeletionState& state, Answers& answers) {
+    each([&](std::span<const Index> row) { forget(state, row, answers); });
+  });
+  time("one_by_one_bounded", [&](DeletionState& state, Answers& answers) {
+    double spent = 0;
+    each([&](std::span<const Index> row) { forget_bounded(state, row, spent, answers); });
+  });
+  time("batch", [&](DeletionState& state, Answers& answers) {
+    forget(state, std::span(rows).first(static_cast<std::size_t>(request.batch)), answers);
   });
   found["memory"] = peak_resident_bytes();
 

@@ -35,9 +35,15 @@ CodeMatrix group_codes(const Dataset& rows) {
   return codes;
 }
 
+/// Rows are people's, and the state is the model without noise: nobody else enters these folders.
+void keep_to_owner(const fs::path& folder) {
+  for (const char* name : {"rows", "state"}) fs::permissions(folder / name, fs::perms::owner_all);
+}
+
 std::vector<std::string> write_rows_and_state(const fs::path& folder, const FittedModel& fitted) {
   // One by one: parents that an interrupt has taken away (abandon_unfinished) must not come back.
   for (const char* name : {"rows", "state", "state/0"}) fs::create_directory(folder / name);
+  keep_to_owner(folder);
   std::vector<std::string> files;
   const auto write = [&](const char* file, const NpyView& values) {
     write_staged_npy(folder / file, values);
@@ -317,6 +323,7 @@ void write_manifest(const ModelFolder& folder) {
 ModelFolder migrate(const ModelFolder& folder) {
   check_files(folder, {});  // what is damaged must not get a hash that fits it
   fs::create_directory(folder.path / "state/0");
+  keep_to_owner(folder.path);
   sync_folder(folder.path / "state");
   HashesByFile hashes;
   for (const auto& [file, hash] : folder.whole_hashes) {

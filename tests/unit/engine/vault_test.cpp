@@ -144,6 +144,17 @@ TEST_F(VaultTest, WhatIsOpenedIsWhatWasCreated) {
   EXPECT_EQ(entries(folder_.path()), 2) << "nothing is left beside";
 }
 
+TEST_F(VaultTest, NobodyElseEntersRowsAndStateOfAModelOrOfItsBackup) {
+  Vault::create(path_, csv_model(folder_), false);
+  Vault::backup(path_, folder_ / "backup.rct");
+  for (const char* model : {"model.rct", "backup.rct"}) {
+    for (const char* part : {"rows", "state"}) {
+      EXPECT_EQ(fs::status(folder_ / model / part).permissions(), fs::perms::owner_all)
+          << model << "/" << part;
+    }
+  }
+}
+
 TEST_F(VaultTest, ReplacesOnlyModelsAndOnlyWhenAsked) {
   const FittedModel model = csv_model(folder_);
   FittedModel other = model;
