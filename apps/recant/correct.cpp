@@ -144,6 +144,7 @@ Run add_correct(CLI::App& app, Common& common) {
           "gaps to close: demographic_parity, equal_opportunity, equal_opportunity_loss, "
           "equalized_odds, robust_loss or transferred_robust_loss; gaps take :COLUMN[=GROUP]")
       ->delimiter(',')
+      ->option_text("TEXT[,TEXT]..")
       ->allow_extra_args(false)
       ->required();
   command
@@ -163,6 +164,7 @@ Run add_correct(CLI::App& app, Common& common) {
   command
       .add_option("--rows", options.delete_rows, "hard: delete exactly these training rows, from 0")
       ->delimiter(',')
+      ->option_text("INT[,INT]..")
       ->allow_extra_args(false);
   command.add_option("--share", options.share, "hard: delete this share of all rows");
   add_fields(command, options, {"keep_utility", "utility_tolerance", "lower", "upper"});

@@ -364,6 +364,7 @@ Run add_forget(CLI::App& app, Common& common) {
   const char* which = "Which rows";
   command.add_option("--rows", flags->rows, "positions among the training rows, from 0")
       ->delimiter(',')
+      ->option_text("INT[,INT]..")
       ->allow_extra_args(false)
       ->group(which);
   command
@@ -375,6 +376,7 @@ Run add_forget(CLI::App& app, Common& common) {
       .add_option("--ids", flags->ids,
                   "values of the id column, or row numbers of the training file, from 1")
       ->delimiter(',')
+      ->option_text("ID[,ID]..")
       ->allow_extra_args(false)
       ->group(which);
   command

@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "command.hpp"
+#include "core_dumps.hpp"
 #include "interrupt.hpp"
 #include "recant/core/error.hpp"
 #include "recant/engine/json.hpp"
@@ -90,6 +91,7 @@ int main(int argc, char** argv) {
   clean_up_on_interrupt();
   Common common;
   try {
+    forbid_core_dumps();
     return flushed(run(argc, argv, common));
   } catch (const Error& error) {
     return fail(error, common);

@@ -59,6 +59,7 @@ void add_training(CLI::App& command, TrainingFlags& flags) {
   command
       .add_option("--sensitive", flags.request.table.sensitive, "columns whose groups are compared")
       ->delimiter(',')
+      ->option_text("TEXT[,TEXT]..")
       ->allow_extra_args(false)
       ->group(columns);
   command
@@ -71,6 +72,7 @@ void add_training(CLI::App& command, TrainingFlags& flags) {
   command.add_option("--weight", flags.weight, "column with row weights")->group(columns);
   command.add_option("--drop", flags.request.table.drop, "columns that are no features")
       ->delimiter(',')
+      ->option_text("TEXT[,TEXT]..")
       ->allow_extra_args(false)
       ->group(columns);
   command
@@ -87,6 +89,7 @@ void add_training(CLI::App& command, TrainingFlags& flags) {
   command
       .add_option("--na", flags.missing_values, "cells that are missing (default: ?, NA and empty)")
       ->delimiter(',')
+      ->option_text("TEXT[,TEXT]..")
       ->allow_extra_args(false)
       ->group(columns);
   command

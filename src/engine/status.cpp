@@ -8,6 +8,7 @@
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <thread>
 
 #include "batch_finisher.hpp"
@@ -17,6 +18,7 @@
 #include "recant/core/error.hpp"
 #include "recant/data/npy.hpp"
 #include "recant/engine/vault.hpp"
+#include "writer_lock.hpp"
 
 namespace recant {
 namespace {
@@ -260,9 +262,25 @@ VaultCheck Vault::check(const fs::path& path) {
   }
 }
 
+namespace {
+
+void lock_when_free(const fs::path& path, std::optional<WriterLock>& lock) {
+  while (!lock) {
+    try {
+      lock.emplace(path);
+    } catch (const BusyError&) {
+      // Shorter than what lies between two commands, else one after the other would keep us out.
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  }
+}
+
+}  // namespace
+
 void Vault::backup(const fs::path& path, const fs::path& destination) {
   const ModelFolder folder = read_model_folder(path);
   StagedFolder staged(destination, false);
+  std::optional<WriterLock> lock;  // from when on a writer was in the way, so that none is again
   while (true) {
     const VaultView before = quiet_view(folder);
     try {
@@ -282,8 +300,9 @@ void Vault::backup(const fs::path& path, const fs::path& destination) {
         break;
       }
     } catch (const fs::filesystem_error&) {
-      if (read_view(folder).same_moment(before)) throw;  // else a file went with its generation
+      if (lock) throw;  // else a file went with its generation, or was a writer's own
     }
+    if (!lock) lock_when_free(path, lock);
   }
   staged.commit();
 }

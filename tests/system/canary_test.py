@@ -9,10 +9,14 @@ beside it, certificates, annexes, published files, and in whatever is said on th
 """
 import os
 import random
+import resource
 import shutil
+import signal
 import struct
+import subprocess
 import sys
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -20,6 +24,35 @@ from command_support import contents, csv_text, run
 
 COMMAND = ""
 ROWS, GONE, COLUMNS = 600, 250, 4
+
+
+class CoreDumps(unittest.TestCase):
+    """Whatever ends the command, nothing of its memory goes to a file."""
+
+    def test_the_command_leaves_no_core(self):
+        self.assertFalse(self.dumped([COMMAND, "fit", "-", "--target", "y", "-o", "never.rct"]))
+
+    def test_where_another_program_would(self):
+        if not self.dumped(["cat"]):
+            self.skipTest("this system dumps nothing of any program")
+
+    def dumped(self, command):
+        """Whether the system dumped its memory when it was aborted while reading."""
+        with tempfile.TemporaryDirectory(prefix="recant-core-") as folder:
+            process = subprocess.Popen([str(part) for part in command], stdin=subprocess.PIPE, cwd=folder,
+                                       stdout=subprocess.DEVNULL, preexec_fn=self.allow)
+            time.sleep(0.5)
+            process.send_signal(signal.SIGABRT)
+            _, status = os.waitpid(process.pid, 0)
+            process.returncode = 0
+            process.stdin.close()
+            self.assertTrue(os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGABRT)
+            return os.WCOREDUMP(status) or bool(os.listdir(folder))
+
+    @staticmethod
+    def allow():
+        most = resource.getrlimit(resource.RLIMIT_CORE)[1]
+        resource.setrlimit(resource.RLIMIT_CORE, (most, most))
 
 
 class Canaries(unittest.TestCase):

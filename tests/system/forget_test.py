@@ -5,6 +5,7 @@
     forget_test.py COMMAND [unittest arguments]
 """
 import contextlib
+import itertools
 import json
 import os
 import random
@@ -14,6 +15,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 import unittest
 from pathlib import Path
 
@@ -430,6 +432,33 @@ class Keep(Vaults):
                          "-o", model.parent / "c.rct").json
         self.assertEqual(done["data"]["train"]["rows"], 197, "erased rows are neither counted nor weighted")
         self.call("status", model.parent / "c.rct", "--check")
+
+    def test_a_backup_beside_deletions_is_whole(self):
+        model = self.copy(self.enrolled)
+        over = threading.Event()
+        deleted = []
+
+        def delete():
+            for row in itertools.count():
+                if over.is_set() or row == 18:  # the budget has 20 releases
+                    return
+                # Busy while a backup keeps the writers out.
+                code = subprocess.run([COMMAND, "forget", model, "--rows", str(row), "-q"], capture_output=True).returncode
+                self.assertIn(code, (0, 6))
+                deleted.append(code == 0)
+
+        writer = threading.Thread(target=delete)
+        writer.start()
+        try:
+            for i in range(6):
+                backup = model.parent / f"backup{i}.rct"
+                self.call("backup", model, backup)
+                self.assertIsNone(self.status(backup, "--check")["check"]["fault"])
+        finally:
+            over.set()
+            writer.join()
+        self.assertGreater(sum(deleted), 0)
+        self.assertEqual(self.status(model, "--check")["rows_left"], 200 - sum(deleted))
 
     def test_backup_and_checkpoint(self):
         model = self.copy(self.enrolled)
