@@ -4,7 +4,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
 #include <sodium.h>
+#include <algorithm>
 
 #include <array>
 #include <charconv>
@@ -281,6 +283,48 @@ TEST(Verify, MembersCannotBeSwapped) {
     }
   }
   EXPECT_GT(swaps, 40000);
+}
+
+TEST(Verify, MembersOfTheBudgetCannotBeSwapped) {
+  SampleCertificates samples(9);
+  int swaps = 0;
+  for (int i = 0; i < 40; ++i) {
+    const VerificationFiles files = files_of(samples.certified(), samples.key());
+    const Members outer = members_of(files.certificate);
+    const auto budget = std::find_if(outer.begin(), outer.end(), [](const auto& member) {
+      return member.first == "\"budget\"";
+    });
+    ASSERT_NE(budget, outer.end());
+    const Members inner = members_of(budget->second);
+    ASSERT_GE(inner.size(), 7U);
+    const auto refused = [&](Members changed_outer, const Members& changed_inner) {
+      std::string text = joined(changed_inner);
+      text.pop_back();  // the end of line
+      changed_outer[static_cast<std::size_t>(budget - outer.begin())].second = text;
+      VerificationFiles swapped = files;
+      swapped.certificate = joined(changed_outer);
+      if (swapped.certificate == files.certificate) return;  // equal values
+      ++swaps;
+      EXPECT_NE(failure(swapped), "");
+    };
+    for (std::size_t a = 0; a < inner.size(); ++a) {
+      for (std::size_t b = a + 1; b < inner.size(); ++b) {
+        for (const bool values_only : {false, true}) {
+          refused(outer, with_swap(inner, a, b, values_only));
+        }
+      }
+      for (std::size_t b = 0; b < outer.size(); ++b) {  // one inside with one outside
+        if (outer[b].first == budget->first) continue;
+        for (const bool values_only : {false, true}) {
+          Members changed_outer = outer, changed_inner = inner;
+          std::swap(changed_outer[b].second, changed_inner[a].second);
+          if (!values_only) std::swap(changed_outer[b].first, changed_inner[a].first);
+          refused(changed_outer, changed_inner);
+        }
+      }
+    }
+  }
+  EXPECT_GT(swaps, 40 * 150);
 }
 
 TEST(Verify, ReplayedOnAnotherModelIsRefused) {
