@@ -58,8 +58,7 @@ Eigenvalues eigenvalues(Matrix a) {
   single_threaded_blas();
   Vector values = p > kWide ? values_in_panels(a, largest_entry) : values_at_once(a);
   const double least = values(0), largest = values(p - 1);  // LAPACK sorts them
-  const double error =
-      4.0 * static_cast<double>(p) * 0x1p-53 * std::max(std::abs(least), std::abs(largest));
+  const double error = 4.0 * static_cast<double>(p) * 0x1p-53 * values.stableNorm();
   return {std::move(values), least, largest, error};
 }
 

@@ -9,7 +9,8 @@ namespace recant {
 struct Eigenvalues {
   Vector values;                  ///< as computed, ascending
   double least = 0, largest = 0;  ///< the first and the last of them; 0 where there is none
-  /// 4 p u max(|least|, |largest|): the error of a backward stable method, u = 2^-53.
+  /// 4 p u |A|_F: what Householder's reflections and the iteration after them may be off by, with
+  /// room to spare, u = 2^-53.
   double error = 0;
   [[nodiscard]] double lower() const noexcept { return least - error; }  ///< never above the least
   /// Never below the largest.
