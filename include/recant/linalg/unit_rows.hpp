@@ -42,8 +42,8 @@ class UnitRows {
  private:
   Index width_ = 0;
   Vector lengths_;
-  std::vector<float>
-      directions_;  // panels of kUnitRowsPanel rows, one number of each after another
+  // Panels of simd::kUnitRowsPanel rows: the first number of all its rows, then the second, ...
+  std::vector<float> directions_;
 
   [[nodiscard]] std::size_t at(Index row, Index column) const noexcept;
 };
