@@ -23,6 +23,7 @@ struct Request {
   Index rows = 100'000, columns = 100;
   int rounds = 21;
   bool cold = false;
+  std::string only;
 };
 
 struct Pass {
@@ -104,6 +105,10 @@ nlohmann::ordered_json run(const Request& request) {
   const RowsView evicting(others.data(), others.rows(), others.cols());
   const Passes on(request.rows, request.columns);
   std::vector<Pass> passes = on.all();
+  std::erase_if(passes, [&](const Pass& pass) {
+    return !request.only.empty() && pass.name != std::string_view("read") &&
+           pass.name != request.only;
+  });
   for (Pass& pass : passes) pass.run();  // pages are touched, threads have run
   for (int round = 0; round < request.rounds; ++round) {
     for (Pass& pass : passes) {
@@ -143,6 +148,7 @@ int main(int argc, char** argv) {
   app.add_option("--columns", request.columns);
   app.add_option("--rounds", request.rounds);
   app.add_flag("--cold", request.cold, "128 MB of something else are read before each pass");
+  app.add_option("--only", request.only, "name of one pass, measured beside the reading");
   app.add_option("--threads", threads, "0: one per processor");
   CLI11_PARSE(app, argc, argv);
   try {
