@@ -55,6 +55,22 @@ HWY_INLINE void prefetch(std::uintptr_t address) {
   __builtin_prefetch(reinterpret_cast<const void*>(address), 0, 4 - kLevel);
 }
 
+/// Memory that is read soon, asked for a vector at a time and in ascending order: the one order
+/// that the processor recognises and continues by itself.
+class Upcoming {
+ public:
+  explicit HWY_INLINE Upcoming(const double* from, std::size_t after)
+      : at_(reinterpret_cast<std::uintptr_t>(from) + after * sizeof(double)) {}
+  template <int kLevel>
+  HWY_INLINE void ask() {
+    prefetch<kLevel>(at_);
+    at_ += N * sizeof(double);
+  }
+
+ private:
+  std::uintptr_t at_;
+};
+
 /// The sums over the lanes of Count = N vectors, in one vector. For every one of them in the same
 /// order, so that equal rows have equal scores wherever they stand.
 template <std::size_t Count>
@@ -92,6 +108,7 @@ HWY_INLINE void scores_tile(const double* rows, std::size_t d, bool intercept,
 #pragma GCC unroll 8
     for (std::size_t i = 0; i < N; ++i) sum[c][i] = hn::Zero(tag);
   }
+  Upcoming upcoming(rows, 2 * R * d);
   const auto add = [&](auto load, std::size_t j) HWY_ATTR {
     Lanes right[C];
 #pragma GCC unroll 8
@@ -102,8 +119,7 @@ HWY_INLINE void scores_tile(const double* rows, std::size_t d, bool intercept,
       Lanes left = load(at);
       hold<C>(left);
       // Rows side by side are not the one stream that the processor would read ahead of itself.
-      if constexpr (R > 1)
-        prefetch<1>(reinterpret_cast<std::uintptr_t>(at) + R * d * sizeof(double));
+      if constexpr (R > 1) upcoming.ask<1>();
 #pragma GCC unroll 8
       for (std::size_t c = 0; c < C; ++c) sum[c][i] = hn::MulAdd(left, right[c], sum[c][i]);
     }
@@ -158,14 +174,13 @@ HWY_INLINE void squared_norms_tile(const double* rows, std::size_t d, double* ou
   Lanes sum[N];
 #pragma GCC unroll 8
   for (std::size_t i = 0; i < N; ++i) sum[i] = hn::Zero(tag);
+  Upcoming upcoming(rows, 2 * R * d);
   std::size_t j = 0;
   for (; j + N <= d; j += N) {
 #pragma GCC unroll 8
     for (std::size_t i = 0; i < R; ++i) {
-      const double* at = rows + i * d + j;
-      const Lanes x = hn::LoadU(tag, at);
-      if constexpr (R > 1)
-        prefetch<1>(reinterpret_cast<std::uintptr_t>(at) + R * d * sizeof(double));
+      const Lanes x = hn::LoadU(tag, rows + i * d + j);
+      if constexpr (R > 1) upcoming.ask<1>();
       sum[i] = hn::MulAdd(x, x, sum[i]);
     }
   }
@@ -193,7 +208,7 @@ void squared_norms(const double* rows, std::size_t m, std::size_t d, double* out
 template <std::size_t V, std::size_t C>
 HWY_INLINE void add_weighted_tile(const double* rows, std::size_t m, std::size_t d,
                                   const double* factors, std::size_t ld_factors, double* sums,
-                                  std::size_t ld) {
+                                  std::size_t ld, Upcoming& upcoming) {
   const Tag tag;
   Lanes sum[C][V];
 #pragma GCC unroll 8
@@ -205,11 +220,9 @@ HWY_INLINE void add_weighted_tile(const double* rows, std::size_t m, std::size_t
     Lanes row[V];
 #pragma GCC unroll 8
     for (std::size_t v = 0; v < V; ++v) {
-      const double* at = rows + i * d + v * N;
-      row[v] = hn::LoadU(tag, at);
+      row[v] = hn::LoadU(tag, rows + i * d + v * N);
       hold<C>(row[v]);
-      // These rows are in the cache: memory can bring the same part of those behind them.
-      prefetch<1>(reinterpret_cast<std::uintptr_t>(at) + m * d * sizeof(double));
+      upcoming.ask<1>();  // these rows are in the cache: memory can bring those behind them
     }
 #pragma GCC unroll 8
     for (std::size_t c = 0; c < C; ++c) {
@@ -230,16 +243,17 @@ void add_weighted_columns(const double* rows, std::size_t m, std::size_t d, bool
                           const double* factors, std::size_t ld_factors, double* sums,
                           std::size_t ld) {
   constexpr std::size_t kWide = C == 1 ? 8 : 4;
+  Upcoming upcoming(rows, m * d);
   std::size_t j = 0;
   for (; j + kWide * N <= d; j += kWide * N) {
-    add_weighted_tile<kWide, C>(rows + j, m, d, factors, ld_factors, sums + j, ld);
+    add_weighted_tile<kWide, C>(rows + j, m, d, factors, ld_factors, sums + j, ld, upcoming);
   }
   if (j + 4 * N <= d) {
-    add_weighted_tile<4, C>(rows + j, m, d, factors, ld_factors, sums + j, ld);
+    add_weighted_tile<4, C>(rows + j, m, d, factors, ld_factors, sums + j, ld, upcoming);
     j += 4 * N;
   }
   for (; j + N <= d; j += N) {
-    add_weighted_tile<1, C>(rows + j, m, d, factors, ld_factors, sums + j, ld);
+    add_weighted_tile<1, C>(rows + j, m, d, factors, ld_factors, sums + j, ld, upcoming);
   }
   // The last columns, fewer than a vector holds, and the intercept's 1 behind them.
   const std::size_t rest = d - j, count = rest + (intercept ? 1 : 0);
