@@ -15,25 +15,12 @@ namespace {
 /// once: few enough that their features stay in the cache while several metrics read them.
 constexpr Index kGradientGroups = 64, kGradientPiece = 32;
 
-/// The rows a gap compares: those of the group and the others, all or those of one label. Without
-/// branches: groups and labels come in no order that a processor could guess.
-struct Sides {
-  const std::int32_t* codes = nullptr;  // null for a sum over all rows
-  const double* targets = nullptr;
-  std::int32_t group = 0, label = 0;
-  unsigned labels = 0b11;             // bit 1: rows of the label count, bit 0: the others
-  double in_group = 1, outside = -1;  // dm/dh of a row on either side
-
-  [[nodiscard]] bool has_label(Index row) const {
-    return static_cast<std::int32_t>(targets[row]) == label;
-  }
-};
-
 /// What the gradient of one metric needs of every row: dm/dt_i = factor of the side times dh/dt.
 struct Slopes {
   MetricKind kind;
-  Sides sides = {};
-  bool own_attack = true;  // the attacked model is the model itself
+  simd::Sides sides = {};             // of a gap
+  double in_group = 1, outside = -1;  // dm/dh of a row on either side
+  bool own_attack = true;             // the attacked model is the model itself
 
   [[nodiscard]] bool is_gap() const { return sides.codes != nullptr; }
   /// The attack follows theta.
@@ -70,14 +57,7 @@ Pass prepare(const std::vector<Metric>& metrics, const Dataset& data, const Line
     if (metric.hard) throw UsageError("hard labels have no gradient", metric.name);
     Slopes slopes{.kind = metric.kind};
     if (metric.is_gap()) {
-      Sides& sides = slopes.sides;
-      sides.codes = data.sensitive.at(static_cast<std::size_t>(metric.column)).codes.data();
-      sides.group = metric.group;
-      sides.targets = data.targets.data();
-      if (metric.kind != MetricKind::kDemographicParity) {
-        sides.label = static_cast<std::int32_t>(positive_target(model, settings));
-        sides.labels = metric.kind == MetricKind::kEqualOpportunityNegative ? 0b01 : 0b10;
-      }
+      slopes.sides = gap_sides(metric, data, model, settings);
     } else if (metric.kind != MetricKind::kUtility) {
       slopes.own_attack = attacked == nullptr || slopes.follows();
       auto& attack = slopes.own_attack ? pass.own_attack : pass.other_attack;
@@ -89,49 +69,20 @@ Pass prepare(const std::vector<Metric>& metrics, const Dataset& data, const Line
   return pass;
 }
 
-/// Rows of a gap by side: in the group, outside.
-struct Counts {
-  Index in_group = 0, outside = 0;
-};
-
-Counts count(const Sides& sides, RowBlock block) {
-  // Few at a time and in the width of the codes, which the compiler makes vectors of.
-  std::int32_t inside = 0, labelled = 0, both = 0;
-  for (Index i = block.begin; i < block.end; ++i) {
-    const std::int32_t in = sides.codes[i] == sides.group ? 1 : 0;
-    const std::int32_t has = sides.has_label(i) ? 1 : 0;
-    inside += in;
-    labelled += has;
-    both += in & has;
-  }
-  const auto rows = static_cast<std::int32_t>(block.size());
-  Counts counts;
-  if ((sides.labels & 0b10) != 0) counts = {both, labelled - both};
-  if ((sides.labels & 0b01) != 0) {
-    counts.in_group += inside - both;
-    counts.outside += rows - labelled - (inside - both);
-  }
-  return counts;
-}
-
 /// The factors of every gap's sides, 1 / count and -1 / count.
 void divide_by_counts(Pass& pass) {
   constexpr Index kBlocksOfATask = 128;  // below that a thread costs more than it saves
   for (Slopes& slopes : pass.slopes) {
     if (!slopes.is_gap()) continue;
-    const Counts counts = reduce_rows(
-        pass.data.rows(), block_count(pass.data.rows()) / kBlocksOfATask, Counts{},
-        [&](Counts& sum, RowBlock block) {
-          const Counts more = count(slopes.sides, block);
-          sum.in_group += more.in_group;
-          sum.outside += more.outside;
+    const auto counts = reduce_rows(
+        pass.data.rows(), block_count(pass.data.rows()) / kBlocksOfATask, simd::SideSums{},
+        [&](simd::SideSums& sum, RowBlock block) {
+          simd::add_side_sums(slopes.sides, static_cast<std::size_t>(block.begin),
+                              static_cast<std::size_t>(block.size()), nullptr, sum);
         },
-        [](Counts& into, const Counts& from) {
-          into.in_group += from.in_group;
-          into.outside += from.outside;
-        });
-    slopes.sides.in_group = 1.0 / static_cast<double>(counts.in_group);
-    slopes.sides.outside = -1.0 / static_cast<double>(counts.outside);
+        [](simd::SideSums& into, const simd::SideSums& from) { into += from; });
+    slopes.in_group = 1 / counts.rows_here;
+    slopes.outside = -1 / counts.rows_there;
   }
 }
 
@@ -150,7 +101,8 @@ class PieceTerms {
         outputs_(pass.model.loss.outputs()),
         scores_(kGradientPiece, pass.columns.cols()),
         residuals_(kGradientPiece, outputs_),
-        slopes_(kGradientPiece, outputs_) {
+        slopes_(kGradientPiece, outputs_),
+        factors_(kGradientPiece) {
     for (const auto& [attack, moved] :
          {std::pair(&pass.own_attack, &own_), std::pair(&pass.other_attack, &other_)}) {
       if (!*attack) continue;
@@ -173,7 +125,7 @@ class PieceTerms {
 
   /// out = dm/dt of the rows, m x C; adds to `along` what the movement of an attack that is held
   /// fixed contributes, sum_i dm/dt_i shift_i.
-  void row_weights(const Slopes& metric, double& along, Eigen::Ref<Matrix> out) const {
+  void row_weights(const Slopes& metric, double& along, Eigen::Ref<Matrix> out) {
     switch (metric.kind) {
       case MetricKind::kUtility:
         out = residuals_.topRows(piece_.size());
@@ -181,10 +133,10 @@ class PieceTerms {
       case MetricKind::kDemographicParity:
       case MetricKind::kEqualOpportunity:
       case MetricKind::kEqualOpportunityNegative:
-        between_sides(metric.sides, 1, slopes_, out);
+        between_sides(metric, 1, slopes_, out);
         break;
       case MetricKind::kEqualOpportunityLoss:
-        between_sides(metric.sides, -1, residuals_, out);
+        between_sides(metric, -1, residuals_, out);
         break;
       case MetricKind::kTransferredRobustLoss:
       case MetricKind::kRobustLoss: {
@@ -192,7 +144,10 @@ class PieceTerms {
         const auto shift = moved.shift.head(piece_.size());
         out = moved.residuals.topRows(piece_.size());
         if (metric.follows()) {  // a moved row's score is (1 - kAttack) t
-          out.col(0) = (shift.array() != 0).select((1 - kAttack) * out.col(0), out.col(0));
+          for (Index i = 0; i < shift.size(); ++i) {
+            const double factor = shift(i) != 0 ? 1 - kAttack : 1;
+            out(i, 0) *= factor;
+          }
         } else {
           along += out.col(0).dot(shift);
         }
@@ -214,17 +169,13 @@ class PieceTerms {
     pass_.model.loss.residuals(scores, targets(), moved.residuals.topRows(piece_.size()));
   }
 
-  void between_sides(const Sides& sides, double sign, const Matrix& of,
-                     Eigen::Ref<Matrix> out) const {
-    const bool others = (sides.labels & 0b01) != 0, labelled = (sides.labels & 0b10) != 0;
-    const double factors[] = {others ? sign * sides.outside : 0, others ? sign * sides.in_group : 0,
-                              labelled ? sign * sides.outside : 0,
-                              labelled ? sign * sides.in_group : 0};
-    for (Index i = 0; i < piece_.size(); ++i) {
-      const Index row = piece_.begin + i;
-      const unsigned in = sides.codes[row] == sides.group ? 1 : 0;
-      const unsigned label = sides.has_label(row) ? 2 : 0;
-      for (Index c = 0; c < out.cols(); ++c) out(i, c) = factors[in | label] * of(i, c);
+  void between_sides(const Slopes& metric, double sign, const Matrix& of, Eigen::Ref<Matrix> out) {
+    auto factors = factors_.head(piece_.size());
+    simd::side_factors(metric.sides, static_cast<std::size_t>(piece_.begin),
+                       static_cast<std::size_t>(piece_.size()), sign * metric.in_group,
+                       sign * metric.outside, factors_.data());
+    for (Index c = 0; c < out.cols(); ++c) {
+      out.col(c) = factors.cwiseProduct(of.col(c).head(piece_.size()));
     }
   }
 
@@ -232,6 +183,7 @@ class PieceTerms {
   Index outputs_;
   RowBlock piece_;
   Matrix scores_, residuals_, slopes_;  // slopes_: dp/dt
+  Vector factors_;
   Moved own_, other_;
 };
 

@@ -39,22 +39,28 @@ std::vector<bool> positive_rows(const Dataset& data, const LinearModel& model,
   return positive;
 }
 
+simd::Sides gap_sides(const Metric& metric, const Dataset& data, const LinearModel& model,
+                      const MetricSettings& settings) {
+  const auto& column = data.sensitive.at(static_cast<std::size_t>(metric.column));
+  simd::Sides sides{
+      .codes = column.codes.data(), .targets = data.targets.data(), .group = metric.group};
+  if (metric.kind != MetricKind::kDemographicParity) {
+    sides.label = positive_target(model, settings);
+    sides.labels = metric.kind == MetricKind::kEqualOpportunityNegative ? 0b01 : 0b10;
+  }
+  return sides;
+}
+
 std::vector<signed char> metric_sides(const Metric& metric, const Dataset& data,
                                       const LinearModel& model, const MetricSettings& settings) {
   if (!metric.is_gap()) return {};
-  const auto& codes = data.sensitive.at(static_cast<std::size_t>(metric.column)).codes;
-  std::vector<signed char> side(codes.size());
-  // By products: groups and labels come in no order that a processor could guess branches from.
-  const auto of_group = [&](std::size_t i) { return 2 * (codes[i] == metric.group ? 1 : 0) - 1; };
-  if (metric.kind == MetricKind::kDemographicParity) {
-    for (std::size_t i = 0; i < side.size(); ++i) side[i] = static_cast<signed char>(of_group(i));
-    return side;
-  }
-  const double positive = positive_target(model, settings);
-  const bool wanted = metric.kind != MetricKind::kEqualOpportunityNegative;
+  const simd::Sides sides = gap_sides(metric, data, model, settings);
+  const int labelled = sides.labels >> 1 & 1, others = sides.labels & 1;
+  std::vector<signed char> side(static_cast<std::size_t>(data.rows()));
   for (std::size_t i = 0; i < side.size(); ++i) {
-    const int has_label = (data.targets(static_cast<Index>(i)) == positive) == wanted ? 1 : 0;
-    side[i] = static_cast<signed char>(of_group(i) * has_label);
+    const int of_group = 2 * (sides.codes[i] == sides.group ? 1 : 0) - 1;
+    side[i] =
+        static_cast<signed char>(of_group * (sides.targets[i] == sides.label ? labelled : others));
   }
   return side;
 }
@@ -136,8 +142,8 @@ void Attack::shifts(ConstVectorRef scores, ConstVectorRef targets, VectorRef shi
   shift = factor_ * scores;
   if (!correct_only_) return;
   for (Index i = 0; i < shift.size(); ++i) {
-    const bool right = (targets(i) > 0.5 ? scores(i) : -scores(i)) > 0;
-    if (!right) shift(i) = 0;
+    const double margin = targets(i) > 0.5 ? scores(i) : -scores(i), moved = shift(i);
+    shift(i) = margin > 0 ? moved : 0;  // read before: nothing for the processor to guess
   }
 }
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "recant/metrics/metric.hpp"
+#include "side_kernels.hpp"
 
 namespace recant {
 
@@ -36,6 +37,10 @@ struct Terms {
 /// Hard labels: p above the threshold. Not for squared loss.
 [[nodiscard]] std::vector<bool> selected_rows(const Matrix& scores, const LinearModel& model,
                                               const MetricSettings& settings);
+
+/// The rows that a gap compares. @throws UsageError for a gap of labels and squared loss.
+[[nodiscard]] simd::Sides gap_sides(const Metric& metric, const Dataset& data,
+                                    const LinearModel& model, const MetricSettings& settings);
 
 /// Side of each row: 1 in the metric's group, -1 in every other, 0 without the label that the
 /// metric looks at. Empty for a sum. @throws UsageError for a gap of labels and squared loss.

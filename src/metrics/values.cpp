@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <limits>
+#include <optional>
 
 #include "recant/core/check.hpp"
 #include "recant/linalg/row_kernels.hpp"
@@ -9,19 +10,6 @@
 
 namespace recant {
 namespace {
-
-/// Sums of h and numbers of rows on either side of a gap; a sum over all rows is `here` alone.
-struct SideSums {
-  double here = 0, there = 0, rows_here = 0, rows_there = 0;
-
-  SideSums& operator+=(const SideSums& from) {
-    here += from.here;
-    there += from.there;
-    rows_here += from.rows_here;
-    rows_there += from.rows_there;
-    return *this;
-  }
-};
 
 /// A metric whose h needs a row's own scores alone: utility and the soft gaps.
 class OwnScoreMetric {
@@ -32,10 +20,8 @@ class OwnScoreMetric {
 
   OwnScoreMetric(const Metric& metric, const Dataset& data, const LinearModel& model,
                  const MetricSettings& settings)
-      : kind_(metric.kind), group_(metric.group), targets_(data.targets.data()) {
-    if (!metric.is_gap()) return;
-    codes_ = data.sensitive.at(static_cast<std::size_t>(metric.column)).codes.data();
-    if (kind_ != MetricKind::kDemographicParity) positive_ = positive_target(model, settings);
+      : kind_(metric.kind) {
+    if (metric.is_gap()) sides_ = gap_sides(metric, data, model, settings);
   }
 
   /// h is the loss of the row; else it is p.
@@ -44,28 +30,17 @@ class OwnScoreMetric {
   }
 
   /// h of the rows of a block, onto the sums of their sides.
-  void add(RowBlock block, ConstVectorRef h, SideSums& sums) const {
-    if (codes_ == nullptr) {
+  void add(RowBlock block, ConstVectorRef h, simd::SideSums& sums) const {
+    if (sides_) {
+      simd::add_side_sums(*sides_, static_cast<std::size_t>(block.begin),
+                          static_cast<std::size_t>(block.size()), h.data(), sums);
+    } else {
       sums.here += h.sum();
-      return;
     }
-    // By products: groups and labels come in no order that a processor could guess.
-    Vector counts = Vector::Ones(block.size()), here(block.size());
-    if (kind_ != MetricKind::kDemographicParity) {
-      const double of_label = kind_ != MetricKind::kEqualOpportunityNegative ? 1 : 0;
-      const double* targets = targets_ + block.begin;
-      for (Index i = 0; i < block.size(); ++i) {
-        counts(i) = targets[i] == positive_ ? of_label : 1 - of_label;
-      }
-    }
-    const std::int32_t* codes = codes_ + block.begin;
-    for (Index i = 0; i < block.size(); ++i) here(i) = codes[i] == group_ ? counts(i) : 0;
-    const auto there = counts - here;
-    sums += {here.dot(h), there.dot(h), here.sum(), there.sum()};
   }
 
-  [[nodiscard]] double value(const SideSums& sums) const {
-    if (codes_ == nullptr) return sums.here;
+  [[nodiscard]] double value(const simd::SideSums& sums) const {
+    if (!sides_) return sums.here;
     if (sums.rows_here == 0 || sums.rows_there == 0) {
       return std::numeric_limits<double>::quiet_NaN();
     }
@@ -75,10 +50,7 @@ class OwnScoreMetric {
 
  private:
   MetricKind kind_;
-  std::int32_t group_;
-  const double* targets_;
-  const std::int32_t* codes_ = nullptr;  // null for a sum
-  double positive_ = 1;                  // the target of the label that a gap looks at
+  std::optional<simd::Sides> sides_;  // of a gap
 };
 
 }  // namespace
@@ -99,7 +71,7 @@ std::vector<double> metric_values(const std::vector<Metric>& metrics, const Data
   Matrix kept(own.size() < metrics.size() ? data.rows() : 0, outputs);  // the others' scores
 
   constexpr Index kGroups = 64;
-  using Sums = std::vector<SideSums>;
+  using Sums = std::vector<simd::SideSums>;
   const Sums totals = reduce_rows(
       data.rows(), kGroups, Sums(own.size()),
       [&](Sums& sums, RowBlock block) {

@@ -14,6 +14,10 @@ namespace {
 /// Accumulators for sums of length p: cheap, so enough of them for any machine's threads.
 constexpr Index kVectorGroups = 64;
 
+/// Rows whose residual is added up by itself.
+constexpr Index kPartRows = 128;
+static_assert(kBlockRows % kPartRows == 0);
+
 /// Accumulators for Hessians: one for about four blocks, since each is zeroed and merged, in
 /// eights for an even share, and as many as 16 MB hold but at least 4. Depends on the sizes alone,
 /// so that the result does not depend on the number of threads.
@@ -43,14 +47,24 @@ Vector residual_sizes(ConstMatrixRef residuals) {
   return residuals.rowwise().norm();
 }
 
+/// The larger of two sizes, or NaN if either is: max() would lose it.
+double larger(double a, double b) {
+  return a >= b || std::isnan(a) ? a : b;
+}
+
 /// max |change|, of several changes the spread, over the rows of weight > 0; NaN if there is one.
 double largest_spread(ConstMatrixRef changes, ConstVectorRef weights) {
-  const auto counts = weights.array() > 0;
+  double largest = 0;
+  const auto take = [&](double spread, Index row) {
+    largest = larger(largest, weights(row) > 0 ? spread : 0);
+  };
   if (changes.cols() == 1) {
-    return counts.select(changes.col(0).array().abs(), 0).maxCoeff<Eigen::PropagateNaN>();
+    for (Index i = 0; i < changes.rows(); ++i) take(std::abs(changes(i, 0)), i);
+  } else {
+    const Vector spreads = changes.rowwise().maxCoeff() - changes.rowwise().minCoeff();
+    for (Index i = 0; i < changes.rows(); ++i) take(spreads(i), i);
   }
-  const Vector spreads = changes.rowwise().maxCoeff() - changes.rowwise().minCoeff();
-  return counts.select(spreads.array(), 0).maxCoeff<Eigen::PropagateNaN>();
+  return largest;
 }
 
 /// Additions behind one another when each of `groups` accumulators adds up its share of the blocks,
@@ -155,35 +169,37 @@ Objective::Residual Objective::residual(ConstVectorRef theta, ConstVectorRef wei
   Residual total = reduce_rows(
       rows(), kVectorGroups, zero,
       [&](Residual& sum, RowBlock block) {
-        // Sums of their own for piece and block, so that few additions stand behind one another.
-        Matrix block_sum = Matrix::Zero(width(), outputs), piece_sum(width(), outputs);
+        // Sums of their own for part and block, so that few additions stand behind one another.
+        Matrix block_sum = Matrix::Zero(width(), outputs), part_sum(width(), outputs);
         Matrix buffer(most, 2 * outputs), residual_buffer(most, outputs);
-        for_each_piece(block, most, [&](RowBlock piece) {
-          const auto w = weights.segment(piece.begin, piece.size());
-          auto products = buffer.topRows(piece.size());
-          auto residuals = residual_buffer.topRows(piece.size());
-          row_scores(features_.block(piece), intercept_, columns, products);
-          loss_.residuals(products.leftCols(outputs), targets_.segment(piece.begin, piece.size()),
-                          residuals);
-          residuals.array().colwise() *= w.array();
-          sum.gross += residual_sizes(residuals).dot(row_norms_.segment(piece.begin, piece.size()));
-          piece_sum.setZero();
-          add_weighted_rows(features_.block(piece), intercept_, residuals, piece_sum);
-          block_sum += piece_sum;
-          const double spread = largest_spread(products.rightCols(outputs), w);
-          if (!(spread <= sum.spread)) sum.spread = spread;  // not max(): a NaN must not vanish
+        for_each_piece(block, kPartRows, [&](RowBlock part) {
+          part_sum.setZero();
+          for_each_piece(part, most, [&](RowBlock piece) {
+            const auto w = weights.segment(piece.begin, piece.size());
+            auto products = buffer.topRows(piece.size());
+            auto residuals = residual_buffer.topRows(piece.size());
+            row_scores(features_.block(piece), intercept_, columns, products);
+            loss_.residuals(products.leftCols(outputs), targets_.segment(piece.begin, piece.size()),
+                            residuals);
+            residuals.array().colwise() *= w.array();
+            sum.gross +=
+                residual_sizes(residuals).dot(row_norms_.segment(piece.begin, piece.size()));
+            add_weighted_rows(features_.block(piece), intercept_, residuals, part_sum);
+            sum.spread = larger(sum.spread, largest_spread(products.rightCols(outputs), w));
+          });
+          block_sum += part_sum;
         });
         sum.gradient += Eigen::Map<const Vector>(block_sum.data(), block_sum.size());
       },
       [](Residual& into, const Residual& from) {
         into.gradient += from.gradient;
         into.gross += from.gross;
-        if (!(from.spread <= into.spread)) into.spread = from.spread;
+        into.spread = larger(into.spread, from.spread);
       });
   total.gradient += l2_ * theta;
   if (linear_.size() > 0) total.gradient += linear_;
-  total.depth = std::min(rows(), most) + (kBlockRows + most - 1) / most +
-                merge_depth(rows(), kVectorGroups, 1);
+  total.depth =
+      std::min(rows(), kPartRows) + kBlockRows / kPartRows + merge_depth(rows(), kVectorGroups, 1);
   return total;
 }
 

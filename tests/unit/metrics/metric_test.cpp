@@ -3,11 +3,13 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <tuple>
 
 #include "compare.hpp"
 #include "expect_error.hpp"
 #include "finite_difference.hpp"
+#include "instruction_sets.hpp"
 #include "naive_metric.hpp"
 #include "problems.hpp"
 #include "recant/core/error.hpp"
@@ -97,7 +99,7 @@ TEST_P(MetricByLoss, ManyModelsAtOnceAreEachModelAlone) {
 }
 
 TEST_P(MetricByLoss, ValuesAreTheirDefinitions) {
-  for (const Index n : {60, 1023, 1024, 1025}) {
+  for (const Index n : {120, 121, 122, 123, 127, 1023, 1024, 1025}) {
     test::Random random(static_cast<std::uint64_t>(n));
     const Dataset data = test::made_up_rows(random, n, 4, loss_, {2, 4});
     const LinearModel at = model(random, 4), other = model(random, 4);
@@ -106,11 +108,20 @@ TEST_P(MetricByLoss, ValuesAreTheirDefinitions) {
       for (const bool correct_only : {false, true}) {
         MetricSettings settings = settings_;
         settings.attack_correct_only = correct_only;
-        const auto found = metric_values(metrics, data, at, settings, attack);
-        for (std::size_t m = 0; m < metrics.size(); ++m) {
-          test::expect_close(found[m], test::naive_metric(metrics[m], data, at, settings, attack),
-                             1e-12, 1e-13, describe(metrics[m]));
+        std::vector<double> wanted;
+        for (const Metric& metric : metrics) {
+          wanted.push_back(test::naive_metric(metric, data, at, settings, attack));
         }
+        for_each_instruction_set([&] {
+          const auto found = metric_values(metrics, data, at, settings, attack);
+          for (std::size_t m = 0; m < metrics.size(); ++m) {
+            if (std::isnan(wanted[m])) {  // a side without rows
+              EXPECT_TRUE(std::isnan(found[m])) << describe(metrics[m]);
+            } else {
+              test::expect_close(found[m], wanted[m], 1e-12, 1e-13, describe(metrics[m]));
+            }
+          }
+        });
       }
     }
   }
@@ -143,6 +154,20 @@ TEST_P(MetricByLoss, GradientsAreTheDerivativesOfValues) {
                            describe(metrics[m]));
       }
     }
+  }
+}
+
+TEST_P(MetricByLoss, GradientsOfEveryInstructionSetAgree) {
+  for (const Index n : {120, 121, 122, 123, 127, 1025}) {
+    test::Random random(static_cast<std::uint64_t>(n));
+    const Dataset data = test::made_up_rows(random, n, 3, loss_, {2, 3});
+    const LinearModel at = model(random, 3);
+    const auto metrics = all_metrics(loss_.kind(), data);
+    const Matrix wanted = metric_gradients(metrics, data, at, settings_);
+    for_each_instruction_set([&] {
+      test::expect_close(metric_gradients(metrics, data, at, settings_), wanted, 1e-12, 1e-13,
+                         std::to_string(n) + " rows");
+    });
   }
 }
 

@@ -346,5 +346,20 @@ TEST_P(ObjectiveByKind, ResidualIsTheGradientAndTheLargestChangeOfAScore) {
   }
 }
 
+TEST_P(ObjectiveByKind, AChangeThatIsNoNumberDoesNotVanishAmongOthers) {
+  for (const Index at : {0, 500, 1100}) {  // rows of all other pieces and blocks are behind it
+    test::Random random(3);
+    Dataset data = test::made_up_rows(random, 1101, 2, loss_);
+    RowMatrix x = RowMatrix::Constant(1101, 2, 1e-3);
+    x.row(at).setConstant(10);
+    data.features = FeatureMatrix(std::move(x));
+    const Objective objective(data, loss_, intercept_, 0.7);
+    Vector along = Vector::Zero(objective.parameters());
+    along(0) = 1e308, along(1) = -1e308;  // 10 times these: infinity less infinity
+    const Vector theta = Vector::Zero(objective.parameters()), w = Vector::Ones(1101);
+    EXPECT_TRUE(std::isnan(objective.residual(theta, w, along).spread)) << "row " << at;
+  }
+}
+
 }  // namespace
 }  // namespace recant
