@@ -113,8 +113,7 @@ std::string_view name(AlphaOutcome outcome) noexcept {
 Vector value_factors(ConstVectorRef values, const ValueWeightOptions& options) {
   check(options);
   check_at_least("number of values", values.size(), 1);
-  check_entries_finite("values", values);
-  const double largest = largest_entry(values);
+  const double largest = largest_finite_entry("values", values);
   // Divided first: the difference of two finite values may overflow.
   const bool equal =
       largest == 0 || values.maxCoeff() / largest - values.minCoeff() / largest <= kRounding;
