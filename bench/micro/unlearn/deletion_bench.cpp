@@ -10,6 +10,7 @@
 #include "cases.hpp"
 #include "machine.hpp"
 #include "recant/core/threads.hpp"
+#include "recant/linalg/cholesky.hpp"
 #include "recant/model/trainer.hpp"
 
 namespace recant::bench {
@@ -33,7 +34,8 @@ const Case& deletion_case(Index rows, Index columns) {
   return *found;
 }
 
-/// One row after the other: the update, the step and its measure. Tier 0.
+/// One row after the other: the update, the step and its measure. Tier 0. Up to a share of the
+/// rows, in percent, is deleted since the base, at most 1,000 of them.
 void delete_one_row(benchmark::State& state) {
   const Case& input = deletion_case(state.range(0), state.range(1));
   DeletionState deletions = input.state;
@@ -49,8 +51,9 @@ void delete_one_row(benchmark::State& state) {
     require(left.norm() <= 1e-9 * start.norm(), "the step solves its equation");
   }
   Index next = 4;
+  const Index last = std::min<Index>(1000, state.range(0) * state.range(2) / 100);
   for (auto _ : state) {
-    if (next == 1000) {
+    if (next == last) {
       state.PauseTiming();
       deletions = input.state;
       next = 4;
@@ -64,11 +67,33 @@ void delete_one_row(benchmark::State& state) {
   }
 }
 BENCHMARK(delete_one_row)
+    ->ArgNames({"rows", "columns", "percent"})
+    ->Unit(benchmark::kMicrosecond)
+    ->Args({10'000, 100, 1})
+    ->Args({10'000, 100, 10})
+    ->Args({100'000, 100, 1})
+    ->Args({1'000'000, 100, 1})
+    ->Args({12'000, 784, 1})
+    ->Args({12'000, 784, 8});
+
+/// The solves alone that a deletion cannot do without: of the row that leaves, and of the gradient.
+void two_solves(benchmark::State& state) {
+  const Case& input = deletion_case(state.range(0), state.range(1));
+  const Objective& objective = input.objective;
+  const Matrix hessian = objective.hessian(input.state.base().theta, input.state.weights());
+  const Cholesky factor = Cholesky::factor(hessian).value();
+  const Vector row = numbers(hessian.rows(), -1, 1, 2);
+  const Vector gradient = numbers(hessian.rows(), -1, 1, 3);
+  require((hessian * factor.solve(row) - row).norm() <= 1e-9 * row.norm(), "a solve");
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(factor.solve(row).data());
+    benchmark::DoNotOptimize(factor.solve(gradient).data());
+  }
+}
+BENCHMARK(two_solves)
     ->ArgNames({"rows", "columns"})
     ->Unit(benchmark::kMicrosecond)
     ->Args({10'000, 100})
-    ->Args({100'000, 100})
-    ->Args({1'000'000, 100})
     ->Args({12'000, 784});
 
 /// The gradient at the new model, what it is off by, and how far any score moved. Tier 1.
