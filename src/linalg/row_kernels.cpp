@@ -3,40 +3,23 @@
 
 #include <cmath>
 
-#include "blas.hpp"
 #include "simd_kernels.hpp"
 
 namespace recant {
 namespace {
 
-int narrow(Index value) {
-  return static_cast<int>(value);
-}
-
 std::size_t size(Index value) {
   return static_cast<std::size_t>(value);
 }
-
-/// From so many columns on, a product of matrices by BLAS is faster than our own loops.
-constexpr Index kManyColumns = 8;
 
 }  // namespace
 
 void row_scores(RowsView rows, bool intercept, ConstMatrixRef coefficients,
                 Eigen::Ref<Matrix> scores) {
-  const Index m = rows.rows(), d = rows.cols(), count = coefficients.cols();
-  if (m == 0) return;
-  if (count < kManyColumns || d == 0) {
-    simd::scores(rows.data(), size(m), size(d), intercept, coefficients.data(),
-                 size(coefficients.outerStride()), size(count), scores.data(),
-                 size(scores.outerStride()));
-    return;
-  }
-  single_threaded_blas();
-  for (Index c = 0; c < count; ++c) scores.col(c).setConstant(intercept ? coefficients(d, c) : 0.0);
-  cblas_dgemm(CblasColMajor, CblasTrans, CblasNoTrans, narrow(m), narrow(count), narrow(d), 1.0,
-              rows.data(), narrow(d), coefficients.data(), narrow(coefficients.outerStride()), 1.0,
-              scores.data(), narrow(scores.outerStride()));
+  if (rows.rows() == 0) return;
+  simd::scores(rows.data(), size(rows.rows()), size(rows.cols()), intercept, coefficients.data(),
+               size(coefficients.outerStride()), size(coefficients.cols()), scores.data(),
+               size(scores.outerStride()));
 }
 
 void row_norms(RowsView rows, bool intercept, VectorRef norms) {
@@ -46,19 +29,10 @@ void row_norms(RowsView rows, bool intercept, VectorRef norms) {
 
 void add_weighted_rows(RowsView rows, bool intercept, ConstMatrixRef factors,
                        Eigen::Ref<Matrix> sums) {
-  const Index m = rows.rows(), d = rows.cols(), count = factors.cols();
-  if (m == 0) return;
-  if (count < kManyColumns || d == 0) {
-    simd::add_weighted(rows.data(), size(m), size(d), intercept, factors.data(),
-                       size(factors.outerStride()), size(count), sums.data(),
-                       size(sums.outerStride()));
-    return;
-  }
-  single_threaded_blas();
-  if (intercept) sums.row(d) += factors.colwise().sum();
-  cblas_dgemm(CblasColMajor, CblasNoTrans, CblasNoTrans, narrow(d), narrow(count), narrow(m), 1.0,
-              rows.data(), narrow(d), factors.data(), narrow(factors.outerStride()), 1.0,
-              sums.data(), narrow(sums.outerStride()));
+  if (rows.rows() == 0) return;
+  simd::add_weighted(rows.data(), size(rows.rows()), size(rows.cols()), intercept, factors.data(),
+                     size(factors.outerStride()), size(factors.cols()), sums.data(),
+                     size(sums.outerStride()));
 }
 
 void GramScratch::begin(Index p) {

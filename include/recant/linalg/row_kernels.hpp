@@ -6,12 +6,13 @@
 
 #include "recant/linalg/types.hpp"
 
-/// The kernels of a pass over rows, and the only door to BLAS level 3. Each works on one
-/// row block X (m x d, row-major, contiguous) in the calling thread; with `intercept` every row
-/// carries a further last feature that is 1 and is not stored, so p = d + 1, else p = d.
+/// The kernels of a pass over rows. Each works on one row block X (m x d, row-major, contiguous) in
+/// the calling thread; with `intercept` every row carries a further last feature that is 1 and is
+/// not stored, so p = d + 1, else p = d.
 namespace recant {
 
-/// scores(:, c) = [X 1] coefficients(:, c).   scores is m x C, coefficients p x C.
+/// scores(:, c) = [X 1] coefficients(:, c).   scores is m x C, coefficients p x C. Equal rows have
+/// equal scores, to the bit.
 /// Cost: m p C multiply-adds, one read of X.
 void row_scores(RowsView rows, bool intercept, ConstMatrixRef coefficients,
                 Eigen::Ref<Matrix> scores);
