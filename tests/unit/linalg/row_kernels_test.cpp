@@ -77,9 +77,9 @@ TEST(RowKernelsOfRows, AreEqualForEqualRowsWhereverTheyStand) {
   std::normal_distribution<double> normal;
   const Matrix row = Matrix::NullaryExpr(1, 37, [&] { return normal(engine); });
   const RowMatrix rows = row.replicate(29, 1);
-  const Matrix coefficients = Matrix::NullaryExpr(38, 5, [&] { return normal(engine); });
+  const Matrix coefficients = Matrix::NullaryExpr(38, 17, [&] { return normal(engine); });
   for_each_instruction_set([&] {
-    Matrix scores(29, 5);
+    Matrix scores(29, 17);
     Vector norms(29);
     row_scores({rows.data(), 29, 37}, true, coefficients, scores);
     row_norms({rows.data(), 29, 37}, true, norms);
