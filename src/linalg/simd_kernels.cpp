@@ -97,9 +97,7 @@ HWY_INLINE Lanes sums_of_lanes(const Lanes (&v)[Count]) {
 }
 
 /// R rows, N or 1, times C columns: every value of a row is used C times while it is in a register.
-/// With kAsk the rows behind them are asked for: side by side these are not the one stream that the
-/// processor would read ahead of itself.
-template <std::size_t R, std::size_t C, bool kAsk>
+template <std::size_t R, std::size_t C>
 HWY_INLINE void scores_tile(const double* rows, std::size_t d, bool intercept,
                             const double* coefficients, std::size_t ld, double* out,
                             std::size_t ld_out) {
@@ -120,7 +118,8 @@ HWY_INLINE void scores_tile(const double* rows, std::size_t d, bool intercept,
       const double* at = rows + i * d + j;
       Lanes left = load(at);
       hold<C>(left);
-      if constexpr (kAsk) upcoming.ask<1>();
+      // Rows side by side are not the one stream that the processor would read ahead of itself.
+      if constexpr (R > 1) upcoming.ask<1>();
 #pragma GCC unroll 8
       for (std::size_t c = 0; c < C; ++c) sum[c][i] = hn::MulAdd(left, right[c], sum[c][i]);
     }
@@ -140,29 +139,20 @@ HWY_INLINE void scores_tile(const double* rows, std::size_t d, bool intercept,
   }
 }
 
-/// R rows times up to three columns: 3 N sums fill the registers.
-template <std::size_t R, bool kAsk>
-HWY_INLINE void scores_of_three(const double* rows, std::size_t d, bool intercept,
-                                const double* coefficients, std::size_t ld, std::size_t columns,
-                                double* out, std::size_t ld_out) {
-  if (columns >= 3) {
-    scores_tile<R, 3, kAsk>(rows, d, intercept, coefficients, ld, out, ld_out);
-  } else if (columns == 2) {
-    scores_tile<R, 2, kAsk>(rows, d, intercept, coefficients, ld, out, ld_out);
-  } else if (columns == 1) {
-    scores_tile<R, 1, kAsk>(rows, d, intercept, coefficients, ld, out, ld_out);
-  }
-}
-
-/// R rows times all columns, three at a time: from the second time on they are in the cache.
+/// R rows times all columns, three at a time: 3 N sums fill the registers, and the rows are read
+/// again from the nearest cache.
 template <std::size_t R>
 HWY_INLINE void scores_of_tile(const double* rows, std::size_t d, bool intercept,
                                const double* coefficients, std::size_t ld, std::size_t columns,
                                double* out, std::size_t ld_out) {
-  scores_of_three<R, (R > 1)>(rows, d, intercept, coefficients, ld, columns, out, ld_out);
-  for (std::size_t c = 3; c < columns; c += 3) {
-    scores_of_three<R, false>(rows, d, intercept, coefficients + c * ld, ld, columns - c,
-                              out + c * ld_out, ld_out);
+  std::size_t c = 0;
+  for (; c + 3 <= columns; c += 3) {
+    scores_tile<R, 3>(rows, d, intercept, coefficients + c * ld, ld, out + c * ld_out, ld_out);
+  }
+  if (columns - c == 2) {
+    scores_tile<R, 2>(rows, d, intercept, coefficients + c * ld, ld, out + c * ld_out, ld_out);
+  } else if (columns - c == 1) {
+    scores_tile<R, 1>(rows, d, intercept, coefficients + c * ld, ld, out + c * ld_out, ld_out);
   }
 }
 
@@ -215,7 +205,7 @@ void squared_norms(const double* rows, std::size_t m, std::size_t d, double* out
 
 /// V vectors of columns times C columns of factors, V C <= 12: the sums stay in registers over all
 /// rows, and a value of a row is used C times.
-template <std::size_t V, std::size_t C, bool kAsk>
+template <std::size_t V, std::size_t C>
 HWY_INLINE void add_weighted_tile(const double* rows, std::size_t m, std::size_t d,
                                   const double* factors, std::size_t ld_factors, double* sums,
                                   std::size_t ld, Upcoming& upcoming) {
@@ -232,7 +222,7 @@ HWY_INLINE void add_weighted_tile(const double* rows, std::size_t m, std::size_t
     for (std::size_t v = 0; v < V; ++v) {
       row[v] = hn::LoadU(tag, rows + i * d + v * N);
       hold<C>(row[v]);
-      if constexpr (kAsk) upcoming.ask<1>();  // memory is idle: these rows are in the cache
+      upcoming.ask<1>();  // memory is idle: these rows are in the cache
     }
 #pragma GCC unroll 8
     for (std::size_t c = 0; c < C; ++c) {
@@ -248,7 +238,7 @@ HWY_INLINE void add_weighted_tile(const double* rows, std::size_t m, std::size_t
   }
 }
 
-template <std::size_t C, bool kAsk>
+template <std::size_t C>
 void add_weighted_columns(const double* rows, std::size_t m, std::size_t d, bool intercept,
                           const double* factors, std::size_t ld_factors, double* sums,
                           std::size_t ld) {
@@ -256,14 +246,14 @@ void add_weighted_columns(const double* rows, std::size_t m, std::size_t d, bool
   Upcoming upcoming(rows, m * d);
   std::size_t j = 0;
   for (; j + kWide * N <= d; j += kWide * N) {
-    add_weighted_tile<kWide, C, kAsk>(rows + j, m, d, factors, ld_factors, sums + j, ld, upcoming);
+    add_weighted_tile<kWide, C>(rows + j, m, d, factors, ld_factors, sums + j, ld, upcoming);
   }
   if (j + 4 * N <= d) {
-    add_weighted_tile<4, C, kAsk>(rows + j, m, d, factors, ld_factors, sums + j, ld, upcoming);
+    add_weighted_tile<4, C>(rows + j, m, d, factors, ld_factors, sums + j, ld, upcoming);
     j += 4 * N;
   }
   for (; j + N <= d; j += N) {
-    add_weighted_tile<1, C, kAsk>(rows + j, m, d, factors, ld_factors, sums + j, ld, upcoming);
+    add_weighted_tile<1, C>(rows + j, m, d, factors, ld_factors, sums + j, ld, upcoming);
   }
   // The last columns, fewer than a vector holds, and the intercept's 1 behind them.
   const std::size_t rest = d - j, count = rest + (intercept ? 1 : 0);
@@ -287,24 +277,14 @@ void add_weighted_columns(const double* rows, std::size_t m, std::size_t d, bool
   for (std::size_t c = 0; c < C; ++c) store_first(sum[c], sums + c * ld + j, count);
 }
 
-/// Up to three columns of factors; the rows behind these are asked for once, with the first.
-template <bool kAsk>
-void add_weighted_three(const double* rows, std::size_t m, std::size_t d, bool intercept,
-                        const double* factors, std::size_t ld_factors, std::size_t columns,
-                        double* sums, std::size_t ld) {
-  const auto add = columns == 1   ? add_weighted_columns<1, kAsk>
-                   : columns == 2 ? add_weighted_columns<2, kAsk>
-                                  : add_weighted_columns<3, kAsk>;
-  if (columns > 0) add(rows, m, d, intercept, factors, ld_factors, sums, ld);
-}
-
 void add_weighted(const double* rows, std::size_t m, std::size_t d, bool intercept,
                   const double* factors, std::size_t ld_factors, std::size_t columns, double* sums,
                   std::size_t ld) {
-  add_weighted_three<true>(rows, m, d, intercept, factors, ld_factors, columns, sums, ld);
-  for (std::size_t c = 3; c < columns; c += 3) {
-    add_weighted_three<false>(rows, m, d, intercept, factors + c * ld_factors, ld_factors,
-                              columns - c, sums + c * ld, ld);
+  for (std::size_t c = 0; c < columns; c += 3) {
+    const auto add = columns - c == 1   ? add_weighted_columns<1>
+                     : columns - c == 2 ? add_weighted_columns<2>
+                                        : add_weighted_columns<3>;
+    add(rows, m, d, intercept, factors + c * ld_factors, ld_factors, sums + c * ld, ld);
   }
 }
 
