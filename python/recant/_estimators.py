@@ -113,8 +113,7 @@ class _LinearEstimator(_sklearn.EstimatorStandIn):
         features = self._features(X)
         model = self._fitted()
         targets = self._codes(y)
-        if len(targets) != len(features):
-            raise DataError(f"y: has {len(targets)} values, but X has {len(features)} rows")
+        _require_as_many(targets, features)
         groups = _arrays.group_columns(sensitive_features, len(features), model.groups or known)
         return _core.Rows(features, targets, None, model.columns, model.class_names, groups)
 
@@ -416,12 +415,21 @@ class _LinearEstimator(_sklearn.EstimatorStandIn):
             another type.
         DataError
             If it cannot be written.
+
+        References
+        ----------
+        docs/formats/vault.md.
         """
         self._to_keep().save(os.fspath(path), replace)
 
     def _to_keep(self) -> _core.Model:
         """The model, if a folder can hold all of it."""
         return self._fitted()
+
+
+def _require_as_many(targets: npt.NDArray[Any], rows: npt.NDArray[Any]) -> None:
+    if len(targets) != len(rows):
+        raise DataError(f"y: has {len(targets)} values, but X has {len(rows)} rows")
 
 
 def _set_from_outside(name: str) -> UsageError:
@@ -463,13 +471,19 @@ class LogisticRegression(_sklearn.ClassifierStandIn, _LinearEstimator):
     Attributes
     ----------
     classes_ : ndarray of shape (K,)
-    coef_ : ndarray of shape (1, d) or (K, d), read-only
-    intercept_ : ndarray of shape (1,) or (K,), read-only
+    coef_ : ndarray of shape (1, d) or (K, d)
+    intercept_ : ndarray of shape (1,) or (K,)
+        The model that predicts: neither can be written to, or set.
     n_features_in_, feature_names_in_, n_iter_ : as in scikit-learn
     converged_ : bool
         Whether the model is the optimum of its weights, to the tolerance.
     fit_result_ : FitResult
         The command's JSON of the fit.
+
+    Raises
+    ------
+    UsageError
+        In ``fit`` and not before, as scikit-learn wants it: for parameters out of range.
 
     Notes
     -----
@@ -527,13 +541,21 @@ class LogisticRegression(_sklearn.ClassifierStandIn, _LinearEstimator):
 
         Raises
         ------
-        UsageError, DataError
-            Both are ValueErrors.
+        UsageError
+            For parameters of the constructor that are out of range.
+        DataError
+            For weights or groups that do not fit the rows, fewer than two classes, numbers that
+            are not finite. What is wrong with X and y is said by scikit-learn where it is
+            installed, as its ValueError or TypeError; ours are ValueErrors too.
 
         Warns
         -----
         ConvergenceWarning
             Where ``converged_`` is False.
+
+        References
+        ----------
+        docs/mathematics.md, section 1; docs/algorithms/fit.md.
         """
         require_parameters(self)
         features, labels = self._training_data(X, y, numeric=False)
@@ -575,6 +597,18 @@ class LogisticRegression(_sklearn.ClassifierStandIn, _LinearEstimator):
         Returns
         -------
         ndarray of shape (n,) or (n, K)
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError, TypeError
+            For rows that are no finite numbers, or of other features than those of training: a
+            DataError, or scikit-learn's own where that is installed.
+
+        References
+        ----------
+        docs/mathematics.md, section 1.
         """
         scores = self._fitted().scores(self._features(X))
         return scores[:, 0] if scores.shape[1] == 1 else scores
@@ -589,6 +623,18 @@ class LogisticRegression(_sklearn.ClassifierStandIn, _LinearEstimator):
         Returns
         -------
         ndarray of shape (n,), of the type of ``classes_``
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError, TypeError
+            For rows that are no finite numbers, or of other features than those of training: a
+            DataError, or scikit-learn's own where that is installed.
+
+        References
+        ----------
+        docs/mathematics.md, section 1.
         """
         scores = self.decision_function(X)
         best = (scores > 0).astype(np.intp) if scores.ndim == 1 else scores.argmax(axis=1)
@@ -604,6 +650,18 @@ class LogisticRegression(_sklearn.ClassifierStandIn, _LinearEstimator):
         Returns
         -------
         ndarray of shape (n, K)
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError, TypeError
+            For rows that are no finite numbers, or of other features than those of training: a
+            DataError, or scikit-learn's own where that is installed.
+
+        References
+        ----------
+        docs/mathematics.md, section 1.
         """
         p = self._fitted().probabilities(self._features(X))
         return np.column_stack([1 - p[:, 0], p[:, 0]]) if p.shape[1] == 1 else p
@@ -618,6 +676,18 @@ class LogisticRegression(_sklearn.ClassifierStandIn, _LinearEstimator):
         Returns
         -------
         ndarray of shape (n, K)
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError, TypeError
+            For rows that are no finite numbers, or of other features than those of training: a
+            DataError, or scikit-learn's own where that is installed.
+
+        References
+        ----------
+        docs/mathematics.md, section 1.
         """
         return cast("Floats", np.log(self.predict_proba(X)))
 
@@ -633,8 +703,24 @@ class LogisticRegression(_sklearn.ClassifierStandIn, _LinearEstimator):
         Returns
         -------
         float
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError, TypeError
+            For rows that are no finite numbers, or of other features than those of training: a
+            DataError, or scikit-learn's own where that is installed.
+        DataError
+            For another number of targets or weights than of rows.
+
+        References
+        ----------
+        docs/algorithms/metrics.md, accuracy.
         """
-        right = self.predict(X) == np.asarray(y).ravel()
+        predicted, targets = self.predict(X), np.asarray(y).ravel()
+        _require_as_many(targets, predicted)
+        right = predicted == targets
         return float(np.average(right, weights=_arrays.row_weights(sample_weight, len(right))))
 
 
@@ -658,10 +744,16 @@ class RidgeRegression(_sklearn.RegressorStandIn, _LinearEstimator):
 
     Attributes
     ----------
-    coef_ : ndarray of shape (d,), read-only
+    coef_ : ndarray of shape (d,)
     intercept_ : float
+        Neither can be written to, or set.
     n_features_in_, feature_names_in_, n_iter_, converged_, fit_result_
         As in :class:`LogisticRegression`.
+
+    Raises
+    ------
+    UsageError
+        In ``fit``, as of :class:`LogisticRegression`.
 
     References
     ----------
@@ -709,12 +801,16 @@ class RidgeRegression(_sklearn.RegressorStandIn, _LinearEstimator):
         Raises
         ------
         UsageError, DataError
-            Both are ValueErrors.
+            As in :meth:`LogisticRegression.fit`.
 
         Warns
         -----
         ConvergenceWarning
             Where ``converged_`` is False.
+
+        References
+        ----------
+        docs/mathematics.md, section 1; docs/algorithms/fit.md.
         """
         require_parameters(self)
         features, targets = self._training_data(X, y, numeric=True)
@@ -741,6 +837,18 @@ class RidgeRegression(_sklearn.RegressorStandIn, _LinearEstimator):
         Returns
         -------
         ndarray of shape (n,)
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError, TypeError
+            For rows that are no finite numbers, or of other features than those of training: a
+            DataError, or scikit-learn's own where that is installed.
+
+        References
+        ----------
+        docs/mathematics.md, section 1.
         """
         return self._fitted().scores(self._features(X))[:, 0]
 
@@ -756,11 +864,26 @@ class RidgeRegression(_sklearn.RegressorStandIn, _LinearEstimator):
         Returns
         -------
         float
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError, TypeError
+            For rows that are no finite numbers, or of other features than those of training: a
+            DataError, or scikit-learn's own where that is installed.
+        DataError
+            For another number of targets or weights than of rows.
+
+        References
+        ----------
+        scikit-learn, ``r2_score``; docs/mathematics.md, section 1.
         """
-        targets = self._codes(y)
+        predicted, targets = self.predict(X), self._codes(y)
+        _require_as_many(targets, predicted)
         weights = _arrays.row_weights(sample_weight, len(targets))
         weights = np.ones(len(targets)) if weights is None else weights
-        residual = float(weights @ (targets - self.predict(X)) ** 2)
+        residual = float(weights @ (targets - predicted) ** 2)
         total = float(weights @ (targets - np.average(targets, weights=weights)) ** 2)
         if total == 0:
             return 1.0 if residual == 0 else 0.0
@@ -807,3 +930,6 @@ def from_model(model: _core.Model) -> LogisticRegression | RidgeRegression:
         estimator.feature_names_in_ = np.array(model.columns, dtype=object)
     estimator._take(model)
     return estimator
+
+
+_sklearn.join()  # of whoever imported scikit-learn before

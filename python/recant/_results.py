@@ -265,6 +265,15 @@ class Correction(Result):
         Returns
         -------
         matplotlib.axes.Axes
+
+        Raises
+        ------
+        ImportError
+            Where matplotlib is not installed.
+
+        References
+        ----------
+        docs/mathematics.md, section 3: the gaps.
         """
         if ax is None:
             import matplotlib.pyplot as plt

@@ -116,41 +116,40 @@ class EstimatorStandIn:
 
     def __getattr__(self, name: str) -> Any:
         """Of an estimator that is older than the import: what scikit-learn looks for in it."""
-        if join():
+        join()
+        if EstimatorStandIn not in type(self).__mro__:
             return getattr(self, name)
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
 
-_STAND_INS = {EstimatorStandIn: "BaseEstimator", ClassifierStandIn: "ClassifierMixin",
-              RegressorStandIn: "RegressorMixin"}
+_STAND_INS: dict[type, str] = {
+    EstimatorStandIn: "BaseEstimator", ClassifierStandIn: "ClassifierMixin",
+    RegressorStandIn: "RegressorMixin"}
 _turn = threading.Lock()
 _joined = False
 
 
-def join() -> bool:
-    """Puts scikit-learn's classes in the places of the stand-ins, once, if somebody has imported it.
-
-    True where that happened now.
-    """
+def join() -> None:
+    """Puts scikit-learn's classes in the places of the stand-ins, once, if somebody has imported it."""
     global _joined
     if _joined or sys.modules.get("sklearn.base") is None:
-        return False
+        return
     base = importlib.import_module("sklearn.base")  # waits for a thread that is not done with it
     with _turn:
         if _joined:
-            return False
-        children = _family(EstimatorStandIn)[1:]
-        for stand_in in _STAND_INS:
-            for child in stand_in.__subclasses__():
+            return
+        family = _family(EstimatorStandIn)[1:]
+        for child in family:
+            if any(each in _STAND_INS for each in child.__bases__):
                 child.__bases__ = tuple(
                     getattr(base, _STAND_INS[each]) if each in _STAND_INS else each
                     for each in child.__bases__)
-        for child in children:
+        for child in family:
             base.BaseEstimator.__init_subclass__.__func__(child)  # set_fit_request and the like
         _joined = True
-    return True
 
 
 def _family(kind: type) -> list[type]:
     """A class and those that derive from it."""
-    return [kind, *(each for child in kind.__subclasses__() for each in _family(child))]
+    children: list[type] = kind.__subclasses__()
+    return [kind, *(each for child in children for each in _family(child))]

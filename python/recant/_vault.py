@@ -350,6 +350,11 @@ class Vault:
         -------
         Status
 
+        Raises
+        ------
+        NotFoundError, DamagedError
+            Where even that cannot be read; what does not fit is ``fault``.
+
         References
         ----------
         docs/formats/ledger.md.
