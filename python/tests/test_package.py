@@ -6,6 +6,7 @@ from __future__ import annotations
 import doctest
 import importlib
 import inspect
+import json
 import os
 import re
 import subprocess
@@ -333,3 +334,52 @@ def test_example(name: str, tmp_path) -> None:
                           capture_output=True, text=True, env={**os.environ, "MPLBACKEND": "Agg"})
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) > 5
+
+
+def compared(tmp_path: Path, *arguments: object, fairlearn: bool) -> tuple[dict[str, dict], str]:
+    """What examples/peers.py found, by goal and method, and what it said beside it."""
+    code = (f"import runpy, sys; {'' if fairlearn else 'sys.modules[%r] = None; ' % 'fairlearn'}"
+            f"sys.argv = {['peers.py', *map(str, arguments), '--json', str(tmp_path / 'found')]!r}; "
+            f"runpy.run_path({str(ROOT / 'examples/peers.py')!r}, run_name='__main__')")
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    found = json.loads((tmp_path / "found").read_text())
+    return {goal: {row["method"]: row for row in rows} for goal, rows in found.items()}, done.stderr
+
+
+RANDOMISED = [f"ExponentiatedGradient, bound {bound}" for bound in (0.01, 0.001)]
+THRESHOLDS = [f"ThresholdOptimizer on {part} rows, beyond the fit" for part in ("training", "validation")]
+
+
+def test_peers_without_fairlearn_say_what_is_left_out(tmp_path) -> None:
+    found, said = compared(tmp_path, fairlearn=False)
+    assert "FAIRLEARN IS NOT INSTALLED: ExponentiatedGradient and ThresholdOptimizer are left out" in said
+    for rows in found.values():
+        assert not any("Gradient" in method or "Threshold" in method for method in rows)
+        before, after = (rows[name]["gap_probabilities"] for name in (
+            "scikit-learn, nothing corrected", "scikit-learn again, with the weights of the latter"))
+        assert before > 0.1 and abs(after) < 0.1 * before
+
+
+def test_peers_with_fairlearn(tmp_path) -> None:
+    pytest.importorskip("fairlearn")
+    found, said = compared(tmp_path, fairlearn=True)
+    assert "NOT INSTALLED" not in said
+    for rows in found.values():
+        assert {*RANDOMISED, *THRESHOLDS} < set(rows)
+        assert abs(rows[RANDOMISED[0]]["gap_labels"]) < 0.1 * rows["recant fit, nothing corrected"]["gap_labels"]
+
+
+def test_the_page_of_peers_has_the_figures_of_adult(adult, tmp_path) -> None:
+    """But for seconds and Fairlearn, whose rows take a minute and a half."""
+    found, _ = compared(tmp_path, adult, "--repeats", 1, fairlearn=False)
+    page = (ROOT / "docs/experiments/fairness-peers.md").read_text()
+    for goal, rows in found.items():
+        title = goal.replace("_", " ").capitalize()
+        table = page.split(f"## {title}\n")[1].split("## ")[0]
+        written = {cells[0]: cells[1:] for line in table.splitlines() if line.startswith("| ")
+                   for cells in [[cell.strip() for cell in line.strip("| ").split("|")]]}
+        assert {*RANDOMISED, *THRESHOLDS} < set(written)
+        for method, row in rows.items():
+            figures = [float(written[method][0].split(" ")[0]), *map(float, written[method][1:4])]
+            assert figures == pytest.approx([row["gap_labels"], row["gap_probabilities"], row["accuracy"],
+                                             row["log_loss"]], abs=2e-3), method
