@@ -4,6 +4,7 @@ PREFIX ?= /usr/local
 WERROR ?= OFF
 SECONDS_PER_FUZZER ?= 60
 STAGES ?= core linalg
+PYTHON ?= python3
 JOBS := $(shell nproc)
 FUZZERS := $(patsubst fuzz/%_fuzz.cpp,%,$(wildcard fuzz/*_fuzz.cpp))
 
@@ -33,8 +34,8 @@ demo: build  ## fit, explain and correct a model; DATA=DIR for UCI Adult (exampl
 	@PATH="$(CURDIR)/build/release/bin:$$PATH" examples/demo.sh $(DATA)
 
 .PHONY: python-env
-python-env: packages  # what the Python package is built and tested with
-	@tools/python_env.sh build/python/env
+python-env: packages  # what the Python package is built and tested with; PYTHON makes it, where it is not there yet
+	@tools/python_env.sh build/python/env $(PYTHON)
 
 .PHONY: test
 test: python-env  ## all tests, of the Python package too, but the nightly ones; WERROR=ON makes warnings errors

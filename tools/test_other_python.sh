@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# The Python package once more under another version of Python, where one is at hand, against the libraries that
-# build/release holds already.
+# The Python package once more, under another version of Python than that of build/python/env, where one is at hand,
+# against the libraries that build/release holds already.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-python=$(tools/other_python.sh)
+python=$(tools/other_python.sh build/python/env/bin/python)
 if [[ -z "$python" ]]; then
   echo "no second version of Python here: its tests are left out"
   exit 0

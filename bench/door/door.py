@@ -7,15 +7,14 @@
 DOOR_BENCH is the program beside this script, built with -DRECANT_BENCH=ON; the package is the one
 that `import recant` finds. All on one thread. Small calls: 200 rows, medians of 2,000. Slower
 calls: those in which the package does more than to pass arrays on; they have no counterpart in
-C++. Large:
-rows x 100, C++ and Python by turns, the least processor time of all, which what else the machine
-does is not in. Import: the median of ten new interpreters, files in memory.
+C++. Large: rows x 100, C++ and Python by turns, the least processor time of all, which what else
+the machine does is not in. Import, and first use (import, fit and predict, beyond NumPy's import):
+the least processor time of ten new interpreters.
 """
 import argparse
 import json
 import os
 import pathlib
-import re
 import statistics
 import subprocess
 import sys
@@ -69,19 +68,31 @@ class Case:
 
     def calls(self):
         one = self.V[:1]
-        return {"influence": lambda: recant.influence(self.model, self.V, self.v),
+        return {"fit": lambda: recant.LogisticRegression().fit(self.X, self.y),
+                "influence": lambda: recant.influence(self.model, self.V, self.v),
                 "predict one row": lambda: self.model.decision_function(one),
                 "evaluate": lambda: recant.evaluate(self.model, self.V, self.v)}
 
 
     def slower_calls(self):
-        """Where arrays are not used as they are, or scikit-learn looks at them."""
+        """Where arrays are not used as they are."""
         import pandas as pd
 
         frame, held = (pd.DataFrame(array).rename(columns=str) for array in (self.X, self.V))
         named = recant.LogisticRegression().fit(frame, self.y)
         group = ["a" if label else "b" for label in np.random.default_rng(3).integers(0, 2, len(self.v))]
-        return {"fit": lambda: recant.LogisticRegression().fit(self.X, self.y),
+        texts = np.where(self.y, "yes", "no").astype(object)
+        lists, one = self.X.tolist(), self.V[:1].tolist()
+
+        def fit(X, y):
+            return lambda: recant.LogisticRegression().fit(X, y)
+        return {"fit, float32": fit(self.X.astype(np.float32), self.y),
+                "fit, float labels": fit(self.X, self.y.astype(float)),
+                "fit, object labels": fit(self.X, texts),
+                "fit, data frame": fit(frame, self.y),
+                "fit, lists": fit(lists, self.y.tolist()),
+                "  of which np.asarray of the lists": lambda: (np.asarray(lists), np.asarray(self.y.tolist())),
+                "predict, a list of one row": lambda: self.model.predict(one),
                 "influence, data frame": lambda: recant.influence(named, held, self.v),
                 "evaluate, groups in a list": lambda: recant.evaluate(
                     self.model, self.V, self.v, sensitive_features=group)}
@@ -112,16 +123,17 @@ def large_call(program, folder, rows, repeats):
             "python_median_s": statistics.median(ours), "cpp_median_s": statistics.median(theirs)}
 
 
-def imported(code):
-    """Milliseconds of an import, beyond those of the interpreter."""
-    def once():
-        done = subprocess.run([sys.executable, "-X", "importtime", "-c", code], check=True,
-                              capture_output=True, text=True)
-        lines = re.findall(r"\|\s*(\d+) \|(\s*)(\S+)", done.stderr)
-        return sum(int(us) for us, indent, name in lines
-                   if len(indent) == 1 and name.split(".")[0] in ("recant", "numpy")) / 1000
-    once()
-    return statistics.median(once() for _ in range(10))
+ROWS = "import numpy as np; X = np.zeros((9, 2)); X[:, 0] = range(9); y = X[:, 0] > 4"
+USE = f"{ROWS}; import recant; recant.LogisticRegression().fit(X, y).predict(X)"
+
+
+def processor_ms(code, before="pass"):
+    """Milliseconds of the processor that the code takes in a new interpreter beyond `before`."""
+    def least(code):
+        return min(float(subprocess.run(
+            [sys.executable, "-c", f"{code}; import time; print(time.process_time())"], check=True,
+            capture_output=True, text=True).stdout) for _ in range(10))
+    return 1000 * (least(code) - least(before))
 
 
 def main():
@@ -135,17 +147,19 @@ def main():
     recant.set_threads(1)
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        found = {"import_ms": {"recant": imported("import recant"), "numpy": imported("import numpy")},
+        found = {"import_ms": {"recant": processor_ms("import recant"), "numpy": processor_ms("import numpy")},
+                 "first_use_ms": processor_ms(USE, ROWS),
                  "calls": small_calls(args.program, folder),
                  "slower_calls_us": slower_calls(folder),
                  "influence": large_call(args.program, folder, args.rows, args.repeats)}
     for what, ms in found["import_ms"].items():
         print(f"import {what:25s} {ms:8.1f} ms")
+    print(f"import, fit and predict{'':9s} {found['first_use_ms']:8.1f} ms")
     for call, each in found["calls"].items():
         print(f"{call:32s} {each['python_us']:8.1f} us, C++ {each['cpp_us']:8.1f} us, over it "
               f"{each['python_us'] - each['cpp_us']:6.1f} us")
     for call, us in found["slower_calls_us"].items():
-        print(f"{call:32s} {us:8.1f} us")
+        print(f"{call:36s} {us:8.1f} us")
     large = found["influence"]
     print(f"influence of {large['rows']:,} x 100{'':8s} {large['python_s']:8.4f} s,  C++ "
           f"{large['cpp_s']:8.4f} s, {100 * (large['python_s'] / large['cpp_s'] - 1):+.1f} %")

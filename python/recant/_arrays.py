@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -23,10 +23,9 @@ Groups = tuple[str, list[str], npt.NDArray[np.int32]]
 KnownGroups = list[tuple[str, list[str]]]
 
 
-def usable_in_place(X: object, features: int) -> bool:
+def usable_in_place(X: object) -> bool:
     """Whether the core can look at X as it is."""
     return (type(X) is np.ndarray and X.dtype == np.float64 and X.ndim == 2
-            and X.shape[1] == features and X.shape[0] > 0
             and X.flags.c_contiguous and X.flags.aligned)
 
 
@@ -36,34 +35,91 @@ def _is_pandas(values: object, kind: str) -> bool:
     return pandas is not None and type(values) is getattr(pandas, kind, None)
 
 
-def frame_of_floats(X: Any) -> Floats | None:
-    """The matrix of a data frame of which every column is float64 and every number finite.
+def _of_list(values: list[Any]) -> npt.NDArray[Any] | None:
+    """The array that NumPy makes of a list."""
+    try:
+        return np.asarray(values)
+    except (OverflowError, TypeError, ValueError):
+        return None
 
-    None for anything else: scikit-learn knows what to say about it, and takes twenty times as long.
+
+def _of_frame(frame: Any) -> npt.NDArray[Any] | None:
+    """The matrix of a data frame whose columns are numbers as NumPy knows them."""
+    if frame.size <= 10_000:  # asking for the types of columns takes longer than to copy as few
+        array = frame.to_numpy()
+        if np.may_share_memory(array, frame.to_numpy()):
+            return cast("npt.NDArray[Any]", array)  # it shows its one block of numbers
+    kinds = set(frame.dtypes.tolist())
+    if not all(isinstance(kind, np.dtype) and _are_numbers(kind) for kind in kinds):
+        return None
+    return cast("npt.NDArray[Any]", frame.to_numpy() if len(kinds) == 1
+                else frame.to_numpy(dtype=np.float64))
+
+
+def _are_numbers(kind: np.dtype[Any]) -> bool:
+    """Whether every number of this kind has its place among float64, if rounded."""
+    return kind.kind in "biuf" and kind.itemsize <= 8
+
+
+def plain_matrix(X: Any) -> Floats | None:
+    """X as the core looks at it, of arrays, lists and data frames of finite numbers.
+
+    None for anything else: scikit-learn knows what to say about it, and takes five times as long.
     """
-    if not _is_pandas(X, "DataFrame") or set(X.dtypes.tolist()) != {np.dtype(np.float64)}:
+    if type(X) is list:
+        X = _of_list(X)
+    elif _is_pandas(X, "DataFrame"):
+        X = _of_frame(X)
+    if type(X) is not np.ndarray or X.ndim != 2 or 0 in X.shape or not _are_numbers(X.dtype):
         return None
-    return finite(np.ascontiguousarray(X.to_numpy()))
-
-
-def finite(X: Floats) -> Floats | None:
-    """X, or None if it has no rows or an entry that is not finite."""
-    if len(X) == 0:
-        return None
+    if not usable_in_place(X):
+        X = np.array(X, dtype=np.float64, order="C")
     try:
         _core.require_finite(X, "X")
     except DataError:
         return None
-    return X
+    return cast("Floats", X)
+
+
+def plain_names(X: Any) -> list[str] | None:
+    """Names of the features: a data frame's, if they are texts, and none of anything else.
+
+    None where scikit-learn has something to say about them.
+    """
+    if not _is_pandas(X, "DataFrame"):
+        return []
+    names = X.columns.tolist()
+    kinds = set(map(type, names))
+    if str not in kinds:
+        return []
+    return names if len(kinds) == 1 and len(set(names)) == len(names) else None
 
 
 def plain_targets(y: Any, kinds: str) -> npt.NDArray[Any] | None:
-    """A one-dimensional array, or a series that shows one, of these kinds of NumPy's types."""
-    if _is_pandas(y, "Series") and isinstance(y.dtype, np.dtype):
+    """An array, list or series of one dimension, of these kinds of NumPy's types; "O": of texts.
+
+    None for anything else, as of :func:`plain_matrix`.
+    """
+    if type(y) is list:
+        y = _of_list(y)
+    elif _is_pandas(y, "Series") and (isinstance(y.dtype, np.dtype) or y.dtype.kind == "O"):
         y = y.to_numpy()
     if type(y) is not np.ndarray or y.ndim != 1 or y.dtype.kind not in kinds:
         return None
+    if y.dtype.kind == "O" and not are_texts(y.tolist()):
+        return None
     return None if y.dtype.kind == "f" and not np.isfinite(y).all() else y
+
+
+def are_texts(items: list[Any]) -> bool:
+    """Whether all are strings of Python."""
+    return set(map(type, items)) == {str}
+
+
+def numbered(items: list[Any], names: Iterable[Any]) -> npt.NDArray[np.int64]:
+    """The place of each item among the names."""
+    places = {name: place for place, name in enumerate(names)}
+    return np.fromiter(map(places.__getitem__, items), np.int64, len(items))
 
 
 def plain_features(X: Any, features: int | None = None) -> Floats:
@@ -182,9 +238,8 @@ def _factorise(column: _Column, where: str) -> tuple[list[str], npt.NDArray[np.i
         return [_text(value, where) for value in values.tolist()], codes.astype(np.int64)
     items = column.tolist()
     if set(map(type, items)) in ({str}, {int}):
-        places = {value: place for place, value in enumerate(dict.fromkeys(items))}
-        return ([_text(value, where) for value in places],
-                np.fromiter(map(places.__getitem__, items), np.int64, len(items)))
+        different = dict.fromkeys(items)
+        return [_text(value, where) for value in different], numbered(items, different)
     numbers: dict[str, int] = {}
     codes = np.empty(len(column), dtype=np.int64)
     for row, value in enumerate(items):
@@ -193,6 +248,13 @@ def _factorise(column: _Column, where: str) -> tuple[list[str], npt.NDArray[np.i
                             "make missing a group of its own")
         codes[row] = numbers.setdefault(_text(value, where), len(numbers))
     return list(numbers), codes
+
+
+def _require_no_written_nan(column: _Column, names: list[str], where: str) -> None:
+    """NumPy writes a NaN among strings down as the text: who has it can mean a missing value only."""
+    if isinstance(column, np.ndarray) and column.dtype.kind in "UST" and "nan" in names:
+        raise DataError(f"{where}: has the text nan, which NumPy makes of a missing value among "
+                        "strings; leave such rows out or, if it is the name of a group, pass a list")
 
 
 def _columns(sensitive: Any) -> list[tuple[str, _Column]]:
@@ -290,6 +352,7 @@ def group_columns(sensitive: Any, rows: int, known: KnownGroups | None = None) -
         if _rows_of(values) != rows:
             raise DataError(f"{where}: has {_rows_of(values)} values, but there are {rows} rows")
         names, found = _factorise(values, where)
+        _require_no_written_nan(values, names, where)
         groups = list(known[c][1]) if known else []
         groups += sorted(set(names) - set(groups), key=lambda text: text.encode())
         place = {group: code for code, group in enumerate(groups)}

@@ -19,6 +19,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def _is_number(value: Any) -> bool:
+    if type(value) is float:
+        return True
     if isinstance(value, (str, bytes)):
         return False
     try:
@@ -86,12 +88,17 @@ _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
 }
 
 
+@functools.cache
+def _parts_of(annotation: str) -> tuple[str, ...]:
+    """The kinds that the union is of; none where one of them is not looked at."""
+    kinds = tuple(annotation.split(" | "))
+    return kinds if all(kind in _KINDS for kind in kinds) else ()
+
+
 def _require(name: str, annotation: str, value: Any) -> None:
     """Checks one argument against the union that its annotation is."""
-    kinds = annotation.split(" | ")
-    if not all(kind in _KINDS for kind in kinds):
-        return
-    if not any(_KINDS[kind][0](value) for kind in kinds):
+    kinds = _parts_of(annotation)
+    if kinds and not any(_KINDS[kind][0](value) for kind in kinds):
         words = list(dict.fromkeys(_KINDS[kind][1] for kind in kinds))
         raise UsageError(f"{name}: must be {' or '.join(words)}, not {type(value).__name__}")
     if "int" in kinds and value is not None:
@@ -110,7 +117,7 @@ def require_parameters(estimator: Any) -> None:
 def checked(function: F) -> F:
     """The function, with what it is called with looked at first."""
     annotations = {name: kind for name, kind in function.__annotations__.items()
-                   if name != "return" and all(each in _KINDS for each in kind.split(" | "))}
+                   if name != "return" and _parts_of(kind)}
     positional = function.__code__.co_varnames[:function.__code__.co_argcount]
 
     @functools.wraps(function)

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from . import _arrays, _core, _forget, _labels, _results
+from . import _arrays, _core, _forget, _labels, _results, _sklearn
 from ._checked import checked, require_parameters
 from ._progress import ProgressCallback, progress_of
-from ._sklearn import HAS_SKLEARN, BaseEstimator, ClassifierMixin, NotFittedError, RegressorMixin
 from .errors import ConvergenceWarning, DataError, UsageError
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from ._arrays import Floats
 
 
-class _LinearEstimator(BaseEstimator):
+class _LinearEstimator(_sklearn.EstimatorStandIn):
     """What the estimators share: arrays in, the core's model inside, verbs that move it."""
 
     l2: float | None
@@ -36,31 +35,18 @@ class _LinearEstimator(BaseEstimator):
     _model: _core.Model
     n_features_in_: int
     feature_names_in_: npt.NDArray[Any]
-    coef_: Floats
-    intercept_: Any
     n_iter_: int
     converged_: bool
 
     # -- arrays ------------------------------------------------------------------------------
 
-    def _training_features(self, X: Any) -> Floats:
-        """X as the core reads it; sets n_features_in_ and feature_names_in_."""
-        if HAS_SKLEARN:
-            from sklearn.utils.validation import validate_data
-
-            return cast("Floats", validate_data(self, X, dtype=np.float64, order="C"))
-        array = _arrays.plain_features(X)
-        self.n_features_in_ = array.shape[1]
-        return array
-
     def _training_data(self, X: Any, y: Any, numeric: bool) -> tuple[Floats, npt.NDArray[Any]]:
+        """Rows as the core reads them; sets n_features_in_ and feature_names_in_."""
         plain = self._plain_training_data(X, y, numeric)
         if plain is not None:
             return plain
-        if HAS_SKLEARN:
-            from sklearn.utils.validation import validate_data
-
-            return cast("tuple[Floats, npt.NDArray[Any]]", validate_data(
+        if (validation := _sklearn.part("utils.validation")) is not None:
+            return cast("tuple[Floats, npt.NDArray[Any]]", validation.validate_data(
                 self, X, y, dtype=np.float64, order="C", y_numeric=numeric))
         array = _arrays.plain_features(X)
         self.n_features_in_ = array.shape[1]
@@ -71,20 +57,11 @@ class _LinearEstimator(BaseEstimator):
 
     def _plain_training_data(self, X: Any, y: Any,
                              numeric: bool) -> tuple[Floats, npt.NDArray[Any]] | None:
-        """What needs no conversion, with what scikit-learn would set; None is for it to look at."""
-        targets = _arrays.plain_targets(y, "iuf" if numeric else "biuU")
-        if targets is None:
-            return None
-        names: list[Any] = []
-        features = None
-        if type(X) is np.ndarray and X.ndim == 2 and X.shape[1] > 0:
-            if _arrays.usable_in_place(X, X.shape[1]):
-                features = _arrays.finite(X)
-        elif (features := _arrays.frame_of_floats(X)) is not None:
-            names = X.columns.tolist()
-            if any(type(name) is not str for name in names) or len(set(names)) < len(names):
-                return None
-        if features is None or len(targets) != len(features):
+        """What can be said without scikit-learn, as it would; None is for it to look at."""
+        targets = _arrays.plain_targets(y, "iuf" if numeric else "biufUO")
+        names = None if targets is None else _arrays.plain_names(X)
+        features = None if names is None else _arrays.plain_matrix(X)
+        if targets is None or features is None or len(targets) != len(features):
             return None
         self.n_features_in_ = features.shape[1]
         self.__dict__.pop("feature_names_in_", None)
@@ -95,17 +72,14 @@ class _LinearEstimator(BaseEstimator):
     def _features(self, X: Any) -> Floats:
         """X of rows to predict or measure, checked against those of training."""
         model = self._fitted()
-        names = self.__dict__.get("feature_names_in_")
-        if names is None and _arrays.usable_in_place(X, model.features):
-            _core.require_finite(X, "X")
-            return cast("Floats", X)
-        if names is not None and (frame := _arrays.frame_of_floats(X)) is not None:
-            if X.columns.tolist() == names.tolist():
-                return frame
-        if HAS_SKLEARN:
-            from sklearn.utils.validation import validate_data
-
-            return cast("Floats", validate_data(self, X, reset=False, dtype=np.float64, order="C"))
+        trained = self.__dict__.get("feature_names_in_")
+        if _arrays.plain_names(X) == ([] if trained is None else trained.tolist()):
+            features = _arrays.plain_matrix(X)
+            if features is not None and features.shape[1] == model.features:
+                return features
+        if (validation := _sklearn.part("utils.validation")) is not None:
+            return cast("Floats", validation.validate_data(self, X, reset=False, dtype=np.float64,
+                                                           order="C"))
         return _arrays.plain_features(X, model.features)
 
     def _columns(self) -> list[str]:
@@ -115,17 +89,16 @@ class _LinearEstimator(BaseEstimator):
     def _fitted(self) -> _core.Model:
         model = self.__dict__.get("_model")
         if model is None:
-            raise NotFittedError(f"This {type(self).__name__} instance is not fitted yet. Call "
-                                 "'fit' before using it.")
+            raise _sklearn.not_fitted(f"This {type(self).__name__} instance is not fitted yet. Call "
+                                      "'fit' before using it.")
         return cast("_core.Model", model)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Pickle and deepcopy make new arrays; those that show the model stay read-only."""
-        for name in ("coef_", "intercept_"):
-            if isinstance(state.get(name), np.ndarray):
-                _results.frozen(state[name])
+        shown = {name: _results.frozen(value) for name, value in state.items()
+                 if name in ("_coef", "_intercept") and isinstance(value, np.ndarray)}
         parent = getattr(super(), "__setstate__", self.__dict__.update)
-        parent(state)
+        parent({**state, **shown})
 
     def __sklearn_is_fitted__(self) -> bool:
         return "_model" in self.__dict__
@@ -140,10 +113,51 @@ class _LinearEstimator(BaseEstimator):
         features = self._features(X)
         model = self._fitted()
         targets = self._codes(y)
-        if len(targets) != len(features):
-            raise DataError(f"y: has {len(targets)} values, but X has {len(features)} rows")
+        _require_as_many(targets, features)
         groups = _arrays.group_columns(sensitive_features, len(features), model.groups or known)
         return _core.Rows(features, targets, None, model.columns, model.class_names, groups)
+
+    # -- the coefficients --------------------------------------------------------------------
+
+    @property
+    def coef_(self) -> Floats:
+        """Coefficients of the features: (1, d), or (K, d) of K > 2 classes; (d,) of a regression.
+
+        They show the model that predicts, and cannot be written to or set: every deletion and
+        correction starts from the optimum that they are.
+
+        Raises
+        ------
+        AttributeError
+            Before ``fit``.
+        UsageError
+            When they are set.
+        """
+        return cast("Floats", self._shown("coef_"))
+
+    @coef_.setter
+    def coef_(self, value: Any) -> None:
+        raise _set_from_outside("coef_")
+
+    @property
+    def intercept_(self) -> Any:
+        """Intercepts: (1,), or (K,) of K > 2 classes; a float of a regression. As ``coef_``.
+
+        Raises
+        ------
+        AttributeError, UsageError
+            As of ``coef_``.
+        """
+        return self._shown("intercept_")
+
+    @intercept_.setter
+    def intercept_(self, value: Any) -> None:
+        raise _set_from_outside("intercept_")
+
+    def _shown(self, name: str) -> Any:
+        if "_model" not in self.__dict__:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r} before fit")
+        return self.__dict__["_" + name.rstrip("_")]
 
     # -- fitting -----------------------------------------------------------------------------
 
@@ -175,7 +189,7 @@ class _LinearEstimator(BaseEstimator):
                              **self._shaped(_results.frozen(coef), _results.frozen(intercept)))
 
     def _shaped(self, coef: Floats, intercept: Floats) -> dict[str, Any]:
-        return {"coef_": coef, "intercept_": intercept}
+        return {"_coef": coef, "_intercept": intercept}
 
     # -- the verbs ---------------------------------------------------------------------------
 
@@ -280,10 +294,10 @@ class _LinearEstimator(BaseEstimator):
                 {"keep_utility": keep is not None, "target_gap": target_gap,
                  "utility_tolerance": utility_tolerance, "kappa": kappa, "kappa_rel": kappa_rel,
                  "repay": repay, "lower": lower, "upper": upper})
-        weights = _results.frozen(corrected.weights if applied else model.weights)
+        weights = corrected.weights if applied else model.weights
         if applied:
             self._take(corrected)
-        return _results.Correction(text, weights, _results.frozen(delta), applied)
+        return _results.Correction(text, weights, delta, applied)
 
     @checked
     def forget(self, rows: Any, weighting: str = "uniform", *, method: str = "newton",
@@ -401,6 +415,10 @@ class _LinearEstimator(BaseEstimator):
             another type.
         DataError
             If it cannot be written.
+
+        References
+        ----------
+        docs/formats/vault.md.
         """
         self._to_keep().save(os.fspath(path), replace)
 
@@ -409,7 +427,17 @@ class _LinearEstimator(BaseEstimator):
         return self._fitted()
 
 
-class LogisticRegression(ClassifierMixin, _LinearEstimator):
+def _require_as_many(targets: npt.NDArray[Any], rows: npt.NDArray[Any]) -> None:
+    if len(targets) != len(rows):
+        raise DataError(f"y: has {len(targets)} values, but X has {len(rows)} rows")
+
+
+def _set_from_outside(name: str) -> UsageError:
+    return UsageError(f"{name}: is the model's and cannot be set; fit makes another model, "
+                      "recant.adopt takes over coefficients of scikit-learn's")
+
+
+class LogisticRegression(_sklearn.ClassifierStandIn, _LinearEstimator):
     r"""Logistic regression for two classes, softmax for more.
 
     Minimises, by Newton steps,
@@ -443,13 +471,19 @@ class LogisticRegression(ClassifierMixin, _LinearEstimator):
     Attributes
     ----------
     classes_ : ndarray of shape (K,)
-    coef_ : ndarray of shape (1, d) or (K, d), read-only
-    intercept_ : ndarray of shape (1,) or (K,), read-only
+    coef_ : ndarray of shape (1, d) or (K, d)
+    intercept_ : ndarray of shape (1,) or (K,)
+        The model that predicts: neither can be written to, or set.
     n_features_in_, feature_names_in_, n_iter_ : as in scikit-learn
     converged_ : bool
         Whether the model is the optimum of its weights, to the tolerance.
     fit_result_ : FitResult
         The command's JSON of the fit.
+
+    Raises
+    ------
+    UsageError
+        In ``fit`` and not before, as scikit-learn wants it: for parameters out of range.
 
     Notes
     -----
@@ -475,6 +509,7 @@ class LogisticRegression(ClassifierMixin, _LinearEstimator):
     def __init__(self, l2: float | None = 1.0, *, l2_per_row: float | None = None,
                  intercept: bool = True, tolerance: float = 1e-10, max_iterations: int = 200,
                  positive: Any = None) -> None:
+        _sklearn.join()
         self.l2 = l2
         self.l2_per_row = l2_per_row
         self.intercept = intercept
@@ -506,13 +541,21 @@ class LogisticRegression(ClassifierMixin, _LinearEstimator):
 
         Raises
         ------
-        UsageError, DataError
-            Both are ValueErrors.
+        UsageError
+            For parameters of the constructor that are out of range.
+        DataError
+            For weights or groups that do not fit the rows, fewer than two classes, numbers that
+            are not finite. What is wrong with X and y is said by scikit-learn where it is
+            installed, as its ValueError or TypeError; ours are ValueErrors too.
 
         Warns
         -----
         ConvergenceWarning
             Where ``converged_`` is False.
+
+        References
+        ----------
+        docs/mathematics.md, section 1; docs/algorithms/fit.md.
         """
         require_parameters(self)
         features, labels = self._training_data(X, y, numeric=False)
@@ -554,6 +597,18 @@ class LogisticRegression(ClassifierMixin, _LinearEstimator):
         Returns
         -------
         ndarray of shape (n,) or (n, K)
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError, TypeError
+            For rows that are no finite numbers, or of other features than those of training: a
+            DataError, or scikit-learn's own where that is installed.
+
+        References
+        ----------
+        docs/mathematics.md, section 1.
         """
         scores = self._fitted().scores(self._features(X))
         return scores[:, 0] if scores.shape[1] == 1 else scores
@@ -568,6 +623,18 @@ class LogisticRegression(ClassifierMixin, _LinearEstimator):
         Returns
         -------
         ndarray of shape (n,), of the type of ``classes_``
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError, TypeError
+            For rows that are no finite numbers, or of other features than those of training: a
+            DataError, or scikit-learn's own where that is installed.
+
+        References
+        ----------
+        docs/mathematics.md, section 1.
         """
         scores = self.decision_function(X)
         best = (scores > 0).astype(np.intp) if scores.ndim == 1 else scores.argmax(axis=1)
@@ -583,6 +650,18 @@ class LogisticRegression(ClassifierMixin, _LinearEstimator):
         Returns
         -------
         ndarray of shape (n, K)
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError, TypeError
+            For rows that are no finite numbers, or of other features than those of training: a
+            DataError, or scikit-learn's own where that is installed.
+
+        References
+        ----------
+        docs/mathematics.md, section 1.
         """
         p = self._fitted().probabilities(self._features(X))
         return np.column_stack([1 - p[:, 0], p[:, 0]]) if p.shape[1] == 1 else p
@@ -597,6 +676,18 @@ class LogisticRegression(ClassifierMixin, _LinearEstimator):
         Returns
         -------
         ndarray of shape (n, K)
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError, TypeError
+            For rows that are no finite numbers, or of other features than those of training: a
+            DataError, or scikit-learn's own where that is installed.
+
+        References
+        ----------
+        docs/mathematics.md, section 1.
         """
         return cast("Floats", np.log(self.predict_proba(X)))
 
@@ -612,12 +703,28 @@ class LogisticRegression(ClassifierMixin, _LinearEstimator):
         Returns
         -------
         float
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError, TypeError
+            For rows that are no finite numbers, or of other features than those of training: a
+            DataError, or scikit-learn's own where that is installed.
+        DataError
+            For another number of targets or weights than of rows.
+
+        References
+        ----------
+        docs/algorithms/metrics.md, accuracy.
         """
-        right = self.predict(X) == np.asarray(y).ravel()
+        predicted, targets = self.predict(X), np.asarray(y).ravel()
+        _require_as_many(targets, predicted)
+        right = predicted == targets
         return float(np.average(right, weights=_arrays.row_weights(sample_weight, len(right))))
 
 
-class RidgeRegression(RegressorMixin, _LinearEstimator):
+class RidgeRegression(_sklearn.RegressorStandIn, _LinearEstimator):
     r"""Linear regression with a squared penalty.
 
     Minimises
@@ -637,10 +744,16 @@ class RidgeRegression(RegressorMixin, _LinearEstimator):
 
     Attributes
     ----------
-    coef_ : ndarray of shape (d,), read-only
+    coef_ : ndarray of shape (d,)
     intercept_ : float
+        Neither can be written to, or set.
     n_features_in_, feature_names_in_, n_iter_, converged_, fit_result_
         As in :class:`LogisticRegression`.
+
+    Raises
+    ------
+    UsageError
+        In ``fit``, as of :class:`LogisticRegression`.
 
     References
     ----------
@@ -658,6 +771,7 @@ class RidgeRegression(RegressorMixin, _LinearEstimator):
     def __init__(self, l2: float | None = 1.0, *, l2_per_row: float | None = None,
                  intercept: bool = True, tolerance: float = 1e-10,
                  max_iterations: int = 200) -> None:
+        _sklearn.join()
         self.l2 = l2
         self.l2_per_row = l2_per_row
         self.intercept = intercept
@@ -687,12 +801,16 @@ class RidgeRegression(RegressorMixin, _LinearEstimator):
         Raises
         ------
         UsageError, DataError
-            Both are ValueErrors.
+            As in :meth:`LogisticRegression.fit`.
 
         Warns
         -----
         ConvergenceWarning
             Where ``converged_`` is False.
+
+        References
+        ----------
+        docs/mathematics.md, section 1; docs/algorithms/fit.md.
         """
         require_parameters(self)
         features, targets = self._training_data(X, y, numeric=True)
@@ -707,7 +825,7 @@ class RidgeRegression(RegressorMixin, _LinearEstimator):
         return _arrays.as_numbers(y, "y").ravel()
 
     def _shaped(self, coef: Floats, intercept: Floats) -> dict[str, Any]:
-        return {"coef_": coef[0], "intercept_": float(intercept[0])}
+        return {"_coef": coef[0], "_intercept": float(intercept[0])}
 
     def predict(self, X: Any) -> Floats:
         """Predictions.
@@ -719,6 +837,18 @@ class RidgeRegression(RegressorMixin, _LinearEstimator):
         Returns
         -------
         ndarray of shape (n,)
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError, TypeError
+            For rows that are no finite numbers, or of other features than those of training: a
+            DataError, or scikit-learn's own where that is installed.
+
+        References
+        ----------
+        docs/mathematics.md, section 1.
         """
         return self._fitted().scores(self._features(X))[:, 0]
 
@@ -734,11 +864,26 @@ class RidgeRegression(RegressorMixin, _LinearEstimator):
         Returns
         -------
         float
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError, TypeError
+            For rows that are no finite numbers, or of other features than those of training: a
+            DataError, or scikit-learn's own where that is installed.
+        DataError
+            For another number of targets or weights than of rows.
+
+        References
+        ----------
+        scikit-learn, ``r2_score``; docs/mathematics.md, section 1.
         """
-        targets = self._codes(y)
+        predicted, targets = self.predict(X), self._codes(y)
+        _require_as_many(targets, predicted)
         weights = _arrays.row_weights(sample_weight, len(targets))
         weights = np.ones(len(targets)) if weights is None else weights
-        residual = float(weights @ (targets - self.predict(X)) ** 2)
+        residual = float(weights @ (targets - predicted) ** 2)
         total = float(weights @ (targets - np.average(targets, weights=weights)) ** 2)
         if total == 0:
             return 1.0 if residual == 0 else 0.0
@@ -747,16 +892,26 @@ class RidgeRegression(RegressorMixin, _LinearEstimator):
 
 def _classes_of(labels: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[np.intp]]:
     """The classes, and the number of each row's; labels that are none are scikit-learn's to refuse."""
-    found = None
-    if labels.dtype.kind in "biuU":
-        found = np.unique(labels, return_inverse=True)
-        if 2 * len(found[0]) <= len(labels):  # with more it warns that they may be numbers
-            return found
-    if HAS_SKLEARN:
-        from sklearn.utils.multiclass import check_classification_targets
-
-        check_classification_targets(labels)
+    found = _plain_classes_of(labels)
+    if found is not None and 2 * len(found[0]) <= len(labels):
+        return found  # with more it warns that they may be numbers
+    if (multiclass := _sklearn.part("utils.multiclass")) is not None:
+        multiclass.check_classification_targets(labels)
     return np.unique(labels, return_inverse=True) if found is None else found
+
+
+def _plain_classes_of(
+        labels: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[np.intp]] | None:
+    """Of whole numbers and texts, which scikit-learn lets through."""
+    if labels.dtype.kind == "O":
+        items = labels.tolist()
+        if not _arrays.are_texts(items):
+            return None
+        names = sorted(set(items))
+        return np.array(names, dtype=object), _arrays.numbered(items, names)
+    if labels.dtype.kind == "f" and not ((labels == np.rint(labels)) & (np.abs(labels) < 2**53)).all():
+        return None
+    return np.unique(labels, return_inverse=True) if labels.dtype.kind in "biufU" else None
 
 
 def from_model(model: _core.Model) -> LogisticRegression | RidgeRegression:
@@ -775,3 +930,6 @@ def from_model(model: _core.Model) -> LogisticRegression | RidgeRegression:
         estimator.feature_names_in_ = np.array(model.columns, dtype=object)
     estimator._take(model)
     return estimator
+
+
+_sklearn.join()  # of whoever imported scikit-learn before

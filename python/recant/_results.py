@@ -16,9 +16,9 @@ from ._arrays import Floats
 
 
 def frozen(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """The same array, from now on read-only."""
-    values.setflags(write=False)
-    return values
+    """A copy that nobody can make writable: of an array of one's own ``setflags`` can."""
+    shown = np.frombuffer(values.tobytes(), dtype=values.dtype)
+    return shown.reshape(values.shape)
 
 
 def _unchanging(value: Any) -> Any:
@@ -30,10 +30,8 @@ class Frozen:
     """Arrays are read-only after pickle and deepcopy too, which make them anew."""
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        for value in state.values():
-            if isinstance(value, np.ndarray):
-                frozen(value)
-        self.__dict__.update(state)
+        for name, value in state.items():
+            self.__dict__[name] = frozen(value) if isinstance(value, np.ndarray) else value
 
 
 def _number(value: object) -> str:
@@ -267,6 +265,15 @@ class Correction(Result):
         Returns
         -------
         matplotlib.axes.Axes
+
+        Raises
+        ------
+        ImportError
+            Where matplotlib is not installed.
+
+        References
+        ----------
+        docs/mathematics.md, section 3: the gaps.
         """
         if ax is None:
             import matplotlib.pyplot as plt

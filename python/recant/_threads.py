@@ -22,6 +22,10 @@ def set_threads(count: int) -> None:
     ------
     UsageError
         For a number below 0.
+
+    References
+    ----------
+    docs/reference/python.md, "Long calls".
     """
     _core.set_threads(count)
 

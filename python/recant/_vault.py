@@ -350,6 +350,11 @@ class Vault:
         -------
         Status
 
+        Raises
+        ------
+        NotFoundError, DamagedError
+            Where even that cannot be read; what does not fit is ``fault``.
+
         References
         ----------
         docs/formats/ledger.md.
@@ -668,7 +673,7 @@ class Vault:
         Koh and Liang 2017; docs/mathematics.md, section 3.
         """
         values, text = _core.influence(self._model, self._model.read_csv(os.fspath(csv)), metric, [])
-        return _results.Influence(text, _results.frozen(values))
+        return _results.Influence(text, values)
 
     @checked
     def correct(self, validation: _Path, *, metric: str | list[str] = "demographic_parity",
@@ -714,5 +719,5 @@ class Vault:
                  "upper": upper})
         if applied and output is not None:
             corrected.save(os.fspath(output), replace)
-        weights = _results.frozen(corrected.weights if applied else self._model.weights)
-        return _results.Correction(text, weights, _results.frozen(delta), applied)
+        weights = corrected.weights if applied else self._model.weights
+        return _results.Correction(text, weights, delta, applied)

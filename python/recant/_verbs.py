@@ -124,7 +124,7 @@ def influence(model: Any, X_val: Any, y_val: Any, *, metric: str = "utility",
     rows = estimator._measured(X_val, y_val, sensitive_features)
     values, text = _core.influence(estimator._fitted(), rows, metric,
                                    _arrays.privileged_groups(privileged))
-    return _results.Influence(text, _results.frozen(values))
+    return _results.Influence(text, values)
 
 
 @checked
@@ -230,7 +230,7 @@ def hard_weights(influence: Any, *, value: float | None = None, weights: Any = N
 
 
 def _delta(facts: dict[str, object]) -> _arrays.Floats:
-    return cast("_arrays.Floats", _results.frozen(cast("_arrays.Floats", facts.pop("delta"))))
+    return cast("_arrays.Floats", facts.pop("delta"))
 
 
 def _metric_value(influence: Any, value: float | None) -> float:
@@ -282,5 +282,4 @@ def value_rows(method: str, model: Any, X_val: Any, y_val: Any,
     with progress_of(progress) as callback:
         values, errors, text = _core.value(
             estimator._fitted(), rows, method, options, progress=callback, **own)
-    return _results.Values(text, _results.frozen(values),
-                           None if errors is None else _results.frozen(errors))
+    return _results.Values(text, values, errors)

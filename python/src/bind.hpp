@@ -28,6 +28,12 @@ using FeatureArray = nb::ndarray<const double, nb::ndim<2>, nb::c_contig, nb::de
 using NumberArray = nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using CodeArray = nb::ndarray<const std::int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
+/// Results: Python may look at them, and nothing in it makes them writable.
+using ReadOnlyArray = nb::ndarray<nb::numpy, const double, nb::ndim<1>>;
+
+/// The numbers as an array that owns them.
+[[nodiscard]] ReadOnlyArray read_only(Vector values);
+
 /// Looks at the array and keeps it alive.
 [[nodiscard]] FeatureMatrix features_of(const FeatureArray& array);
 [[nodiscard]] inline Eigen::Map<const Vector> numbers_of(const NumberArray& array) {

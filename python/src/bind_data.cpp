@@ -52,6 +52,15 @@ std::vector<GroupsOut> groups_of(const Dataset& data) {
 
 }  // namespace
 
+ReadOnlyArray read_only(Vector values) {
+  auto owned = std::make_unique<Vector>(std::move(values));
+  const double* first = owned->data();
+  const auto size = static_cast<std::size_t>(owned->size());
+  const nb::capsule owner(owned.release(),
+                          [](void* vector) noexcept { delete static_cast<Vector*>(vector); });
+  return {first, {size}, owner};
+}
+
 std::vector<std::pair<std::string, std::vector<std::string>>> group_names(const Dataset& data) {
   std::vector<std::pair<std::string, std::vector<std::string>>> columns;
   for (const SensitiveColumn& column : data.sensitive) {

@@ -91,15 +91,16 @@ std::string evaluate_json(const Model& model, const Rows& rows,
   });
 }
 
-std::pair<Vector, std::string> influence_values(const Model& model, const Rows& rows,
-                                                std::string_view metric,
-                                                const std::vector<std::string>& privileged) {
-  return without_lock(nb::none(), [&](const auto&) {
+std::pair<ReadOnlyArray, std::string> influence_values(const Model& model, const Rows& rows,
+                                                       std::string_view metric,
+                                                       const std::vector<std::string>& privileged) {
+  auto [values, json] = without_lock(nb::none(), [&](const auto&) {
     const auto fitted = measured_by(model, rows.measured.data, privileged);
-    auto [values, report] = influence(*fitted, rows.measured.data, metric);
+    auto [found, report] = influence(*fitted, rows.measured.data, metric);
     report.validation_rows_dropped = rows.measured.rows_dropped;
-    return std::pair(std::move(values), to_json(report));
+    return std::pair(std::move(found), to_json(report));
   });
+  return {read_only(std::move(values)), std::move(json)};
 }
 
 CorrectionRequest correction_request(std::vector<std::string> goals, const std::string& scheme,
@@ -132,11 +133,12 @@ Vector among_all(const Dataset& all, const Vector& of_left) {
 
 /// The corrected model, the change of every weight, the command's JSON, and whether there is
 /// anything to keep. Rows that were forgotten take no part, and keep their place.
-std::tuple<Model, Vector, std::string, bool> correct_model(
+std::tuple<Model, ReadOnlyArray, std::string, bool> correct_model(
     const Model& model, const Rows& validation, const Rows* test,
     const std::vector<std::string>& privileged, nb::handle progress,
     const CorrectionRequest& request) {
-  return without_lock(progress, [&](const ProgressCallback& callback) {
+  auto [moved, delta, json,
+        outcome] = without_lock(progress, [&](const ProgressCallback& callback) {
     const auto fitted = measured_by(model, validation.measured.data, privileged);
     auto [corrected, report] =
         correct(without_erased_rows(*fitted), validation.measured.data,
@@ -147,15 +149,15 @@ std::tuple<Model, Vector, std::string, bool> correct_model(
     };
     note("validation", validation);
     if (test != nullptr) note("test", *test);
-    std::string json = to_json(corrected, report, request);
-    const bool outcome = has_outcome(report, request.options);
+    std::string text = to_json(corrected, report, request);
+    const bool found = has_outcome(report, request.options);
     const Vector weights = among_all(fitted->rows, corrected.rows.weights);
     corrected.rows = fitted->rows;
     corrected.rows.weights = weights;
     return std::tuple(make_model(std::move(corrected)),
-                      among_all(fitted->rows, report.result.change.delta), std::move(json),
-                      outcome);
+                      among_all(fitted->rows, report.result.change.delta), std::move(text), found);
   });
+  return {std::move(moved), read_only(std::move(delta)), std::move(json), outcome};
 }
 
 Matrix scores_of(const Model& model, const FeatureArray& array, bool as_probabilities) {
@@ -204,7 +206,9 @@ void bind_model(nb::module_& module) {
       .def_prop_ro("columns", [](const Model& self) { return self.fitted->rows.columns; })
       .def_prop_ro("class_names", [](const Model& self) { return self.fitted->rows.class_names; })
       .def_prop_ro("groups", [](const Model& self) { return group_names(self.fitted->rows); })
-      .def_prop_ro("weights", [](const Model& self) { return Vector(self.fitted->rows.weights); })
+      .def_prop_ro(
+          "weights", [](const Model& self) { return read_only(self.fitted->rows.weights); },
+          nb::rv_policy::automatic)
       .def_prop_ro("rows",
                    [](const Model& self) {
                      return Rows{{self.fitted->rows, 0, {}}};

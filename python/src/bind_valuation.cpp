@@ -6,7 +6,7 @@ namespace recant::python {
 namespace {
 
 /// A value of every row, standard errors where they were sampled, and the command's JSON.
-using Valued = std::tuple<Vector, std::optional<Vector>, std::string>;
+using Valued = std::tuple<ReadOnlyArray, std::optional<ReadOnlyArray>, std::string>;
 
 /// The options of a method; each takes those that it knows.
 ValueRequest request_of(const std::string& method, const std::string& metric,
@@ -41,14 +41,15 @@ ValueRequest request_of(const std::string& method, const std::string& metric,
 
 Valued value_rows(const Model& model, const Rows& validation, nb::handle progress,
                   const ValueRequest& request) {
-  return without_lock(progress, [&](const ProgressCallback& callback) {
+  auto [found, json] = without_lock(progress, [&](const ProgressCallback& callback) {
     ValueReport report = value(*model.fitted, validation.measured.data, request, callback);
     report.validation_rows_dropped = validation.measured.rows_dropped;
-    std::string json = to_json(report, model.fitted->rows.ids);
-    std::optional<Vector> errors;
-    if (report.found.standard_errors.size() > 0) errors = std::move(report.found.standard_errors);
-    return Valued(std::move(report.found.values), std::move(errors), std::move(json));
+    std::string text = to_json(report, model.fitted->rows.ids);
+    return std::pair(std::move(report.found), std::move(text));
   });
+  std::optional<ReadOnlyArray> errors;
+  if (found.standard_errors.size() > 0) errors = read_only(std::move(found.standard_errors));
+  return {read_only(std::move(found.values)), std::move(errors), std::move(json)};
 }
 
 }  // namespace

@@ -24,7 +24,7 @@ Named soft(const NumberArray& gap_influence, const std::optional<NumberArray>& u
   result["predicted_change"] = gap > 0 ? -found.a_dot_e : found.a_dot_e;
   result["predicted_utility_change"] = utility_influence ? nb::cast(-found.u_dot_e) : nb::none();
   result["degeneracy"] = name(found.degeneracy);
-  result["delta"] = nb::cast(std::move(found.change.delta));
+  result["delta"] = nb::cast(read_only(std::move(found.change.delta)));
   return result;
 }
 
@@ -53,7 +53,7 @@ Named soft_bounded(const NumberArray& gap_influence,
   result["reachable_share"] = found.reachable_shares(0);
   result["at_lower"] = found.at_lower;
   result["at_upper"] = found.at_upper;
-  result["delta"] = nb::cast(std::move(found.change.delta));
+  result["delta"] = nb::cast(read_only(std::move(found.change.delta)));
   return result;
 }
 
@@ -69,7 +69,7 @@ Named hard(const NumberArray& influence, double value, const NumberArray& weight
   result["rows"] = found.rows;
   result["predicted_reduction"] = found.predicted_reduction;
   result["predicted_value"] = found.predicted_value;
-  result["delta"] = nb::cast(std::move(found.change.delta));
+  result["delta"] = nb::cast(read_only(std::move(found.change.delta)));
   return result;
 }
 

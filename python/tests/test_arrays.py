@@ -50,7 +50,12 @@ class OwnFrame(pd.DataFrame):
     """Somebody's own."""
 
 
-FRAMES = {
+def with_a_bad_row(rows: list[list[object]], row: list[object]) -> list[list[object]]:
+    return [*rows[:7], row, *rows[8:]]
+
+
+#: Made of a data frame of five columns.
+FEATURES = {
     "as trained": lambda f: f,
     "in another order": lambda f: f[f.columns[::-1]],
     "one more": lambda f: f.assign(more=1.0),
@@ -71,7 +76,42 @@ FRAMES = {
     "without rows": lambda f: f.iloc[:0],
     "without columns": lambda f: f[[]],
     "one's own": OwnFrame,
+    "one block of texts": lambda f: f.astype(str).astype(object),
+    "whole numbers and booleans": lambda f: (10 * f).astype(int).assign(c=True),
+    "long doubles in a frame": lambda f: f.astype(np.longdouble),
+    "large, of two types": lambda f: pd.concat([f] * 30, ignore_index=True).astype({"c": np.float32}),
     "an array": lambda f: f.to_numpy(),
+    "float32 array": lambda f: f.to_numpy(np.float32),
+    "float16 array": lambda f: f.to_numpy(np.float16),
+    "long doubles": lambda f: f.to_numpy(np.longdouble),
+    "beyond float64": lambda f: f.to_numpy(np.longdouble) * np.longdouble("1e4000"),
+    "int8 array": lambda f: (10 * f.to_numpy()).astype(np.int8),
+    "large whole numbers": lambda f: np.full(f.shape, 2**64 - 1, dtype=np.uint64),
+    "boolean array": lambda f: f.to_numpy() > 0,
+    "objects": lambda f: f.to_numpy(dtype=object),
+    "texts in an array": lambda f: f.to_numpy().astype(str),
+    "complex array": lambda f: f.to_numpy() * 1j,
+    "dates": lambda f: f.to_numpy().astype("M8[s]"),
+    "fortran": lambda f: np.asfortranarray(f.to_numpy()),
+    "float32 with a NaN": lambda f: np.where(f.to_numpy() == f.iloc[3, 2], np.nan, f.to_numpy()).astype("f4"),
+    "masked": lambda f: np.ma.array(f.to_numpy(), mask=f.to_numpy() > 2),
+    "matrix": lambda f: f.to_numpy().view(np.matrix),
+    "one dimension": lambda f: f.to_numpy()[:, 0],
+    "three dimensions": lambda f: f.to_numpy()[:, :, None],
+    "no rows": lambda f: f.to_numpy()[:0],
+    "lists": lambda f: f.to_numpy().tolist(),
+    "lists of whole numbers": lambda f: (10 * f.to_numpy()).astype(int).tolist(),
+    "lists of arrays": lambda f: list(f.to_numpy()),
+    "tuples": lambda f: [tuple(row) for row in f.to_numpy().tolist()],
+    "a tuple": lambda f: tuple(f.to_numpy().tolist()),
+    "lists of texts": lambda f: f.to_numpy().astype(str).tolist(),
+    "lists with a text": lambda f: with_a_bad_row(f.to_numpy().tolist(), [1, 2, "3", 4, 5]),
+    "lists with a NaN": lambda f: with_a_bad_row(f.to_numpy().tolist(), [1, 2, np.nan, 4, 5]),
+    "lists with None": lambda f: with_a_bad_row(f.to_numpy().tolist(), [1, 2, None, 4, 5]),
+    "lists with a very large number": lambda f: with_a_bad_row(f.to_numpy().tolist(), [10**400, 2, 3, 4, 5]),
+    "lists of different lengths": lambda f: with_a_bad_row(f.to_numpy().tolist(), [1, 2]),
+    "an empty list": lambda f: [],
+    "a list of numbers": lambda f: [1.0, 2.0],
 }
 TARGETS = {
     "array": lambda y: y,
@@ -86,6 +126,40 @@ TARGETS = {
     "short": lambda y: y[:-1],
     "one class": lambda y: y * 0,
     "many classes": lambda y: np.arange(len(y)),
+    "a list": lambda y: y.tolist(),
+    "a list of texts": lambda y: np.where(y, "yes", "no").tolist(),
+    "a list of both": lambda y: ["yes" if each else 0 for each in y],
+    "a list of fractions": lambda y: (y + 0.5).tolist(),
+    "a list with None": lambda y: [*y[1:].tolist(), None],
+    "a list with a NaN": lambda y: [*y[1:].tolist(), np.nan],
+    "a list of booleans": lambda y: (y > 0).tolist(),
+    "lists in a list": lambda y: y[:, None].tolist(),
+    "lists of different lengths": lambda y: [[1], [1, 2], *y[2:].tolist()],
+    "an empty list": lambda y: [],
+    "floats": lambda y: y.astype(float),
+    "float32": lambda y: y.astype(np.float32),
+    "floats of three": lambda y: np.arange(len(y)) % 3 - 1.0,
+    "many floats": lambda y: np.arange(len(y), dtype=float),
+    "large floats": lambda y: y * 1e30,
+    "infinite": lambda y: np.where(y, np.inf, 1.0),
+    "long doubles": lambda y: y.astype(np.longdouble),
+    "complex": lambda y: y * 1j,
+    "objects": lambda y: np.where(y, "yes", "no").astype(object),
+    "many objects": lambda y: np.arange(len(y)).astype(str).astype(object),
+    "objects of one class": lambda y: np.full(len(y), "yes", dtype=object),
+    "objects that are numbers": lambda y: y.astype(object),
+    "objects of both": lambda y: np.array(["yes" if each else 0 for each in y], dtype=object),
+    "objects with a NaN": lambda y: np.array(["yes" if each else np.nan for each in y], dtype=object),
+    "objects with None": lambda y: np.array(["yes" if each else None for each in y], dtype=object),
+    "bytes": lambda y: np.where(y, "yes", "no").astype("S3"),
+    "dates": lambda y: y.astype("M8[D]"),
+    "series of floats": lambda y: pd.Series(y.astype(float)),
+    "series of objects": lambda y: pd.Series(np.where(y, "yes", "no").astype(object), dtype=object),
+    "series with a missing text": lambda y: pd.Series(["yes" if each else None for each in y]),
+    "categories": lambda y: pd.Series(np.where(y, "yes", "no")).astype("category"),
+    "categories of numbers": lambda y: pd.Series(y).astype("category"),
+    "series of pandas' texts": lambda y: pd.Series(np.where(y, "yes", "no"), dtype="string"),
+    "masked": lambda y: np.ma.array(y, mask=y),
 }
 
 
@@ -103,7 +177,7 @@ def outcome(work) -> tuple[object, ...]:
 def fitted(estimator: type, X: object, y: object) -> tuple[object, ...]:
     model = estimator().fit(X, y)
     return (model.coef_.tobytes(), model.n_features_in_, getattr(model, "classes_", np.zeros(0)).tolist(),
-            list(getattr(model, "feature_names_in_", ["none"])))
+            str(getattr(model, "classes_", np.zeros(0)).dtype), list(getattr(model, "feature_names_in_", ["none"])))
 
 
 def classes_of(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -113,17 +187,17 @@ def classes_of(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def looked_at_by_scikit_learn(monkeypatch, work) -> tuple[object, ...]:
     with monkeypatch.context() as patch:
-        patch.setattr(_arrays, "frame_of_floats", lambda X: None)
+        patch.setattr(_arrays, "plain_matrix", lambda X: None)
         patch.setattr(_arrays, "plain_targets", lambda y, kinds: None)
         patch.setattr(_estimators, "_classes_of", classes_of)
         return outcome(work)
 
 
-@pytest.mark.parametrize("frame", FRAMES)
-def test_frames_mean_what_scikit_learn_says(problem, frame: str, monkeypatch) -> None:
+@pytest.mark.parametrize("kind", FEATURES)
+def test_features_mean_what_scikit_learn_says(problem, kind: str, monkeypatch) -> None:
     X, y = problem.part(problem.train)
     named = pd.DataFrame(X, columns=list("abcde"))
-    given_as = FRAMES[frame](named)
+    given_as = FEATURES[kind](named)
     for trained_on in (named, X):
         model = recant.LogisticRegression().fit(trained_on, y)
 
@@ -133,7 +207,7 @@ def test_frames_mean_what_scikit_learn_says(problem, frame: str, monkeypatch) ->
         assert outcome(predicted) == looked_at_by_scikit_learn(monkeypatch, predicted)
 
     def fit() -> tuple[object, ...]:
-        return fitted(recant.LogisticRegression, given_as, y)
+        return fitted(recant.LogisticRegression, given_as, np.resize(y, max(len(given_as), 2)))
 
     assert outcome(fit) == looked_at_by_scikit_learn(monkeypatch, fit)
 
@@ -149,7 +223,7 @@ def test_targets_mean_what_scikit_learn_says(problem, kind: str, estimator, monk
     assert outcome(fit) == looked_at_by_scikit_learn(monkeypatch, fit)
 
 
-def test_what_needs_no_conversion_is_not_looked_at_twice(problem, monkeypatch) -> None:
+def test_numbers_and_texts_are_not_looked_at_twice(problem, monkeypatch) -> None:
     from sklearn.utils import validation
 
     def refuse(*given: object, **named: object) -> None:
@@ -158,8 +232,10 @@ def test_what_needs_no_conversion_is_not_looked_at_twice(problem, monkeypatch) -
     monkeypatch.setattr(validation, "validate_data", refuse)
     X, y = problem.part(problem.train)
     frame = pd.DataFrame(X, columns=list("abcde"))
-    for features in (X, frame):
-        for targets in (y, pd.Series(y), np.where(y, "yes", "no")):
+    for features in (X, frame, X.astype(np.float32), X.tolist(), frame.assign(c=1), np.asfortranarray(X)):
+        texts = np.where(y, "yes", "no")
+        for targets in (y, y.tolist(), y.astype(float), pd.Series(y), texts, texts.tolist(), texts.astype(object),
+                        pd.Series(texts)):
             model = recant.LogisticRegression().fit(features, targets)
             recant.influence(model, features, targets)
         recant.RidgeRegression().fit(features, y + 0.5).predict(features)
@@ -227,28 +303,66 @@ def test_the_model_keeps_its_rows_alive_and_lets_them_go(problem) -> None:
     assert watched() is None
 
 
+def results(model: object, rows: tuple[np.ndarray, np.ndarray], group: np.ndarray) -> dict[str, np.ndarray]:
+    """Every array that is shown of a model or a result."""
+    effect = recant.influence(model, *rows)
+    sampled = recant.values.data_shapley(model, *rows, max_samples=4)
+    correction = model.correct(*rows, sensitive_features=group)
+    return {"coef_": model.coef_, "intercept_": model.intercept_, "influence": effect.values,
+            "values": sampled.values, "standard errors": sampled.standard_errors,
+            "soft": recant.soft_weights(effect, keep_utility=False).delta,
+            "bounded": recant.soft_weights(effect, keep_utility=False, bounds=(-1, 1)).delta,
+            "hard": recant.hard_weights(effect, count=2).delta,
+            "weights": correction.weights, "delta": correction.delta}
+
+
+def require_unchangeable(array: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="read-only"):
+        array[0] = 1
+    while array is not None:  # nor what it looks at
+        if isinstance(array, np.ndarray):
+            with pytest.raises(ValueError, match="WRITEABLE"):
+                array.setflags(write=True)
+        else:
+            assert memoryview(array).readonly
+        array = getattr(array, "base", None)
+
+
 def test_results_cannot_be_written_to(problem) -> None:
-    model = problem.fit()
-    effect = recant.influence(model, *problem.part(problem.validation))
-    for array in (model.coef_, model.intercept_, effect.values):
-        with pytest.raises(ValueError, match="read-only"):
-            array[0] = 1
+    part = problem.validation
+    for array in results(problem.fit(), problem.part(part), problem.group[part]).values():
+        require_unchangeable(array)
+    effect = recant.influence(problem.fit(), *problem.part(part))
     with pytest.raises(AttributeError):
         effect.values = None
+
+
+def test_coefficients_cannot_be_set(problem) -> None:
+    """They would not be those that predict, nor the optimum that a deletion starts from."""
+    model = problem.fit()
+    for estimator in (model, copy.copy(model), recant.RidgeRegression().fit(problem.X, problem.y)):
+        for name in ("coef_", "intercept_"):
+            before = getattr(estimator, name)
+            with pytest.raises(recant.UsageError, match=f"^{name}: .* cannot be set"):
+                setattr(estimator, name, np.zeros(5))
+            assert getattr(estimator, name) is before
+    assert not hasattr(recant.LogisticRegression(), "coef_")
+    X = problem.X[:9]
+    np.testing.assert_allclose(model.decision_function(X), X @ model.coef_[0] + model.intercept_)
 
 
 @pytest.mark.parametrize("again", [copy.deepcopy, lambda kept: pickle.loads(pickle.dumps(kept))])
 def test_copies_cannot_be_written_to_either(problem, again) -> None:
     model, V = problem.fit(), problem.part(problem.validation)
     effect = recant.influence(model, *V)
-    arrays = [again(model).coef_, again(model).intercept_, again(effect).values,
-              again(recant.values.knn_shapley(model, *V)).values,
-              again(recant.soft_weights(effect, keep_utility=False)).delta]
-    correction = again(problem.fit().correct(
-        *V, sensitive_features=problem.group[problem.validation]))
-    for array in (*arrays, correction.weights, correction.delta):
-        with pytest.raises(ValueError, match="read-only"):
-            array[0] = 1
+    part = problem.validation
+    copied = again(model)
+    np.testing.assert_array_equal(copied.coef_, model.coef_)
+    for array in (*results(copied, V, problem.group[part]).values(), again(copied).coef_, again(effect).values,
+                  again(recant.values.knn_shapley(model, *V)).values,
+                  again(recant.soft_weights(effect, keep_utility=False)).delta,
+                  again(problem.fit().correct(*V, sensitive_features=problem.group[part])).weights):
+        require_unchangeable(array)
     assert again(effect).to_dict() == effect.to_dict()
 
 
@@ -365,9 +479,15 @@ def test_masks_that_hide_nothing_are_no_matter(problem) -> None:
         recant.LogisticRegression().fit(X, y, np.ma.array(np.ones(len(y)), mask=y))
 
 
-def test_the_text_nan_is_a_group() -> None:
-    """NumPy has made it of a NaN before anyone could ask; docs/reference/python.md says so."""
-    (_, names, _), = group_columns(np.array(["a", "b", np.nan]), 3)
+@pytest.mark.parametrize("written", [
+    np.array(["a", "b", np.nan]), np.array([b"a", b"b", np.nan]), np.array([1, "b", np.nan]),
+    np.array(["a", "b", np.nan], dtype=np.dtypes.StringDType())], ids=lambda array: str(array.dtype))
+def test_a_missing_value_that_numpy_wrote_down_is_refused(written) -> None:
+    """It makes a text of a NaN among strings before anyone could ask."""
+    for sensitive in (written, {"sex": written}, written.reshape(-1, 1)):
+        with pytest.raises(recant.DataError, match="has the text nan, .* pass a list"):
+            group_columns(sensitive, 3)
+    (_, names, _), = group_columns(["a", "b", "nan"], 3)  # on purpose
     assert names == ["a", "b", "nan"]
     with pytest.raises(recant.DataError, match="row 2"):
         group_columns(["a", "b", np.nan], 3)

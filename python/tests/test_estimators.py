@@ -113,6 +113,13 @@ def test_l2_per_row_is_times_the_rows(problem) -> None:
     np.testing.assert_array_equal(per_row.coef_, recant.LogisticRegression(0.02 * len(y)).fit(X, y).coef_)
 
 
+def test_a_score_needs_as_many_targets_as_rows(problem) -> None:
+    X, y = problem.part(problem.train)
+    for model in (problem.fit(), recant.RidgeRegression().fit(X, y)):
+        with pytest.raises(recant.DataError, match="y: has 399 values, but X has 400 rows"):
+            model.score(X, y[1:])
+
+
 def test_work_in_pipelines_searches_and_clones(problem) -> None:
     X, y = problem.part(problem.train)
     assert is_classifier(recant.LogisticRegression()) and is_regressor(recant.RidgeRegression())
