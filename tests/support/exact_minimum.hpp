@@ -81,18 +81,22 @@ ExactMinimum<T> exact_minimum(const Dataset& data, const Loss& loss, bool interc
   using std::abs;
   VectorOf<T> theta = start.cast<T>();
   auto now = detail::derivatives<T>(data, loss, intercept, l2, weights, theta);
-  for (int step = 0; step < 200; ++step) {
+  const auto rounding = [&] {
+    const auto terms = static_cast<T>(data.rows() + theta.size() / loss.outputs() + 16);
+    return T(detail::unit_roundoff<T>() * terms * now.gross);
+  };
+  for (int step = 0; step < 1000 && now.gradient.norm() > rounding() / 16; ++step) {
     const VectorOf<T> direction = now.hessian.ldlt().solve(now.gradient);
     const T slope = direction.dot(now.gradient);
+    // Near the end F cannot tell any more, but the gradient can.
+    const bool near = slope < 1e5L * detail::unit_roundoff<T>() * (1 + abs(now.value));
     bool moved = false;
-    for (T size = 1; size > 1e-6L; size /= 2) {
+    for (T size = 1; size > 1e-15L; size /= 2) {
       const VectorOf<T> tried = theta - size * direction;
       auto there = detail::derivatives<T>(data, loss, intercept, l2, weights, tried);
-      // Near the end F cannot tell any more, but the gradient can.
-      const bool lower =
-          there.value < now.value - 1e-4L * size * slope && slope > 1e-12L * (1 + abs(now.value));
-      const bool flatter = there.gradient.norm() < now.gradient.norm() * 0.7L;
-      if (!lower && !flatter) continue;
+      const bool better = near ? there.gradient.norm() < now.gradient.norm() * 0.7L
+                               : there.value < now.value - 0.25L * size * slope;
+      if (!better) continue;
       theta = tried;
       now = std::move(there);
       moved = true;
@@ -111,8 +115,7 @@ ExactMinimum<T> exact_minimum(const Dataset& data, const Loss& loss, bool interc
     const VectorOf<T> common = gradient.rowwise().mean();
     gradient.colwise() -= common;
   }
-  const T rounding = detail::unit_roundoff<T>() * static_cast<T>(data.rows() + p + 16) * now.gross;
-  return {theta, (now.gradient.norm() + rounding) / static_cast<T>(l2)};
+  return {theta, (now.gradient.norm() + rounding()) / static_cast<T>(l2)};
 }
 
 }  // namespace recant::test

@@ -191,6 +191,7 @@ inline TierTightness compare_with_truth(LossKind kind, std::uint64_t first, std:
     seen.spanned += frame.span_eigenvalue > 2 * frame.least_eigenvalue;
     const auto truth = exact_minimum(problem.data, problem.loss, problem.intercept, problem.l2,
                                      after, problem.theta);
+    EXPECT_LT(truth.error, 1e-3) << name(kind) << " instance " << seed << ": no minimum was found";
     std::optional<ExactMinimum<WideReal>> wide;
     if (seed % kWideEvery == 0) {
       wide = wide_minimum(problem, after, truth);

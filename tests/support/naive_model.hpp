@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -33,7 +34,8 @@ NaiveLossIn<T> naive_loss(LossKind kind, const std::vector<T>& t, double y) {
   switch (kind) {
     case LossKind::kLogistic: {
       const T side = y == 1 ? 1 : -1;
-      loss.value = log1p(exp(-side * t[0]));
+      const T wrong = -side * t[0];
+      loss.value = wrong > 0 ? T(wrong + log1p(exp(-wrong))) : T(log1p(exp(wrong)));
       loss.slope[0] = -side / (1 + exp(side * t[0]));
       loss.curvature[0][0] = 1 / ((1 + exp(t[0])) * (1 + exp(-t[0])));
       break;
@@ -45,21 +47,22 @@ NaiveLossIn<T> naive_loss(LossKind kind, const std::vector<T>& t, double y) {
       break;
     case LossKind::kSoftmax: {
       const auto right = static_cast<std::size_t>(y);
+      // Beside the largest score, so that nothing overflows and 1 - p is a sum of small terms.
+      const std::size_t top = std::max_element(t.begin(), t.end()) - t.begin();
       std::vector<T> p(outputs);
+      T rest = 0;  // of all but the largest
+      for (std::size_t l = 0; l < outputs; ++l) {
+        if (l != top) rest += exp(t[l] - t[top]);
+      }
+      loss.value = t[top] - t[right] + log1p(rest);
       for (std::size_t k = 0; k < outputs; ++k) {
-        T sum = 0, others = 0;
+        T others = 0;
         for (std::size_t l = 0; l < outputs; ++l) {
-          sum += exp(t[l] - t[k]);
-          if (l != k) others += exp(t[l] - t[k]);
+          if (l != k) others += exp(t[l] - t[top]);
         }
-        p[k] = 1 / sum;
-        if (k == right) {
-          loss.value = log1p(others);
-          loss.slope[k] = -others / (1 + others);
-        } else {
-          loss.slope[k] = p[k];
-        }
-        loss.curvature[k][k] = others / (sum * sum);
+        p[k] = exp(t[k] - t[top]) / (1 + rest);
+        loss.slope[k] = k == right ? T(-others / (1 + rest)) : p[k];
+        loss.curvature[k][k] = p[k] * others / (1 + rest);
       }
       for (std::size_t k = 0; k < outputs; ++k) {
         for (std::size_t l = 0; l < outputs; ++l) {
