@@ -31,8 +31,11 @@ struct Request {
 /// What became of the deletions of a run.
 struct Answers {
   Vector theta;
-  double bound = 0;                             // of the last
-  int rebuilt = 0, bounded_without_a_pass = 0;  // new bases; finite bounds at tier 0
+  double bound = 0;                // of the last
+  int rebuilt = 0;                 // new bases
+  int bounded_without_a_pass = 0;  // finite bounds at tier 0
+  int bounded_by_a_pass = 0;       // at tier 1, of those that go on until one is
+  int bounded_by_a_new_base = 0;   // at tier 2
 };
 
 /// One request at tier 0: the rows leave, the model moves, and its distance from retraining is
@@ -58,13 +61,17 @@ void forget_bounded(DeletionState& state, std::span<const Index> rows, double& s
   const auto p = static_cast<double>(answers.theta.size());
   spent += 4 * n * p;
   answers.bound = bound_from_residual(state.frame(), state.measure_residual(answers.theta)).value;
-  if (std::isfinite(answers.bound) && spent < (2 * n + p) * p * p) return;
+  if (std::isfinite(answers.bound) && spent < (2 * n + p) * p * p) {
+    ++answers.bounded_by_a_pass;
+    return;
+  }
   state = state.rebuilt_at(answers.theta);
   ++answers.rebuilt;
   spent = 0;
   answers.theta = state.newton_point();
   answers.bound = bound_from_residual(state.frame(), state.measure_residual(answers.theta)).value;
   require(std::isfinite(answers.bound), "a finite bound");
+  ++answers.bounded_by_a_new_base;
 }
 
 nlohmann::ordered_json run(const Request& request) {
@@ -96,6 +103,8 @@ nlohmann::ordered_json run(const Request& request) {
     }
     found[what]["rebuilt"] = answers.rebuilt;
     found[what]["bounded_without_a_pass"] = answers.bounded_without_a_pass;
+    found[what]["bounded_by_a_pass"] = answers.bounded_by_a_pass;
+    found[what]["bounded_by_a_new_base"] = answers.bounded_by_a_new_base;
     if (std::isfinite(answers.bound)) found[what]["bound"] = answers.bound;
     write_npy(request.out / fmt::format("{}.npy", what), answers.theta);
   };

@@ -41,7 +41,8 @@ std::string_view describe_reason(std::string_view reason) noexcept {
       Text{"last_of_group", "the last row of a group would leave: fit a model without that group"},
       Text{"budget_spent", "the releases that the promise covers are used up: fit and enrol anew"},
       Text{"above_allowance",
-           "not even retraining is known to within the allowance: enrol with more noise"},
+           "no tier that the method allows is within the allowance: enrol with more noise, or "
+           "delete without weights by value and without gradient ascent"},
       Text{"tier_limit", "the allowance would need a closer look than the tier allowed"},
       Text{"difference_exceeded",
            "the model would move further than the protection of differences allows"},

@@ -27,23 +27,24 @@ constexpr std::array<long double, 4> kWeights = {
     0.3626837833783619829651504L, 0.3137066458778872873379622L, 0.2223810344533744705443560L,
     0.1012285362903762591525314L};
 
+/// `one` is mu of one release; `mu` is that of all that the pair is promised for.
+void check_pair(const std::string& prefix, double epsilon, double delta, long double one,
+                long double mu) {
+  const std::string what = prefix.empty() ? "the allowance" : "the allowance with the step";
+  require(epsilon > 0, prefix + "epsilon is not above 0");
+  require(delta > 0 && delta < 1, prefix + "delta is not between 0 and 1");
+  require(one <= 4 * (1 + 0x1p-20L) * (1 + kTolerance), what + " is above 4 sigma");
+  require(
+      delta_by_quadrature(epsilon, mu) <= delta * (1 + kTolerance),
+      what + " does not give the " + prefix + "epsilon and " + prefix + "delta that are stated");
+}
+
 }  // namespace
 
-long double Budget::sigma() const {
-  return std::exp2(static_cast<long double>(sigma_exponent) / 2);
-}
-
-long double Budget::grid_step() const {
-  return std::exp2(static_cast<long double>(grid_exponent));
-}
-
-long double Budget::mu(std::int64_t t) const {
+long double Budget::mu(std::int64_t t, long double step) const {
   const long double rounding = grid_step() * std::sqrt(static_cast<long double>(dimension));
-  return (1 + 0x1p-20L) * (allowance + rounding) / sigma() * std::sqrt(static_cast<long double>(t));
-}
-
-long double Budget::difference_mu() const {
-  return mu(1) + (1 + 0x1p-20L) * difference_step / sigma();
+  return (1 + 0x1p-20L) * (step + allowance + rounding) / sigma() *
+         std::sqrt(static_cast<long double>(t));
 }
 
 long double delta_by_quadrature(long double epsilon, long double mu) {
@@ -72,8 +73,6 @@ long double delta_by_quadrature(long double epsilon, long double mu) {
 }
 
 void check_promise(const Budget& b) {
-  require(b.epsilon > 0, "epsilon is not above 0");
-  require(b.delta > 0 && b.delta < 1, "delta is not between 0 and 1");
   require(b.allowance > 0, "the allowance is not above 0");
   const std::int64_t ratio = b.sigma_exponent - 2 * b.grid_exponent;  // of (sigma/h)^2
   require(ratio >= 20, "the grid is coarser than 2^-10 of sigma");
@@ -83,18 +82,10 @@ void check_promise(const Budget& b) {
           "dimension times releases is above 10^12");
   require(b.grid_step() * std::sqrt(d) <= b.allowance * 0x1p-10L * (1 + kTolerance),
           "rounding to the grid takes more than 2^-10 of the allowance");
-  require(b.mu(1) <= 4 * (1 + 0x1p-20L) * (1 + kTolerance), "the allowance is above 4 sigma");
-  require(delta_by_quadrature(b.epsilon, b.mu(b.releases)) <= b.delta * (1 + kTolerance),
-          "the allowance does not give the epsilon and delta that are stated");
+  check_pair("", b.epsilon, b.delta, b.mu(1), b.mu(b.releases));
   if (b.difference_step == 0) return;
-  require(b.difference_epsilon > 0, "difference_epsilon is not above 0");
-  require(b.difference_delta > 0 && b.difference_delta < 1,
-          "difference_delta is not between 0 and 1");
-  require(b.difference_mu() <= 4 * (1 + 0x1p-20L) * (1 + kTolerance),
-          "step and allowance are above 4 sigma");
-  require(delta_by_quadrature(b.difference_epsilon, b.difference_mu()) <=
-              b.difference_delta * (1 + kTolerance),
-          "step and allowance do not give the difference_epsilon and difference_delta stated");
+  const long double both = b.mu(1, b.difference_step);
+  check_pair("difference_", b.difference_epsilon, b.difference_delta, both, both);
 }
 
 }  // namespace recant::verification

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 
 namespace recant::verification {
@@ -13,12 +14,13 @@ struct Budget {
   double difference_epsilon = 0, difference_delta = 0, difference_step = 0;
 
   bool operator==(const Budget&) const = default;
-  [[nodiscard]] long double sigma() const;      ///< 2^(sigma_exponent / 2)
-  [[nodiscard]] long double grid_step() const;  ///< 2^grid_exponent
-  /// (1 + 2^-20) (allowance + h sqrt(d)) / sigma * sqrt(t), to 2^-60 of itself.
-  [[nodiscard]] long double mu(std::int64_t t) const;
-  /// (1 + 2^-20) (step + allowance + h sqrt(d)) / sigma.
-  [[nodiscard]] long double difference_mu() const;
+  /// 2^(sigma_exponent / 2)
+  [[nodiscard]] long double sigma() const { return std::exp2(0.5L * sigma_exponent); }
+  /// 2^grid_exponent
+  [[nodiscard]] long double grid_step() const { return std::exp2(1.0L * grid_exponent); }
+  /// (1 + 2^-20) (step + allowance + h sqrt(d)) / sigma * sqrt(t), to 2^-60 of itself. Without a
+  /// step: of t releases; with difference_step: of two that follow each other, t = 1.
+  [[nodiscard]] long double mu(std::int64_t t, long double step = 0) const;
 };
 
 /// delta(epsilon; mu) by quadrature of a positive function, to 10^-13 of itself: nothing cancels.

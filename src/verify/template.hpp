@@ -18,9 +18,6 @@ inline void require(bool condition, const std::string& what) {
   if (!condition) throw Mismatch(what);
 }
 
-/// A finite number >= 0 in its one form. @throws Mismatch that names it.
-[[nodiscard]] double real_number(const std::string& name, const std::string& digits);
-
 /// The values of a file by the name of their member; null has none, a list may have many.
 struct Fields {
   std::map<std::string, std::vector<std::string>> values;
@@ -29,21 +26,21 @@ struct Fields {
   [[nodiscard]] const std::string& text(const std::string& name) const {
     return values.at(name).front();
   }
-  [[nodiscard]] double real(const std::string& name) const { return real_number(name, text(name)); }
-  /// @throws Mismatch that names it unless it is in the range and in its one form.
+  /// Of a member that the template has as a real number; 0 where the file has none.
+  [[nodiscard]] double real(const std::string& name) const;
+  /// @throws Mismatch that names it unless it is in the range.
   [[nodiscard]] std::int64_t integer(const std::string& name, std::int64_t low,
                                      std::int64_t high) const;
 };
 
-/// Reads a file by the template of its format, byte for byte:
+/// Reads a file by the template of its format, which is JSON with a word for each value:
 ///
-///   %t  a text      %i  a whole number      %r  a text that is a real number
-///   %h  lowercase hexadecimal digits in quotes, as many as the two digits that follow say bytes
-///   %( x %)  x, or null      %[ x %]  a list of x      %{ x %}  x, or nothing at all
+///   "text"  "integer"  "real"   "hex N": N bytes in lowercase hexadecimal digits
+///   [null, x]  x, or null       [x]  a list of x       {...}  an object of these members
+///   "name?": x  a member that may be left out          "= x y"  one of the texts x and y
 ///
-/// All else stands for itself.
-///
-/// A value is kept under the last name before it. @throws Mismatch with the first byte that is off.
+/// The file has to be what its values give when they are written anew in this order, byte for byte.
+/// @throws Mismatch that names the member or the first byte that is off.
 [[nodiscard]] Fields match(std::string_view format, std::string_view file);
 
 }  // namespace recant::verification

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <vector>
 
 #include "exact_minimum.hpp"
@@ -130,7 +131,33 @@ struct Tightness {
 struct TierTightness {
   Tightness downdated, base, by_value, expanded, third_order, measured, rebuilt;
   int rebuilds = 0, spanned = 0;  ///< `spanned`: rows in nearly a subspace, and bounded so
+  int wide = 0;                   ///< instances whose truth was computed with 128 bits as well
 };
+
+/// Of how many instances one has its truth computed with 128 bits as well; odd, so that deletions
+/// in one call and in two are among them.
+constexpr std::uint64_t kWideEvery = 19;
+
+/// Of theta from the minimum, at least.
+template <class T>
+double distance(const Vector& theta, const ExactMinimum<T>& truth) {
+  const T found = (theta.cast<T>() - truth.theta).norm() - truth.error;
+  return std::max(static_cast<double>(found), 0.0);
+}
+
+/// The minimum with 128 bits: a failure where the one with 64 is not as near to it as it says, or
+/// where twice the bits have not made it nearer.
+inline ExactMinimum<WideReal> wide_minimum(const HostileDeletion& problem, const Vector& weights,
+                                           const ExactMinimum<Real>& truth) {
+  auto wide = exact_minimum<WideReal>(problem.data, problem.loss, problem.intercept, problem.l2,
+                                      weights, truth.theta.cast<double>());
+  const WideReal apart = (truth.theta.cast<WideReal>() - wide.theta).norm();
+  EXPECT_TRUE(apart <= truth.error + wide.error)
+      << static_cast<double>(apart) << " apart, at most " << static_cast<double>(truth.error);
+  EXPECT_TRUE(wide.error <= 1e-15L * truth.error)
+      << static_cast<double>(wide.error) << " for " << static_cast<double>(truth.error);
+  return wide;
+}
 
 /// Every bound on instances first .. first + count - 1 against the truth: a failure where one is
 /// below it.
@@ -164,17 +191,22 @@ inline TierTightness compare_with_truth(LossKind kind, std::uint64_t first, std:
     seen.spanned += frame.span_eigenvalue > 2 * frame.least_eigenvalue;
     const auto truth = exact_minimum(problem.data, problem.loss, problem.intercept, problem.l2,
                                      after, problem.theta);
-    const auto distance = [&](const Vector& theta) {
-      const Real found = (theta.cast<Real>() - truth.theta).norm();
-      return static_cast<double>(std::max(found - truth.error, Real{0}));
-    };
+    EXPECT_LT(truth.error, 1e-3) << name(kind) << " instance " << seed << ": no minimum was found";
+    std::optional<ExactMinimum<WideReal>> wide;
+    if (seed % kWideEvery == 0) {
+      wide = wide_minimum(problem, after, truth);
+      ++seen.wide;
+    }
     const auto compare = [&](const DistanceBound& bound, const Vector& theta, Tightness& tightness,
                              const char* tier) {
-      const double true_distance = distance(theta);
+      const double true_distance = distance(theta, truth);
       for (const double value :
            {bound.value, bound.newton, bound.corrected, bound.strong_convexity}) {
         EXPECT_FALSE(std::isnan(value));
         EXPECT_LE(true_distance, value) << name(kind) << " instance " << seed << " tier " << tier;
+        if (!wide) continue;
+        EXPECT_LE(distance(theta, *wide), value)
+            << name(kind) << " instance " << seed << " tier " << tier << ", truth of 128 bits";
       }
       EXPECT_GT(bound.value, 0);
       tightness.add(bound.value, true_distance);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -8,28 +9,35 @@
 #include "recant/model/linear_model.hpp"
 
 /// The formulas as they stand on paper, in straight loops and extended precision: what the passes
-/// over blocks are compared with. Of recant it uses types only.
+/// over blocks are compared with. Of recant it uses types only. What the truth of a deletion needs
+/// takes any real type T (wide_real.hpp).
 namespace recant::test {
 
 using Real = long double;
 using Reals = std::vector<Real>;
 
 /// phi, its gradient and its Hessian in the scores of one row.
-struct NaiveLoss {
-  Real value = 0;
-  Reals slope;
-  std::vector<Reals> curvature;
+template <class T>
+struct NaiveLossIn {
+  T value = 0;
+  std::vector<T> slope;
+  std::vector<std::vector<T>> curvature;
 };
+using NaiveLoss = NaiveLossIn<Real>;
 
-inline NaiveLoss naive_loss(LossKind kind, const Reals& t, double y) {
+template <class T>
+NaiveLossIn<T> naive_loss(LossKind kind, const std::vector<T>& t, double y) {
+  using std::exp, std::log1p;
   const std::size_t outputs = t.size();
-  NaiveLoss loss{0, Reals(outputs), std::vector<Reals>(outputs, Reals(outputs))};
+  NaiveLossIn<T> loss{0, std::vector<T>(outputs),
+                      std::vector<std::vector<T>>(outputs, std::vector<T>(outputs))};
   switch (kind) {
     case LossKind::kLogistic: {
-      const Real side = y == 1 ? 1 : -1;
-      loss.value = log1pl(expl(-side * t[0]));
-      loss.slope[0] = -side / (1 + expl(side * t[0]));
-      loss.curvature[0][0] = 1 / ((1 + expl(t[0])) * (1 + expl(-t[0])));
+      const T side = y == 1 ? 1 : -1;
+      const T wrong = -side * t[0];
+      loss.value = wrong > 0 ? T(wrong + log1p(exp(-wrong))) : T(log1p(exp(wrong)));
+      loss.slope[0] = -side / (1 + exp(side * t[0]));
+      loss.curvature[0][0] = 1 / ((1 + exp(t[0])) * (1 + exp(-t[0])));
       break;
     }
     case LossKind::kSquared:
@@ -39,21 +47,22 @@ inline NaiveLoss naive_loss(LossKind kind, const Reals& t, double y) {
       break;
     case LossKind::kSoftmax: {
       const auto right = static_cast<std::size_t>(y);
-      Reals p(outputs);
+      // Beside the largest score, so that nothing overflows and 1 - p is a sum of small terms.
+      const std::size_t top = std::max_element(t.begin(), t.end()) - t.begin();
+      std::vector<T> p(outputs);
+      T rest = 0;  // of all but the largest
+      for (std::size_t l = 0; l < outputs; ++l) {
+        if (l != top) rest += exp(t[l] - t[top]);
+      }
+      loss.value = t[top] - t[right] + log1p(rest);
       for (std::size_t k = 0; k < outputs; ++k) {
-        Real sum = 0, others = 0;
+        T others = 0;
         for (std::size_t l = 0; l < outputs; ++l) {
-          sum += expl(t[l] - t[k]);
-          if (l != k) others += expl(t[l] - t[k]);
+          if (l != k) others += exp(t[l] - t[top]);
         }
-        p[k] = 1 / sum;
-        if (k == right) {
-          loss.value = log1pl(others);
-          loss.slope[k] = -others / (1 + others);
-        } else {
-          loss.slope[k] = p[k];
-        }
-        loss.curvature[k][k] = others / (sum * sum);
+        p[k] = exp(t[k] - t[top]) / (1 + rest);
+        loss.slope[k] = k == right ? T(-others / (1 + rest)) : p[k];
+        loss.curvature[k][k] = p[k] * others / (1 + rest);
       }
       for (std::size_t k = 0; k < outputs; ++k) {
         for (std::size_t l = 0; l < outputs; ++l) {
@@ -67,8 +76,9 @@ inline NaiveLoss naive_loss(LossKind kind, const Reals& t, double y) {
 }
 
 /// The features of a row, the intercept's 1 last.
-inline Reals naive_row(const FeatureMatrix& features, Index i, bool intercept) {
-  Reals x;
+template <class T = Real>
+std::vector<T> naive_row(const FeatureMatrix& features, Index i, bool intercept) {
+  std::vector<T> x;
   for (Index j = 0; j < features.columns(); ++j) x.push_back(features.row(i)(0, j));
   if (intercept) x.push_back(1);
   return x;

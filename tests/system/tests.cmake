@@ -21,6 +21,8 @@ recant_system_test(docs_self docs ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR
 recant_system_test(references docs ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tools/check_references.py)
 recant_system_test(references_self docs ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/check_references_test.py)
 
+recant_system_test(verifier_size system ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/verifier_size_test.py)
+
 if(TARGET recant_all)
   recant_system_test(install system ${CMAKE_CURRENT_LIST_DIR}/install_test.sh
     ${CMAKE_COMMAND} ${PROJECT_BINARY_DIR} ${PROJECT_SOURCE_DIR} ${CMAKE_CXX_COMPILER} "${RECANT_SANITIZE}")

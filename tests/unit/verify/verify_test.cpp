@@ -170,11 +170,17 @@ TEST(Verify, DifferenceProtectionIsChecked) {
     refused("difference_epsilon", "\"0e+00\"", "promise: difference_epsilon is not above 0");
     refused("difference_delta", "\"1e+00\"", "promise: difference_delta is not between 0 and 1");
     refused("difference_step", spelling(5 * sample.statement.budget->sigma()),
-            "promise: step and allowance are above 4 sigma");
+            "promise: the allowance with the step is above 4 sigma");
     if (d.delta > 1e-2) continue;
     ++found;
     refused("difference_step", spelling(3.5 * sample.statement.budget->sigma()),
-            "promise: step and allowance do not give");
+            "promise: the allowance with the step does not give");
+    for (const char* member : {"difference_epsilon", "difference_delta"}) {
+      VerificationFiles lacking = files;
+      const std::size_t at = lacking.certificate.find(std::string(",\"") + member);
+      lacking.certificate.erase(at, lacking.certificate.find_first_of(",}", at + 1) - at);
+      EXPECT_THAT(failure(lacking), HasSubstr("form: difference_epsilon, difference_delta and"));
+    }
     // Left out, it is another text, which the signature is not over.
     VerificationFiles without = files;
     const std::size_t begin = without.certificate.find(",\"difference_epsilon\"");
@@ -385,9 +391,11 @@ TEST(Verify, OnlyTheCanonicalSpellingIsRead) {
   };
   refused("\"level\":", "\"level\": ");
   refused("\"level\":", "\"extra\":1,\"level\":");
+  refused("{\"schema\"", "\xef\xbb\xbf{\"schema\"");
+  refused("\"level\":", "\"\\u006cevel\":");
   refused("\"release\":1,", "\"release\":1,\"release\":1,");
   for (const char* number : {"01", "1.0", "1e0", "+1", "-1", "0", "\"1\"", "null", "true", "",
-                             "1000000000001", "99999999999999999999"})
+                             "1000000000001", "18446744073709551615", "99999999999999999999"})
     refused("\"release\":1,", std::string("\"release\":") + number + ",");
   const std::string allowance = good.substr(good.find("\"allowance\":") + 13, 3);
   for (const char* number : {"NaN", "nan", "inf", "-1e+00", "0x1p", "1", "1.0e+00", "1e0", "1e00",
@@ -398,9 +406,14 @@ TEST(Verify, OnlyTheCanonicalSpellingIsRead) {
                            "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xc2\x80", "\xe0\x80\x80", "a\\"})
     refused("[\"ab\"]", std::string("[\"") + text + "\"]");
   refused("[\"ab\"]", "[\"ab\",]");
+  refused("[\"ab\"]", "[\"ab\" ]");
+  refused("[\"ab\"]", "[\"ab\\u00e9\"]");
+  refused("[\"ab\"]", "\"ab\"");
+  refused("[\"ab\"]", "{\"0\":\"ab\"}");
   refused("[\"ab\"]", "[null]");
   refused("[\"ab\"]", "[\"" + std::string(4097, 'a') + "\"]");
-  refused("\"level\":\"certified\"", "\"level\":\"Certified\"");
+  for (const char* level : {"Certified", "exact certified", "=", "", " certified"})
+    refused("\"level\":\"certified\"", std::string("\"level\":\"") + level + "\"");
   refused("\"former\":null", "\"former\":\"" + std::string(64, 'a') + "\"");
   refused("\"former\":null", "\"former\":" + std::string(5000, '['));
   for (const char* day : {"2026-02-30", "2026-13-01", "1969-12-31", "2026-1-01", "2026-01-0a"}) {
@@ -455,7 +468,7 @@ TEST(Verify, ChainInItsOrderOnly) {
   files.previous = {Chain(13).certificates[0], chain.certificates[1]};
   EXPECT_THAT(failure(files), HasSubstr("chain: previous certificate 1 of 2"));
   files.previous = {chain.certificates[0] + "\n", chain.certificates[1]};
-  EXPECT_THAT(failure(files), HasSubstr("end of the file"));
+  EXPECT_THAT(failure(files), HasSubstr("is not as the format spells"));
   // A first release has nothing before it.
   files.certificate = chain.certificates[0];
   files.parameters.reset();
