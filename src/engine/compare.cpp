@@ -7,6 +7,7 @@
 #include "recant/core/error.hpp"
 #include "recant/core/stopwatch.hpp"
 #include "recant/influence/influence.hpp"
+#include "recant/metrics/evaluation.hpp"
 
 namespace recant {
 namespace {
@@ -35,6 +36,8 @@ class Comparison {
     add({.scheme = "original", .update = "", .rounds = 0, .reached = false, .stop = ""},
         fitted_.model.theta);
     for (const Scheme scheme : {Scheme::kSoft, Scheme::kHard}) compare_scheme(scheme);
+    set_intervals(validation_, &CompareRow::validation);
+    set_intervals(test_, &CompareRow::test);
     return std::move(report_);
   }
 
@@ -99,36 +102,47 @@ class Comparison {
     row.test = cell(test_, model);
     row.reached = std::abs(row.validation.gap) <= report_.target_gap * (1 + 1e-6);
     report_.rows.push_back(std::move(row));
+    models_.push_back(model);
   }
 
-  CompareCell cell(const Dataset& data, const LinearModel& model) const {
+  /// The goal, and on hard labels where it is a gap in p.
+  std::vector<Metric> gaps() const {
     std::vector<Metric> gaps = goals_;
-    const bool reads_p = gaps.front().kind == MetricKind::kDemographicParity ||
-                         gaps.front().kind == MetricKind::kEqualOpportunity;
-    if (reads_p) {
+    if (gaps.front().kind == MetricKind::kDemographicParity ||
+        gaps.front().kind == MetricKind::kEqualOpportunity) {
       gaps.push_back(gaps.front());
       gaps.back().hard = true;
     }
-    const auto values = metric_values(gaps, data, model, fitted_.settings, &fitted_.model);
-    const auto intervals = bootstrap(gaps, data, model, fitted_.settings, request_.resamples,
-                                     request_.seed, &fitted_.model);
+    return gaps;
+  }
+
+  CompareCell cell(const Dataset& data, const LinearModel& model) const {
+    const auto values = metric_values(gaps(), data, model, fitted_.settings, &fitted_.model);
     const Evaluation evaluation = evaluate(data, model, fitted_.settings);
     CompareCell cell;
     cell.gap = values.front();
-    cell.gap_interval = intervals.front();
     cell.gap_predicted =
         metric_values(goals_, data, fitted_.model, fitted_.settings).front() +
         metric_gradients(goals_, data, fitted_.model, fitted_.settings).col(0).dot(influence_move_);
-    if (reads_p) {
-      cell.gap_hard = values.back();
-      cell.gap_hard_interval = intervals.back();
-    }
+    if (values.size() > 1) cell.gap_hard = values.back();
     cell.utility = evaluation.log_loss_mean;
     cell.accuracy = evaluation.accuracy.value();  // the logistic loss has one
     if (evaluation.robust_loss) {
       cell.robust_loss = *evaluation.robust_loss / static_cast<double>(data.rows());
     }
     return cell;
+  }
+
+  /// Of all models at once, on the same resamples.
+  void set_intervals(const Dataset& data, CompareCell CompareRow::*split) {
+    tell("bootstrap");
+    const auto intervals = bootstrap(gaps(), data, models_, fitted_.settings, request_.resamples,
+                                     request_.seed, &fitted_.model);
+    for (std::size_t i = 0; i < intervals.size(); ++i) {
+      CompareCell& cell = report_.rows[i].*split;
+      cell.gap_interval = intervals[i].front();
+      if (cell.gap_hard) cell.gap_hard_interval = intervals[i].back();
+    }
   }
 
   void tell(const std::string& phase) const {
@@ -145,6 +159,7 @@ class Comparison {
   double gap_ = 0;
   Vector influence_move_;  // of theta, to first order, by the weights being looked at
   CompareReport report_;
+  std::vector<LinearModel> models_;  // of the rows of the report
 };
 
 }  // namespace

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <random>
 
 #include "recant/core/check.hpp"
 #include "recant/core/error.hpp"
@@ -164,46 +163,6 @@ Evaluation evaluate(const Dataset& data, const LinearModel& model, const MetricS
     result.gaps.push_back(evaluate_gaps(rows, c));
   }
   return result;
-}
-
-std::vector<Interval> bootstrap(const std::vector<Metric>& metrics, const Dataset& data,
-                                const LinearModel& model, const MetricSettings& settings,
-                                int resamples, std::uint64_t seed, const LinearModel* attack) {
-  check_at_least("resamples", resamples, 40);
-  const Matrix t = scores(model, data.features);
-  std::vector<Terms> terms;
-  for (const Metric& metric : metrics) {
-    terms.push_back(metric_terms(metric, data, model, t, settings, attack));
-  }
-  const auto n = static_cast<std::size_t>(data.rows());
-  std::vector<std::vector<double>> values(metrics.size(),
-                                          std::vector<double>(static_cast<std::size_t>(resamples)));
-  parallel_for(resamples, [&](Index r) {
-    std::seed_seq sequence{static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32),
-                           static_cast<std::uint32_t>(r)};
-    std::mt19937_64 random(sequence);
-    std::vector<std::int32_t> times(n);
-    for (std::size_t i = 0; i < n; ++i) {
-      // 53 random bits times n: even to within n / 2^53.
-      const double uniform = static_cast<double>(random() >> 11) * 0x1p-53;
-      ++times[static_cast<std::size_t>(uniform * static_cast<double>(n))];
-    }
-    for (std::size_t m = 0; m < terms.size(); ++m) {
-      values[m][static_cast<std::size_t>(r)] = metric_value(terms[m], times);
-    }
-  });
-  std::vector<Interval> intervals;
-  for (auto& sample : values) {
-    std::erase_if(sample, [](double v) { return std::isnan(v); });  // a resample without one group
-    if (sample.empty()) throw DataError("no bootstrap resample has rows in both groups");
-    std::sort(sample.begin(), sample.end());
-    const auto at = [&](double q) {
-      return sample[static_cast<std::size_t>(
-          std::lround(q * static_cast<double>(sample.size() - 1)))];
-    };
-    intervals.push_back({at(0.025), at(0.975)});
-  }
-  return intervals;
 }
 
 }  // namespace recant

@@ -147,23 +147,15 @@ void Attack::shifts(ConstVectorRef scores, ConstVectorRef targets, VectorRef shi
   }
 }
 
-double metric_value(const Terms& terms, const std::vector<std::int32_t>& times) {
-  // Side -1, rows that do not count, side 1 (or the sum). A row that is not drawn adds 0 times h,
-  // which is finite for every finite score.
+double metric_value(const Terms& terms) {
+  if (terms.side.empty()) return terms.h.sum();
+  // Side -1, rows that do not count, side 1.
   double sums[3] = {0, 0, 0}, counts[3] = {0, 0, 0};
-  const auto add = [&](std::size_t row, double n) {
-    const int side = terms.side.empty() ? 1 : terms.side[row];
-    const auto at = static_cast<std::size_t>(side + 1);
-    sums[at] += n * terms.h(static_cast<Index>(row));
-    counts[at] += n;
-  };
-  const auto rows = static_cast<std::size_t>(terms.h.size());
-  if (times.empty()) {
-    for (std::size_t i = 0; i < rows; ++i) add(i, 1);
-  } else {
-    for (std::size_t i = 0; i < rows; ++i) add(i, times[i]);
+  for (std::size_t row = 0; row < terms.side.size(); ++row) {
+    const auto at = static_cast<std::size_t>(terms.side[row] + 1);
+    sums[at] += terms.h(static_cast<Index>(row));
+    counts[at] += 1;
   }
-  if (terms.side.empty()) return sums[2];
   if (counts[2] == 0 || counts[0] == 0) return std::numeric_limits<double>::quiet_NaN();
   return sums[2] / counts[2] - sums[0] / counts[0];
 }

@@ -74,8 +74,7 @@ class Attack {
   bool correct_only_;
 };
 
-/// The metric's value, NaN for a gap with an empty side; rows counted `times` over (all once when
-/// empty).
-[[nodiscard]] double metric_value(const Terms& terms, const std::vector<std::int32_t>& times = {});
+/// The metric's value, NaN for a gap with an empty side.
+[[nodiscard]] double metric_value(const Terms& terms);
 
 }  // namespace recant

@@ -8,7 +8,7 @@
 
 #include "recant/core/progress.hpp"
 #include "recant/engine/vault.hpp"
-#include "recant/metrics/evaluation.hpp"
+#include "recant/metrics/bootstrap.hpp"
 #include "recant/unlearn/correction.hpp"
 
 namespace recant {

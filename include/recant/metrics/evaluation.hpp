@@ -46,15 +46,4 @@ struct Evaluation {
                                   const MetricSettings& settings,
                                   const LinearModel* attack = nullptr);
 
-/// Central 95% interval of each metric over `resamples` bootstrap resamples of the rows
-/// (percentile method, [Efron1979]), seeded; the same for any number of threads.
-struct Interval {
-  double low = 0, high = 0;
-};
-[[nodiscard]] std::vector<Interval> bootstrap(const std::vector<Metric>& metrics,
-                                              const Dataset& data, const LinearModel& model,
-                                              const MetricSettings& settings, int resamples,
-                                              std::uint64_t seed,
-                                              const LinearModel* attack = nullptr);
-
 }  // namespace recant

@@ -5,6 +5,7 @@
 #include "recant/audit/reconstruction.hpp"
 #include "recant/audit/retrain.hpp"
 #include "recant/engine/compare.hpp"
+#include "recant/metrics/bootstrap.hpp"
 #include "recant/metrics/evaluation.hpp"
 #include "recant/valuation/knn_shapley.hpp"
 #include "recant/valuation/leave_one_out.hpp"
@@ -32,8 +33,9 @@ TEST_F(PeakMemoryOfMeasuring, Evaluation) {
 }
 
 TEST_F(PeakMemoryOfMeasuring, Bootstrap) {
-  const std::size_t found = peak_of(
-      [&] { EXPECT_EQ(bootstrap(metrics_, data_, model_, {}, 50, 1).size(), metrics_.size()); });
+  const std::size_t found = peak_of([&] {
+    EXPECT_EQ(bootstrap(metrics_, data_, {model_}, {}, 50, 1)[0].size(), metrics_.size());
+  });
   expect_at_most(found, 12, "bootstrap");
 }
 

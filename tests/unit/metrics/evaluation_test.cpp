@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "recant/metrics/evaluation.hpp"
+#include "recant/metrics/bootstrap.hpp"
 
 #include <gtest/gtest.h>
 
@@ -216,7 +217,7 @@ TEST(BootstrapTest, IsTheSameForAnyThreadsAndSeedButNotForOthers) {
   std::vector<Interval> one;
   for (const int count : {1, 2, 4}) {
     const test::WithThreads threads(count);
-    const auto now = bootstrap(metrics, data, model, {}, 200, 7);
+    const auto now = bootstrap(metrics, data, {model}, {}, 200, 7).front();
     if (count == 1) one = now;
     ASSERT_EQ(now.size(), 3U);
     for (std::size_t m = 0; m < 3; ++m) {
@@ -225,9 +226,29 @@ TEST(BootstrapTest, IsTheSameForAnyThreadsAndSeedButNotForOthers) {
       EXPECT_LT(now[m].low, now[m].high);
     }
   }
-  EXPECT_NE(bootstrap(metrics, data, model, {}, 200, 8)[0].low, one[0].low);
-  EXPECT_NE(bootstrap(metrics, data, model, {}, 200, 7ULL + (1ULL << 32))[0].low, one[0].low)
+  EXPECT_NE(bootstrap(metrics, data, {model}, {}, 200, 8)[0][0].low, one[0].low);
+  EXPECT_NE(bootstrap(metrics, data, {model}, {}, 200, 7ULL + (1ULL << 32))[0][0].low, one[0].low)
       << "all 64 bits of the seed count";
+}
+
+TEST(BootstrapTest, SeveralModelsAreReadOnTheSameResamples) {
+  test::Random random(11);
+  const Dataset data = test::made_up_rows(random, 300, 2, Loss(), {2, 3});
+  std::vector<LinearModel> models;
+  for (int k = 0; k < 3; ++k) models.push_back({Loss(), true, 2, random.normals(3)});
+  const std::vector<Metric> metrics = {{MetricKind::kUtility, ""},
+                                       {MetricKind::kDemographicParity, "", 1, 2},
+                                       {MetricKind::kEqualOpportunity, "", 0, 1}};
+  const auto together = bootstrap(metrics, data, models, {}, 100, 5);
+  ASSERT_EQ(together.size(), models.size());
+  for (std::size_t k = 0; k < models.size(); ++k) {
+    const auto alone = bootstrap(metrics, data, {models[k]}, {}, 100, 5).front();
+    ASSERT_EQ(together[k].size(), metrics.size());
+    for (std::size_t m = 0; m < metrics.size(); ++m) {
+      EXPECT_NEAR(together[k][m].low, alone[m].low, 1e-12 * std::abs(alone[m].low));
+      EXPECT_NEAR(together[k][m].high, alone[m].high, 1e-12 * std::abs(alone[m].high));
+    }
+  }
 }
 
 /// The sum of losses over n rows drawn from n: its spread is sqrt(n) times that of one loss.
@@ -238,7 +259,8 @@ TEST(BootstrapTest, HasTheWidthOfANormalInterval) {
   const LinearModel model{Loss(), true, 2, random.normals(3)};
   const auto intervals =
       bootstrap({{MetricKind::kUtility, ""}, {MetricKind::kDemographicParity, "", 0, 0}}, data,
-                model, {}, 2000, 3);
+                {model}, {}, 2000, 3)
+          .front();
   Vector losses(n);
   for (Index i = 0; i < n; ++i) {
     losses(i) = test::naive_metric({MetricKind::kUtility, ""}, slice(data, {i, i + 1}), model, {});
@@ -274,13 +296,13 @@ TEST(BootstrapTest, LeavesOutResamplesWithoutAGroup) {
   std::fill(codes.begin(), codes.end(), 0);
   codes[5] = 1;  // in about 63 of 100 resamples
   const std::vector<Metric> parity = {{MetricKind::kDemographicParity, "", 0, 1}};
-  const Interval interval = bootstrap(parity, data, model, {}, 100, 1).front();
+  const Interval interval = bootstrap(parity, data, {model}, {}, 100, 1)[0][0];
   EXPECT_TRUE(std::isfinite(interval.low) && std::isfinite(interval.high));
   codes[5] = 0;
-  test::expect_error<DataError>([&] { return bootstrap(parity, data, model, {}, 100, 1); },
+  test::expect_error<DataError>([&] { return bootstrap(parity, data, {model}, {}, 100, 1); },
                                 {"both groups"});
   for (const int bad : {39, 0, -5}) {
-    test::expect_error<UsageError>([&] { return bootstrap(parity, data, model, {}, bad, 1); },
+    test::expect_error<UsageError>([&] { return bootstrap(parity, data, {model}, {}, bad, 1); },
                                    {"resamples", std::to_string(bad)});
   }
 }
