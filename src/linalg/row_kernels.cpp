@@ -35,6 +35,10 @@ void add_weighted_rows(RowsView rows, bool intercept, ConstMatrixRef factors,
                      size(sums.outerStride()));
 }
 
+double largest_size(ConstVectorRef values, ConstVectorRef weights) {
+  return simd::largest_size(values.data(), weights.data(), size(values.size()));
+}
+
 void GramScratch::begin(Index p) {
   rows_ = 0;
   width_ = p;

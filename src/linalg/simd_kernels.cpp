@@ -288,6 +288,20 @@ void add_weighted(const double* rows, std::size_t m, std::size_t d, bool interce
   }
 }
 
+double largest_size(const double* values, const double* weights, std::size_t count) {
+  const Tag tag;
+  Lanes largest = hn::Zero(tag), nothing = hn::Zero(tag);
+  const auto look = [&](Lanes value, Lanes weight) HWY_ATTR {
+    const Lanes size = hn::IfThenElseZero(hn::Gt(weight, hn::Zero(tag)), hn::Abs(value));
+    largest = hn::Max(largest, size);
+    nothing = hn::Add(nothing, hn::Sub(size, size));  // NaN once a size is no number
+  };
+  std::size_t i = 0;
+  for (; i + N <= count; i += N) look(hn::LoadU(tag, values + i), hn::LoadU(tag, weights + i));
+  if (i < count) look(load_first(values + i, count - i), load_first(weights + i, count - i));
+  return hn::GetLane(hn::MaxOfLanes(tag, largest)) + hn::GetLane(hn::SumOfLanes(tag, nothing));
+}
+
 std::size_t panel_width() {
   return N;
 }
@@ -446,6 +460,7 @@ namespace recant::simd {
 HWY_EXPORT(scores);
 HWY_EXPORT(squared_norms);
 HWY_EXPORT(add_weighted);
+HWY_EXPORT(largest_size);
 HWY_EXPORT(panel_width);
 HWY_EXPORT(pack);
 HWY_EXPORT(add_gram);
@@ -467,6 +482,10 @@ void add_weighted(const double* rows, std::size_t m, std::size_t d, bool interce
                   std::size_t ld) {
   HWY_DYNAMIC_DISPATCH(add_weighted)
   (rows, m, d, intercept, factors, ld_factors, columns, sums, ld);
+}
+
+double largest_size(const double* values, const double* weights, std::size_t count) {
+  return HWY_DYNAMIC_DISPATCH(largest_size)(values, weights, count);
 }
 
 std::size_t panel_width() {

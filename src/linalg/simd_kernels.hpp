@@ -17,9 +17,8 @@ void scores(const double* rows, std::size_t m, std::size_t d, bool intercept,
 /// out[i] = sum_j rows(i, j)^2.
 void squared_norms(const double* rows, std::size_t m, std::size_t d, double* out);
 
-/// sums[j + c*ld] += sum_i rows(i, j) factors[i + c*ld_factors], and with `intercept` sums[d +
-/// c*ld]
-/// += sum_i factors[i + c*ld_factors].
+/// sums[j + c*ld] += sum_i rows(i, j) factors[i + c*ld_factors], and with `intercept`
+/// sums[d + c*ld] += sum_i factors[i + c*ld_factors].
 void add_weighted(const double* rows, std::size_t m, std::size_t d, bool intercept,
                   const double* factors, std::size_t ld_factors, std::size_t columns, double* sums,
                   std::size_t ld);
@@ -41,6 +40,9 @@ void add_gram(const double* panels, std::size_t panel, std::size_t m, std::size_
 /// Rows of a panel of unit_rows.hpp: panel after panel, of each the first number of all its rows,
 /// then the second, ..., `width` of them.
 inline constexpr std::size_t kUnitRowsPanel = 16;
+
+/// max |values[i]| over i with weights[i] > 0, 0 without one; NaN if one of them is not finite.
+double largest_size(const double* values, const double* weights, std::size_t count);
 
 /// spreads[i] = |row_i^T v| for one column, else the largest less the smallest of row_i^T v_c.
 /// Columns are one after another.

@@ -52,19 +52,11 @@ double larger(double a, double b) {
   return a >= b || std::isnan(a) ? a : b;
 }
 
-/// max |change|, of several changes the spread, over the rows of weight > 0; NaN if there is one.
+/// max |change|, of several changes the spread, over the rows of weight > 0; NaN if one of these is
+/// not finite.
 double largest_spread(ConstMatrixRef changes, ConstVectorRef weights) {
-  double largest = 0;
-  const auto take = [&](double spread, Index row) {
-    largest = larger(largest, weights(row) > 0 ? spread : 0);
-  };
-  if (changes.cols() == 1) {
-    for (Index i = 0; i < changes.rows(); ++i) take(std::abs(changes(i, 0)), i);
-  } else {
-    const Vector spreads = changes.rowwise().maxCoeff() - changes.rowwise().minCoeff();
-    for (Index i = 0; i < changes.rows(); ++i) take(spreads(i), i);
-  }
-  return largest;
+  if (changes.cols() == 1) return largest_size(changes.col(0), weights);
+  return largest_size(changes.rowwise().maxCoeff() - changes.rowwise().minCoeff(), weights);
 }
 
 /// Additions behind one another when each of `groups` accumulators adds up its share of the blocks,

@@ -24,6 +24,9 @@ void row_norms(RowsView rows, bool intercept, VectorRef norms);
 void add_weighted_rows(RowsView rows, bool intercept, ConstMatrixRef factors,
                        Eigen::Ref<Matrix> sums);
 
+/// max |values_i| over the rows of weight > 0, 0 without one; NaN if one of these is not finite.
+[[nodiscard]] double largest_size(ConstVectorRef values, ConstVectorRef weights);
+
 /// A weighted Gram matrix: rows are appended, scaled by the roots of their weights, a few at a time
 /// while they are in cache, and multiplied at once when there are kRows of them or no more.
 /// Reused between uses.

@@ -90,6 +90,28 @@ TEST(RowKernelsOfRows, AreEqualForEqualRowsWhereverTheyStand) {
   });
 }
 
+TEST(LargestSize, IsThatOfRowsWithWeightAndNoNumberIfOneIsNot) {
+  const double none = std::nan(""), infinite = HUGE_VAL;
+  for_each_instruction_set([&] {
+    EXPECT_EQ(largest_size(Vector(0), Vector(0)), 0);
+    for (const Index n : {1, 3, 8, 17, 32}) {
+      for (Index at = 0; at < n; ++at) {
+        Vector values = Vector::LinSpaced(n, -0.5, 0.5), weights = Vector::Ones(n);
+        values(at) = -7;
+        EXPECT_EQ(largest_size(values, weights), 7);
+        for (const double wrong : {none, infinite}) {
+          values(at) = wrong;
+          EXPECT_TRUE(std::isnan(largest_size(values, weights))) << n << " " << at;
+        }
+        for (const double without : {0.0, -1.0}) {
+          weights(at) = without;
+          EXPECT_LE(largest_size(values, weights), 0.5);
+        }
+      }
+    }
+  });
+}
+
 TEST_P(RowKernels, WeightedRowsAreAdded) {
   const Matrix factors = random(m_, classes_), before = random(p_, classes_);
   Matrix naive = before;
