@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <fstream>
 #include <iterator>
+#include <optional>
 
 #include "generation.hpp"
 #include "recant/core/error.hpp"
@@ -102,11 +103,15 @@ auto or_damaged(Work work) {
 
 /// None: the writer went on meanwhile.
 std::optional<FittedModel> read_at(const VaultView& view, const ModelFolder& folder,
-                                   CheckedRows& checked, std::optional<Dataset>& rows) {
+                                   CheckedRows& checked, std::optional<Dataset>& rows,
+                                   const std::function<void()>& rows_were_read) {
   const std::vector<Index> under_way = rows_under_way(folder, view);
   checked.check(view, under_way);
   check_state(folder, view);
-  if (!rows) rows = read_rows(folder);
+  if (!rows) {
+    rows = read_rows(folder);
+    if (rows_were_read) rows_were_read();
+  }
   mark_erased(*rows, under_way);
   mark_erased(*rows, rows_without_id(folder));
   Dataset taken = *std::move(rows);
@@ -119,7 +124,8 @@ std::optional<FittedModel> read_at(const VaultView& view, const ModelFolder& fol
 }
 
 /// None: the folder is no longer what its manifest said.
-std::optional<FittedModel> read_folder(const ModelFolder& folder) {
+std::optional<FittedModel> read_folder(const ModelFolder& folder,
+                                       const std::function<void()>& rows_were_read) {
   const auto same_manifest = [&] {
     return read_model_folder(folder.path).manifest == folder.manifest;
   };
@@ -138,7 +144,7 @@ std::optional<FittedModel> read_folder(const ModelFolder& folder) {
     const VaultView view = read_view(folder);
     try {
       std::optional<FittedModel> fitted =
-          or_damaged([&] { return read_at(view, folder, checked, rows); });
+          or_damaged([&] { return read_at(view, folder, checked, rows, rows_were_read); });
       if (fitted) return fitted;
     } catch (const DamagedError&) {
       if (read_view(folder).same_batch(view) && same_manifest()) throw;
@@ -149,10 +155,10 @@ std::optional<FittedModel> read_folder(const ModelFolder& folder) {
 
 }  // namespace
 
-FittedModel read_beside_writer(const fs::path& path) {
+FittedModel read_beside_writer(const fs::path& path, const std::function<void()>& rows_were_read) {
   while (true) {
     const ModelFolder folder = read_model_folder(path);
-    if (std::optional<FittedModel> fitted = read_folder(folder)) {
+    if (std::optional<FittedModel> fitted = read_folder(folder, rows_were_read)) {
       complete_gradient(*fitted);  // now that no batch can come between any more
       return *std::move(fitted);
     }

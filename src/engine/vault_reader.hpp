@@ -2,7 +2,7 @@
 #pragma once
 
 #include <filesystem>
-#include <optional>
+#include <functional>
 
 #include "model_folder.hpp"
 
@@ -15,7 +15,9 @@ namespace recant {
 /// which batch does: so what was read and hashed at any time is sound but for rows that are gone by
 /// now, and those are told by their ids, or by the batch that is under way.
 /// @throws NotFoundError; DamagedError for what does not fit while nobody changed it.
-[[nodiscard]] FittedModel read_beside_writer(const std::filesystem::path& path);
+/// `rows_were_read` is called once they were: what a test does there comes between for sure.
+[[nodiscard]] FittedModel read_beside_writer(const std::filesystem::path& path,
+                                             const std::function<void()>& rows_were_read = {});
 
 /// Whether published/ is what the last certificate is about. While a batch is under way, and where
 /// it goes on meanwhile, there is nothing to be said. @throws DamagedError

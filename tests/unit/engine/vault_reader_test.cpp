@@ -192,6 +192,19 @@ TEST_F(VaultReaderTest, BesideAStreamOfBatchesEachReadingIsOfBetweenTwoOfThem) {
   RecordProperty("models_read", static_cast<int>(seen[3].models.size()));
 }
 
+TEST_F(VaultReaderTest, ABatchThatComesBetweenIsReadWholly) {
+  Vault vault = Vault::open_for_writing(path_);
+  for (Index batch = 0; batch < 3; ++batch) {
+    bool done = false;
+    const FittedModel read = read_beside_writer(path_, [&] {
+      if (!done) done = vault.forget(asked(batch)).done();
+    });
+    ASSERT_TRUE(done);
+    expect_after(read, batch + 1);
+    EXPECT_EQ(read.model.theta, vault.model().model.theta);
+  }
+}
+
 /// What a writer leaves that dies while rows are zeroed: a batch is prepared.
 class DeadWriterTest : public VaultReaderTest {
  protected:
@@ -204,7 +217,9 @@ class DeadWriterTest : public VaultReaderTest {
     record.version = std::move(version);
     record.generation = 2;
     record.method = "newton";
-    record.level = CertificateLevel::kHeuristic;
+    record.level = CertificateLevel::kCertified;
+    record.tier = "retrain";
+    record.bound = 0.01;
     record.rows = kPerBatch;
     record.assumptions = {"made by hand"};
     record.files = write_generation(path_, 2, theta_, rows_of(1), secrets.key);
