@@ -177,14 +177,13 @@ fs::path state_folder(const ModelFolder& folder, std::int64_t generation) {
   return folder.format_version == 1 ? folder.path / "state" : folder.generation(generation);
 }
 
-FittedModel model_of(const ModelFolder& folder, const VaultView& view, Dataset rows) {
+FittedModel model_of(const ModelFolder& folder, const VaultView& view, Dataset&& rows) {
   const Json description = parse_description(folder);
   const Json& model = description.at("model");
   const fs::path state = state_folder(folder, view.generation);
   FittedModel fitted;
-  fitted.rows = std::move(rows);
   const Loss loss(loss_kind(model.at("loss").get<std::string>()),
-                  std::max<Index>(2, static_cast<Index>(fitted.rows.class_names.size())));
+                  std::max<Index>(2, static_cast<Index>(rows.class_names.size())));
   fitted.model = {loss, model.at("intercept"), model.at("features"),
                   read_npy_vector(state / "theta.npy")};
   const Index parameters = fitted.model.width() * loss.outputs();
@@ -210,6 +209,7 @@ FittedModel model_of(const ModelFolder& folder, const VaultView& view, Dataset r
     fitted.gradient = read_npy_vector(state / "gradient.npy");
     require(fitted.gradient.size() == parameters, "does not have the model's shape", state);
   }
+  fitted.rows = std::move(rows);
   return fitted;
 }
 
@@ -415,7 +415,7 @@ Dataset read_rows(const ModelFolder& folder) {
                  [&] { return rows_of(folder.path, parse_description(folder).at("model")); });
 }
 
-FittedModel read_model(const ModelFolder& folder, const VaultView& view, Dataset rows) {
+FittedModel read_model(const ModelFolder& folder, const VaultView& view, Dataset&& rows) {
   return reading(folder.path / "manifest.json",
                  [&] { return model_of(folder, view, std::move(rows)); });
 }

@@ -91,9 +91,9 @@ void check_files(const ModelFolder& folder, const VaultView& view);
 /// The state of the view's generation.
 void check_state(const ModelFolder& folder, const VaultView& view);
 [[nodiscard]] Dataset read_rows(const ModelFolder& folder);
-/// Without the gradient, unless it is the fit's.
+/// Without the gradient, unless it is the fit's. Where it throws, `rows` are still there.
 [[nodiscard]] FittedModel read_model(const ModelFolder& folder, const VaultView& view,
-                                     Dataset rows);
+                                     Dataset&& rows);
 /// Of a state that a deletion left the gradient is not kept: it would have cost a pass.
 void complete_gradient(FittedModel& fitted);
 

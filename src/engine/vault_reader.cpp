@@ -114,9 +114,7 @@ std::optional<FittedModel> read_at(const VaultView& view, const ModelFolder& fol
   }
   mark_erased(*rows, under_way);
   mark_erased(*rows, rows_without_id(folder));
-  Dataset taken = *std::move(rows);
-  rows.reset();
-  FittedModel fitted = read_model(folder, view, std::move(taken));
+  FittedModel fitted = read_model(folder, view, *std::move(rows));
   // Whatever is gone by now is gone by this batch, or by one before.
   if (read_view(folder).same_batch(view)) return fitted;
   rows = std::move(fitted.rows);
