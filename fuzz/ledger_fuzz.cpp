@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Any bytes as ledger.sqlite: they are opened and checked, or damage is named. Bytes that do not
 // begin as such a file does are edits of a sound one, each three bytes of place and one of value.
-#include <unistd.h>
-
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
@@ -13,16 +11,9 @@
 #include "ledger_life.hpp"
 #include "recant/core/error.hpp"
 #include "recant/ledger/ledger.hpp"
+#include "scratch_folder.hpp"
 
 namespace {
-
-/// A folder in memory where there is one: SQLite wants names, and puts files beside the ledger.
-std::filesystem::path folder() {
-  std::string pattern = std::filesystem::exists("/dev/shm") ? "/dev/shm/" : "/tmp/";
-  pattern += "recant-ledger-fuzz-XXXXXX";
-  if (::mkdtemp(pattern.data()) == nullptr) std::abort();
-  return pattern;
-}
 
 /// Everything that can be read.
 void read(const recant::Ledger& ledger) {
@@ -67,7 +58,9 @@ std::string edited(std::string file, const std::uint8_t* bytes, std::size_t size
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
-  static const std::filesystem::path path = folder() / "ledger.sqlite";
+  // SQLite wants names, and puts files beside the ledger.
+  static const recant::fuzz::ScratchFolder scratch;
+  static const std::filesystem::path path = scratch.path() / "ledger.sqlite";
   static const std::string sound = sound_ledger(path);
   const std::string raw(reinterpret_cast<const char*>(bytes), size);
   const std::string file = raw.starts_with("SQLite format 3") ? raw : edited(sound, bytes, size);

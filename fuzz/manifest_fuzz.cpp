@@ -3,7 +3,6 @@
 // the same when it is written and read again, or a DamagedError; and so is the model that it
 // describes. Once as it is, and once with the hashes and the id that it should have, without which
 // none would be read far.
-#include <unistd.h>
 
 #include <cstdint>
 #include <cstdlib>
@@ -16,6 +15,7 @@
 #include "recant/core/error.hpp"
 #include "recant/engine/fit.hpp"
 #include "recant/engine/vault.hpp"
+#include "scratch_folder.hpp"
 
 namespace {
 
@@ -23,10 +23,7 @@ namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
 /// A model of six rows with groups and a class, as recant fit leaves it.
-fs::path sound_folder() {
-  std::string pattern = fs::exists("/dev/shm") ? "/dev/shm/" : "/tmp/";
-  pattern += "recant-manifest-fuzz-XXXXXX";
-  if (::mkdtemp(pattern.data()) == nullptr) std::abort();
+fs::path sound_folder(const fs::path& scratch) {
   recant::Dataset rows;
   recant::RowMatrix features(6, 2);
   features << 1, 0, 0, 1, 2, 1, 1, 2, 0, 0, 3, 1;
@@ -38,7 +35,7 @@ fs::path sound_folder() {
   rows.weights = recant::Vector::Ones(6);
   rows.sensitive = {{"sex", {"f", "m"}, {0, 1, 0, 1, 1, 0}}};
   rows.ids.numbers = {1, 2, 3, 4, 5, 6};
-  const fs::path path = fs::path(pattern) / "model.rct";
+  const fs::path path = scratch / "model.rct";
   recant::Vault::create(path, recant::fit_rows(std::move(rows), {}).first, false);
   return path;
 }
@@ -56,7 +53,8 @@ void read(const fs::path& path, const std::string& text) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
-  static const fs::path path = sound_folder();
+  static const recant::fuzz::ScratchFolder scratch;
+  static const fs::path path = sound_folder(scratch.path());
   static const Json files = Json::parse(recant::read_model_folder(path).manifest).at("files");
   const std::string text(reinterpret_cast<const char*>(bytes), size);
   read(path, text);

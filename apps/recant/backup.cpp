@@ -18,9 +18,10 @@ Run add_backup(CLI::App& app, Common& common) {
   auto flags = std::make_shared<Flags>();
   command.add_option("model", flags->model, "folder written by recant fit")->required();
   command.add_option("destination", flags->destination, "folder to write")->required();
+  add_wait(command, common);
   add_common(command, common);
   return [flags, &common] {
-    Vault::backup(flags->model, flags->destination);
+    Vault::backup(flags->model, flags->destination, common.writer_wait(flags->model));
     common.say("wrote " + flags->destination);
     return static_cast<int>(kDone);
   };

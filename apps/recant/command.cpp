@@ -64,6 +64,18 @@ ProgressCallback Common::callback() const {
   };
 }
 
+WriterWait Common::writer_wait(const std::string& model) const {
+  WriterWait waiting{wait, callback()};
+  if (waiting.progress || quiet) return waiting;
+  waiting.progress = [model, told = false](const Progress& p) mutable {
+    if (!told)
+      fmt::print(stderr, "recant: {}: waiting for another writer, {:g} s at most\n", model,
+                 p.total);
+    told = true;
+  };
+  return waiting;
+}
+
 void end_progress() {
   if (progress_line_open) fmt::print(stderr, "\r\x1b[K");
   progress_line_open = false;
@@ -108,6 +120,14 @@ void add_common(CLI::App& command, Common& common) {
           "seed of everything drawn at random")
       ->type_name("UINT")
       ->group("Output");
+}
+
+void add_wait(CLI::App& command, Common& common) {
+  command
+      .add_option("--wait", common.wait,
+                  "seconds to wait while another process writes to the folder; 0: end at once with "
+                  "exit 6")
+      ->option_text("SECONDS [" + fmt::format("{:g}", WriterWait{}.seconds) + "]");
 }
 
 RowSource RowFlags::source() const {

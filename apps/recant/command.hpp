@@ -12,6 +12,7 @@
 #include "recant/core/options.hpp"
 #include "recant/core/progress.hpp"
 #include "recant/engine/fit.hpp"
+#include "recant/engine/writer_wait.hpp"
 
 /// What the subcommands share: exit codes, common flags, where rows come from, output.
 namespace recant::app {
@@ -35,9 +36,12 @@ struct Common {
   int threads = 0;
   std::uint64_t seed = 1;
   std::string progress = "auto";
+  double wait = WriterWait{}.seconds;
 
   /// To the terminal, or nothing.
   [[nodiscard]] ProgressCallback callback() const;
+  /// As --wait says; on standard error what it waits for, once if progress is not shown.
+  [[nodiscard]] WriterWait writer_wait(const std::string& model) const;
   /// A line for a person: to standard output, or nowhere with --json or --quiet.
   void say(const std::string& text) const;
   /// The JSON object, with --json.
@@ -46,6 +50,8 @@ struct Common {
   void warn(const std::string& text) const;
 };
 void add_common(CLI::App& command, Common& common);
+/// The flag of those that write to a model folder.
+void add_wait(CLI::App& command, Common& common);
 /// Ends a progress line, if one is open, so that what follows starts on a line of its own.
 void end_progress();
 

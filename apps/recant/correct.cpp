@@ -67,7 +67,10 @@ CorrectionRequest make_request(Flags& flags, const CLI::App& command) {
 void write_outputs(const Flags& flags, const FittedModel& corrected, const Common& common) {
   // The model first: where it cannot be written, a weights file of an earlier run stays as it is.
   const bool new_model = !flags.output.empty() && !std::filesystem::exists(flags.output);
-  if (!flags.output.empty()) Vault::create(flags.output, corrected, common.force);
+  if (!flags.output.empty()) {
+    Vault::create(flags.output, corrected, common.force, nullptr, std::nullopt,
+                  common.writer_wait(flags.output));
+  }
   if (flags.weights.empty()) return;
   try {
     write_row_values(flags.weights, "weight", corrected.rows.weights, corrected.rows.ids);
@@ -172,6 +175,7 @@ Run add_correct(CLI::App& app, Common& common) {
   command.add_option("--weights", flags->weights,
                      "where to write every row's new weight: .csv or .npy");
   command.add_flag("--force", common.force, "replace the model if it exists");
+  add_wait(command, common);
   add_common(command, common);
   return [flags, &common, &command] { return run(*flags, common, command); };
 }

@@ -123,7 +123,8 @@ int run(const Flags& flags, const Common& common, const CLI::App& command) {
   const bool refused = enrolment && enrolment->refusal;
   if (training.converged && !refused && !flags.plan) {
     Vault::create(flags.output, fitted, common.force, planned,
-                  flags.ledger.empty() ? std::nullopt : std::optional(flags.ledger));
+                  flags.ledger.empty() ? std::nullopt : std::optional(flags.ledger),
+                  common.writer_wait(flags.output));
   }
   common.print_json(to_json(fitted, report, planned));
   if (refused) return refuse(*enrolment);
@@ -178,6 +179,7 @@ Run add_fit(CLI::App& app, Common& common) {
       ->group(budget);
   command.add_option("-o,--output", flags->output, "model folder to write, e.g. model.rct");
   command.add_flag("--force", common.force, "replace the model if it exists");
+  add_wait(command, common);
   add_common(command, common);
   return [flags, &common, &command] { return run(*flags, common, command); };
 }

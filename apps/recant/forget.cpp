@@ -301,7 +301,8 @@ int catch_up(const Flags& flags, const Common& common) {
   if (flags.name_rows() || !flags.requests.empty()) {
     throw UsageError("takes the rows from the ledger, so none can be named", "--from-ledger");
   }
-  const std::int64_t rows = Vault::catch_up(flags.model, flags.newer_ledger);
+  const std::int64_t rows =
+      Vault::catch_up(flags.model, flags.newer_ledger, common.writer_wait(flags.model));
   common.print_json(to_json(Vault::status(flags.model)));
   common.say(
       fmt::format("{} rows deleted again; {} continues the newer ledger", rows, flags.model));
@@ -317,11 +318,11 @@ int run(const Flags& flags, const Common& common) {
   }
   std::vector<ForgetRequest> requests;
   if (many) requests = read_requests(flags.requests, request);
-  Vault::WriteOptions options;
+  Vault::WriteOptions options{.wait = common.writer_wait(flags.model)};
   if (!flags.ledger.empty()) options.ledger = flags.ledger;
   if (!flags.checkpoint.empty()) options.require_checkpoint = flags.checkpoint;
   Vault vault = Vault::open_for_writing(flags.model, options);
-  for (const std::string& line : vault.recovered()) common.warn("finished " + line);
+  for (const std::string& line : vault.recovered()) common.warn(line);
   std::optional<MeasuredRows> validation;
   if (flags.validation.given()) {
     validation = load_rows(vault.model(), flags.validation.source());
@@ -437,6 +438,7 @@ Run add_forget(CLI::App& app, Common& common) {
   command.add_option("--from-ledger", flags->newer_ledger,
                      "for a model restored from an older backup: a newer copy of its ledger, or "
                      "postgresql://.., whose deletions are made again");
+  add_wait(command, common);
   add_common(command, common);
   return [flags, &common] { return run(*flags, common); };
 }

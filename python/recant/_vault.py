@@ -59,6 +59,12 @@ def _ids(ids: Any) -> list[str]:
     return [_arrays.utf8(each, "ids") for each in ids]
 
 
+def _seconds(wait: float) -> float:
+    if not 0 <= wait < float("inf"):
+        raise UsageError(f"wait: must be finite and >= 0, but is {wait}")
+    return float(wait)
+
+
 class Vault:
     """A model on disk, NAME.rct, with its rows and, of CSV files, how they are encoded.
 
@@ -74,10 +80,13 @@ class Vault:
     require_checkpoint : path, optional
         A checkpoint that the ledger must contain to be written to: else the folder comes from an
         older backup, and deletions since then are not in it.
+    wait : float
+        Seconds that :meth:`forget`, :meth:`outcome`, :meth:`catch_up` and :meth:`backup` wait while
+        another process or object writes to the folder; 0: a BusyError at once.
 
     Raises
     ------
-    NotFoundError, DamagedError
+    NotFoundError, DamagedError, UsageError
 
     References
     ----------
@@ -97,8 +106,10 @@ class Vault:
     """
 
     @checked
-    def __init__(self, path: _Path, *, require_checkpoint: _Path | None = None) -> None:
+    def __init__(self, path: _Path, *, require_checkpoint: _Path | None = None,
+                 wait: float = 60.0) -> None:
         self.path = Path(path)
+        self._wait = _seconds(wait)
         self._checkpoint = None if require_checkpoint is None else os.fspath(require_checkpoint)
         self._turn = threading.RLock()
         self._held = False
@@ -381,7 +392,7 @@ class Vault:
         ----------
         docs/formats/vault.md.
         """
-        _core.backup_vault(os.fspath(self.path), os.fspath(destination))
+        _core.backup_vault(os.fspath(self.path), os.fspath(destination), self._wait)
 
     @checked
     def write_checkpoint(self, file: _Path) -> None:
@@ -429,10 +440,10 @@ class Vault:
         with self._turn:
             opened = self._writer is None
             if self._writer is None:
-                self._writer = _core.Writer(os.fspath(self.path), self._checkpoint)
+                self._writer = _core.Writer(os.fspath(self.path), self._checkpoint, self._wait)
             try:
                 for line in self._writer.recovered() if opened else []:
-                    warnings.warn(f"finished {line}", stacklevel=5)
+                    warnings.warn(line, stacklevel=5)
                 yield self._writer
             except (UsageError, NotFoundError):
                 if not self._held:
@@ -490,7 +501,7 @@ class Vault:
         NotFoundError
             For a row that is not in the model.
         BusyError
-            While another process writes.
+            If another process still writes when the wait is over.
         UsageError, DataError, DamagedError
 
         References
@@ -567,7 +578,7 @@ class Vault:
         with self._turn:
             self.close()
             self._read = None
-            return _core.catch_up(os.fspath(self.path), os.fspath(newer_ledger))
+            return _core.catch_up(os.fspath(self.path), os.fspath(newer_ledger), self._wait)
 
     @checked
     def audit(self, *, deleted: _Rows | None = None, before: _Path | None = None,

@@ -17,8 +17,8 @@ namespace {
 /// The one writer of a folder, until it is closed. Python's threads take turns.
 class Writer {
  public:
-  Writer(const std::string& path, const std::optional<std::string>& checkpoint) {
-    Vault::WriteOptions options;
+  Writer(const std::string& path, const std::optional<std::string>& checkpoint, double wait) {
+    Vault::WriteOptions options{.wait = {.seconds = wait}};
     if (checkpoint) options.require_checkpoint = *checkpoint;
     vault_.emplace(Vault::open_for_writing(path, options));
   }
@@ -180,10 +180,12 @@ void bind_writer(nb::module_& module) {
   nb::class_<Writer>(module, "Writer", "The one writer of a model folder, as long as it lives.")
       .def(
           "__init__",
-          [](Writer* self, const std::string& path, const std::optional<std::string>& checkpoint) {
-            without_lock(nb::none(), [&](const auto&) { new (self) Writer(path, checkpoint); });
+          [](Writer* self, const std::string& path, const std::optional<std::string>& checkpoint,
+             double wait) {
+            without_lock(nb::none(),
+                         [&](const auto&) { new (self) Writer(path, checkpoint, wait); });
           },
-          nb::arg("path"), nb::arg("require_checkpoint").none())
+          nb::arg("path"), nb::arg("require_checkpoint").none(), nb::arg("wait"))
       .def(
           "forget",
           [](Writer& self, std::vector<Index> rows, std::vector<std::string> ids, std::string key,
@@ -251,10 +253,11 @@ void bind_vault(nb::module_& module) {
   module.def("vault_status", &status_json, nb::arg("path"), nb::arg("check"));
   module.def(
       "backup_vault",
-      [](const std::string& path, const std::string& destination) {
-        without_lock(nb::none(), [&](const auto&) { Vault::backup(path, destination); });
+      [](const std::string& path, const std::string& destination, double wait) {
+        without_lock(nb::none(),
+                     [&](const auto&) { Vault::backup(path, destination, {.seconds = wait}); });
       },
-      nb::arg("path"), nb::arg("destination"));
+      nb::arg("path"), nb::arg("destination"), nb::arg("wait"));
   module.def(
       "write_checkpoint",
       [](const std::string& path, const std::string& file) {
@@ -263,11 +266,12 @@ void bind_vault(nb::module_& module) {
       nb::arg("path"), nb::arg("file"));
   module.def(
       "catch_up",
-      [](const std::string& path, const std::string& newer_ledger) {
-        return without_lock(nb::none(),
-                            [&](const auto&) { return Vault::catch_up(path, newer_ledger); });
+      [](const std::string& path, const std::string& newer_ledger, double wait) {
+        return without_lock(nb::none(), [&](const auto&) {
+          return Vault::catch_up(path, newer_ledger, {.seconds = wait});
+        });
       },
-      nb::arg("path"), nb::arg("newer_ledger"));
+      nb::arg("path"), nb::arg("newer_ledger"), nb::arg("wait"));
   module.def("pick_rows", &pick_rows, nb::arg("model"), nb::arg("rows"), nb::arg("ids"));
   module.def(
       "audit",

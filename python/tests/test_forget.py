@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import pickle
 import shutil
 import subprocess
 import threading
+import time
 import warnings
 from pathlib import Path
 
@@ -399,7 +401,7 @@ def test_a_no_warns_and_what_is_not_there_is_an_error(folders) -> None:
 
 def test_the_lock_is_held_in_a_with_block_and_for_a_call_only_outside(folders) -> None:
     path = folders.copy(folders.plain)
-    vault, other = recant.Vault(path), recant.Vault(path)
+    vault, other = recant.Vault(path), recant.Vault(path, wait=0)
     vault.forget(1)
     assert other.forget(2).done
     with vault:
@@ -413,6 +415,25 @@ def test_the_lock_is_held_in_a_with_block_and_for_a_call_only_outside(folders) -
     with pytest.raises(recant.UsageError):  # nor does an exception that somebody keeps hold it
         vault.forget([5, 5])
     assert other.forget(4).done
+
+
+def test_another_writer_is_waited_for(folders) -> None:
+    path = folders.copy(folders.plain)
+    with recant.Vault(path) as vault:
+        vault.forget(1)
+        started = time.monotonic()
+        with pytest.raises(recant.BusyError):
+            recant.Vault(path, wait=0.3).forget(2)
+        assert 0.3 <= time.monotonic() - started < 30
+        later = threading.Thread(target=lambda: recant.Vault(path).forget(2))
+        later.start()
+        time.sleep(0.2)
+        assert later.is_alive()
+    later.join()
+    assert recant.Vault(path).status().rows_left == 198
+    for wait in (-1, math.nan, math.inf, "long"):
+        with pytest.raises(recant.UsageError, match="wait"):
+            recant.Vault(path, wait=wait)
 
 
 def test_threads_take_turns(folders) -> None:

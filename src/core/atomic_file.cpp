@@ -3,6 +3,8 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -11,6 +13,8 @@
 #include <fstream>
 #include <mutex>
 #include <set>
+#include <utility>
+#include <vector>
 
 #include "recant/core/error.hpp"
 
@@ -37,10 +41,56 @@ fs::path parent_of(const fs::path& path) {
   return path.has_parent_path() ? path.parent_path() : fs::path(".");
 }
 
-/// A name beside `path` that no other process uses.
-fs::path beside(const fs::path& path) {
-  return parent_of(path) / fmt::format(".{}.{}.partial", path.filename().string(), ::getpid());
+/// A name beside `path`, of those that this process may use. In another container another process
+/// may have our number, and use one of them.
+fs::path beside(const fs::path& path, int number = 0) {
+  const std::string later = number > 0 ? fmt::format("-{}", number) : "";
+  return parent_of(path) /
+         fmt::format(".{}.{}{}.partial", path.filename().string(), ::getpid(), later);
 }
+
+/// Whether `name` is what beside() makes, in any process, of a file `of`.
+bool is_beside(std::string_view name, const std::string& of, std::string_view end) {
+  const std::string begin = fmt::format(".{}.", of);
+  if (!name.starts_with(begin) || !name.ends_with(end)) return false;
+  if (name.size() <= begin.size() + end.size()) return false;
+  name = name.substr(begin.size(), name.size() - begin.size() - end.size());
+  return name.find_first_not_of("0123456789-") == std::string_view::npos;
+}
+
+/// A lock on a file or folder by which others know that its process lives.
+class Living {
+ public:
+  Living() = default;
+  ~Living() { release(); }
+  Living(const Living&) = delete;
+  Living& operator=(const Living&) = delete;
+
+  /// False if somebody else has it, if there is nothing of that name any more, or if the file
+  /// system has no locks. `how`: 0 to wait, or LOCK_NB.
+  bool lock(const fs::path& path, int how) {
+    release();
+    file_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    struct stat held {
+    }, there{};
+    if (file_ >= 0 && ::flock(file_, LOCK_EX | how) == 0 && ::fstat(file_, &held) == 0 &&
+        ::stat(path.c_str(), &there) == 0 && held.st_ino == there.st_ino &&
+        held.st_dev == there.st_dev) {
+      return true;
+    }
+    release();
+    return false;
+  }
+  void release() {
+    if (file_ >= 0) ::close(file_);
+    file_ = -1;
+  }
+  /// For somebody else to close.
+  int hand_over() { return std::exchange(file_, -1); }
+
+ private:
+  int file_ = -1;
+};
 
 /// "x.rct/" and "x.rct" are the same target.
 fs::path without_trailing_slash(fs::path path) {
@@ -96,10 +146,17 @@ std::ofstream create(const fs::path& path, FileReaders readers) {
 void write_file(const fs::path& path, const std::function<void(std::ostream&)>& write,
                 FileReaders readers) {
   const fs::path partial = beside(path);
+  Living living;
   try {
     {
       std::ofstream out;
-      begin_unfinished(partial, [&] { out = create(partial, readers); });
+      begin_unfinished(partial, [&] {
+        out = create(partial, readers);
+        // Before it was locked somebody may have taken it for abandoned.
+        if (out && !living.lock(partial, 0) && !fs::exists(partial)) {
+          out = create(partial, readers);
+        }
+      });
       if (!out) fail(path, "cannot be created", errno);
       write(out);
       out.flush();
@@ -130,6 +187,7 @@ void write_file(const fs::path& path, std::string_view bytes, FileReaders reader
 }
 
 void check_writable(const fs::path& path) {
+  remove_abandoned(path);
   const fs::path partial = beside(path);
   bool created = false;
   int code = 0;
@@ -144,29 +202,54 @@ void check_writable(const fs::path& path) {
   if (!created) fail(path, "cannot be created", code);
 }
 
+void remove_abandoned(const fs::path& target) noexcept {
+  try {
+    const fs::path path = without_trailing_slash(target);
+    const std::string name = path.filename().string();
+    // Where names cannot be exchanged, a crash may have left the old one under another name alone.
+    const bool replaced = fs::exists(path);
+    std::vector<fs::path> found;
+    for (const auto& entry : fs::directory_iterator(parent_of(path))) {
+      const std::string each = entry.path().filename().string();
+      if (is_beside(each, name, ".partial") ||
+          (replaced && is_beside(each, name, ".partial.old"))) {
+        found.push_back(entry.path());
+      }
+    }
+    for (const fs::path& one : found) {
+      Living none;
+      std::error_code ignored;
+      if (none.lock(one, LOCK_NB)) fs::remove_all(one, ignored);
+    }
+  } catch (const std::exception&) {  // a folder that cannot be listed
+  }
+}
+
 StagedFolder::StagedFolder(fs::path target, bool replace)
-    : target_(without_trailing_slash(std::move(target))),
-      staging_(beside(target_)),
-      replace_(replace) {
+    : target_(without_trailing_slash(std::move(target))), replace_(replace) {
   if (fs::exists(target_) && !replace_) {
     throw UsageError("exists already", target_.string(), "choose another name or give --force");
   }
-  std::error_code code;
-  bool created = false;
-  begin_unfinished(staging_, [&] {
-    fs::remove_all(staging_, code);
-    created = fs::create_directory(staging_, code);
-  });
-  if (!created) {
-    end_unfinished(staging_);
-    fail(target_, "cannot be created", code ? code.value() : EEXIST);
+  remove_abandoned(target_);
+  Living living;
+  int code = EEXIST;
+  for (int number = 0; code == EEXIST; ++number) {
+    const std::lock_guard lock(unfinished().mutex);
+    staging_ = beside(target_, number);
+    code = ::mkdir(staging_.c_str(), 0777) == 0 ? 0 : errno;
+    // Before it was locked somebody may have taken it for abandoned.
+    if (code == 0 && !living.lock(staging_, 0) && !fs::exists(staging_)) code = EEXIST;
+    if (code == 0) unfinished().paths.insert(staging_);
   }
+  if (code != 0) fail(target_, "cannot be created", code);
+  lock_ = living.hand_over();
 }
 
 StagedFolder::~StagedFolder() {
   std::error_code ignored;
   if (!committed_) fs::remove_all(staging_, ignored);
   end_unfinished(staging_);
+  if (lock_ >= 0) ::close(lock_);
 }
 
 void StagedFolder::write(const std::string& name, std::string_view bytes,
@@ -199,6 +282,7 @@ void StagedFolder::commit() {
   }
   committed_ = true;
   lock.unlock();
+  if (lock_ >= 0) ::close(std::exchange(lock_, -1));
   sync(parent_of(target_));
   if (replaces) {
     std::error_code ignored;

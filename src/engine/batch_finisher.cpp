@@ -186,7 +186,8 @@ CertificateStatement BatchFinisher::statement(const Batch& batch, const BatchRec
   statement.budget = enrolment.budget;
   statement.release = use.used + 1;
   statement.assumptions = record.assumptions;
-  statement.version = version();
+  // Whoever finishes it: what is certified is what that version made.
+  statement.version = record.version.empty() ? version() : record.version;
   statement.released_on = today();
   if (const std::optional<Release> before = former(batch)) {
     statement.former = certificate_hash(before->certificate);

@@ -49,7 +49,8 @@ std::string to_text(const BatchRecord& record) {
   for (const TierBound& one : record.tried) tried.push_back({one.tier, json_of(one.bound)});
   for (const BoundTerm& term : record.terms) terms.push_back({term.name, term.value});
   for (const Digest& digest : record.request_digests) digests.push_back(hexadecimal_of(digest));
-  const Json object = {{"generation", record.generation},
+  const Json object = {{"version", record.version},
+                       {"generation", record.generation},
                        {"files", json_of_hashes(record.files)},
                        {"optimal", record.optimal},
                        {"rows", record.rows},
@@ -76,6 +77,7 @@ BatchRecord read_batch_record(const std::string& text, const std::string& where)
   return reading(where, [&] {
     const Json object = Json::parse(text);
     BatchRecord record;
+    record.version = object.value("version", "");
     record.generation = object.at("generation");
     record.files = read_hashes(object.at("files"), where);
     record.optimal = object.at("optimal");

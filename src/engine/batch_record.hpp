@@ -18,6 +18,7 @@ namespace recant {
 /// names and the vault's keys the batch can be finished by another process. Kept in the ledger as
 /// the batch's plan. Nothing in it is content, id or position of a row.
 struct BatchRecord {
+  std::string version;  ///< of the recant that moved the model; empty in plans that lack it
   std::int64_t generation = 0;
   HashesByFile files;  ///< of the new state, by name below the vault
   bool optimal = true;

@@ -45,12 +45,12 @@ std::vector<Digest> hash_chunks(const fs::path& path, std::int64_t bytes) {
   return hashes;
 }
 
-[[noreturn]] void fail(const fs::path& path) {
+}  // namespace
+
+void other_bytes(const fs::path& path) {
   throw DamagedError("does not have the bytes that were written", path.string(),
                      "restore it from a backup");
 }
-
-}  // namespace
 
 Digest hash_bytes(std::string_view bytes) {
   if (sodium_init() < 0) throw InternalError("libsodium cannot be initialised");
@@ -66,19 +66,20 @@ FileHashes hash_file(const fs::path& path) {
   return {bytes, hash_chunks(path, bytes)};
 }
 
-void check_file(const fs::path& path, const FileHashes& expected,
-                const std::map<std::int64_t, Digest>& also) {
-  if (size_of(path) != expected.bytes) fail(path);
-  const std::vector<Digest> found = hash_chunks(path, expected.bytes);
-  if (found.size() != expected.chunks.size()) fail(path);
-  for (std::size_t at = 0; at < found.size(); ++at) {
-    if (found[at] == expected.chunks[at]) continue;
-    const auto other = also.find(static_cast<std::int64_t>(at));
-    if (other == also.end()) fail(path);
-    if (found[at] == other->second) continue;
-    throw BusyError("rows are being erased here, or that was interrupted", path.string(),
-                    "try again; recant forget finishes what was interrupted");
+Digest hash_chunk(const fs::path& path, std::int64_t chunk, std::int64_t bytes) {
+  std::ifstream in(path, std::ios::binary);
+  in.seekg(chunk * kChunkBytes);
+  std::string buffer(static_cast<std::size_t>(std::min(kChunkBytes, bytes - chunk * kChunkBytes)),
+                     '\0');
+  if (!in.read(buffer.data(), static_cast<std::streamsize>(buffer.size()))) {
+    throw DamagedError("is missing or cannot be read", path.string());
   }
+  return hash_bytes(buffer);
+}
+
+void check_file(const fs::path& path, const FileHashes& expected) {
+  if (size_of(path) != expected.bytes) other_bytes(path);
+  if (hash_chunks(path, expected.bytes) != expected.chunks) other_bytes(path);
 }
 
 std::string hexadecimal_of(std::span<const std::uint8_t> bytes) {

@@ -29,11 +29,14 @@ using HashesByFile = std::map<std::string, FileHashes>;
 [[nodiscard]] FileHashes hash_file(const std::filesystem::path& path);
 [[nodiscard]] Digest hash_bytes(std::string_view bytes);
 
-/// @throws DamagedError naming the file unless it has `expected` bytes, piece by piece. A piece
-/// that has another hash may have that of `also` instead, where a batch is under way; with neither,
-/// its rows are just being zeroed: @throws BusyError.
-void check_file(const std::filesystem::path& path, const FileHashes& expected,
-                const std::map<std::int64_t, Digest>& also = {});
+/// Of one piece, of a file that should have so many bytes. @throws DamagedError
+[[nodiscard]] Digest hash_chunk(const std::filesystem::path& path, std::int64_t chunk,
+                                std::int64_t bytes);
+
+/// @throws DamagedError naming the file unless it has `expected` bytes, piece by piece.
+void check_file(const std::filesystem::path& path, const FileHashes& expected);
+/// @throws the DamagedError of the two above for a file that has other bytes.
+[[noreturn]] void other_bytes(const std::filesystem::path& path);
 
 [[nodiscard]] std::string hexadecimal_of(std::span<const std::uint8_t> bytes);
 /// @throws DamagedError naming `where` unless these are 2 * out.size() hexadecimal digits.

@@ -51,6 +51,12 @@ std::string_view describe_reason(std::string_view reason) noexcept {
       Text{"interrupted",
            "was interrupted before its rows were touched; ask again with the same "
            "key"},
+      Text{"other_version",
+           "was received by another version of recant; ask again with the same key to have it done "
+           "by this one"},
+      Text{"other_enrolment",
+           "was received under another budget; ask again with the same key to have it done under "
+           "this one"},
   };
   for (const auto& [code, text] : kTexts) {
     if (code == reason) return text;

@@ -148,7 +148,7 @@ void read_sensitive(const fs::path& folder, const Json& model, Dataset& rows) {
   }
 }
 
-Dataset read_rows(const fs::path& folder, const Json& model) {
+Dataset rows_of(const fs::path& folder, const Json& model) {
   Dataset rows;
   rows.features = read_npy_matrix(folder / kFeatures);
   const auto n = model.at("rows").get<Index>();
@@ -177,14 +177,13 @@ fs::path state_folder(const ModelFolder& folder, std::int64_t generation) {
   return folder.format_version == 1 ? folder.path / "state" : folder.generation(generation);
 }
 
-FittedModel read_model(const ModelFolder& folder, const VaultView& view) {
+FittedModel model_of(const ModelFolder& folder, const VaultView& view, Dataset&& rows) {
   const Json description = parse_description(folder);
   const Json& model = description.at("model");
   const fs::path state = state_folder(folder, view.generation);
   FittedModel fitted;
-  fitted.rows = read_rows(folder.path, model);
   const Loss loss(loss_kind(model.at("loss").get<std::string>()),
-                  std::max<Index>(2, static_cast<Index>(fitted.rows.class_names.size())));
+                  std::max<Index>(2, static_cast<Index>(rows.class_names.size())));
   fitted.model = {loss, model.at("intercept"), model.at("features"),
                   read_npy_vector(state / "theta.npy")};
   const Index parameters = fitted.model.width() * loss.outputs();
@@ -206,12 +205,11 @@ FittedModel read_model(const ModelFolder& folder, const VaultView& view) {
     fitted.settings.privileged.push_back(group.is_null() ? std::nullopt
                                                          : std::optional(group.get<std::string>()));
   }
-  // Of a state that a deletion left the gradient is not kept: it would have cost a pass.
-  fitted.gradient =
-      view.generation == 0
-          ? read_npy_vector(state / "gradient.npy")
-          : fitted.objective().evaluate(fitted.model.theta, fitted.rows.weights).gradient;
-  require(fitted.gradient.size() == parameters, "does not have the model's shape", state);
+  if (view.generation == 0) {
+    fitted.gradient = read_npy_vector(state / "gradient.npy");
+    require(fitted.gradient.size() == parameters, "does not have the model's shape", state);
+  }
+  fitted.rows = std::move(rows);
   return fitted;
 }
 
@@ -356,15 +354,12 @@ VaultView read_view(const Ledger& ledger) {
     view.last_batch = last->number;
     view.stage = last->stage;
     view.generation = last->number;
-    std::string plan = last->plan;
     if (last->stage == BatchStage::kPrepared && last->number > 0) {
       for (const ChunkHash& chunk : ledger.chunks_of_batch(last->number)) {
         view.pending[chunk.file][chunk.chunk] = chunk.hash;
       }
-      view.generation = last->number - 1;
-      plan = ledger.batch(view.generation).plan;
     }
-    if (view.generation > 0) view.record = read_batch_record(plan, "ledger");
+    if (view.generation > 0) view.record = read_batch_record(last->plan, "ledger");
   });
   return view;
 }
@@ -379,41 +374,62 @@ VaultView read_view(const ModelFolder& folder) {
   }
 }
 
+FileHashes expected_hashes(const ModelFolder& folder, const VaultView& view,
+                           const std::string& file) {
+  FileHashes expected = folder.files.at(file);
+  if (const auto changed = view.current.find(file); changed != view.current.end()) {
+    for (const auto& [chunk, hash] : changed->second) {
+      require(chunk >= 0 && chunk < static_cast<std::int64_t>(expected.chunks.size()),
+              "is shorter than the ledger says", folder.path / file);
+      expected.chunks[static_cast<std::size_t>(chunk)] = hash;
+    }
+  }
+  return expected;
+}
+
+void check_state(const ModelFolder& folder, const VaultView& view) {
+  if (!view.record) {
+    for (const auto& [file, hashes] : folder.files) {
+      if (file.starts_with("state/")) check_file(folder.path / file, hashes);
+    }
+    return;
+  }
+  require(!view.record->files.empty(), "has no state", folder.path);
+  for (const auto& [file, hashes] : view.record->files) check_file(folder.path / file, hashes);
+}
+
 void check_files(const ModelFolder& folder, const VaultView& view) {
   for (const auto& [file, hash] : folder.whole_hashes) {
     require(file_hash(folder.path / file) == hash, "does not have the bytes that were written",
             folder.path / file);
   }
-  static const std::map<std::int64_t, Digest> kNone;
   for (const auto& [file, hashes] : folder.files) {
-    if (file.starts_with("state/") && view.generation > 0) continue;  // of a generation long gone
-    FileHashes expected = hashes;
-    if (const auto changed = view.current.find(file); changed != view.current.end()) {
-      for (const auto& [chunk, hash] : changed->second) {
-        require(chunk >= 0 && chunk < static_cast<std::int64_t>(expected.chunks.size()),
-                "is shorter than the ledger says", folder.path / file);
-        expected.chunks[static_cast<std::size_t>(chunk)] = hash;
-      }
-    }
-    const auto pending = view.pending.find(file);
-    check_file(folder.path / file, expected,
-               pending == view.pending.end() ? kNone : pending->second);
+    if (file.starts_with("state/")) continue;
+    check_file(folder.path / file, expected_hashes(folder, view, file));
   }
-  if (!view.record) return;
-  require(!view.record->files.empty(), "has no state", folder.path);
-  for (const auto& [file, hashes] : view.record->files) {
-    // A restored backup has a newer ledger before it has a state of its own.
-    if (view.stage == BatchStage::kPrepared && !fs::exists(folder.path / file)) {
-      throw BusyError("is to be made by a batch that was interrupted",
-                      (folder.path / file).string(), "recant forget finishes it");
-    }
-    check_file(folder.path / file, hashes);
-  }
+  check_state(folder, view);
+}
+
+Dataset read_rows(const ModelFolder& folder) {
+  return reading(folder.path / "manifest.json",
+                 [&] { return rows_of(folder.path, parse_description(folder).at("model")); });
+}
+
+FittedModel read_model(const ModelFolder& folder, const VaultView& view, Dataset&& rows) {
+  return reading(folder.path / "manifest.json",
+                 [&] { return model_of(folder, view, std::move(rows)); });
 }
 
 FittedModel read_fitted(const ModelFolder& folder, const VaultView& view) {
   check_files(folder, view);
-  return reading(folder.path / "manifest.json", [&] { return read_model(folder, view); });
+  FittedModel fitted = read_model(folder, view, read_rows(folder));
+  complete_gradient(fitted);
+  return fitted;
+}
+
+void complete_gradient(FittedModel& fitted) {
+  if (fitted.gradient.size() > 0) return;
+  fitted.gradient = fitted.objective().evaluate(fitted.model.theta, fitted.rows.weights).gradient;
 }
 
 std::string write_model(const fs::path& folder, const FittedModel& fitted, bool enrolled,

@@ -59,14 +59,20 @@ void write_manifest(const ModelFolder& folder);
 /// DamagedError
 ModelFolder migrate(const ModelFolder& folder);
 
-/// What the ledger says about the files, at one moment.
+/// What the ledger says about the files, at one moment. A batch that is prepared will happen: from
+/// then on the state is its.
 struct VaultView {
   std::int64_t generation = 0;
   std::optional<BatchRecord> record;  ///< of the generation, if it is not the fit's
-  std::map<std::string, std::map<std::int64_t, Digest>> current, pending;
+  std::map<std::string, std::map<std::int64_t, Digest>> current;
+  std::map<std::string, std::map<std::int64_t, Digest>> pending;  ///< while rows are being zeroed
   std::optional<std::int64_t> last_batch;
   BatchStage stage = BatchStage::kCertified;  ///< of the last batch
 
+  /// Then rows and state are the same.
+  [[nodiscard]] bool same_batch(const VaultView& other) const {
+    return last_batch == other.last_batch;
+  }
   [[nodiscard]] bool same_moment(const VaultView& other) const {
     return last_batch == other.last_batch && stage == other.stage;
   }
@@ -75,10 +81,21 @@ struct VaultView {
 /// Of a folder whose ledger may not be there yet.
 [[nodiscard]] VaultView read_view(const ModelFolder& folder);
 
-/// Checks every file that the manifest or the ledger names, and reads the model.
-/// @throws DamagedError
+/// Checks every file that the manifest or the ledger names, and reads the model, while nobody
+/// writes and no batch is under way. @throws DamagedError
 [[nodiscard]] FittedModel read_fitted(const ModelFolder& folder, const VaultView& view);
 void check_files(const ModelFolder& folder, const VaultView& view);
+/// Their parts. What a file should hash to, but for pieces whose rows are being zeroed.
+[[nodiscard]] FileHashes expected_hashes(const ModelFolder& folder, const VaultView& view,
+                                         const std::string& file);
+/// The state of the view's generation.
+void check_state(const ModelFolder& folder, const VaultView& view);
+[[nodiscard]] Dataset read_rows(const ModelFolder& folder);
+/// Without the gradient, unless it is the fit's. Where it throws, `rows` are still there.
+[[nodiscard]] FittedModel read_model(const ModelFolder& folder, const VaultView& view,
+                                     Dataset&& rows);
+/// Of a state that a deletion left the gradient is not kept: it would have cost a pass.
+void complete_gradient(FittedModel& fitted);
 
 /// Writes rows, state and manifest into an empty folder; the model's id.
 std::string write_model(const std::filesystem::path& folder, const FittedModel& fitted,

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "recant/engine/vault.hpp"
 
-#include <chrono>
 #include <optional>
-#include <thread>
 
 #include "recant/core/atomic_file.hpp"
 #include "recant/core/error.hpp"
+#include "recant/engine/json.hpp"
+#include "vault_reader.hpp"
 #include "vault_writer.hpp"
 
 namespace recant {
@@ -17,6 +17,7 @@ namespace fs = std::filesystem;
 /// What batch 0 says: the fit itself, published as it is or under the budget.
 BatchRecord record_of_fit(const FittedModel& fitted, const EnrolmentPlan* enrolment) {
   BatchRecord record;
+  record.version = version();
   record.optimal = fitted.optimal;
   record.method = "fit";
   record.bound = fitted.gradient.norm() / fitted.l2;
@@ -87,7 +88,8 @@ void Vault::check_replaceable(const fs::path& path) {
 }
 
 void Vault::create(const fs::path& path, const FittedModel& fitted, bool replace,
-                   const EnrolmentPlan* enrolment, const std::optional<std::string>& ledger) {
+                   const EnrolmentPlan* enrolment, const std::optional<std::string>& ledger,
+                   const WriterWait& wait) {
   if (ledger) {
     Ledger::check_address(*ledger);
     if (enrolment == nullptr) {
@@ -101,7 +103,7 @@ void Vault::create(const fs::path& path, const FittedModel& fitted, bool replace
   std::optional<WriterLock> lock;
   if (replace) {
     check_replaceable(path);
-    if (fs::exists(path / "lock")) lock.emplace(path);
+    if (fs::exists(path / "lock")) lock.emplace(path, wait);
   }
   StagedFolder staged(path, replace);
   write_model(staged.path(), fitted, enrolment != nullptr, ledger);
@@ -113,22 +115,13 @@ void Vault::create(const fs::path& path, const FittedModel& fitted, bool replace
 }
 
 FittedModel Vault::open(const fs::path& path) {
-  using namespace std::chrono_literals;
-  const auto deadline = std::chrono::steady_clock::now() + 2s;
-  while (true) {
-    const ModelFolder folder = read_model_folder(path);
-    const VaultView view = read_view(folder);
-    try {
-      return read_fitted(folder, view);
-    } catch (const DamagedError&) {
-      // A writer may have gone on in the meantime; if it has not, the folder is damaged.
-      if (read_view(folder).same_moment(view)) throw;
-    } catch (const BusyError&) {
-      // Rows are zeroed in milliseconds, unless their writer died.
-      if (std::chrono::steady_clock::now() > deadline) throw;
-      std::this_thread::sleep_for(5ms);
-    }
+  FittedModel fitted = read_beside_writer(path);
+  const ModelFolder folder = read_model_folder(path);
+  if (folder.has_ledger()) {
+    check_published_beside_writer(folder,
+                                  Ledger::open(folder.ledger_location(), LedgerAccess::kRead));
   }
+  return fitted;
 }
 
 }  // namespace recant

@@ -24,10 +24,11 @@ using Json = nlohmann::ordered_json;
 Vault::Impl::Impl(const fs::path& path, const WriteOptions& options)
     : folder_(read_model_folder(path)) {
   if (options.ledger) Ledger::check_address(*options.ledger);
-  lock_.emplace(path);
+  lock_.emplace(path, options.wait);
   folder_ = read_model_folder(path);  // under the lock
   if (folder_.format_version < kFormatVersion) folder_ = migrate(folder_);
   remove_partial_files(path);
+  remove_abandoned(path);
   open_ledger(options.ledger);
   if (options.require_checkpoint) require(*options.require_checkpoint);
   finisher_.emplace(folder_, *ledger_, *secrets_);
@@ -99,7 +100,8 @@ void Vault::Impl::finish_open_batch() {
   if (const std::optional<Batch> batch = ledger_->open_batch()) {
     write_missing_certificates(batch->number);
     finisher_->finish(*batch);
-    recovered_.push_back(fmt::format("batch {}, which was {}", batch->number, name(batch->stage)));
+    recovered_.push_back(
+        fmt::format("finished batch {}, which was {}", batch->number, name(batch->stage)));
   }
   const std::optional<Batch> last = ledger_->last_batch();
   destroy_other_generations(folder_.path, last ? last->number : 0);
@@ -124,6 +126,16 @@ void Vault::Impl::load() {
   mover_.emplace(fitted_, *objective_);
 }
 
+/// Why a request that was taken in cannot be carried out as it was asked for; empty: it can.
+std::string_view Vault::Impl::cannot_finish(const Request& request) const {
+  const Json pinned = Json::parse(request.parameters);
+  if (pinned.at("weighting") != "uniform" || pinned.at("method") != "newton" ||
+      !pinned.at("tier_at_most").is_null() || pinned.value("third_derivative", false)) {
+    return "interrupted";  // its values, its hold-out are not in the ledger
+  }
+  return changed_since(request.parameters);
+}
+
 /// Requests that were taken in and not begun: all together, as they may have been asked for.
 void Vault::Impl::finish_requests() {
   std::vector<Waiting> waiting;
@@ -134,16 +146,15 @@ void Vault::Impl::finish_requests() {
       if (some.empty()) break;
       for (const Request& one : some) {
         after = one.id;
-        const Json pinned = Json::parse(one.parameters);
-        if (pinned.at("weighting") != "uniform" || pinned.at("method") != "newton" ||
-            !pinned.at("tier_at_most").is_null() || pinned.value("third_derivative", false)) {
-          // Its values, its hold-out are not in the ledger: whoever asks again brings them.
-          const Decision failed{one.id, RequestEvent::kFailed, "interrupted"};
+        if (const std::string_view why = cannot_finish(one); !why.empty()) {
+          const Decision failed{one.id, RequestEvent::kFailed, std::string(why)};
           ledger_->decide(std::span(&failed, 1));
+          recovered_.push_back(
+              fmt::format("did not begin request {}: it {}", one.id, describe_reason(why)));
           continue;
         }
         waiting.push_back({one.id, state, {.digests = ledger_->rows_of_request(one.id)}});
-        recovered_.push_back(fmt::format("request {}, which was {}", one.id, name(state)));
+        recovered_.push_back(fmt::format("finished request {}, which was {}", one.id, name(state)));
       }
     }
   }

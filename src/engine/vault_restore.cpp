@@ -7,6 +7,7 @@
 #include "generation.hpp"
 #include "recant/core/atomic_file.hpp"
 #include "recant/core/error.hpp"
+#include "recant/engine/json.hpp"
 #include "row_eraser.hpp"
 #include "vault_writer.hpp"
 
@@ -68,6 +69,7 @@ void prepare_again(const ModelFolder& folder, const FittedModel& fitted,
   }
   BatchFinisher::check_publishable(enrolment.budget, step.theta);
   BatchRecord& record = step.record;
+  record.version = version();
   record.generation = newer.last_batch()->number + 1;
   record.rows = static_cast<std::int64_t>(rows.size());
   record.assumptions.insert(record.assumptions.end(), enrolment.assumptions.begin(),
@@ -85,7 +87,8 @@ void prepare_again(const ModelFolder& folder, const FittedModel& fitted,
 
 }  // namespace
 
-std::int64_t Vault::catch_up(const fs::path& path, const std::string& newer) {
+std::int64_t Vault::catch_up(const fs::path& path, const std::string& newer,
+                             const WriterWait& wait) {
   const ModelFolder folder = read_model_folder(path);
   if (Ledger::on_server(newer)) {
     Ledger::check_address(newer);
@@ -95,10 +98,11 @@ std::int64_t Vault::catch_up(const fs::path& path, const std::string& newer) {
   if (!folder.has_ledger() || folder.ledger) {
     throw UsageError("has no ledger of its own in the folder", path.string());
   }
-  static_cast<void>(open_for_writing(path));  // finishes what was interrupted, this too
+  static_cast<void>(
+      open_for_writing(path, {.wait = wait}));  // finishes what was interrupted, this too
   std::int64_t deleted = 0;
   {
-    const WriterLock lock(path);
+    const WriterLock lock(path, wait);
     remove_partial_files(path);
     const VaultSecrets secrets = VaultSecrets::load(path);
     const fs::path copy = path / ".ledger.partial";
@@ -120,7 +124,8 @@ std::int64_t Vault::catch_up(const fs::path& path, const std::string& newer) {
     fs::rename(copy, folder.ledger_location());
     sync_folder(path);
   }
-  static_cast<void>(open_for_writing(path));  // finishes the batch, certificates included
+  static_cast<void>(
+      open_for_writing(path, {.wait = wait}));  // finishes the batch, certificates included
   return deleted;
 }
 

@@ -117,6 +117,13 @@ std::string Vault::Impl::parameters_of(const ForgetRequest& settings) const {
   return parameters.dump();
 }
 
+std::string_view Vault::Impl::changed_since(const std::string& parameters) const {
+  const Json pinned = Json::parse(parameters);
+  if (pinned.value("version", "") != version()) return "other_version";
+  const Json now = Json::parse(ledger_->budget().statement);
+  return pinned.at("enrolment") == now ? std::string_view() : "other_enrolment";
+}
+
 Submission Vault::Impl::submission(const ForgetRequest& request, const FoundRows& found,
                                    const std::string& parameters) const {
   // Without a key of its own a request is one of a kind.
@@ -225,7 +232,12 @@ void Vault::Impl::carry_out(std::span<const Submission> submissions,
     const Receipt& receipt = receipts[s];
     const bool retried = receipt.state == RequestState::kFailedRetryable;
     if ((!receipt.first && !retried) || !begun.insert(receipt.request).second) continue;
-    if (retried) again.push_back({receipt.request, RequestEvent::kRetried, {}});
+    if (retried) {
+      // Not silently: the ledger keeps that this is not what was pinned.
+      const std::string parameters = ledger_->request(receipt.request).parameters;
+      again.push_back(
+          {receipt.request, RequestEvent::kRetried, std::string(changed_since(parameters))});
+    }
     waiting.push_back({receipt.request, RequestState::kReceived, std::move(found[submitted[s]])});
   }
   ledger_->decide(again);
@@ -336,6 +348,7 @@ void Vault::Impl::release(const std::vector<std::int64_t>& ids, const std::vecto
                           DeletionStep step, bool retrain) {
   const std::optional<Batch> last = ledger_->last_batch();
   BatchRecord& record = step.record;
+  record.version = version();
   record.generation = last ? last->number + 1 : 0;
   record.rows = static_cast<std::int64_t>(rows.size());
   record.files = write_generation(folder_.path, record.generation, step.theta, rows, secrets_->key);

@@ -4,6 +4,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -82,6 +83,7 @@ class Vault::Impl {
   void write_missing_certificates(std::int64_t before);
   void load();
   void finish_requests();
+  [[nodiscard]] std::string_view cannot_finish(const Request& request) const;
   void find_by_digest(std::vector<Waiting>& waiting) const;
 
   // Requests.
@@ -91,6 +93,8 @@ class Vault::Impl {
   [[nodiscard]] Digest content_of(const ForgetRequest& request) const;
   [[nodiscard]] Digest key_of(const std::string& key) const;
   [[nodiscard]] std::string parameters_of(const ForgetRequest& settings) const;
+  /// What differs now from what a request was received under: the reason, or nothing.
+  [[nodiscard]] std::string_view changed_since(const std::string& parameters) const;
   [[nodiscard]] Submission submission(const ForgetRequest& request, const FoundRows& found,
                                       const std::string& parameters) const;
   [[nodiscard]] std::optional<std::int64_t> known(const ForgetRequest& request) const;

@@ -3,6 +3,8 @@
 
 #include <filesystem>
 
+#include "recant/engine/writer_wait.hpp"
+
 namespace recant {
 
 /// The right to be the one writer of a vault, for as long as this object lives. The kernel frees it
@@ -10,8 +12,9 @@ namespace recant {
 /// off by the ledger's token.
 class WriterLock {
  public:
-  /// @throws BusyError if another process has it; DataError if the folder cannot be written.
-  explicit WriterLock(const std::filesystem::path& vault);
+  /// @throws BusyError if another process still has it when the wait is over; DataError if the
+  /// folder cannot be written; UsageError for a wait that is no time.
+  WriterLock(const std::filesystem::path& vault, const WriterWait& wait);
   ~WriterLock();
   WriterLock(const WriterLock&) = delete;
   WriterLock& operator=(const WriterLock&) = delete;

@@ -4,6 +4,8 @@
 middle of a write, makes the operation fail once or from there on, takes the power away (disk_model.py),
 fails allocations, kills at random moments; and does the same to what recovers. After each
 
+  - a reader that comes first sees the model of before or of after, and neither waits nor fails;
+
   - recant status --check finds nothing wrong, and no certificate or published parameters are there that
     the ledger has no release for;
   - the same request, asked for again as a client does that got no answer, ends as that of a run that
@@ -11,6 +13,9 @@ fails allocations, kills at random moments; and does the same to what recovers. 
     noise, signatures and times: nothing is lost and nothing done twice;
   - noise that was sealed is still the one that was sealed: a release draws once;
   - what a command had reported as done is not done again, even if power failed right after it.
+
+Commands that make a folder, fit, correct and backup, are disturbed likewise: it is there wholly or not at all,
+and the same command again leaves nothing beside it (making.py).
 
 Usage: crash_test.py RECANT INTERPOSER [--full] [--share N [--part K]] [--seed N]
 --full: all of that; with --share N every Nth of it, from the Kth on.
@@ -23,8 +28,18 @@ import time
 from crash_run import crash_run
 from disk_model import WRITE
 from forked_command import ForkedCommand
-from models import IDS, as_format_one, do, make_models
+from making import Making
+from models import BUDGET, FIT, IDS, as_format_one, csv_text, do, make_models, table
 from scenario import Scenario
+
+
+BATCH = "a batch of requests"
+
+
+def spread(draw, first, last, count):
+    """So many of a range, one at random in each of as many parts of the same size."""
+    edges = [first + (last + 1 - first) * i // count for i in range(count + 1)]
+    return [draw.randrange(low, max(low + 1, high)) for low, high in zip(edges, edges[1:])]
 
 
 def make_folders(program, interposer, folder):
@@ -37,6 +52,7 @@ def make_folders(program, interposer, folder):
         shutil.copytree(folder / "enrolled.rct", folder / "later.rct")
         do(command, "forget", folder / "later.rct", "--ids", IDS[0])
         do(command, "backup", folder / "later.rct", folder / "latest.rct")
+        (folder / "validation.csv").write_text(csv_text(table(120, 4)))
 
 
 def scenarios(program, interposer, scratch, folder):
@@ -46,14 +62,25 @@ def scenarios(program, interposer, scratch, folder):
         restored = ["--from-ledger", folder / "latest.rct/ledger.sqlite"]
         for name, base, arguments in (("a deletion", "enrolled", one), ("the first deletion", "plain", one),
                                       ("the first deletion in a folder of format 1", "old", one),
-                                      ("a batch of requests", "enrolled", many), ("a restored backup", "enrolled", restored)):
+                                      (BATCH, "enrolled", many), ("a restored backup", "enrolled", restored)):
             scratch.mkdir(parents=True)
             yield Scenario(command, name, folder / f"{base}.rct", arguments, scratch)
+            shutil.rmtree(scratch)
+        fit = ["fit", folder / "train.csv", *FIT, "--l2", "1", "-o", "PLACE/made.rct"]
+        correct = ["correct", folder / "plain.rct", "--validation", folder / "validation.csv", "--close",
+                   "demographic_parity", "--weights", "PLACE/weights.csv", "-o", "PLACE/made.rct"]
+        for name, arguments, replaces in (("a fit", [*fit, *BUDGET], None), ("a fit in the place of a model", [*fit, "--force"], "enrolled"),
+                                          ("a correction", correct, None),
+                                          ("a backup", ["backup", folder / "enrolled.rct", "PLACE/made.rct"], None)):
+            scratch.mkdir(parents=True)
+            yield Making(command, name, arguments, scratch, replaces and folder / f"{replaces}.rct")
             shutil.rmtree(scratch)
 
 
 def trials(scenario, full, draw):
     """What is done to a scenario, as calls: in full, or a sample."""
+    if isinstance(scenario, Making):
+        return scenario.trials(full, draw)
     operations, allocations, log = scenario.operations, scenario.allocations, len(scenario.log)
     made = []
 
@@ -75,12 +102,18 @@ def trials(scenario, full, draw):
         add(scenario.fault, errors[number % 3], number)
     for number in some(each, 3):
         add(scenario.fault, errors[(number // 3 + number) % 3], number, for_good=True)
-    for _ in range(100 if full else 2):
-        add(scenario.fault, "malloc", draw.randint(1, allocations), draw.random() < 0.5)
+    # One of every so many, most of them while the folder is open.
+    for number in spread(draw, 1, allocations, 50 if full else 1):
+        add(scenario.fault, "malloc", number, draw.random() < 0.5)
+    for number in spread(draw, *scenario.allocations_at_work, 350 if full else 2):
+        add(scenario.fault, "malloc", number, draw.random() < 0.5)
     for first in some(each, 2)[::2 if full else 1]:
         second = draw.choice(["kill", "tear", *errors])
         for_good = "+" if second in errors and draw.random() < 0.5 else ""
         add(scenario.fault_of_recovery, first, f"{second}:{draw.randint(1, operations)}{for_good}")
+    for number in spread(draw, *scenario.allocations_at_work, 100 if full else 2):
+        for_good = "+" if draw.random() < 0.5 else ""
+        add(scenario.fault_of_recovery, draw.randint(1, operations), f"malloc:{number}{for_good}")
     for at in [*some(range(log), 5), log]:
         add(scenario.power_loss, at, draw.random())
     for _ in range(100 if full else 2):
@@ -88,7 +121,8 @@ def trials(scenario, full, draw):
     started = time.monotonic()
     scenario.ask(scenario.fresh())
     seconds = time.monotonic() - started
-    for _ in range(250 if full else 2):
+    moments = 1000 if scenario.name == BATCH else 50
+    for _ in range(moments if full else 2):
         add(scenario.random_kill, draw.uniform(0, seconds))
     add(scenario.read_only)
     add(scenario.a_disk_that_lies, draw)

@@ -12,7 +12,8 @@
 //   crash:K                  SIGKILL; stop:K the server itself SIGQUIT, its immediate shutdown
 //   RECANT_FAULT=ENOSPC:K    operation K fails so, once; ENOSPC:K+ all from K on. Likewise EIO,
 //   ENOMEM, EROFS RECANT_FAULT=malloc:K    allocation K of main() fails; malloc:K+ all from K on
-//   RECANT_FAULT_COUNT=FILE  how many operations and allocations there were
+//   RECANT_FAULT_COUNT=FILE  how many operations and allocations there were, and how many of these
+//   before the first and the last operation
 //   RECANT_FAULT_LOG=FILE    the operations that were made: struct Record, then its texts
 //   RECANT_FORK_SERVER=1     many runs: fork_server.hpp
 #include <dlfcn.h>
@@ -48,6 +49,8 @@ struct Plan {
 };
 
 std::atomic<long> operations{0}, allocations{0};
+std::atomic<long> first_at_work{0},
+    last_at_work{0};  // allocations, at the first and last operation
 std::atomic<bool> in_main{false};
 
 Plan read_plan() {
@@ -90,6 +93,8 @@ bool hit(long number) {
 /// Before an operation: dies, or says that it must fail (errno is set).
 bool fails() {
   const long number = ++operations;
+  if (number == 1) first_at_work = allocations.load();
+  last_at_work = allocations.load();
   if (plan().allocations || plan().action == Action::kNone || !hit(number)) return false;
   if (plan().action == Action::kKill || plan().action == Action::kTear) die();
   if (plan().action != Action::kFail) return false;
@@ -353,9 +358,9 @@ struct AtExit {
   ~AtExit() {
     const char* path = getenv("RECANT_FAULT_COUNT");
     if (path == nullptr) return;
-    char text[64];
-    const int length =
-        snprintf(text, sizeof text, "%ld %ld\n", operations.load(), allocations.load());
+    char text[128];
+    const int length = snprintf(text, sizeof text, "%ld %ld %ld %ld\n", operations.load(),
+                                allocations.load(), first_at_work.load(), last_at_work.load());
     const int file = static_cast<int>(
         syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
     if (file >= 0) {

@@ -80,7 +80,8 @@ TEST_F(ServerVault, AnEnrolledModelKeepsItsLedgerThere) {
   EXPECT_EQ(Vault::status(path_).rows_left, 98);
   EXPECT_EQ(Vault::status(path_).ledger->budget.used, 3);
   expect_sound(path_);
-  EXPECT_THROW(static_cast<void>(Vault::open_for_writing(path_)), BusyError);
+  EXPECT_THROW(static_cast<void>(Vault::open_for_writing(path_, {.wait = {.seconds = 0}})),
+               BusyError);
 }
 
 TEST_F(ServerVault, APlainModelGetsItsLedgerThereByItsFirstDeletion) {

@@ -576,7 +576,7 @@ class Keep(Vaults):
         model = self.copy(self.enrolled)
         with open(model / "lock", "a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            done = self.call("forget", model, "--rows", "3", code=6)
+            done = self.call("forget", model, "--rows", "3", "--wait", "0", code=6)
             self.assertIn("another process", done.err)
             self.call("status", model)
             self.call("evaluate", model, self.validation)

@@ -45,6 +45,9 @@ if(TARGET recant_command)
       $<TARGET_FILE:recant_command> ${class})
   endforeach()
 
+  recant_system_test(several_writers system ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/several_writers_test.py
+    $<TARGET_FILE:recant_command>)
+
   recant_system_test(canary system ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/canary_test.py
     $<TARGET_FILE:recant_command>)
 

@@ -21,12 +21,18 @@ void write_file(const std::filesystem::path& path, const std::function<void(std:
 void write_file(const std::filesystem::path& path, std::string_view bytes,
                 FileReaders readers = FileReaders::kUmask);
 
-/// Before long work: that write_file(path) could create its file. Leaves nothing.
+/// Removes what processes that died left half-written beside `path`. What one that lives is writing
+/// is locked, and stays; so does everything where the file system has no locks.
+void remove_abandoned(const std::filesystem::path& path) noexcept;
+
+/// Before long work: that write_file(path) could create its file. Leaves nothing, not even what
+/// others abandoned there.
 /// @throws DataError naming `path`, as write_file would after the work.
 void check_writable(const std::filesystem::path& path);
 
 /// A folder that is filled aside and appears under its name at commit().
-/// Destroyed without commit(), it leaves nothing.
+/// Destroyed without commit(), it leaves nothing. It is locked while it is filled, so that the next
+/// one knows what a process that died left.
 class StagedFolder {
  public:
   /// @throws UsageError if `target` exists and !replace, DataError if its parent cannot be written.
@@ -46,6 +52,7 @@ class StagedFolder {
 
  private:
   std::filesystem::path target_, staging_;
+  int lock_ = -1;
   bool replace_, committed_ = false;
 };
 

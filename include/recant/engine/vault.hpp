@@ -13,6 +13,7 @@
 #include "recant/engine/fitted_model.hpp"
 #include "recant/engine/forget.hpp"
 #include "recant/engine/status.hpp"
+#include "recant/engine/writer_wait.hpp"
 
 namespace recant {
 
@@ -38,10 +39,12 @@ class Vault {
   /// noise and certificate, as release 1, and its ledger is made at `ledger`, postgresql://..;
   /// none: in the folder. A process that dies may leave tables there, but no folder.
   /// @throws UsageError if `path` exists and !replace, or is not a model, or for an enrolment that
-  /// was refused; DataError if it cannot be written; BusyError if it is to be replaced and in use.
+  /// was refused; DataError if it cannot be written; BusyError if it is to be replaced and still in
+  /// use when the wait is over.
   static void create(const std::filesystem::path& path, const FittedModel& model, bool replace,
                      const EnrolmentPlan* enrolment = nullptr,
-                     const std::optional<std::string>& ledger = std::nullopt);
+                     const std::optional<std::string>& ledger = std::nullopt,
+                     const WriterWait& wait = {});
 
   /// @throws UsageError if something stands at `path` that is not a model.
   static void check_replaceable(const std::filesystem::path& path);
@@ -58,12 +61,13 @@ class Vault {
     std::optional<std::filesystem::path> require_checkpoint;
     /// Where a ledger is made if there is none yet, postgresql://..; none: in the folder.
     std::optional<std::string> ledger;
+    WriterWait wait;
   };
   /// Locks the folder, and finishes or rolls back what was interrupted. A folder of format 1 is
   /// brought to format 2; a ledger and keys are made where there are none yet.
-  /// @throws as open(); BusyError if another process writes; DataError for a folder that cannot be
-  /// written; DamagedError if the ledger does not contain the checkpoint; UsageError if the model
-  /// has its ledger elsewhere.
+  /// @throws as open(); BusyError if another process still writes when the wait is over; DataError
+  /// for a folder that cannot be written; DamagedError if the ledger does not contain the
+  /// checkpoint; UsageError if the model has its ledger elsewhere.
   [[nodiscard]] static Vault open_for_writing(const std::filesystem::path& path,
                                               const WriteOptions& options);
   [[nodiscard]] static Vault open_for_writing(const std::filesystem::path& path) {
@@ -75,8 +79,10 @@ class Vault {
   /// Re-derives chain, budget and hashes of all files, and names the first thing that does not fit.
   [[nodiscard]] static VaultCheck check(const std::filesystem::path& path);
   /// A consistent copy, while others write. It needs no server: a ledger that is on one comes with
-  /// it as a file. @throws UsageError if `destination` exists.
-  static void backup(const std::filesystem::path& path, const std::filesystem::path& destination);
+  /// it as a file. Where a writer comes in the way it waits, and goes on as the writer.
+  /// @throws UsageError if `destination` exists; BusyError when the wait is over.
+  static void backup(const std::filesystem::path& path, const std::filesystem::path& destination,
+                     const WriterWait& wait = {});
   /// The newest checkpoint as a file, to be kept elsewhere. @throws UsageError if there is none.
   static void write_checkpoint(const std::filesystem::path& path,
                                const std::filesystem::path& file);
@@ -85,8 +91,9 @@ class Vault {
   /// own, erases the rows that were erased since, and publishes the model without them, as one more
   /// release. How many rows they were; 0 too if that is done already. `newer_ledger` is a path or
   /// postgresql://... @throws UsageError for a ledger that does not continue this
-  /// one, or that ends within a batch; NotFoundError.
-  static std::int64_t catch_up(const std::filesystem::path& path, const std::string& newer_ledger);
+  /// one, or that ends within a batch; NotFoundError; BusyError when the wait is over.
+  static std::int64_t catch_up(const std::filesystem::path& path, const std::string& newer_ledger,
+                               const WriterWait& wait = {});
 
   Vault(Vault&&) noexcept;
   Vault& operator=(Vault&&) noexcept;
@@ -118,7 +125,7 @@ class Vault {
   [[nodiscard]] const FittedModel& model() const noexcept;
   /// How many new bases were built since it was opened; the first is one.
   [[nodiscard]] std::int64_t rebuilds() const noexcept;
-  /// What opening found unfinished and finished: a line each.
+  /// What opening found unfinished, and what it did with it: a line each.
   [[nodiscard]] const std::vector<std::string>& recovered() const noexcept;
 
  private:

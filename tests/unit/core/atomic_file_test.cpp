@@ -255,6 +255,46 @@ TEST_F(StagedFolderTest, LeftoversUnderTheSameNameAreCleared) {
   EXPECT_THAT(names(), ElementsAre("m.rct"));
 }
 
+/// As a process that died leaves them: nobody holds their locks.
+TEST_F(StagedFolderTest, WhatOthersAbandonedIsRemovedAndWhatTheyFillIsNot) {
+  const StagedFolder alive(at("m.rct"), false);
+  put(alive.path() / "rows", "1");
+  const std::vector<std::string> abandoned = {".m.rct.1.partial", ".m.rct.123456.partial",
+                                              ".m.rct.77-2.partial"};
+  const std::vector<std::string> others = {".m.rct.1.partial.old", ".m.rct.x.partial",
+                                           ".m.rct..partial", ".other.rct.1.partial",
+                                           "m.rct.1.partial"};
+  for (const auto& some : {abandoned, others}) {
+    for (const std::string& name : some) {
+      fs::create_directory(folder_ / name);
+      put(folder_ / name / "rows", "1");
+    }
+  }
+  remove_abandoned(at("m.rct/"));
+  for (const std::string& name : abandoned) EXPECT_FALSE(fs::exists(folder_ / name)) << name;
+  for (const std::string& name : others) EXPECT_TRUE(fs::exists(folder_ / name)) << name;
+  EXPECT_EQ(content(alive.path() / "rows"), "1");
+  {
+    StagedFolder second(at("m.rct"), false);
+    EXPECT_NE(second.path(), alive.path()) << "the same process, or one of the same number";
+    EXPECT_EQ(content(alive.path() / "rows"), "1");
+    second.commit();
+  }
+  remove_abandoned(at("m.rct"));
+  EXPECT_FALSE(fs::exists(at(".m.rct.1.partial.old")))
+      << "the model it was the old one of is there";
+}
+
+TEST_F(AtomicFile, AFileThatIsBeingWrittenIsNotTakenForAbandoned) {
+  put(at(".a.csv.1.partial"), "1");
+  write_file(at("a.csv"), [&](std::ostream& out) {
+    out << "2";
+    remove_abandoned(at("a.csv"));
+  });
+  EXPECT_EQ(content(at("a.csv")), "2");
+  EXPECT_THAT(names(), ElementsAre("a.csv"));
+}
+
 TEST_F(AtomicFile, ThatCannotBeWrittenIsToldBeforeTheWork) {
   check_writable(at("new.csv"));
   EXPECT_THAT(names(), IsEmpty()) << "nothing is left";

@@ -119,8 +119,16 @@ TEST_P(DamageTest, IsNamedOrChangesNothing) {
   EXPECT_EQ(answer(path, file), sound);
   EXPECT_FALSE(Vault::check(path).fault.has_value());
   RecordProperty("found_by_check", found);
-  if (name.starts_with("rows/") || name.starts_with("state/")) {
+  // What opening finds; --check finds the rest, but for bytes of ledger.sqlite that are in no cell.
+  if (name.starts_with("rows/") || name.starts_with("state/") || name.starts_with("published/")) {
     EXPECT_EQ(named_by_reader, 2 * kTimes);
+  }
+  if (name == "ledger.sqlite") {
+    EXPECT_GT(named_by_reader, kTimes)
+        << "a ledger that is cut off, or whose last batch is damaged";
+    EXPECT_GT(found, named_by_reader) << "rows of former requests and batches, by their hashes";
+  } else {
+    EXPECT_EQ(found, 2 * kTimes);
   }
 }
 

@@ -165,8 +165,9 @@ TEST_F(ForgetTest, AKeyIsAnsweredOnce) {
 TEST_F(ForgetTest, AnotherWriterIsBusyAndAReaderIsNot) {
   create_enrolled();
   const Vault vault = Vault::open_for_writing(path_);
-  EXPECT_THROW(static_cast<void>(Vault::open_for_writing(path_)), BusyError);
-  EXPECT_THROW(Vault::create(path_, fitted_, true), BusyError);
+  const WriterWait none{.seconds = 0};
+  EXPECT_THROW(static_cast<void>(Vault::open_for_writing(path_, {.wait = none})), BusyError);
+  EXPECT_THROW(Vault::create(path_, fitted_, true, nullptr, std::nullopt, none), BusyError);
   static_cast<void>(Vault::open(path_));
   EXPECT_FALSE(Vault::check(path_).fault.has_value());
 }
