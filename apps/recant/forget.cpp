@@ -208,8 +208,10 @@ void describe_bound(const ForgetReport& report, const Common& common) {
   if (!terms.empty()) common.say("  terms: " + terms);
   for (const TierBound& tried : report.tried) {
     if (tried.tier != report.tier) {
-      common.say(fmt::format("  tier {} gave {}, which is more than the allowance", tried.tier,
-                             tried.bound ? fmt::format("{:.3g}", *tried.bound) : "no bound"));
+      const std::string gave =
+          tried.bound ? fmt::format("{:.3g}, which is more than the allowance", *tried.bound)
+                      : "no bound";
+      common.say(fmt::format("  tier {} gave {}", tried.tier, gave));
     }
   }
   if (report.dearer) common.say(fmt::format("  tier {} would look closer", *report.dearer));
