@@ -259,7 +259,8 @@ def write_csv(path: Path, rows: int, seed: int) -> Path:
     for i in range(rows):
         age, sex = rng.integers(18, 68), rng.choice(["f", "m"])
         hired = rng.random() < 1 / (1 + np.exp(-(0.05 * (age - 40) + (0.8 if sex == "m" else -0.4))))
-        lines.append(f"p{seed}-{i},{age},{rng.choice(['Oslo', 'Bergen'])},{sex},"
+        city = rng.choice(["Oslo", "Bergen"])
+        lines.append(f"p{seed}-{i},{age},{'Canary' if (seed, i) == (7, 30) else city},{sex},"
                      f"{'yes' if hired else 'no'}")
     path.write_text("\n".join(lines) + "\n")
     return path
@@ -366,6 +367,9 @@ def test_gradient_ascent_on_disk_reads_a_hold_out(folders, command) -> None:
 def test_the_bytes_go_and_the_certificate_stays(folders) -> None:
     vault = recant.Vault(folders.copy(folders.enrolled))
     old = vault.estimator
+    secrets = (b"p7-30", b"Canary")  # an id, and a category that no other row has
+    assert all(any(secret in file.read_bytes() for file in vault.path.rglob("*") if file.is_file())
+               for secret in secrets)
     gone = vault.forget(ids="p7-30", audit=True)
     assert gone.distance <= gone.bound and gone.audit.to_dict()["deleted_rows"] == 1
     checked = recant.certificate.verify(gone.certificate, model=vault.path,
@@ -374,7 +378,11 @@ def test_the_bytes_go_and_the_certificate_stays(folders) -> None:
     assert distance(gone.model, old) > 0 and distance(gone.model, recant.Vault(vault.path).estimator) == 0
     assert vault.published.shape == gone.model._model.theta.shape
     assert not np.array_equal(vault.published, gone.model._model.theta)  # the noise
-    assert not any(b"p7-30" in file.read_bytes() for file in vault.path.rglob("*") if file.is_file())
+    assert not any(secret in file.read_bytes() for file in vault.path.rglob("*") if file.is_file()
+                   for secret in secrets)
+    assert b"Canary" in pickle.dumps(old)
+    old.forget(30)
+    assert b"Canary" not in pickle.dumps(old)
     with pytest.raises(recant.NotFoundError, match="nothing was published"):
         folders.plain.published  # noqa: B018
 

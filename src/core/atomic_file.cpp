@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -131,6 +132,36 @@ bool exchange(const fs::path& a, const fs::path& b) {
   return ::renameat2(AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), RENAME_EXCHANGE) == 0;
 }
 
+/// A file that is there, open for writing.
+class OpenFile {
+ public:
+  explicit OpenFile(const fs::path& path)
+      : path_(path), file_(::open(path.c_str(), O_WRONLY | O_CLOEXEC)) {
+    if (file_ < 0) fail(path_, "cannot be overwritten", errno);
+  }
+  ~OpenFile() { ::close(file_); }
+  OpenFile(const OpenFile&) = delete;
+  OpenFile& operator=(const OpenFile&) = delete;
+
+  /// Zeros over all its bytes, whatever its name is now.
+  void overwrite() const {
+    const std::string zeros(std::size_t{1} << 16, '\0');
+    const off_t size = ::lseek(file_, 0, SEEK_END);
+    if (size < 0) fail(path_, "cannot be overwritten", errno);
+    for (off_t done = 0; done < size;) {
+      const auto count = std::min(static_cast<std::size_t>(size - done), zeros.size());
+      const ssize_t put = ::pwrite(file_, zeros.data(), count, done);
+      if (put > 0) done += put;
+      if (put < 0 && errno != EINTR) fail(path_, "cannot be overwritten", errno);
+    }
+    if (::fdatasync(file_) != 0) fail(path_, "cannot be overwritten", errno);
+  }
+
+ private:
+  fs::path path_;
+  int file_;
+};
+
 /// Opens a file to be written; one for its owner is made first, and must be the one just made.
 std::ofstream create(const fs::path& path, FileReaders readers) {
   errno = 0;
@@ -141,10 +172,10 @@ std::ofstream create(const fs::path& path, FileReaders readers) {
   return std::ofstream(path, std::ios::binary | mode);
 }
 
-}  // namespace
-
-void write_file(const fs::path& path, const std::function<void(std::ostream&)>& write,
-                FileReaders readers) {
+/// Writes a file beside `path`, syncs it and lets give_name(it) make it `path`, under the lock.
+template <class GiveName>
+void write_aside(const fs::path& path, const std::function<void(std::ostream&)>& write,
+                 FileReaders readers, GiveName give_name) {
   const fs::path partial = beside(path);
   Living living;
   try {
@@ -163,18 +194,27 @@ void write_file(const fs::path& path, const std::function<void(std::ostream&)>& 
       if (!out) fail(path, "cannot be written", errno != 0 ? errno : EIO);
     }
     sync(partial);
-    {
-      const std::lock_guard lock(unfinished().mutex);
-      if (std::rename(partial.c_str(), path.c_str()) != 0) fail(path, "cannot be created", errno);
-    }
-    sync(parent_of(path));
-    end_unfinished(partial);
+    const std::lock_guard lock(unfinished().mutex);
+    give_name(partial);
+    unfinished().paths.erase(partial);
   } catch (...) {
     std::error_code ignored;
     fs::remove(partial, ignored);
     end_unfinished(partial);
     throw;
   }
+  sync(parent_of(path));
+}
+
+void rename_over(const fs::path& partial, const fs::path& path) {
+  if (std::rename(partial.c_str(), path.c_str()) != 0) fail(path, "cannot be created", errno);
+}
+
+}  // namespace
+
+void write_file(const fs::path& path, const std::function<void(std::ostream&)>& write,
+                FileReaders readers) {
+  write_aside(path, write, readers, [&](const fs::path& partial) { rename_over(partial, path); });
 }
 
 void write_file(const fs::path& path, std::string_view bytes, FileReaders readers) {
@@ -184,6 +224,32 @@ void write_file(const fs::path& path, std::string_view bytes, FileReaders reader
         out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
       },
       readers);
+}
+
+void replace_file(const fs::path& path, std::string_view bytes) {
+  const OpenFile old(path);
+  fs::path old_name;
+  write_aside(
+      path,
+      [&](std::ostream& out) {
+        out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+      },
+      FileReaders::kUmask,
+      [&](const fs::path& partial) {
+        // Under a name a process that dies leaves it where it is found.
+        if (exchange(partial, path)) {
+          old_name = partial;
+        } else {
+          rename_over(partial, path);
+        }
+      });
+  old.overwrite();
+  if (!old_name.empty()) fs::remove(old_name);
+}
+
+void overwrite_file(const fs::path& path) {
+  if (!fs::exists(path)) return;
+  OpenFile(path).overwrite();
 }
 
 void check_writable(const fs::path& path) {
@@ -261,7 +327,7 @@ void StagedFolder::write(const std::string& name, std::string_view bytes,
   if (!out) fail(path, "cannot be written", errno != 0 ? errno : EIO);
 }
 
-void StagedFolder::commit() {
+void StagedFolder::commit(const std::function<void(const fs::path&)>& before_removal) {
   for (const auto& entry : fs::recursive_directory_iterator(staging_)) sync(entry.path());
   sync(staging_);
   std::unique_lock lock(unfinished().mutex);
@@ -281,10 +347,14 @@ void StagedFolder::commit() {
     }
   }
   committed_ = true;
+  if (before_removal) unfinished().paths.erase(staging_);  // an interrupt would only remove it
   lock.unlock();
   if (lock_ >= 0) ::close(std::exchange(lock_, -1));
   sync(parent_of(target_));
-  if (replaces) {
+  if (replaces && before_removal) {
+    before_removal(old);
+    fs::remove_all(old);
+  } else if (replaces) {
     std::error_code ignored;
     fs::remove_all(old, ignored);
   }

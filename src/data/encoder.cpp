@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "recant/data/encoder.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -15,7 +17,9 @@ namespace recant {
 namespace {
 
 using Json = nlohmann::json;
+using Categories = std::vector<std::optional<std::string>>;
 constexpr const char* kSchemaName = "recant.encoder/1";
+constexpr const char* kSchemaWithErasedNames = "recant.encoder/2";
 
 constexpr std::array kTypes = {ColumnType::kNumeric, ColumnType::kCategorical};
 constexpr std::array kPolicies = {MissingPolicy::kDrop, MissingPolicy::kError};
@@ -53,6 +57,29 @@ bool all_distinct(const std::vector<std::string>& texts) {
   return std::set(texts.begin(), texts.end()).size() == texts.size();
 }
 
+std::vector<std::string> names_of(const Categories& categories) {
+  std::vector<std::string> names;
+  for (const auto& category : categories) {
+    if (category) names.push_back(*category);
+  }
+  return names;
+}
+
+bool has_erased_names(const std::vector<FeatureColumn>& features) {
+  return std::any_of(features.begin(), features.end(), [](const FeatureColumn& feature) {
+    return std::find(feature.categories.begin(), feature.categories.end(), std::nullopt) !=
+           feature.categories.end();
+  });
+}
+
+Categories read_categories(const Json& texts) {
+  Categories categories;
+  for (const Json& text : texts.get<std::vector<Json>>()) {
+    categories.push_back(read_text_or_null(text));
+  }
+  return categories;
+}
+
 Vector read_vector(const Json& values) {
   const auto numbers = values.get<std::vector<double>>();
   return Vector::Map(numbers.data(), static_cast<Index>(numbers.size()));
@@ -86,7 +113,8 @@ void check(const Encoder& encoder, std::string_view where) {
     names.push_back(feature.name);
     const bool numeric = feature.type == ColumnType::kNumeric;
     require(numeric == feature.categories.empty(), "has a column with wrong categories", where);
-    require(strictly_ascending(feature.categories), "has categories that are not sorted", where);
+    require(strictly_ascending(names_of(feature.categories)), "has categories that are not sorted",
+            where);
   }
   require(all_distinct(names), "has two columns of one name", where);
   require(encoder.width() > 0, "has no columns", where);
@@ -148,19 +176,34 @@ std::vector<std::string> Encoder::column_names() const {
   for (const FeatureColumn& feature : features) {
     if (feature.type == ColumnType::kNumeric) names.push_back(feature.name);
     for (std::size_t k = first; k < feature.categories.size(); ++k) {
-      names.push_back(feature.name + "=" + feature.categories[k]);
+      const auto& category = feature.categories[k];
+      names.push_back(category ? feature.name + "=" + *category
+                               : fmt::format("{}=(erased {})", feature.name, k + 1));
     }
   }
   return names;
 }
 
+void Encoder::erase_names(std::span<const CategoryPlace> places) {
+  for (const auto [feature, category] : places) {
+    if (feature >= features.size() || category >= features[feature].categories.size()) {
+      throw UsageError("names a category that the encoder does not have");
+    }
+    features[feature].categories[category].reset();
+  }
+}
+
 std::string Encoder::to_json() const {
   nlohmann::ordered_json columns = nlohmann::ordered_json::array();
   for (const FeatureColumn& feature : features) {
-    columns.push_back(
-        {{"name", feature.name}, {"type", name(feature.type)}, {"categories", feature.categories}});
+    nlohmann::ordered_json categories = nlohmann::ordered_json::array();
+    for (const auto& category : feature.categories) categories.push_back(text_or_null(category));
+    columns.push_back({{"name", feature.name},
+                       {"type", name(feature.type)},
+                       {"categories", std::move(categories)}});
   }
-  const nlohmann::ordered_json object = {{"schema", kSchemaName},
+  const char* const schema = has_erased_names(features) ? kSchemaWithErasedNames : kSchemaName;
+  const nlohmann::ordered_json object = {{"schema", schema},
                                          {"options",
                                           {{"target", options.target},
                                            {"positive", text_or_null(options.positive)},
@@ -183,15 +226,18 @@ std::string Encoder::to_json() const {
 
 Encoder Encoder::from_json(std::string_view json, std::string_view where) {
   return read_json<DamagedError>(json, where, [&](const Json& object) {
-    require(object.at("schema").get<std::string>() == kSchemaName,
+    const auto schema = object.at("schema").get<std::string>();
+    require(schema == kSchemaName || schema == kSchemaWithErasedNames,
             "is not an encoder of a version that is known here", where);
     Encoder encoder;
     encoder.options = read_options(object.at("options"), where);
     for (const Json& column : object.at("features").get<std::vector<Json>>()) {
       encoder.features.push_back({column.at("name").get<std::string>(),
                                   value_named(kTypes, column.at("type"), where),
-                                  column.at("categories").get<std::vector<std::string>>()});
+                                  read_categories(column.at("categories"))});
     }
+    require(has_erased_names(encoder.features) == (schema == kSchemaWithErasedNames),
+            "has a version that does not fit its categories", where);
     encoder.mean = read_vector(object.at("mean"));
     encoder.scale = read_vector(object.at("scale"));
     encoder.class_names = object.at("class_names").get<std::vector<std::string>>();

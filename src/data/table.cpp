@@ -103,8 +103,9 @@ class TrainingPass {
       for (std::size_t code = 0; code < sorted.texts.size(); ++code) {
         counts[f][static_cast<std::size_t>(sorted.rank[code])] = categories_[f].counts()[code];
       }
-      encoder.features.push_back(
-          {rows_.names()[layout_.features[f]], types_[f], std::move(sorted.texts)});
+      encoder.features.push_back({rows_.names()[layout_.features[f]],
+                                  types_[f],
+                                  {sorted.texts.begin(), sorted.texts.end()}});
       if (types_[f] == ColumnType::kCategorical) ranks.emplace_back(f, std::move(sorted.rank));
     }
     const Index stride = static_cast<Index>(types_.size());
@@ -138,7 +139,14 @@ class EncodingPass {
         cells_(encoder.features.size()),
         unseen_(encoder.features.size()) {
     for (const FeatureColumn& feature : encoder.features) {
-      categories_.emplace_back(feature.categories);
+      std::vector<std::string> names;
+      std::vector<double>& places = places_.emplace_back();
+      for (std::size_t place = 0; place < feature.categories.size(); ++place) {
+        if (!feature.categories[place]) continue;  // a text that nobody knows any more
+        names.push_back(*feature.categories[place]);
+        places.push_back(static_cast<double>(place));
+      }
+      categories_.emplace_back(names);
     }
   }
 
@@ -151,7 +159,7 @@ class EncodingPass {
         continue;
       }
       const auto code = categories_[f].find(rows_.cell(column));
-      cells_[f] = code ? *code : RowEncoder::kUnseen;
+      cells_[f] = code ? places_[f][static_cast<std::size_t>(*code)] : RowEncoder::kUnseen;
       if (!code) ++unseen_[f];
     }
     double* const row = matrix_.append();
@@ -182,6 +190,7 @@ class EncodingPass {
   RowBuffer matrix_;
   std::vector<double> cells_;
   std::vector<TextTable> categories_;
+  std::vector<std::vector<double>> places_;  // in the encoder, of the names in categories_
   std::vector<Index> unseen_;
 };
 

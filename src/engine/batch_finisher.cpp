@@ -125,6 +125,7 @@ void BatchFinisher::finish(const Batch& batch) {
   switch (batch.stage) {
     case BatchStage::kPrepared:
       erase_rows(record);
+      erase_names(record);
       ledger_.mark_applied(batch.number);
       [[fallthrough]];
     case BatchStage::kApplied:
@@ -146,6 +147,17 @@ void BatchFinisher::erase_rows(const BatchRecord& record) {
   if (record.generation == 0) return;  // the fit
   const std::vector<Index> rows = rows_to_erase(folder_.path, record.generation, secrets_.key);
   RowEraser(folder_.path, folder_.row_files(), folder_.rows).erase(rows);
+}
+
+void BatchFinisher::erase_names(const BatchRecord& record) {
+  if (record.emptied.empty()) return;
+  const ModelFolder without =
+      without_names(folder_, record.emptied, [&](const std::string& enrolment) {
+        return hexadecimal_of(secrets_.key.keyed_hash("recant.enrolment/1", enrolment));
+      });
+  if (without.model_id == folder_.model_id) return;  // done by a process that died since
+  write_manifest(without);
+  folder_ = without;
 }
 
 const GridNoise& BatchFinisher::noise(const PrivacyBudget& budget) {
@@ -249,7 +261,8 @@ void BatchFinisher::publish(const Batch& batch, const BatchRecord& record) {
   folder.write("parameters.json", describe_parameters(folder_, *release));
   folder.write("certificate.json", release->certificate);
   folder.write("public-key.json", secrets_.signing.public_key_text());
-  folder.commit();
+  // It may name categories that are to be forgotten. Parameters somebody may have mapped.
+  folder.commit([](const fs::path& former) { overwrite_file(former / "parameters.json"); });
 }
 
 void BatchFinisher::certify(const Batch& batch, const BatchRecord& record) {

@@ -30,7 +30,8 @@ struct VaultSecrets {
 /// why in this order.
 class BatchFinisher {
  public:
-  BatchFinisher(const ModelFolder& folder, Ledger& ledger, const VaultSecrets& secrets)
+  /// Keeps references; of the folder it changes what its manifest says.
+  BatchFinisher(ModelFolder& folder, Ledger& ledger, const VaultSecrets& secrets)
       : folder_(folder), ledger_(ledger), secrets_(secrets) {}
 
   /// prepared -> applied -> noised -> released -> certified.
@@ -41,12 +42,13 @@ class BatchFinisher {
   static void check_publishable(const std::optional<PrivacyBudget>& budget, ConstVectorRef theta);
 
  private:
-  const ModelFolder& folder_;
+  ModelFolder& folder_;
   Ledger& ledger_;
   const VaultSecrets& secrets_;
   std::optional<GridNoise> noise_;  // of the last budget, which seldom changes
 
   void erase_rows(const BatchRecord& record);
+  void erase_names(const BatchRecord& record);
   void seal_release(const Batch& batch, const BatchRecord& record);
   void publish(const Batch& batch, const BatchRecord& record);
   void certify(const Batch& batch, const BatchRecord& record);

@@ -49,11 +49,14 @@ std::string to_text(const BatchRecord& record) {
   for (const TierBound& one : record.tried) tried.push_back({one.tier, json_of(one.bound)});
   for (const BoundTerm& term : record.terms) terms.push_back({term.name, term.value});
   for (const Digest& digest : record.request_digests) digests.push_back(hexadecimal_of(digest));
+  Json emptied = Json::array();
+  for (const auto [feature, category] : record.emptied) emptied.push_back({feature, category});
   const Json object = {{"version", record.version},
                        {"generation", record.generation},
                        {"files", json_of_hashes(record.files)},
                        {"optimal", record.optimal},
                        {"rows", record.rows},
+                       {"emptied", emptied},
                        {"method", record.method},
                        {"level", name(record.level)},
                        {"tier", json_of(record.tier)},
@@ -82,6 +85,10 @@ BatchRecord read_batch_record(const std::string& text, const std::string& where)
     record.files = read_hashes(object.at("files"), where);
     record.optimal = object.at("optimal");
     record.rows = object.at("rows");
+    // Not of plans that were made before names were erased.
+    for (const Json& place : object.value("emptied", Json::array())) {
+      record.emptied.push_back({place.at(0), place.at(1)});
+    }
     record.method = object.at("method");
     record.level = read_level(object.at("level"));
     record.tier = read_optional<std::string>(object.at("tier"));

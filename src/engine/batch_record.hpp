@@ -9,6 +9,7 @@
 #include "chunk_hashes.hpp"
 #include "recant/certify/certificate.hpp"
 #include "recant/certify/tiers.hpp"
+#include "recant/data/encoder.hpp"
 #include "recant/engine/enrolment.hpp"
 #include "recant/engine/forget.hpp"
 
@@ -16,13 +17,15 @@ namespace recant {
 
 /// Everything that is decided about a batch before the point of no return: from this, the files it
 /// names and the vault's keys the batch can be finished by another process. Kept in the ledger as
-/// the batch's plan. Nothing in it is content, id or position of a row.
+/// the batch's plan. Nothing in it is content, id or position of a row; of a category whose last
+/// row leaves it has the place in the encoder, not the name.
 struct BatchRecord {
   std::string version;  ///< of the recant that moved the model; empty in plans that lack it
   std::int64_t generation = 0;
   HashesByFile files;  ///< of the new state, by name below the vault
   bool optimal = true;
   std::int64_t rows = 0;
+  std::vector<CategoryPlace> emptied;  ///< their names go with the rows
   std::string method;
   CertificateLevel level = CertificateLevel::kExact;
   std::optional<std::string> tier, cheaper, dearer;

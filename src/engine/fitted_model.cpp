@@ -4,6 +4,8 @@
 #include <utility>
 #include <vector>
 
+#include "categories_left.hpp"
+
 namespace recant {
 
 bool is_erased(const RowIds& ids, Index row) noexcept {
@@ -65,6 +67,7 @@ FittedModel without_erased_rows(const FittedModel& model) {
     }
   }
   left.rows.features = FeatureMatrix(std::move(features));
+  erase_unheld_names(left);  // a folder that an older recant deleted from may have some
   return left;
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "categories_left.hpp"
 #include "deletion_step.hpp"
 #include "forget_request.hpp"
 #include "recant/core/error.hpp"
@@ -91,6 +92,7 @@ std::pair<FittedModel, ForgetReport> forget_rows(const FittedModel& fitted, Forg
     if (report.reason.empty()) {
       tell(step, report);
       mark_erased(left.rows, request.rows);
+      erase_unheld_names(left);
       left.model.theta = step.theta;
       left.optimal = step.record.optimal;
       left.gradient = objective.evaluate(left.model.theta, left.rows.weights).gradient;

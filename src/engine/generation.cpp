@@ -26,37 +26,14 @@ std::string domain_of(std::int64_t generation) {
   return fmt::format("rows of generation {}", generation);
 }
 
-[[noreturn]] void fail(const fs::path& path, int code) {
-  throw DataError(fmt::format("cannot be overwritten: {}", std::strerror(code)), path.string());
-}
-
-void overwrite(const fs::path& path) {
-  const int file = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
-  if (file < 0) {
-    if (errno == ENOENT) return;
-    fail(path, errno);
-  }
-  const std::string zeros(std::size_t{1} << 16, '\0');
-  std::uintmax_t left = fs::file_size(path);
-  int code = 0;
-  while (left > 0 && code == 0) {
-    const ssize_t put = ::write(file, zeros.data(), std::min<std::uintmax_t>(left, zeros.size()));
-    if (put > 0) left -= static_cast<std::uintmax_t>(put);
-    if (put < 0 && errno != EINTR) code = errno;
-  }
-  if (code == 0 && ::fdatasync(file) != 0) code = errno;
-  ::close(file);
-  if (code != 0) fail(path, code);
-}
-
 /// Overwrites all files of a folder, or a file, and removes it.
 void destroy(const fs::path& path) {
   if (fs::is_directory(path)) {
     for (const auto& entry : fs::recursive_directory_iterator(path)) {
-      if (entry.is_regular_file()) overwrite(entry.path());
+      if (entry.is_regular_file()) overwrite_file(entry.path());
     }
   } else {
-    overwrite(path);
+    overwrite_file(path);
   }
   fs::remove_all(path);
 }

@@ -2,10 +2,12 @@
 #include "model_folder.hpp"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <utility>
 
 #include "file_hash.hpp"
 #include "generation.hpp"
@@ -112,6 +114,13 @@ std::string text_of_manifest(const Json& manifest) {
 std::string with_id(Json manifest) {
   manifest["model_id"] = id_of(manifest);
   return text_of_manifest(manifest);
+}
+
+/// Which file has this name now.
+std::pair<dev_t, ino_t> file_at(const fs::path& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return {};
+  return {status.st_dev, status.st_ino};
 }
 
 std::string read_text(const fs::path& path) {
@@ -276,7 +285,13 @@ fs::path ModelFolder::generation(std::int64_t number) const {
 
 ModelFolder read_model_folder(const fs::path& path) {
   if (!fs::exists(path)) throw NotFoundError("does not exist", path.string());
-  return parse_manifest(path, read_text(path / "manifest.json"));
+  const fs::path manifest = path / "manifest.json";
+  while (true) {
+    const auto before = file_at(manifest);
+    const std::string text = read_text(manifest);
+    // One that was replaced while it was read has been overwritten, perhaps under our eyes.
+    if (file_at(manifest) == before) return parse_manifest(path, text);
+  }
 }
 
 ModelFolder parse_manifest(const fs::path& path, const std::string& text) {
@@ -287,6 +302,7 @@ ModelFolder parse_manifest(const fs::path& path, const std::string& text) {
     ModelFolder folder;
     folder.path = path;
     folder.manifest = text_of_manifest(manifest);
+    folder.as_written = text == folder.manifest;
     folder.format_version = manifest.at("format_version");
     if (folder.format_version > kFormatVersion) {
       throw DamagedError(fmt::format("has format version {}, but this recant reads up to {}",
@@ -314,11 +330,41 @@ ModelFolder with_ledger_at(const ModelFolder& folder, const std::optional<std::s
   return parse_manifest(folder.path, with_id(manifest));
 }
 
-void write_manifest(const ModelFolder& folder) {
-  write_file(folder.path / "manifest.json", folder.manifest);
+ModelFolder without_names(const ModelFolder& folder, std::span<const CategoryPlace> places,
+                          const std::function<std::string(const std::string&)>& renew) {
+  const fs::path file = folder.path / "manifest.json";
+  return reading(file, [&] {
+    Json manifest = Json::parse(folder.manifest);
+    Encoder encoder = Encoder::from_json(manifest.at("encoder").dump(), file.string());
+    const std::string before = encoder.to_json();
+    encoder.erase_names(places);
+    if (encoder.to_json() == before) return folder;
+    manifest["encoder"] = Json::parse(encoder.to_json());
+    manifest["model"]["columns"] = encoder.column_names();
+    if (folder.enrolled) manifest["enrolment"] = renew(manifest.at("enrolment"));
+    return parse_manifest(folder.path, with_id(manifest));
+  });
 }
 
+void write_manifest(const ModelFolder& folder) {
+  replace_file(folder.path / "manifest.json", folder.manifest);
+}
+
+namespace {
+
+/// From format 2: a name of a category may be null from now on.
+ModelFolder migrate_from_two(const ModelFolder& folder) {
+  Json manifest = Json::parse(folder.manifest);
+  manifest["format_version"] = kFormatVersion;
+  const ModelFolder migrated = parse_manifest(folder.path, with_id(manifest));
+  write_manifest(migrated);
+  return migrated;
+}
+
+}  // namespace
+
 ModelFolder migrate(const ModelFolder& folder) {
+  if (folder.format_version == 2) return migrate_from_two(folder);
   check_files(folder, {});  // what is damaged must not get a hash that fits it
   fs::create_directory(folder.path / "state/0");
   keep_to_owner(folder.path);

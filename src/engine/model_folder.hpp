@@ -3,8 +3,10 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -16,17 +18,18 @@
 /// The files of a model folder and what its manifest says: docs/formats/vault.md.
 namespace recant {
 
-inline constexpr int kFormatVersion = 2;
+inline constexpr int kFormatVersion = 3;
 inline constexpr const char* kLedgerFile = "ledger.sqlite";
 
 /// A manifest, read and checked against its own id.
 struct ModelFolder {
   std::filesystem::path path;
   int format_version = kFormatVersion;
-  std::string manifest;  ///< as a writer of this version writes it
+  std::string manifest;    ///< as it would be written, whatever was read
+  bool as_written = true;  ///< what was read has just these bytes
   std::string model_id;
   std::string description;                          ///< the member `model`, and `encoder`, as JSON
-  HashesByFile files;                               ///< format 2, as of the fit
+  HashesByFile files;                               ///< from format 2 on, as of the fit
   std::map<std::string, std::string> whole_hashes;  ///< format 1
   bool enrolled = false;
   std::optional<std::string> ledger;  ///< where it is, if not beside the manifest
@@ -50,13 +53,20 @@ struct ModelFolder {
 /// part of the manifest, so the model's id is another.
 [[nodiscard]] ModelFolder with_ledger_at(const ModelFolder& folder,
                                          const std::optional<std::string>& ledger);
-/// Writes the manifest of such a folder.
+/// The folder as it would be without the names of these categories. What made its enrolment unlike
+/// any other is replaced by what `renew` makes of it: else the model's id, which certificates have,
+/// would confirm a guess of the names. The folder as it is if they are gone already. @throws
+/// DamagedError for a place that is none.
+[[nodiscard]] ModelFolder without_names(
+    const ModelFolder& folder, std::span<const CategoryPlace> places,
+    const std::function<std::string(const std::string&)>& renew);
+/// Writes the manifest of such a folder over the old one, whose bytes are overwritten.
 void write_manifest(const ModelFolder& folder);
 
-/// Rewrites a folder of an older format as one of this, in place: the files of the state under
-/// their new names first, then the manifest, which makes it so in one step; rows stay where they
-/// are. What had the old names goes with the first batch. Under the writer's lock. @throws
-/// DamagedError
+/// Rewrites a folder of an older format as one of this, in place: for format 1 the files of the
+/// state under their new names first; then the manifest, which makes it so in one step; rows stay
+/// where they are. What had the old names goes with the first batch, and so do the names of
+/// categories that format 2 kept. Under the writer's lock. @throws DamagedError
 ModelFolder migrate(const ModelFolder& folder);
 
 /// What the ledger says about the files, at one moment. A batch that is prepared will happen: from

@@ -11,7 +11,8 @@
 namespace recant {
 
 /// Which rows may still leave a model: it needs a row, and one of every class and group that it has
-/// had. Rows of weight 0 do not count. Cost: O(n) once, then O(rows that leave).
+/// had. Rows of weight 0 do not count, but for a class or a group that only such rows have: its
+/// name would stay behind. Cost: O(n) once, then O(rows that leave).
 class RowsLeft {
  public:
   /// Keeps a reference.
@@ -22,13 +23,17 @@ class RowsLeft {
   [[nodiscard]] std::string_view take(const std::vector<Index>& rows);
 
  private:
+  struct Kinds {
+    std::vector<Index> classes;              // empty for numbers
+    std::vector<std::vector<Index>> groups;  // by sensitive column
+  };
   const Dataset& data_;
-  Index rows_ = 0;
-  std::vector<Index> classes_;              // empty for numbers
-  std::vector<std::vector<Index>> groups_;  // by sensitive column
+  Index rows_ = 0;  // with weight
+  Kinds weighted_, all_;
 
   [[nodiscard]] bool counts(Index row) const { return data_.weights[row] > 0; }
   void add(Index row, Index times);
+  void add(Index row, Index times, Kinds& kinds) const;
   [[nodiscard]] std::string_view emptied_by(const std::vector<Index>& rows) const;
 };
 

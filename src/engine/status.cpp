@@ -161,8 +161,7 @@ namespace {
 void check_all(const fs::path& path, VaultCheck& result) {
   const auto passed = [&](std::string line) { result.checked.push_back(std::move(line)); };
   const ModelFolder folder = read_model_folder(path);
-  require(read_bytes(path / "manifest.json") == folder.manifest, kOtherBytes,
-          path / "manifest.json");
+  require(folder.as_written, kOtherBytes, path / "manifest.json");
   passed("manifest: fits its id");
   if (!folder.has_ledger()) {
     static_cast<void>(read_beside_writer(path));
@@ -224,8 +223,8 @@ void lock_between_batches(const ModelFolder& folder, const WriterWait& wait,
 
 void copy_folder(const fs::path& from, const fs::path& to) {
   const auto options = fs::copy_options::recursive | fs::copy_options::overwrite_existing;
-  for (const char* name : {"manifest.json", "public-key.json", "rows", "state", "published",
-                           "certificates", "secret"}) {
+  for (const char* name :
+       {"public-key.json", "rows", "state", "published", "certificates", "secret"}) {
     fs::remove_all(to / name);
     if (fs::exists(from / name)) fs::copy(from / name, to / name, options);
   }
@@ -290,11 +289,10 @@ void Vault::backup(const fs::path& path, const fs::path& destination, const Writ
         open_ledger(folder).backup_to(staged.path() / kLedgerFile);
       }
       // A backup is whole without the server that the ledger is on.
-      ModelFolder copy = read_model_folder(staged.path());
-      if (copy.ledger) {
-        copy = with_ledger_at(copy, std::nullopt);
-        write_manifest(copy);
-      }
+      ModelFolder copy = read_model_folder(path);
+      copy.path = staged.path();
+      if (copy.ledger) copy = with_ledger_at(copy, std::nullopt);
+      write_file(copy.path / "manifest.json", copy.manifest);
       if (read_view(folder).same_moment(before)) {
         check_files(copy, read_view(copy));
         break;

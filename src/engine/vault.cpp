@@ -68,7 +68,7 @@ Ledger create_ledger(const ModelFolder& folder, const std::string& location,
   return Ledger::create(location, record);
 }
 
-void publish_fit(const ModelFolder& folder, const VaultSecrets& secrets, Ledger& ledger,
+void publish_fit(ModelFolder folder, const VaultSecrets& secrets, Ledger& ledger,
                  const FittedModel& fitted, const EnrolmentPlan* enrolment) {
   if (!ledger.last_batch()) {
     BatchPlan plan;

@@ -72,6 +72,10 @@ void prepare_again(const ModelFolder& folder, const FittedModel& fitted,
   record.version = version();
   record.generation = newer.last_batch()->number + 1;
   record.rows = static_cast<std::int64_t>(rows.size());
+  if (fitted.encoder) {
+    const CategoriesLeft left(*fitted.encoder, fitted.rows);
+    record.emptied = left.emptied_by(left.held_by(rows), *fitted.encoder);
+  }
   record.assumptions.insert(record.assumptions.end(), enrolment.assumptions.begin(),
                             enrolment.assumptions.end());
   record.files = write_generation(folder.path, record.generation, step.theta, rows, secrets.key);

@@ -351,6 +351,12 @@ void Vault::Impl::release(const std::vector<std::int64_t>& ids, const std::vecto
   record.version = version();
   record.generation = last ? last->number + 1 : 0;
   record.rows = static_cast<std::int64_t>(rows.size());
+  CategoriesLeft::Counts leaving;
+  if (fitted_.encoder) {
+    if (!categories_) categories_.emplace(*fitted_.encoder, fitted_.rows);
+    leaving = categories_->held_by(rows);
+    record.emptied = categories_->emptied_by(leaving, *fitted_.encoder);
+  }
   record.files = write_generation(folder_.path, record.generation, step.theta, rows, secrets_->key);
   BatchPlan plan;
   plan.requests = ids;
@@ -363,6 +369,7 @@ void Vault::Impl::release(const std::vector<std::int64_t>& ids, const std::vecto
   plan.plan = to_text(record);
   const std::int64_t batch = ledger_->prepare(plan);  // from here on it will happen
   finisher_->finish(ledger_->batch(batch));
+  if (categories_) categories_->leave(leaving);
   forget_in_memory(rows, step);
   mover_->adopt(std::move(step));
 }
@@ -373,6 +380,7 @@ void Vault::Impl::forget_in_memory(const std::vector<Index>& rows, const Deletio
     if (!row_of_id_.empty()) row_of_id_.erase(data.ids.text(row));
   }
   mark_erased(data, rows);
+  erase_names(fitted_, step.record.emptied);
   fitted_.model.theta = step.theta;
   fitted_.optimal = step.record.optimal;
 }

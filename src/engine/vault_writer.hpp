@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "batch_finisher.hpp"
+#include "categories_left.hpp"
 #include "deletion_step.hpp"
 #include "model_folder.hpp"
 #include "recant/engine/vault.hpp"
@@ -26,7 +27,7 @@ void start_ledger(const ModelFolder& folder, const std::string& location, const 
 /// Closes a ledger with everything in its own file, which is about to get another name.
 /// @throws BusyError while somebody reads it.
 void gather(Ledger ledger);
-void publish_fit(const ModelFolder& folder, const VaultSecrets& secrets, Ledger& ledger,
+void publish_fit(ModelFolder folder, const VaultSecrets& secrets, Ledger& ledger,
                  const FittedModel& fitted, const EnrolmentPlan* enrolment);
 
 /// The rows of a request, found in the vault.
@@ -59,6 +60,7 @@ class Vault::Impl {
   FittedModel fitted_;
   std::optional<Objective> objective_;
   std::optional<ModelMover> mover_;
+  std::optional<CategoriesLeft> categories_;          // counted by the first deletion
   std::unordered_map<std::string, Index> row_of_id_;  // filled when first asked
   std::vector<std::string> recovered_;
   struct BatchReport {

@@ -150,6 +150,11 @@ class Disk:
     def _inside(self, path):
         return path == str(self.root) or path.startswith(str(self.root) + "/")
 
+    def content(self, path):
+        """The bytes of a file, if one has this name."""
+        node = self._find(path) if self._inside(path) else None
+        return bytes(node.content) if isinstance(node, File) else None
+
     def apply(self, operation):
         kind, path = operation.kind, operation.path
         if kind == MESSAGE or path.endswith(" (deleted)") or not self._inside(path):

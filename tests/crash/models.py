@@ -8,9 +8,11 @@ from pathlib import Path
 from ledger_facts import require
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "system"))
-from command_support import FIT, csv_text, table  # noqa: E402
+from command_support import COLUMNS, FIT, csv_text, table  # noqa: E402
 
 IDS = [f"person-3-{i:06d}" for i in (5, 17, 40)]
+# The first two have a city that nobody else has, the third shares one with a row that stays.
+CITIES = {5: b"canary-city-5", 17: b"canary-city-17", 40: b"canary-city-shared", 41: b"canary-city-shared"}
 BUDGET = ["--epsilon", "1", "--delta", "1e-5", "--sigma", "1"]
 
 
@@ -40,7 +42,10 @@ def do(command, *arguments):
 
 def make_models(command, folder, *more):
     """One with a budget and one without, and a file of requests."""
-    (folder / "train.csv").write_text(csv_text(table(120, 3)))
+    rows = table(120, 3)
+    for row, city in CITIES.items():
+        rows[row][COLUMNS.index("city")] = city.decode()
+    (folder / "train.csv").write_text(csv_text(rows))
     fit = ["fit", folder / "train.csv", *FIT, "--l2", "1", "-q"]
     do(command, *fit, *BUDGET, *more, "-o", folder / "enrolled.rct")
     do(command, *fit, "-o", folder / "plain.rct")

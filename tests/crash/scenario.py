@@ -6,8 +6,9 @@ import random
 import shutil
 import signal
 
-from disk_model import Disk, SYNC, read_log
+from disk_model import Disk, RENAME, SYNC, UNLINK, read_log
 from ledger_facts import Failure, Ledger, read_file, require, without_chance
+from models import CITIES
 
 ROW_FILES = [f"rows/{name}.npy" for name in ("features", "targets", "weights", "groups", "ids")]
 
@@ -26,6 +27,12 @@ def difference(found, expected):
     return f"is {found!r:.300}, not {expected!r:.300}"
 
 
+def named(model):
+    """The cities of rows to be deleted that can be read somewhere in a folder."""
+    data = b"\0".join(path.read_bytes() for path in model.rglob("*") if path.is_file())
+    return sorted(city.decode() for city in set(CITIES.values()) if city in data)
+
+
 class Scenario:
     """A folder, and something to be done in it that a client repeats until it is answered."""
 
@@ -42,8 +49,16 @@ class Scenario:
         self.expected = self.facts(model)
         self.readings = [self.reading(self.base), self.reading(model)]
         require(self.readings[0] != self.readings[1], f"{name}: the deletion does not show in what is read")
-        # The manifest is replaced in a folder of an older format alone; then its name is synced.
-        self.migrated_by = max((o.number + 1 for o in self.log if o.other.endswith("/manifest.json")), default=0)
+        stay = sorted({"canary-city-shared"} | ({"canary-city-17"} if "restored" in name else set()))
+        require(set(named(base)) > set(stay), f"{name}: the names are to be found before")
+        require(self.expected["named"] == stay, f"{name}: there are names of {self.expected['named']}, not of {stay}")
+        self.require_overwritten()
+        # Where a manifest is replaced, for the names in it or by a migration, and what was published before.
+        replaces = [o.number for o in self.log
+                    if any(part in text for text in (o.path, o.other) for part in ("manifest.json", ".published."))]
+        self.replaces_names = sorted({number + more for number in replaces for more in (0, 1)})
+        if "format 1" in name:  # its state is copied before
+            self.replaces_names = [*range(1, replaces[0]), *self.replaces_names]
         if self.has_keys:
             first, second = self.released(model), self.fresh()
             self.ask(second)
@@ -52,6 +67,17 @@ class Scenario:
     def describe(self):
         return (f"{self.name}: {self.operations} operations that change disk or server, "
                 f"{self.allocations} allocations")
+
+    def require_overwritten(self):
+        """No file has lost its last name while a name of a category could be read in it."""
+        disk = Disk(self.base)
+        disk.root = self.scratch / "model.rct"
+        for operation in self.log:
+            lost = {UNLINK: operation.path, RENAME: operation.other}.get(operation.kind)
+            content = disk.content(lost) if lost else None
+            require(content is None or not any(city in content for city in CITIES.values()),
+                    f"{self.name}: operation {operation.number} leaves names of categories in free blocks: {lost}")
+            disk.apply(operation)
 
     def count(self, kind):
         self.counts[kind] += 1
@@ -86,6 +112,7 @@ class Scenario:
             "state": [p.read_bytes() for p in model.glob("state/*/theta.npy")],
             "certificates": [without_chance((model / "certificates" / name).read_text()) for name in certificates],
             "published": without_chance((model / "published/parameters.json").read_text()),
+            "named": named(model), "manifest": (model / "manifest.json").read_bytes(),
             "sealed": sorted(ledger.sealed),
         }
         keyed = {"request_rows", "erased_rows", "requests", "annexes", "plans"}

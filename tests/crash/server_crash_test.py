@@ -141,7 +141,7 @@ def trials(scenario, full, draw):
     for kind in ("terminate", "crash", "stop"):
         for number in some(commits, 1):
             add(scenario.fault_of_server, kind, number)
-    for number in some(each, 2):
+    for number in some(each, 2) if full else [*some(each, 2), *some(scenario.replaces_names, 4)]:
         add(scenario.fault, "kill", number)
     for number in some([o.number for o in scenario.log if o.kind in (WRITE, MESSAGE)], 1)[::2 if full else 1]:
         add(scenario.fault, "tear", number)

@@ -781,9 +781,9 @@ class Damage(World):
     def test_a_newer_format(self):
         def newer(model):
             text = (model / "manifest.json").read_text()
-            self.assertEqual(text.count('"format_version": 2'), 1)
-            (model / "manifest.json").write_text(text.replace('"format_version": 2', '"format_version": 3'))
-        self.assert_refused("newer", newer, line=r"manifest\.json: has format version 3, but this recant reads up to 2; use a newer recant\n")
+            self.assertEqual(text.count('"format_version": 3'), 1)
+            (model / "manifest.json").write_text(text.replace('"format_version": 3', '"format_version": 4'))
+        self.assert_refused("newer", newer, line=r"manifest\.json: has format version 4, but this recant reads up to 3; use a newer recant\n")
 
     def test_manifests_that_are_none(self):
         for name, text in (("a list", "[]"), ("null", "null"), ("another format", '{"format": "x"}'), ("deep", "[" * 100000),

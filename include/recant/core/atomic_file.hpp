@@ -25,6 +25,15 @@ void write_file(const std::filesystem::path& path, std::string_view bytes,
 /// is locked, and stays; so does everything where the file system has no locks.
 void remove_abandoned(const std::filesystem::path& path) noexcept;
 
+/// As write_file(), over a file that is there and whose bytes are to be gone: they are overwritten
+/// with zeros on disk before it returns, for whoever has it open too. If it throws or the process
+/// dies, `path` is as before, or new, and what it held may lie beside it under a name with
+/// ".partial", for the caller to find.
+void replace_file(const std::filesystem::path& path, std::string_view bytes);
+
+/// Zeros over all bytes of a file, if there is one, on disk when it returns. @throws DataError
+void overwrite_file(const std::filesystem::path& path);
+
 /// Before long work: that write_file(path) could create its file. Leaves nothing, not even what
 /// others abandoned there.
 /// @throws DataError naming `path`, as write_file would after the work.
@@ -47,8 +56,10 @@ class StagedFolder {
   void write(const std::string& name, std::string_view bytes,
              FileReaders readers = FileReaders::kUmask) const;
 
-  /// Syncs every file and folder, then renames into place; what stood there before is removed.
-  void commit();
+  /// Syncs every file and folder, then renames into place; what stood there before is removed. With
+  /// `before_removal` that is called first with where it lies now; if it throws or the process
+  /// dies, it stays there, under a name with ".partial".
+  void commit(const std::function<void(const std::filesystem::path&)>& before_removal = {});
 
  private:
   std::filesystem::path target_, staging_;

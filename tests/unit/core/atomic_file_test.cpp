@@ -79,6 +79,21 @@ TEST_F(AtomicFile, ReplacesAFileThatIsThere) {
   EXPECT_THAT(names(), ElementsAre("f"));
 }
 
+TEST_F(AtomicFile, WhatIsReplacedIsOverwrittenToo) {
+  const std::string large(200'000, 'x');
+  write_file(at("f"), large);
+  fs::create_hard_link(at("f"), at("other name"));  // of the bytes that were there
+  replace_file(at("f"), "new");
+  EXPECT_EQ(content(at("f")), "new");
+  EXPECT_EQ(content(at("other name")), std::string(large.size(), '\0'));
+  overwrite_file(at("f"));
+  EXPECT_EQ(content(at("f")), std::string(3, '\0'));
+  EXPECT_THAT(names(), ElementsAre("f", "other name"));
+  overwrite_file(at("none"));
+  EXPECT_THROW(replace_file(at("none"), "x"), DataError);
+  EXPECT_THAT(names(), ElementsAre("f", "other name"));
+}
+
 TEST_F(AtomicFile, AThrowWhileWritingLeavesTheOldContent) {
   write_file(at("f"), "old");
   const auto half = [](std::ostream& out) {
@@ -211,6 +226,28 @@ TEST_F(StagedFolderTest, AnExistingTargetIsRefusedUnlessReplaced) {
   put(folder.path() / "new", "2");
   folder.commit();
   EXPECT_THAT(names(), ElementsAre("m.rct", "m.rct/new"));
+}
+
+TEST_F(StagedFolderTest, WhatWasReplacedIsThereUntilItHasBeenSeenTo) {
+  fs::create_directory(at("m.rct"));
+  put(at("m.rct") / "a", "old");
+  fs::path former;
+  {
+    StagedFolder folder(at("m.rct"), true);
+    put(folder.path() / "a", "new");
+    const auto fails = [&](const fs::path& replaced) {
+      former = replaced;
+      throw std::runtime_error("stop");
+    };
+    EXPECT_THROW(folder.commit(fails), std::runtime_error);
+  }
+  EXPECT_EQ(content(at("m.rct") / "a"), "new");
+  EXPECT_EQ(content(former / "a"), "old");
+  EXPECT_THAT(former.filename().string(), HasSubstr(".partial"));
+  StagedFolder folder(at("m.rct"), true);
+  std::string seen;
+  folder.commit([&](const fs::path& replaced) { seen = content(replaced / "a"); });
+  EXPECT_EQ(seen, "new");
 }
 
 TEST_F(StagedFolderTest, ReplacingReplacesAFileToo) {

@@ -66,6 +66,29 @@ TEST(Encoder, ComesBackFromJson) {
   EXPECT_EQ(again.class_names, encoder.class_names);
 }
 
+TEST(Encoder, ForgetsNamesButNotColumns) {
+  Encoder encoder = example();
+  encoder.erase_names(std::vector<CategoryPlace>{{1, 1}, {2, 0}});
+  EXPECT_EQ(encoder.width(), 3);
+  EXPECT_THAT(encoder.column_names(), ElementsAre("age", "sex=(erased 2)", "sex=x\"y"));
+  const std::string text = encoder.to_json();
+  EXPECT_EQ(Json::parse(text).at("features")[1].at("categories"), Json({"f", nullptr, "x\"y"}));
+  EXPECT_EQ(Json::parse(text).at("schema"), "recant.encoder/2") << "a reader must know of it";
+  EXPECT_EQ(Json::parse(example().to_json()).at("schema"), "recant.encoder/1");
+  const Encoder again = Encoder::from_json(text);
+  EXPECT_EQ(again.to_json(), text);
+  EXPECT_EQ(again.features.at(1).categories, encoder.features.at(1).categories);
+  for (const CategoryPlace place :
+       {CategoryPlace{3, 0}, CategoryPlace{0, 0}, CategoryPlace{1, 3}}) {
+    expect_error<UsageError>(
+        [&] {
+          encoder.erase_names(std::vector{place});
+          return 0;
+        },
+        {"category"});
+  }
+}
+
 struct Damage {
   const char* name;
   std::function<void(Json&)> change;
@@ -107,6 +130,13 @@ INSTANTIATE_TEST_SUITE_P(
                [](Json& j) {
                  j["features"][1]["categories"] = {"f", "f", "x"};
                }},
+        Damage{"null_in_version_1", [](Json& j) { j["features"][1]["categories"][0] = nullptr; }},
+        Damage{"unsorted_beside_null",
+               [](Json& j) {
+                 j["schema"] = "recant.encoder/2";
+                 j["features"][1]["categories"] = {"m", nullptr, "f"};
+               }},
+        Damage{"a_number_for_a_name", [](Json& j) { j["features"][1]["categories"][0] = 1; }},
         Damage{"same_name", [](Json& j) { j["features"][2]["name"] = "age"; }},
         Damage{"short_mean", [](Json& j) { j["mean"].erase(0); }},
         Damage{"text_mean", [](Json& j) { j["mean"][0] = "0"; }},

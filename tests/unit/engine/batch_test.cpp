@@ -224,6 +224,18 @@ TEST_F(BatchTest, WhichRowsMayLeave) {
     column.codes[7] = 1;
   }
   EXPECT_EQ(RowsLeft(data).take({7}), "last_of_group");
+  // The name of a class or group of rows without weight goes with its last row as little.
+  for (SensitiveColumn& column : data.sensitive) column.codes[8] = 1;
+  data.weights[7] = data.weights[8] = 0;
+  RowsLeft weightless(data);
+  EXPECT_EQ(weightless.take({7, 8}), "last_of_group");
+  EXPECT_EQ(weightless.take({7}), "");
+  EXPECT_EQ(weightless.take({8}), "last_of_group");
+  data.targets[8] = 1;
+  data.weights[0] = 0;
+  mark_erased(data, std::vector<Index>{1});
+  RowsLeft unweighted_class(data);
+  EXPECT_EQ(unweighted_class.take({0, 8}), "last_of_class");
 }
 
 }  // namespace

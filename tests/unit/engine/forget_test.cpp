@@ -226,7 +226,7 @@ TEST_F(ForgetTest, AFolderOfFormatOneOpensAndIsRewrittenByItsFirstDeletion) {
     Vault vault = Vault::open_for_writing(path_);
     ASSERT_TRUE(vault.forget(rows({2})).done());
   }
-  EXPECT_EQ(Vault::status(path_).format_version, 2);
+  EXPECT_EQ(Vault::status(path_).format_version, 3);
   EXPECT_EQ(Vault::status(path_).rows_left, 149);
   EXPECT_FALSE(Vault::check(path_).fault.has_value());
   EXPECT_FALSE(fs::exists(path_ / "state/theta.npy")) << "the state with the row that was deleted";

@@ -272,10 +272,10 @@ TEST_F(VaultTest, KeepsInTheManifestWhatTheLabelsWere) {
 TEST_F(VaultTest, ANewerFormatAsksForANewerRecant) {
   Vault::create(path_, csv_model(folder_), false);
   Json manifest = Json::parse(read(path_ / "manifest.json"));
-  manifest["format_version"] = 3;
+  manifest["format_version"] = 4;
   write(path_ / "manifest.json", manifest.dump());
   test::expect_error<DamagedError>([&] { return Vault::open(path_); },
-                                   {"format version 3", "up to 2", "newer recant"});
+                                   {"format version 4", "up to 3", "newer recant"});
 }
 
 TEST_F(VaultTest, HostileManifestsAreRefused) {
