@@ -6,6 +6,7 @@
 #include <iterator>
 #include <optional>
 
+#include "categories_left.hpp"
 #include "generation.hpp"
 #include "recant/core/error.hpp"
 #include "recant/data/npy.hpp"
@@ -115,6 +116,8 @@ std::optional<FittedModel> read_at(const VaultView& view, const ModelFolder& fol
   mark_erased(*rows, under_way);
   mark_erased(*rows, rows_without_id(folder));
   FittedModel fitted = read_model(folder, view, *std::move(rows));
+  // The manifest may name them still.
+  if (view.record) erase_names(fitted, view.record->emptied);
   // Whatever is gone by now is gone by this batch, or by one before.
   if (read_view(folder).same_batch(view)) return fitted;
   rows = std::move(fitted.rows);

@@ -41,13 +41,14 @@ class Scenario:
         self.counts = collections.Counter()
         # Keys are drawn by the first deletion of a plain model: what is hashed with them is then by chance too.
         self.has_keys = (base / "secret").exists()  # and it has a budget
+        before = self.reading(self.fresh())
         model = self.fresh()
         done = self.ask(model, RECANT_FAULT_COUNT=scratch / "count", RECANT_FAULT_LOG=scratch / "log")
         require(done.returncode == 0, f"{name}: {done.stderr}")
         self.operations, self.allocations, *self.allocations_at_work = map(int, (scratch / "count").read_text().split())
         self.log = read_log(scratch / "log")
         self.expected = self.facts(model)
-        self.readings = [self.reading(self.base), self.reading(model)]
+        self.readings = [before, self.reading(model)]
         require(self.readings[0] != self.readings[1], f"{name}: the deletion does not show in what is read")
         stay = sorted({"canary-city-shared"} | ({"canary-city-17"} if "restored" in name else set()))
         require(set(named(base)) > set(stay), f"{name}: the names are to be found before")
@@ -202,7 +203,7 @@ class Scenario:
         self.ask(model, RECANT_FAULT=f"kill:{first}")
         done = self.ask(model, RECANT_FAULT=second)
         what = f"{self.name}, kill:{first}, then {second}"
-        signals = {"kill": signal.SIGKILL, "tear": signal.SIGKILL, "malloc": signal.SIGABRT}
+        signals = {"kill": signal.SIGKILL, "tear": signal.SIGKILL, "sent": signal.SIGKILL, "malloc": signal.SIGABRT}
         allowed = [*range(0, 8), -signals.get(second.split(":")[0], 0)]
         require(done.returncode in allowed, f"{what}: exit {done.returncode}: {done.stderr}")
         self.check(what, model, reported=done.returncode == 0)

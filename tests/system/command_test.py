@@ -25,20 +25,20 @@ TRAINING = ["train", *ARRAYS, "--target", "--positive", "--sensitive", "--privil
             "--weight", "--schema", "--no-header", "--missing", "--na", "--encoding", "--loss", "--no-intercept", "--tolerance",
             "--max-iterations", "--refine"]
 FLAGS = {
-    "fit": [*TRAINING, "--output", "--force", "--validation", *(f"--validation{kind}" for kind in ("-features", "-targets", "-groups")),
+    "fit": [*TRAINING, "--output", "--force", "--wait", "--validation", *(f"--validation{kind}" for kind in ("-features", "-targets", "-groups")),
             "--epsilon", "--delta", "--releases", "--sigma", "--allowance", "--utility-price", "--on-budget-spent",
             "--difference-epsilon", "--difference-delta", "--difference-step", "--plan", "--ledger"],
-    "forget": ["model", "--rows", "--rows-from", "--ids", "--ids-from", "--one-by-one", "--request-key", "--method",
+    "forget": ["model", "--wait", "--rows", "--rows-from", "--ids", "--ids-from", "--one-by-one", "--request-key", "--method",
                "--tier-at-most", "--third-derivative", "--ledger", "--requests", "--require-checkpoint", "--from-ledger", "--weighting", "--form", "--values", "--value-method", *MEASURED[:4],
                "--max-steps", "--step-size", "--clip"],
     "status": ["model", "--check", "--checkpoint"],
-    "backup": ["model", "destination"],
+    "backup": ["model", "destination", "--wait"],
     "evaluate": [*MODEL, "data", *ARRAYS[:3], "--radius", "--threshold", "--attack-correct-only"],
     "influence": [*MODEL, *MEASURED[:4], "--metric", "--output"],
     "value": [*MODEL, *MEASURED[:4], "--method", "--neighbors", "--truncate", "--baseline", "--ties", "--features-file", "--validation-features-file",
               "--metric", "--tolerance", "--utility", "--max-samples", "--standard-error", "--truncation", "--alpha", "--beta", "--state-file", "--top", "--flip-check", "--output"],
     "correct": [*MODEL, *MEASURED, "--close", "--keep", "--scheme", "--update", "--bounds", "--count", "--share", "--rounds", "--repay", "--rows",
-                "--target-gap", "--kappa", "--kappa-rel", "--output", "--weights", "--force"],
+                "--target-gap", "--kappa", "--kappa-rel", "--output", "--weights", "--force", "--wait"],
     "compare": [*TRAINING, *MEASURED, "--close", "--close-share", "--rounds", "--resamples"],
     "audit": [*MODEL, "--against-retrain", "--membership", "--reconstruction", "--bound", "--annex", "--before",
               *(f"--{part}{kind}" for part in ("deleted", "test") for kind in ("", "-features", "-targets", "-groups")),
@@ -356,7 +356,7 @@ class Files(World):
         self.assertEqual((once["sampling"]["resumed"], then["sampling"]["resumed"]), (0, 200))
         self.assertEqual(read_npy(self.out / "once.npy"), read_npy(self.out / "then.npy"))
         self.value(*base, "--max-samples", "600", "-o", self.out / "v.csv")
-        rows = list(csv.DictReader((self.out / "v.csv").open()))
+        rows = list(csv.DictReader((self.out / "v.csv").read_text().splitlines()))
         self.assertEqual(list(rows[0]), ["row", "id", "value", "standard_error"])
         self.assertEqual(max(float(row["standard_error"]) for row in rows), once["standard_error_max"])
 

@@ -64,8 +64,8 @@ struct SoftWeights {
 /// soft_weights_bounded() forbids it.
 /// Errs: to rounding. When a and u are antiparallel to within 64 * 2^-52 * sqrt(n A), e = 0.
 /// Fails: never; see `degeneracy`.
-/// Cost: five passes over 2 n doubles, and one vector of n. The same bytes for any number of threads.
-/// Source: arXiv 2505.18783; unlike its published code we carry the sign of the gap.
+/// Cost: five passes over 2 n doubles, and one vector of n. The same bytes for any number of
+/// threads. Source: arXiv 2505.18783; unlike its published code we carry the sign of the gap.
 /// @throws UsageError for sizes that differ, numbers that are not finite, options out of range.
 [[nodiscard]] SoftWeights soft_weights(ConstVectorRef gap_influence,
                                        ConstVectorRef utility_influence, double gap,

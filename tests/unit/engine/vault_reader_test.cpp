@@ -95,8 +95,8 @@ std::string read_in(int folder, const char* name) {
   return text;
 }
 
-/// The certificate's release and hash of parameters, of one published/; none: it was replaced
-/// before all of it was read.
+/// The certificate's release and hash of parameters, of one published/; none: it was replaced, and
+/// its names overwritten, before all of it was read.
 struct Published {
   std::int64_t release = 0;
   std::string parameters_hash, described_hash;
@@ -107,7 +107,8 @@ std::optional<Published> read_published(const fs::path& vault) {
   const std::string certificate = read_in(folder, "certificate.json");
   const std::string parameters = read_in(folder, "parameters.json");
   ::close(folder);
-  if (certificate.empty() || parameters.empty()) return std::nullopt;
+  const bool overwritten = parameters.find('\0') != std::string::npos;
+  if (certificate.empty() || parameters.empty() || overwritten) return std::nullopt;
   const Certificate stated = read_certificate(certificate);
   const auto described = nlohmann::json::parse(parameters);
   return Published{stated.release, hexadecimal_of(stated.parameters_hash),
