@@ -99,10 +99,8 @@ def public() -> list[tuple[str, object]]:
                 for method in dir(thing):
                     each = inspect.getattr_static(thing, method)
                     each = getattr(each, "__func__", each)
-                    if isinstance(each, property):
-                        found.append((f"{name}.{method}", each))
-                    elif not method.startswith("_") and inspect.isfunction(each) and (
-                            each.__module__.startswith("recant")):
+                    own = inspect.isfunction(each) and each.__module__.startswith("recant")
+                    if not method.startswith("_") and (own or isinstance(each, property)):
                         found.append((f"{name}.{method}", each))
             if callable(thing):
                 found.append((name, thing))
