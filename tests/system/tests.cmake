@@ -21,6 +21,9 @@ recant_system_test(docs_self docs ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR
 recant_system_test(references docs ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tools/check_references.py)
 recant_system_test(references_self docs ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/check_references_test.py)
 
+recant_system_test(python_env system ${CMAKE_CURRENT_LIST_DIR}/python_env_test.sh
+  ${PROJECT_SOURCE_DIR} ${Python3_EXECUTABLE})
+set_tests_properties(system/python_env PROPERTIES SKIP_RETURN_CODE 77)
 recant_system_test(verifier_size system ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/verifier_size_test.py)
 
 if(TARGET recant_all)
