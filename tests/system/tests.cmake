@@ -67,6 +67,11 @@ if(TARGET recant_command)
     recant_golden_test(golden_${case} "system;slow" ${case})
   endforeach()
 
+  set(soft_weighting ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/soft_weighting_test.py $<TARGET_FILE:recant_command>)
+  recant_system_test(soft_weighting system ${soft_weighting} berkeley)
+  recant_system_test(soft_weighting_adult "system;slow" ${soft_weighting} adult ${RECANT_SHARED_DIR})
+  set_tests_properties(system/soft_weighting_adult PROPERTIES SKIP_RETURN_CODE 77)
+
   recant_system_test(demo system ${CMAKE_COMMAND} -E env --modify PATH=path_list_prepend:$<TARGET_FILE_DIR:recant_command>
     ${PROJECT_SOURCE_DIR}/examples/demo.sh)
 endif()
