@@ -22,6 +22,10 @@ HEAD = """# Command
 What they read and print: [CSV](../formats/csv.md),
 [JSON](../formats/json.md), [model folder](../formats/vault.md),
 [certificate](../formats/certificate.md).
+
+A model folder that exists is replaced with `--force` only. A file of row values (`--weights`, `-o` of
+`influence` and `value`) is replaced without asking, as a program's output is: it is written aside, synced
+and renamed. Until then the old file is there as it was, and a run that fails or is interrupted leaves it.
 """
 
 

@@ -173,8 +173,9 @@ Run add_correct(CLI::App& app, Common& common) {
   add_fields(command, options, {"keep_utility", "utility_tolerance", "lower", "upper"});
   command.add_option("-o,--output", flags->output, "model folder to write");
   command.add_option("--weights", flags->weights,
-                     "where to write every row's new weight: .csv or .npy");
-  command.add_flag("--force", common.force, "replace the model if it exists");
+                     "where to write every row's new weight: .csv or .npy; replaces a file that is "
+                     "there");
+  command.add_flag("--force", common.force, "replace the model of -o if it exists");
   add_wait(command, common);
   add_common(command, common);
   return [flags, &common, &command] { return run(*flags, common, command); };

@@ -65,8 +65,9 @@ Run add_influence(CLI::App& app, Common& common) {
           "utility, demographic_parity, equal_opportunity, equal_opportunity_loss, equalized_odds, "
           "robust_loss or transferred_robust_loss; gaps take :COLUMN[=GROUP]")
       ->required();
-  command.add_option("-o,--output", flags->output,
-                     "where to write a value for every row: .npy or .csv");
+  command.add_option(
+      "-o,--output", flags->output,
+      "where to write a value for every row: .npy or .csv; replaces a file that is there");
   add_common(command, common);
   return [flags, &common] { return run(*flags, common); };
 }

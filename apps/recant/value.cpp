@@ -265,8 +265,9 @@ Run add_value(CLI::App& app, Common& common) {
   command.add_option("--flip-check", request.flip_check,
                      "flip this share of the labels on a copy, and say how many of them the lowest "
                      "values find");
-  command.add_option("-o,--output", flags->output,
-                     "where to write a value for every row: .npy or .csv");
+  command.add_option(
+      "-o,--output", flags->output,
+      "where to write a value for every row: .npy or .csv; replaces a file that is there");
   add_common(command, common);
   return [flags, &common, &command] { return run(*flags, common, command); };
 }

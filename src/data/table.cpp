@@ -205,8 +205,10 @@ LoadedTable read_training_csv(const std::filesystem::path& path, const TableOpti
   std::vector<ColumnType> types(layout.features.size(), ColumnType::kNumeric);
   if (given) types = schema_types(rows.names(), layout, *options.schema, rows.file());
 
-  TrainingPass first(rows, layout, options, types);
-  if (first.run(given)) return std::move(first).finish(options);
+  {
+    TrainingPass first(rows, layout, options, types);
+    if (first.run(given)) return std::move(first).finish(options);
+  }  // what it kept would be in memory beside what the next one keeps
   rows.rewind();
   TrainingPass second(rows, layout, options, types);
   // Text in a numeric column would mean that the file has changed, and is an error.

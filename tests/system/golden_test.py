@@ -19,6 +19,10 @@ from pathlib import Path
 
 METRICS = {"util": "utility", "dp": "demographic_parity", "eop": "equal_opportunity_loss",
            "robust": "transferred_robust_loss", "robust_total": "robust_loss"}
+# Of a change the robust loss is the one whose attack follows the model.
+CHANGES = {"util": "utility", "dp": "demographic_parity", "eop": "equal_opportunity_loss",
+           "robust": "robust_loss", "robust_fixed_points": "transferred_robust_loss"}
+HARD = {"accuracy": "accuracy", "dp_gap_hard": "demographic_parity_hard", "eop_gap_hard": "equal_opportunity_hard"}
 ACTIVE = {1: "none", 2: "utility", 3: "gap", 4: "both"}
 
 
@@ -124,8 +128,7 @@ class Case:
             if key in want:
                 close(key, got[name], want[key])
         exact = want.get("min_abs_margin", 0) > 1e-6
-        for key, name in (("accuracy", "accuracy"), ("dp_gap_hard", "demographic_parity_hard"),
-                          ("eop_gap_hard", "equal_opportunity_hard")):
+        for key, name in HARD.items():
             if key in want:
                 self.checks.near(f"{self.name} {what} {key}", got[name], want[key], 1e-12 if exact else 1e-2)
 
@@ -200,11 +203,27 @@ class Case:
             if "theta" in model:
                 self.theta(what, got, model["theta"], 2 * result_slack(got, self.golden["lambda"], update))
             self.metrics(f"{what} val", got["after"]["validation"]["metrics"], model["val"])
+            self.change(what, got, model)
             if "test" in model and "test" in got["after"]:
                 self.metrics(f"{what} test", got["after"]["test"]["metrics"], model["test"])
             if "grad_residual" in model:
                 self.checks.near(f"{self.name} {what} residual", got["gradient_norm"], model["grad_residual"],
                                  1e-9 + 1e-6 * model["grad_residual"])
+
+    def change(self, what, got, model):
+        """What happened on validation; hard labels are the difference of two that are compared above."""
+        before, after = (got[when]["validation"]["metrics"] for when in ("before", "after"))
+        for key, want in model["val_change"].items():
+            value = model["val"][key]
+            if key in CHANGES:
+                # Each of the two values that it is between may be off as a value may.
+                self.checks.near(f"{self.name} {what} change_{key}", got["actual_change"][CHANGES[key]], want,
+                                 1e-9 * (abs(value) + abs(value - want)) + 2e-10)
+            else:
+                name = HARD[key]
+                exact = min(x["min_abs_margin"] for x in (model["val"], self.golden["metrics_val"])) > 1e-6
+                self.checks.near(f"{self.name} {what} change_{key}", after[name] - before[name], want,
+                                 1e-12 if exact else 1e-2)
 
     def soft(self, what, got, e, want):
         self.checks.equal(f"{self.name} {what} active", got["active"], ACTIVE[want["kkt_case"]])

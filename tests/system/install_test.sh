@@ -18,7 +18,7 @@ mv "$tmp/prefix" "$tmp/moved"
 "$cmake" -S "$(dirname "$0")/consumer" -B "$tmp/build" -DCMAKE_PREFIX_PATH="$tmp/moved" \
   -DCMAKE_CXX_COMPILER="$compiler" -DCMAKE_CXX_FLAGS="${sanitizers:+-fsanitize=$sanitizers}" > "$tmp/configure.log"
 "$cmake" --build "$tmp/build" > "$tmp/build.log" || { cat "$tmp/build.log"; exit 1; }
-"$tmp/build/consumer"
+"$tmp/build/consumer" "$tmp/model.rct"
 if [[ -e "$tmp/moved/bin/recant" ]]; then
   "$tmp/moved/bin/recant" --version
 fi

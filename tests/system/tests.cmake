@@ -21,6 +21,9 @@ recant_system_test(docs_self docs ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR
 recant_system_test(references docs ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tools/check_references.py)
 recant_system_test(references_self docs ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/check_references_test.py)
 
+recant_system_test(python_env system ${CMAKE_CURRENT_LIST_DIR}/python_env_test.sh
+  ${PROJECT_SOURCE_DIR} ${Python3_EXECUTABLE})
+set_tests_properties(system/python_env PROPERTIES SKIP_RETURN_CODE 77)
 recant_system_test(verifier_size system ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/verifier_size_test.py)
 
 if(TARGET recant_all)
@@ -63,6 +66,11 @@ if(TARGET recant_command)
   foreach(case adult_l1_b0 adult_l1_b1 adult_l001n_b0 adult_l001n_b1)
     recant_golden_test(golden_${case} "system;slow" ${case})
   endforeach()
+
+  set(soft_weighting ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/soft_weighting_test.py $<TARGET_FILE:recant_command>)
+  recant_system_test(soft_weighting system ${soft_weighting} berkeley)
+  recant_system_test(soft_weighting_adult "system;slow" ${soft_weighting} adult ${RECANT_SHARED_DIR})
+  set_tests_properties(system/soft_weighting_adult PROPERTIES SKIP_RETURN_CODE 77)
 
   recant_system_test(demo system ${CMAKE_COMMAND} -E env --modify PATH=path_list_prepend:$<TARGET_FILE_DIR:recant_command>
     ${PROJECT_SOURCE_DIR}/examples/demo.sh)

@@ -8,6 +8,7 @@
 
 #include "compare.hpp"
 #include "expect_error.hpp"
+#include "problems.hpp"
 #include "recant/core/error.hpp"
 #include "recant/engine/fit.hpp"
 #include "recant/engine/json.hpp"
@@ -97,6 +98,31 @@ TEST_F(CompareTest, IsTheSameForAnyThreads) {
     }
     if (count == 1) one = now;
     EXPECT_EQ(now, one) << count;
+  }
+}
+
+TEST_F(CompareTest, PermutingTrainingRowsChangesNothingBeyondRounding) {
+  const FittedModel model = fitted({"sex"});
+  const Dataset validation = rows(model, 2), held_out = rows(model, 3);
+  FittedModel moved = model;
+  test::Random random(5);
+  moved.rows = test::pick_rows(model.rows, random.permutation(model.rows.rows()));
+  CompareRequest request;
+  request.resamples = 50;
+  const CompareReport one = compare(model, validation, held_out, request);
+  const CompareReport other = compare(moved, validation, held_out, request);
+  ASSERT_EQ(other.rows.size(), one.rows.size());
+  for (std::size_t i = 0; i < one.rows.size(); ++i) {
+    const CompareRow &a = one.rows[i], &b = other.rows[i];
+    SCOPED_TRACE(a.scheme + " " + a.update);
+    EXPECT_EQ(b.changed_rows, a.changed_rows);
+    EXPECT_EQ(b.removed_rows, a.removed_rows);
+    EXPECT_EQ(b.stop, a.stop);
+    EXPECT_NEAR(b.validation.gap, a.validation.gap, 1e-9);
+    EXPECT_NEAR(b.validation.gap_predicted, a.validation.gap_predicted, 1e-9);
+    EXPECT_NEAR(b.test.gap, a.test.gap, 1e-9);
+    EXPECT_NEAR(b.test.gap_interval.low, a.test.gap_interval.low, 1e-9);
+    EXPECT_NEAR(b.test.utility, a.test.utility, 1e-9);
   }
 }
 

@@ -8,6 +8,7 @@
 
 #include "compare.hpp"
 #include "expect_error.hpp"
+#include "finite_difference.hpp"
 #include "golden_model.hpp"
 #include "naive_metric.hpp"
 #include "problems.hpp"
@@ -366,6 +367,112 @@ TEST(CorrectionTest, PredictsOnObservedSplitsWhatInfluencesSay) {
   for (const CorrectionRound& round : iterated.rounds)
     sum += round.accepted ? round.predicted[0] : 0;
   EXPECT_NEAR(iterated.predicted[0][0], sum, 1e-11);
+}
+
+/// The prediction is the derivative of the metric along the weights, trained anew on both sides.
+TEST(CorrectionTest, PredictsTheDerivativeAlongTheWeights) {
+  for (const LossKind loss : {LossKind::kLogistic, LossKind::kSoftmax}) {
+    const Setting s = make(18, Loss(loss, 3), {2}, 700, true);
+    const auto goals = s.goals("demographic_parity");
+    std::vector<Metric> watched = goals;
+    watched.push_back({MetricKind::kUtility, "utility"});
+    if (loss == LossKind::kLogistic) watched.push_back({MetricKind::kRobustLoss, "robust_loss"});
+    for (const Scheme scheme : {Scheme::kSoft, Scheme::kHard}) {
+      CorrectionOptions options;
+      options.scheme = scheme;
+      options.rounds = 1;
+      const std::vector<ObservedSplit> observed = {{&s.validation, watched},
+                                                   {&s.test_rows, watched}};
+      const CorrectionResult result = s.run(goals, options, observed);
+      ASSERT_GT(result.change.delta.norm(), 0);
+      for (std::size_t split = 0; split < observed.size(); ++split) {
+        const Vector wanted = test::derivative(
+            [&](double step) -> Vector {
+              const Vector weights = s.weights + step * result.change.delta;
+              const auto values = metric_values(watched, *observed[split].data,
+                                                s.model.at(train(s.objective, weights).theta),
+                                                s.settings, &s.model);
+              return Eigen::Map<const Vector>(values.data(), static_cast<Index>(values.size()));
+            },
+            2e-3);
+        for (std::size_t m = 0; m < watched.size(); ++m) {
+          const double value = wanted(static_cast<Index>(m));
+          EXPECT_NEAR(result.predicted[split][m], value, 1e-5 * std::abs(value) + 1e-7)
+              << name(scheme) << " " << watched[m].name << " " << split;
+        }
+      }
+      EXPECT_NEAR(result.rounds.at(0).predicted[0], result.predicted[0][0], 1e-12);
+    }
+  }
+}
+
+/// A setting whose training rows are these, with their weights.
+Setting with_rows(const Setting& s, const std::vector<Index>& rows) {
+  Setting now = s;
+  now.train_rows = test::pick_rows(s.train_rows, rows);
+  now.objective = Objective(now.train_rows, s.objective.loss(), true, 1);
+  now.weights = test::pick(s.weights, rows);
+  return now;
+}
+
+TEST(CorrectionTest, PermutingRowsChangesNothingBeyondRounding) {
+  test::Random random(19);
+  const Setting s = make(19, Loss(), {2}, 700, true);
+  const std::vector<Index> order = random.permutation(700);
+  Setting moved = with_rows(s, order);
+  moved.validation = test::pick_rows(s.validation, random.permutation(500));
+  for (const Scheme scheme : {Scheme::kSoft, Scheme::kHard}) {
+    for (const int rounds : {1, 8}) {
+      CorrectionOptions options;
+      options.scheme = scheme;
+      options.rounds = rounds;
+      options.target_gap = 0.02;
+      const CorrectionResult one = s.run(s.goals("demographic_parity"), options);
+      const CorrectionResult other = moved.run(moved.goals("demographic_parity"), options);
+      SCOPED_TRACE(testing::Message() << name(scheme) << ", rounds " << rounds);
+      EXPECT_GT(one.change.delta.norm(), 0);
+      test::expect_close(other.theta, one.theta, 1e-9, 0, "theta");
+      test::expect_close(other.change.delta, test::pick(one.change.delta, order), 1e-8, 0, "delta");
+      EXPECT_EQ(other.stop, one.stop);
+      EXPECT_EQ(other.rounds.size(), one.rounds.size());
+    }
+  }
+}
+
+/// Where no weight may rise: else soft weights may raise that of a row without one. By kappa, as
+/// kappa_rel is relative to the influences of all rows.
+TEST(CorrectionTest, RowsOfWeightZeroAreAsIfAbsent) {
+  Setting s = make(20, Loss(), {2}, 700);
+  std::vector<Index> kept;
+  for (Index i = 0; i < 700; ++i) {
+    if (i % 5 == 2) {
+      s.weights(i) = 0;
+    } else {
+      kept.push_back(i);
+    }
+  }
+  s.model = s.model.at(train(s.objective, s.weights).theta);
+  const Setting without = with_rows(s, kept);
+  const auto goals = s.goals("demographic_parity");
+  for (const Scheme scheme : {Scheme::kSoft, Scheme::kHard}) {
+    for (const int rounds : {1, 8}) {
+      CorrectionOptions options;
+      options.scheme = scheme;
+      options.rounds = rounds;
+      options.target_gap = 0.02;
+      if (scheme == Scheme::kSoft) {
+        options.kappa = 1e-4;
+        options.upper = 0;
+      }
+      const CorrectionResult one = s.run(goals, options), other = without.run(goals, options);
+      SCOPED_TRACE(testing::Message() << name(scheme) << ", rounds " << rounds);
+      EXPECT_GT(one.change.delta.norm(), 0);
+      test::expect_close(one.theta, other.theta, 1e-9, 0, "theta");
+      test::expect_close(test::pick(one.change.delta, kept), other.change.delta, 1e-8, 0, "delta");
+      for (Index i = 2; i < 700; i += 5) EXPECT_EQ(one.change.delta(i), 0) << i;
+      EXPECT_EQ(one.stop, other.stop);
+    }
+  }
 }
 
 TEST(CorrectionTest, HardByCountShareAndTarget) {

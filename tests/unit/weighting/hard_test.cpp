@@ -8,6 +8,7 @@
 #include <limits>
 #include <numeric>
 
+#include "compare.hpp"
 #include "weighting_cases.hpp"
 
 namespace recant {
@@ -142,6 +143,83 @@ TEST(HardWeights, EqualsAFullSort) {
     const HardWeights budget = hard_weights(influence, value, weights, {.predicted_total = 1});
     EXPECT_EQ(budget.rows, within) << trial;
     EXPECT_EQ(budget.predicted_reduction, total) << trial;
+  }
+}
+
+/// Influences of which no two are equal, and weights with zeros among them.
+struct Scores {
+  Vector influence, weights;
+  Scores(Random& random, Index n) : influence(random.normals(n)), weights(n) {
+    for (Index j = 0; j < n; ++j) weights[j] = j % 5 == 3 ? 0 : random.uniform(0.1, 2);
+  }
+};
+
+/// Only equal scores go by row number; there are none here.
+TEST(HardWeights, PermutingRowsPermutesTheAnswer) {
+  Random random(41);
+  for (const Index n : {1, 2, 9, 300, 5000}) {
+    const Scores rows(random, n);
+    std::vector<Index> order(static_cast<std::size_t>(n));
+    std::iota(order.begin(), order.end(), Index{0});
+    std::shuffle(order.begin(), order.end(), random.engine());
+    const double value = rows.weights.sum();
+    for (const HardOptions& options : {HardOptions{.count = 1}, HardOptions{.share = 0.3},
+                                       HardOptions{.predicted_total = 0.2}}) {
+      const HardWeights hard = hard_weights(rows.influence, value, rows.weights, options);
+      const HardWeights moved =
+          hard_weights(rows.influence(order), value, rows.weights(order), options);
+      std::vector<Index> back;
+      for (const Index row : moved.rows) back.push_back(order[static_cast<std::size_t>(row)]);
+      EXPECT_EQ(back, hard.rows) << n;
+      EXPECT_EQ(moved.change.delta, hard.change.delta(order)) << n;
+      EXPECT_EQ(moved.predicted_reduction, hard.predicted_reduction) << n;
+      EXPECT_EQ(moved.stop, hard.stop) << n;
+    }
+  }
+}
+
+TEST(HardWeights, MoreRowsContainFewer) {
+  Random random(42);
+  for (const bool equal_scores : {false, true}) {
+    Scores rows(random, 200);
+    if (equal_scores) {
+      rows.influence = (2 * rows.influence).array().round();
+      rows.weights = rows.weights.array().ceil();
+    }
+    const auto chosen = [&](const HardOptions& options) {
+      return hard_weights(rows.influence, -300, rows.weights, options).rows;
+    };
+    const auto most = static_cast<std::int64_t>((rows.weights.array() > 0).count());
+    std::vector<Index> before;
+    for (std::int64_t count = 1; count <= most; ++count) {
+      const std::vector<Index> now = chosen({.count = count});
+      ASSERT_EQ(now.size(), static_cast<std::size_t>(count));
+      ASSERT_TRUE(std::equal(before.begin(), before.end(), now.begin())) << count;
+      before = now;
+    }
+    for (const double total : {0.1, 0.4, 0.9, 1.5}) {
+      const std::vector<Index> now = chosen({.predicted_total = total});
+      EXPECT_FALSE(now.empty());
+      EXPECT_TRUE(std::equal(now.begin(), now.end(), before.begin())) << total;
+    }
+  }
+}
+
+TEST(HardWeights, SameBytesForAnyThreads) {
+  Random random(43);
+  const Scores rows(random, 60'000);
+  for (const HardOptions& options :
+       {HardOptions{.share = 0.3}, HardOptions{.predicted_total = 0.2}}) {
+    HardWeights one;
+    for (const int count : {1, 2, 4}) {
+      const WithThreads threads(count);
+      HardWeights now = hard_weights(rows.influence, 60'000, rows.weights, options);
+      EXPECT_GT(now.rows.size(), 1000U);
+      if (count == 1) one = now;
+      EXPECT_EQ(now.rows, one.rows) << count;
+      EXPECT_TRUE(same_bytes(now.change.delta, one.change.delta)) << count;
+      EXPECT_EQ(now.predicted_reduction, one.predicted_reduction) << count;
+    }
   }
 }
 
