@@ -3,10 +3,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <fstream>
 #include <iostream>
+#include <iterator>
 #include <memory>
+#include <string_view>
 #include <unordered_map>
 
 #include "command.hpp"
@@ -192,6 +195,23 @@ std::string text_of(const std::optional<double>& value) {
   return value ? fmt::format("{:.3g}", *value) : std::string("none");
 }
 
+constexpr std::string_view kShownTerms[] = {"statement",
+                                            "statement_2",
+                                            "statement_3",
+                                            "statement_4",
+                                            "residual_h_inverse_norm",
+                                            "rounding",
+                                            "s_norm",
+                                            "rho",
+                                            "c",
+                                            "eta",
+                                            "E",
+                                            "t",
+                                            "E_ball",
+                                            "g",
+                                            "least_eigenvalue",
+                                            "span_eigenvalue"};
+
 void describe_bound(const ForgetReport& report, const Common& common) {
   if (report.tier && report.budget) {
     common.say(fmt::format(
@@ -201,8 +221,9 @@ void describe_bound(const ForgetReport& report, const Common& common) {
     common.say(fmt::format("  within {:.3g} of the model retrained without {}", *report.distance,
                            report.rows == 1 ? "it" : "them"));
   }
-  std::string terms;
+  std::string terms;  // those that say what made the bound what it is; --json has all
   for (const BoundTerm& term : report.terms) {
+    if (std::ranges::find(kShownTerms, term.name) == std::end(kShownTerms)) continue;
     terms += fmt::format("{}{} {:.3g}", terms.empty() ? "" : ", ", term.name, term.value);
   }
   if (!terms.empty()) common.say("  terms: " + terms);

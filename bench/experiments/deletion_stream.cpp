@@ -9,6 +9,7 @@
 #include <cmath>
 #include <filesystem>
 #include <map>
+#include <numbers>
 
 #include "recant/certify/bounds.hpp"
 #include "recant/certify/gaussian_mechanism.hpp"
@@ -49,34 +50,68 @@ FittedModel fit_images(Dataset data, double l2) {
   return fitted;
 }
 
+/// By Box and Muller: nothing is promised with these.
+Vector standard_normals(Index size) {
+  SeededRandom random(2, 0);
+  Vector drawn(size);
+  for (double& x : drawn) {
+    const double radius = std::sqrt(-2 * std::log1p(-random.uniform()));
+    x = radius * std::cos(2 * std::numbers::pi * random.uniform());
+  }
+  return drawn;
+}
+
 /// [Guo2020] corollary 1 with what it can measure: gamma |X| |v| |X v|, gamma = 1/4, in the summed
-/// loss; over lambda it bounds the distance, and those of several deletions add up.
+/// loss, bounds the residual that a step leaves; over lambda it bounds the distance, and those of
+/// several deletions add up.
 class PublishedBound {
  public:
-  PublishedBound(const FittedModel& fitted) : fitted_(fitted) {
-    const RowsView x = fitted.rows.features.view();
-    gram_ = x.transpose() * x;
+  explicit PublishedBound(const Objective& objective) : objective_(objective) {
+    const RowsView x = objective.features().view();
+    // With the intercept's ones: an upper bound.
+    const double ones = objective.intercept() ? static_cast<double>(objective.rows()) : 0;
+    norm_ = std::sqrt(eigenvalues(Matrix(x.transpose() * x)).upper() + ones);
+  }
+  double residual_of_step(const Vector& before, const Vector& after) const {
+    const Index d = objective_.features().columns();
+    const Vector v = after - before;
+    Vector moved = objective_.features().view() * v.head(d);
+    if (objective_.intercept()) moved.array() += v[d];
+    return norm_ * v.norm() * moved.norm() / 4;
   }
   double of_step(const Vector& before, const Vector& after) const {
-    const Index d = fitted_.rows.features.columns();
-    const Vector v = (after - before).head(d);
-    const double intercept = after[d] - before[d];
-    const Vector moved = (fitted_.rows.features.view() * v).array() + intercept;
-    return norm() * (after - before).norm() * moved.norm() / 4 / fitted_.l2;
+    return residual_of_step(before, after) / objective_.l2();
   }
 
  private:
-  const FittedModel& fitted_;
-  Matrix gram_;
-  mutable double norm_ = 0;
-  double norm() const {
-    if (norm_ == 0) {
-      const auto n = static_cast<double>(fitted_.rows.rows());
-      norm_ = std::sqrt(eigenvalues(gram_).upper() + n);  // the intercept's ones: an upper bound
-    }
-    return norm_;
-  }
+  const Objective& objective_;
+  double norm_ = 0;
 };
+
+/// The published algorithm at noise of its own: the residuals' bounds of single deletions, added
+/// up, against sigma epsilon / sqrt(2 ln(1.5/delta)) ([Guo2020] theorem 3). Its steps begin where
+/// the last one ended; these begin at the base and take all rows that left, which leads to the same
+/// place but for what is of second order.
+void published_stream(const Objective& objective, const Vector& weights,
+                      std::span<const Index> order, double budget, const char* what) {
+  const Vector fit = train(objective, weights).theta;
+  const PublishedBound published(objective);
+  DeletionState state(objective, fit, weights);
+  Vector before = fit;
+  double accumulated = 0;
+  std::size_t within = 0;
+  for (std::size_t k = 0; k < order.size(); ++k) {
+    if (state.delete_rows(order.subspan(k, 1)) != DeletionStatus::kDone) {
+      state = state.rebuilt_at(before);
+    }
+    Vector after = state.newton_point();
+    accumulated += published.residual_of_step(before, after);
+    if (accumulated <= budget) within = k + 1;
+    before = std::move(after);
+  }
+  fmt::print("{}: published residual bound above {:.4g} from deletion {} on; {:.4g} after {}\n",
+             what, budget, within + 1, accumulated, order.size());
+}
 
 /// How many of `order` can leave, one after the other, until one pass no longer shows the Newton
 /// step from the first base to be within `most`; in tens, as far as half of the curvature goes.
@@ -100,6 +135,8 @@ int main(int argc, char** argv) {
   CLI::App app("a stream of deletions from a vault");
   fs::path folder, vault_path = "stream.rct";
   int count = 1000;
+  double published_sigma = 10;
+  bool published_only = false;
   double price = 0.001, l2_per_row = 1e-3, epsilon = 1, delta = 1e-4;
   app.add_option("folder", folder, "train_x.npy, train_y.npy, test_x.npy, test_y.npy")->required();
   app.add_option("--count", count, "deletions");
@@ -108,12 +145,29 @@ int main(int argc, char** argv) {
   app.add_option("--epsilon", epsilon);
   app.add_option("--delta", delta);
   app.add_option("--vault", vault_path, "where to keep the model; replaced");
+  app.add_option("--published-sigma", published_sigma, "noise of the published algorithm");
+  app.add_flag("--published-only", published_only, "no vault, no releases");
   CLI11_PARSE(app, argc, argv);
 
   Dataset train_rows = read_images(folder, "train");
   const Dataset test_rows = read_images(folder, "test");
   const double l2 = l2_per_row * static_cast<double>(train_rows.rows());
   const FittedModel fitted = fit_images(std::move(train_rows), l2);
+  std::vector<Index> order(static_cast<std::size_t>(fitted.rows.rows()));
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<Index>(i);
+  SeededRandom random(1, 0);
+  random.shuffle(std::span(order));
+
+  const double theirs = published_sigma * epsilon / std::sqrt(2 * std::log(1.5 / delta));
+  const auto first = std::span(order).first(static_cast<std::size_t>(count));
+  published_stream(fitted.objective(), fitted.rows.weights, first, theirs, "this model");
+  const Objective plain(fitted.rows, Loss(), false, l2);
+  const Vector b = published_sigma * standard_normals(plain.parameters());
+  published_stream(plain, fitted.rows.weights, first, theirs, "no intercept");
+  published_stream(plain.with_linear_term(b), fitted.rows.weights, first, theirs,
+                   "no intercept, perturbed");
+  if (published_only) return 0;
+
   EnrolmentRequest request;
   request.epsilon = epsilon;
   request.delta = delta;
@@ -133,12 +187,8 @@ int main(int argc, char** argv) {
   Vault::create(vault_path, fitted, true, &plan);
   Vault vault = Vault::open_for_writing(vault_path);
 
-  std::vector<Index> order(static_cast<std::size_t>(fitted.rows.rows()));
-  for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<Index>(i);
-  SeededRandom random(1, 0);
-  random.shuffle(std::span(order));
-
-  const PublishedBound published(fitted);
+  const Objective objective = fitted.objective();
+  const PublishedBound published(objective);
   const double most = gaussian_mu(epsilon, delta) * plan.budget.sigma();
   std::map<std::string, int> tiers;
   double step_seconds = 0, total_seconds = 0, largest = 0, accumulated = 0;

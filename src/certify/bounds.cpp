@@ -25,7 +25,7 @@ double known(double value) noexcept {
 double self_concordant_distance(double c, double q) noexcept {
   const double x = c * q * (1 + 1e-14);
   if (!(x < 1)) return kInfinite;
-  return x < 1e-8 ? q * (1 + x) : q * (-std::log1p(-x) / x);
+  return x < 1e-13 ? q * (1 + x) : q * (-std::log1p(-x) / x);
 }
 
 /// E of statement 3, from 1 - a and b - 1, so that it keeps its digits where both are near 0.
@@ -55,10 +55,10 @@ double length(const CurvatureFrame& frame, double norm, double pull) noexcept {
   return std::min(all, known(parts));
 }
 
-/// What the data's mean Hessian between theta and theta* may pull outside V, over |h|_H: as leak(),
-/// times how much curvature may have grown on the way. `change` is rho of the way.
-double grown_leak(const CurvatureFrame& frame, const DistanceBound& bound, double change) noexcept {
-  return known(leak(frame) * std::exp(bound.range) * (1 + self_concordance_remainder(change)));
+/// zeta: how much curvature may have grown on the way between theta and theta*. `change` is rho of
+/// the way.
+double growth(const DistanceBound& bound, double change) noexcept {
+  return known(std::exp(bound.range) * (1 + self_concordance_remainder(change)));
 }
 
 /// Everything that does not depend on how r is known. `dual` is |r|_{H^{-1}}, `pull` |Q^T r|.
@@ -66,6 +66,8 @@ DistanceBound from_dual(const CurvatureFrame& frame, double range, double dual, 
                         double pull, double dropped) noexcept {
   DistanceBound bound;
   const double mu = frame.least_eigenvalue;
+  bound.frame = frame;
+  bound.leak = leak(frame);
   bound.range = known(range);
   bound.leverage = known(frame.leverage);
   bound.least_eigenvalue = mu;
@@ -78,7 +80,8 @@ DistanceBound from_dual(const CurvatureFrame& frame, double range, double dual, 
   if (!(bound.a > 0) || !(bound.b < kInfinite)) return bound;
   const double q = std::exp(bound.range) * bound.residual / bound.a;
   bound.eta = known(self_concordant_distance(bound.leverage, q));
-  const double off = known(pull + grown_leak(frame, bound, bound.leverage * bound.eta) * bound.eta);
+  bound.growth = growth(bound, bound.leverage * bound.eta);
+  const double off = known(pull + bound.growth * bound.leak * bound.eta);
   bound.newton = known(outward(length(frame, bound.eta, off) + dropped));
   return bound;
 }
@@ -91,41 +94,44 @@ double mean_factor(const CurvatureFrame& frame, const DistanceBound& bound,
   return correction_factor(frame.below + lost, frame.above + lost, bound.range, change);
 }
 
-/// |theta - theta* - H^{-1} r| where it is at most `norm` in the norm of H, and theta - theta* at
-/// most `distance`. `correction` is |H^{-1} r|.
-double correction_term(const CurvatureFrame& frame, const DistanceBound& bound, double norm,
-                       double distance, double change, double correction) noexcept {
-  const double pull = leak(frame) * bound.residual + grown_leak(frame, bound, change) * distance +
-                      frame.hessian_rounding * correction;
-  return length(frame, norm, known(pull));
+/// |theta - theta* - s| where it is at most `norm` in the norm of H, and theta - theta* at most
+/// `distance`; what the data's mean Hessian on the way pulls outside V is `grown` times that of S.
+double apart_from_step(const CurvatureFrame& frame, const DistanceBound& bound, double norm,
+                       double distance, double grown) noexcept {
+  const double pull = bound.leak * bound.residual + grown * bound.leak * distance +
+                      frame.hessian_rounding * bound.solution;
+  return known(length(frame, norm, known(pull)));
 }
 
-/// The same from eta of statement 2.
-double correction_by_eta(const CurvatureFrame& frame, const DistanceBound& bound,
-                         double correction) noexcept {
-  if (!(bound.eta < kInfinite)) return kInfinite;
-  const double change = bound.leverage * bound.eta;
-  return known(correction_term(frame, bound, mean_factor(frame, bound, change) * bound.eta,
-                               bound.eta, change, correction));
+/// Statement 3 from eta of statement 2.
+void correct_by_eta(const CurvatureFrame& frame, double dropped, DistanceBound& bound) noexcept {
+  if (!(bound.eta < kInfinite)) return;
+  bound.factor = known(mean_factor(frame, bound, bound.leverage * bound.eta));
+  const double apart =
+      apart_from_step(frame, bound, bound.factor * bound.eta, bound.eta, bound.growth);
+  bound.corrected_by_eta = known(outward(bound.solution + apart + dropped));
 }
 
-/// The same without eta: theta* is in a ball of radius t around theta - s, in the norm of H, if no
-/// model of that ball is so far that the step from there would leave it. `start` is rho(s).
-double correction_by_ball(const CurvatureFrame& frame, const DistanceBound& bound, double start,
-                          double correction) noexcept {
+/// Statement 3 without eta: theta* is in a ball of radius t around theta - s, in the norm of H, if
+/// no model of that ball is so far that the step from there would leave it.
+void correct_by_ball(const CurvatureFrame& frame, double dropped, DistanceBound& bound) noexcept {
   constexpr int kTries = 60;
   double t = 0;
   for (int i = 0; i < kTries; ++i) {
-    const double change = start + bound.leverage * t;
+    const double change = bound.solution_range + bound.leverage * t;
     const double factor = mean_factor(frame, bound, change);
-    if (!(factor < 1)) return kInfinite;
+    if (!(factor < 1)) return;
     const double needed = factor / (1 - factor) * bound.residual;
     if (needed * (1 + 1e-9) <= t) {
-      return known(correction_term(frame, bound, t, bound.residual + t, change, correction));
+      bound.ball_radius = t;
+      bound.ball_factor = factor;
+      bound.ball_growth = growth(bound, change);
+      const double apart = apart_from_step(frame, bound, t, bound.residual + t, bound.ball_growth);
+      bound.corrected_by_ball = known(outward(bound.solution + apart + dropped));
+      return;
     }
     t = needed * (1 + 1e-3);
   }
-  return kInfinite;
 }
 
 /// rho/2! + rho^2/3! + ... without its first terms: from rho^(first - 1)/first! on.
@@ -196,11 +202,12 @@ DistanceBound bound_from_step(const CurvatureFrame& frame, const StepMeasure& st
                 step.dropped);
   bound.kappa = kappa;
   // H^{-1} r is s but for what the remainder and rounding may add.
-  const double correction =
-      solution + rounding / root +
-      length(frame, curved, known(curved_off + out * curved + e / root * curved));
-  bound.corrected =
-      known(outward(correction + correction_by_eta(frame, bound, correction) + step.dropped));
+  bound.solution =
+      known(solution + rounding / root +
+            length(frame, curved, known(curved_off + out * curved + e / root * curved)));
+  correct_by_eta(frame, step.dropped, bound);
+  bound.corrected = bound.corrected_by_eta;
+  bound.step_measure = step;
   choose_least(bound);
   return bound;
 }
@@ -210,8 +217,8 @@ DistanceBound bound_from_residual(const CurvatureFrame& frame,
   const double mu = frame.least_eigenvalue, root = std::sqrt(mu), e = frame.hessian_rounding;
   const double b = upper_factor(frame), out = leak(frame);
   // Rounded scores change r along the rows: that costs least in the norm of H^{-1}.
-  const double off = residual.solve_residual + residual.residual_rounding;
-  const double sums = off - residual.score_rounding;
+  const double sums = residual.solve_residual + residual.sum_rounding;
+  const double off = sums + residual.score_rounding;
   const double scores = std::sqrt(b) * residual.score_rounding_dual;
   const double rounding = std::min(known(off / root), known(sums / root + scores));
   const bool expanded = residual.step_norm != 0;
@@ -227,19 +234,20 @@ DistanceBound bound_from_residual(const CurvatureFrame& frame,
       from_dual(frame, residual.range, dual, rounding,
                 known((frame.l2 + e) * correction + out * dual), residual.dropped);
   bound.kappa = kappa;
+  bound.solution = known(correction);
   if (bound.a > 0 && bound.b < kInfinite) {
     const double start =
         residual.solution_range + bound.leverage * (rounding + missing) * (1 + 1e-12);
-    const double apart = std::min(
-        correction_by_eta(frame, bound, correction),
-        correction_by_ball(frame, bound, std::min(known(start), bound.leverage * bound.residual),
-                           correction));
-    bound.corrected = known(outward(correction + apart + residual.dropped));
+    bound.solution_range = std::min(known(start), bound.leverage * bound.residual);
+    correct_by_eta(frame, residual.dropped, bound);
+    correct_by_ball(frame, residual.dropped, bound);
+    bound.corrected = std::min(bound.corrected_by_eta, bound.corrected_by_ball);
   }
   if (!expanded) {
     bound.strong_convexity = known(outward(
-        (residual.residual_norm + residual.residual_rounding) / frame.l2 + residual.dropped));
+        (residual.residual_norm + residual.residual_rounding()) / frame.l2 + residual.dropped));
   }
+  bound.residual_measure = residual;
   choose_least(bound);
   return bound;
 }

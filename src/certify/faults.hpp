@@ -11,6 +11,7 @@ struct Faults {
   bool rounding_forgotten = false;  ///< h sqrt(d) left out of the sensitivity
   bool noise_reused = false;        ///< two releases draw the same noise
   bool off_the_grid = false;        ///< the noise is added to parameters that are not rounded
+  bool continuous_noise = false;    ///< a double normal of that sigma, in place of the grid's
   bool alpha_leaked = false;        ///< alpha of the annex stands among the public assumptions
   bool entropy_fails = false;       ///< not a mistake of ours: the system gives no random bytes
 };

@@ -5,6 +5,7 @@
 #include <sodium.h>
 
 #include <cmath>
+#include <numbers>
 
 #include "faults.hpp"
 #include "recant/core/check.hpp"
@@ -39,7 +40,15 @@ class Draws {
   std::vector<std::int64_t> values_;
 };
 
-GridParameters add(ConstVectorRef theta, std::span<const std::int64_t> noise, int grid_exponent) {
+/// What faults.continuous_noise adds, by Box and Muller: right in size, wrong in its last digits.
+double continuous_normal() {
+  const double radius = std::sqrt(-2 * std::log((randombytes_random() + 0.5) * 0x1p-32));
+  return radius * std::cos(2 * std::numbers::pi * randombytes_random() * 0x1p-32);
+}
+
+GridParameters add(ConstVectorRef theta, std::span<const std::int64_t> noise,
+                   const PrivacyBudget& budget) {
+  const int grid_exponent = budget.grid_exponent;
   GridParameters out{.grid_exponent = grid_exponent, .parameters = Vector(theta.size())};
   out.integers.reserve(static_cast<std::size_t>(theta.size()));
   for (Index j = 0; j < theta.size(); ++j) {
@@ -59,6 +68,10 @@ GridParameters add(ConstVectorRef theta, std::span<const std::int64_t> noise, in
     out.parameters[j] = faults.off_the_grid
                             ? theta[j] + std::ldexp(static_cast<double>(y), grid_exponent)
                             : std::ldexp(static_cast<double>(sum), grid_exponent);
+    if (faults.continuous_noise) {
+      out.parameters[j] = std::ldexp(static_cast<double>(sum - y), grid_exponent) +
+                          budget.sigma() * continuous_normal();
+    }
   }
   return out;
 }
@@ -72,14 +85,14 @@ NoisyRelease GridNoise::publish(ConstVectorRef theta) const {
   check_size("theta", theta.size(), budget_.dimension);
   Draws noise(theta.size());
   gaussian_.draw(noise.values());
-  return {add(theta, noise.values(), budget_.grid_exponent)};
+  return {add(theta, noise.values(), budget_)};
 }
 
 UncertifiedRelease GridNoise::publish_uncertified(ConstVectorRef theta, std::uint64_t seed) const {
   check_size("theta", theta.size(), budget_.dimension);
   Draws noise(theta.size());
   gaussian_.draw_uncertified(seed, noise.values());
-  return {add(theta, noise.values(), budget_.grid_exponent)};
+  return {add(theta, noise.values(), budget_)};
 }
 
 }  // namespace recant

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "recant/certify/bound_terms.hpp"
 #include "recant/core/error.hpp"
 #include "recant/core/stopwatch.hpp"
 #include "recant/unlearn/value_weighted_step.hpp"
@@ -18,28 +19,6 @@ std::optional<double> finite(double value) {
 
 std::optional<std::string> text_of(const std::optional<Tier>& tier) {
   return tier ? std::optional(std::string(name(*tier))) : std::nullopt;
-}
-
-/// The figures of a bound, by their names in docs/mathematics.md section 5.3.
-std::vector<BoundTerm> terms_of(const DistanceBound& bound) {
-  std::vector<BoundTerm> terms;
-  const auto add = [&](const char* name, double value) {
-    if (std::isfinite(value) && value >= 0) terms.push_back({name, value});
-  };
-  add("residual_h_inverse_norm", bound.residual);
-  add("rounding", bound.rounding);
-  add("a", bound.a);
-  add("b", bound.b);
-  add("rho", bound.range);
-  add("kappa", bound.kappa);
-  add("c", bound.leverage);
-  add("least_eigenvalue", bound.least_eigenvalue);
-  add("span_eigenvalue", bound.span_eigenvalue);
-  add("eta", bound.eta);
-  add("statement_2", bound.newton);
-  add("statement_3", bound.corrected);
-  add("statement_4", bound.strong_convexity);
-  return terms;
 }
 
 Vector weights_without(const Vector& weights, std::span<const Index> rows) {

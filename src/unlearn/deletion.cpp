@@ -420,6 +420,7 @@ CurvatureFrame DeletionState::frame(FrameKind kind) const {
   const Loss& loss = objective_->loss();
   CurvatureFrame frame;
   frame.l2 = objective_->l2();
+  frame.shrinkage = shrinkage_;
   const double lost = downdate_rounding();
   const double mu_base = base_->least_eigenvalue;
   const double relative = gamma(objective_->width() + 2 * loss.outputs() + 16) +
@@ -556,7 +557,7 @@ ResidualMeasure DeletionState::expanded_residual(ConstVectorRef theta) const {
   measure.range = range(v);
   measure.step_norm = norm_from(v, product, frobenius) + std::sqrt(frobenius) * 2 * kUnit * length;
   measure.residual_norm = r.norm() * (1 + gamma(r.size() + 4));
-  measure.residual_rounding = linear_rounding(v) + third_rounding() * length * length;
+  measure.sum_rounding = linear_rounding(v) + third_rounding() * length * length;
   measure.solution_norm = solution.norm;
   measure.solution_decrement = solution.decrement;
   measure.solve_residual = solution.residual;
@@ -585,7 +586,7 @@ ResidualMeasure DeletionState::measure_residual(ConstVectorRef theta) const {
                    (base_->squared_norms + 1.02 * added_norms_));
   GradientRounding rounding = gradient_rounding(*objective_, contrast_, theta, pass, curvature_sum);
   if (deletion_faults.rounding_forgotten) rounding = {};
-  measure.residual_rounding = rounding.total();
+  measure.sum_rounding = rounding.sums;
   measure.score_rounding = rounding.scores;
   // From the scores at theta to those at theta_0, in whose Hessian's norm it is wanted.
   measure.score_rounding_dual =

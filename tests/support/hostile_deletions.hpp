@@ -108,11 +108,43 @@ inline HostileDeletion hostile_deletion(LossKind kind, std::uint64_t seed) {
   return problem;
 }
 
+/// Its rows taken away, half of the time in two calls: deletions add up.
+struct AfterDeletion {
+  DeletionState state;
+  Vector weights;
+  bool rebuilt = false;  ///< the rows carried too much: a new base, where the fit was
+};
+
+inline AfterDeletion delete_hostile(const HostileDeletion& problem, const Objective& objective,
+                                    std::uint64_t seed) {
+  const DeletionOptions options{.third_derivative = problem.loss.bounds_fourth_derivative()};
+  AfterDeletion after{{objective, problem.theta, problem.weights, options}, problem.weights};
+  for (std::size_t i = 0; i < problem.rows.size(); ++i) {
+    after.weights(problem.rows[i]) += problem.delta(static_cast<Index>(i));
+  }
+  const std::size_t half = seed % 2 == 0 ? 0 : problem.rows.size() / 2;
+  const std::span<const Index> rows(problem.rows);
+  DeletionStatus status = DeletionStatus::kDone;
+  for (const auto& [begin, end] : {std::pair{std::size_t{0}, half}, {half, rows.size()}}) {
+    if (begin == end || status != DeletionStatus::kDone) continue;
+    status = after.state.reweight(
+        rows.subspan(begin, end - begin),
+        problem.delta.segment(static_cast<Index>(begin), static_cast<Index>(end - begin)));
+  }
+  if (status == DeletionStatus::kRebuild) {
+    after.rebuilt = true;
+    after.state = DeletionState(objective, problem.theta, after.weights, options);
+  }
+  return after;
+}
+
 /// How often a bound was finite, and its least ratio to the truth.
 struct Tightness {
   int instances = 0, finite = 0;
   double least_ratio = INFINITY;
   std::vector<double> ratios;
+  static constexpr double kFar = 1e-8;  ///< more than rounding, on nearly all of these
+  double largest_far = 0;               ///< ratio of a distance of kFar or more
 
   void add(double bound, double truth) {
     ++instances;
@@ -120,7 +152,16 @@ struct Tightness {
     ++finite;
     if (truth > 0) ratios.push_back(bound / truth);
     if (truth > 0) least_ratio = std::min(least_ratio, bound / truth);
+    if (truth >= kFar) largest_far = std::max(largest_far, bound / truth);
   }
+  void add(const Tightness& other) {
+    instances += other.instances;
+    finite += other.finite;
+    least_ratio = std::min(least_ratio, other.least_ratio);
+    largest_far = std::max(largest_far, other.largest_far);
+    ratios.insert(ratios.end(), other.ratios.begin(), other.ratios.end());
+  }
+  /// Of the finite ones that are not at the minimum to rounding.
   [[nodiscard]] double quantile(double share) {
     if (ratios.empty()) return INFINITY;
     std::sort(ratios.begin(), ratios.end());
@@ -166,27 +207,10 @@ inline TierTightness compare_with_truth(LossKind kind, std::uint64_t first, std:
   for (std::uint64_t seed = first; seed < first + count; ++seed) {
     const HostileDeletion problem = hostile_deletion(kind, seed);
     const Objective objective(problem.data, problem.loss, problem.intercept, problem.l2);
-    const DeletionOptions options{.third_derivative = problem.loss.bounds_fourth_derivative()};
-    DeletionState state(objective, problem.theta, problem.weights, options);
-    const Vector p = state.row_gradients(problem.rows, problem.pull);
-    Vector after = problem.weights;
-    for (std::size_t i = 0; i < problem.rows.size(); ++i) {
-      after(problem.rows[i]) += problem.delta(static_cast<Index>(i));
-    }
-    // Half of the time in two calls: deletions add up.
-    const std::size_t half = seed % 2 == 0 ? 0 : problem.rows.size() / 2;
-    const std::span<const Index> rows(problem.rows);
-    DeletionStatus status = DeletionStatus::kDone;
-    for (const auto& [begin, end] : {std::pair{std::size_t{0}, half}, {half, rows.size()}}) {
-      if (begin == end || status != DeletionStatus::kDone) continue;
-      status = state.reweight(
-          rows.subspan(begin, end - begin),
-          problem.delta.segment(static_cast<Index>(begin), static_cast<Index>(end - begin)));
-    }
-    if (status == DeletionStatus::kRebuild) {
-      ++seen.rebuilds;
-      state = DeletionState(objective, problem.theta, after, options);
-    }
+    const Vector p = DeletionState(objective, problem.theta, problem.weights)
+                         .row_gradients(problem.rows, problem.pull);
+    auto [state, after, rebuilt] = delete_hostile(problem, objective, seed);
+    seen.rebuilds += rebuilt;
     const CurvatureFrame frame = state.frame();
     seen.spanned += frame.span_eigenvalue > 2 * frame.least_eigenvalue;
     const auto truth = exact_minimum(problem.data, problem.loss, problem.intercept, problem.l2,

@@ -5,6 +5,8 @@
     forget_test.py COMMAND [unittest arguments]
 """
 import contextlib
+import hashlib
+import hmac
 import itertools
 import json
 import os
@@ -23,6 +25,18 @@ from command_support import FIT, arrays, contents, csv_text, npy, read_npy, run,
 
 COMMAND = ""
 BUDGET = ["--epsilon", "1", "--delta", "1e-5", "--releases", "20"]
+
+
+def keyed_hash(key, domain, text):
+    return hashlib.blake2b(domain + b"\0" + text, digest_size=32, key=key).digest()
+
+
+def request_digest(model, ids):
+    """Of a request for rows, as docs/formats/certificate.md has it ("Requests")."""
+    key = bytes.fromhex(json.loads((model / "secret/vault.key").read_text())["key"])
+    rows = sorted(keyed_hash(key, b"recant.row/1", i.encode()) for i in ids)
+    annex_key = keyed_hash(key, b"recant.annex_key/1", b"")
+    return hmac.new(annex_key, b"recant.request/1\0" + b"".join(rows), hashlib.sha256).hexdigest()
 
 
 class Vaults(unittest.TestCase):
@@ -168,6 +182,8 @@ class Forget(Vaults):
         self.assertLess(max(abs(a - b) for a, b in zip(theta, exact)), 1e-8)
         self.assertEqual(read_npy(model / "published/parameters.npy"), theta)
         self.call("verify", report["certificate"], "--model", model)
+        annex = json.loads(Path(report["annex"]).read_text())
+        self.assertEqual(annex["requests"], [request_digest(model, [self.rows[i][0] for i in gone])])
 
     def test_the_rows_are_gone(self):
         model = self.copy(self.enrolled)
@@ -209,6 +225,9 @@ class Forget(Vaults):
         status = self.status(model, "--check")
         self.assertEqual((status["rows_left"], status["budget"]["releases_used"]), (197, 2))
         self.assertEqual(self.call("verify", deletions[0]["certificate"], "--annex", deletions[0]["annex"]).code, 0)
+        annex = json.loads(Path(deletions[0]["annex"]).read_text())
+        self.assertEqual(annex["requests"], [request_digest(model, [ids[3], ids[4]]), request_digest(model, [ids[50]])])
+        self.assertEqual({term["name"]: float(term["value"]) for term in annex["terms"]}, deletions[0]["bound"]["terms"])
         again = self.call("forget", model, "--requests", requests, "--json", code=4).json["deletions"]
         self.assertTrue(all(d["repeated"] for d in again))
         self.assertEqual(self.status(model)["budget"]["releases_used"], 2)

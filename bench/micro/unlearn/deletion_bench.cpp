@@ -107,7 +107,7 @@ void measure_by_a_pass(benchmark::State& state) {
   const Vector moved = deletions.newton_point();
   const double wanted = input.objective.evaluate(moved, deletions.weights()).gradient.norm();
   const ResidualMeasure found = deletions.measure_residual(moved);
-  require(std::abs(found.residual_norm - wanted) <= found.residual_rounding, "the residual");
+  require(std::abs(found.residual_norm - wanted) <= found.residual_rounding(), "the residual");
   for (auto _ : state) benchmark::DoNotOptimize(deletions.measure_residual(moved).residual_norm);
   const auto cells = static_cast<double>(input.data.features.view().size());
   report(state, pass_over(input.data.features.view(), 6 * cells, threads));

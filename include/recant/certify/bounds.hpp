@@ -2,6 +2,7 @@
 #pragma once
 
 #include <limits>
+#include <optional>
 #include <string_view>
 
 #include "recant/model/deviation.hpp"
@@ -36,7 +37,7 @@ enum class BoundStatement {
 /// "none", "newton", "corrected", "strong_convexity".
 [[nodiscard]] std::string_view name(BoundStatement statement) noexcept;
 
-/// The bound and every term of it.
+/// The bound and every term of it: terms_of() in bound_terms.hpp lists them by name.
 struct DistanceBound {
   static constexpr double kInfinite = std::numeric_limits<double>::infinity();
 
@@ -53,6 +54,24 @@ struct DistanceBound {
   double least_eigenvalue = 0;  ///< mu
   double span_eigenvalue = 0;   ///< mu_V; 0 where the rows leave no direction out
   double eta = kInfinite;       ///< |theta - theta*|_H <= eta
+
+  // Of statement 3 and its two forms, by eta and by the ball of radius t.
+  double solution = kInfinite;        ///< |s|, with its rounding; |s|_H is `residual`
+  double solution_range = kInfinite;  ///< rho(s), with its rounding
+  double factor = kInfinite;          ///< E, for rho_h = c eta
+  double ball_radius = kInfinite;     ///< t
+  double ball_factor = kInfinite;     ///< E', for rho_h = rho(s) + c t
+  double corrected_by_eta = kInfinite, corrected_by_ball = kInfinite;
+
+  // Of rows in a subspace.
+  double leak = kInfinite;         ///< ell
+  double growth = kInfinite;       ///< zeta, for rho_h = c eta
+  double ball_growth = kInfinite;  ///< the same for rho_h = rho(s) + c t
+
+  // What all of it was computed from: one of the two measures.
+  CurvatureFrame frame;
+  std::optional<StepMeasure> step_measure;
+  std::optional<ResidualMeasure> residual_measure;
 };
 
 /// kappa(rho) = (e^rho - 1 - rho) / rho for rho >= 0, to 1e-13 of itself; 0 at 0.

@@ -21,6 +21,8 @@ struct CurvatureFrame {
   /// for z orthogonal to V. 0 where there is no such V.
   double span_eigenvalue = 0, off_span_curvature = 0;
   double leverage = 0;  ///< c = M max |x_i|_{H^{-1}}; softmax: over x_i (e_k - e_l)^T
+  /// g: H_S(theta_0) >= (1 - g) H_D(theta_0). Told, not used: mu, mu_V and c have it in them.
+  double shrinkage = 0;
 };
 
 /// Where a step v = theta - theta_0 led, without a pass over the rows.
@@ -42,11 +44,10 @@ struct StepMeasure {
 /// The gradient r = grad F_S(theta), from a pass over the rows; s solves H s = r, H being that of
 /// the frame of S itself (below and above are 0).
 struct ResidualMeasure {
-  double range = 0;              ///< rho(theta - theta_0)
-  double residual_norm = 0;      ///< |r| as computed
-  double residual_rounding = 0;  ///< of r
-  /// The part of it that comes from rounded scores, and that part in the norm of H_S(theta_0)^{-1}.
-  double score_rounding = 0, score_rounding_dual = 0;
+  double range = 0;          ///< rho(theta - theta_0)
+  double residual_norm = 0;  ///< |r| as computed
+  /// Of r: of what is added up; of rounded scores; the latter in the norm of H_S(theta_0)^{-1}.
+  double sum_rounding = 0, score_rounding = 0, score_rounding_dual = 0;
   double solution_norm = 0;                       ///< |s| as computed
   double solution_decrement = 0;                  ///< |s|_H
   double solve_residual = 0;                      ///< |r - H s|, its own rounding included
@@ -55,6 +56,8 @@ struct ResidualMeasure {
   /// |v|_H where r is its expansion at theta_0 up to v^2, made without a pass; 0 where it was
   /// measured.
   double step_norm = 0;
+
+  [[nodiscard]] double residual_rounding() const noexcept { return sum_rounding + score_rounding; }
 };
 
 }  // namespace recant

@@ -107,6 +107,15 @@ TEST_F(CertifyFaults, OffTheGrid) {
   EXPECT_FALSE(every_output_is_on_the_grid());
 }
 
+/// Of the right size and on rounded parameters, so that nothing but the grid tells it.
+TEST_F(CertifyFaults, ContinuousNoise) {
+  EXPECT_TRUE(every_output_is_on_the_grid());
+  faults.continuous_noise = true;
+  EXPECT_TRUE(noise_is_as_large_as_promised());
+  EXPECT_TRUE(releases_have_noise_of_their_own());
+  EXPECT_FALSE(every_output_is_on_the_grid());
+}
+
 TEST_F(CertifyFaults, AlphaLeaked) {
   EXPECT_TRUE(public_part_does_not_depend_on_the_annex());
   faults.alpha_leaked = true;

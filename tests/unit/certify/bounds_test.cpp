@@ -101,7 +101,7 @@ TEST(Bounds, EveryTermMakesThemLarger) {
       with([](auto& f, auto&) { f.least_eigenvalue = 3.9; }),
       with([](auto& f, auto&) { f.leverage = 0.3; }),
       with([](auto&, auto& r) { r.range = 0.2; }),
-      with([](auto&, auto& r) { r.residual_rounding = 0.01; }),
+      with([](auto&, auto& r) { r.sum_rounding = 0.01; }),
       with([](auto&, auto& r) { r.solve_residual = 0.01; }),
       with([](auto&, auto& r) { r.solution_decrement = 0.13; }),
       with([](auto&, auto& r) { r.dropped = 0.01; }),
@@ -173,7 +173,7 @@ TEST(Bounds, OfAnExpansionHaveItsRemainder) {
 TEST(Bounds, RoundedScoresCostLessAlongTheRows) {
   const CurvatureFrame frame = plain_frame();
   ResidualMeasure residual = plain_residual();
-  residual.residual_rounding = 0.011;
+  residual.sum_rounding = 0.001;
   residual.score_rounding = 0.01;
   residual.score_rounding_dual = 1e-4;
   const DistanceBound bound = bound_from_residual(frame, residual);

@@ -5,10 +5,13 @@
 
 #include <cmath>
 #include <limits>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <string>
 #include <vector>
 
+#include "bound_from_terms.hpp"
 #include "compare.hpp"
 #include "recant/certify/bounds.hpp"
 #include "recant/core/error.hpp"
@@ -97,6 +100,24 @@ TEST_F(ForgetRowsTest, AnAllowanceIsMetOrTheModelStays) {
   EXPECT_EQ(no.reason, "tier_limit");
   EXPECT_TRUE(test::same_bytes(same.model.theta, fitted_.model.theta));
   EXPECT_TRUE(test::same_bytes(same.rows.weights, fitted_.rows.weights));
+}
+
+TEST_F(ForgetRowsTest, TheDistanceIsThatOfItsTermsInJson) {
+  std::map<std::string, int> tiers;
+  for (int k = 0; k < 60; ++k) {
+    std::vector<Index> leaving(static_cast<std::size_t>(1 + k % 7 * 4));
+    std::iota(leaving.begin(), leaving.end(), Index{2 * k % 100});
+    ForgetRequest request = rows(leaving);
+    request.third_derivative = k % 2 == 0;
+    const auto report = forget_rows(fitted_, request, std::pow(10, -1 - k % 10)).second;
+    const auto json = nlohmann::json::parse(to_json(report));
+    const auto& bound = json.at("bound");
+    const test::BoundFromTerms again(bound.at("terms").get<std::map<std::string, double>>());
+    const double distance = bound.at("distance");
+    EXPECT_LE(std::abs(again.distance() - distance), 1e-12L * distance) << k;
+    ++tiers[json.at("tier")];
+  }
+  for (const char* tier : {"0", "half", "1", "2", "retrain"}) EXPECT_GT(tiers[tier], 0) << tier;
 }
 
 TEST_F(ForgetRowsTest, ASecondStepIsLookedAtOnceMoreInItsOwnBase) {
