@@ -610,6 +610,13 @@ class Compare(World):
                 for name, change in wanted[kind].items():
                     self.assertAlmostEqual(polish[part][kind][name], change, 7, f"{part} {kind} {name}")
 
+    def test_softmax_has_everything_but_a_robust_loss(self):
+        models = self.compare("--loss", "softmax")["models"]
+        for row in models:
+            self.assertIsNone(row["test"]["robust_loss_mean"])
+            self.assertEqual(len(row["test"]["gaps"]), 7)
+        self.assertLess(abs(models[3]["validation"]["gap"]), 0.5 * abs(models[0]["validation"]["gap"]))
+
     def test_seed_changes_only_intervals(self):
         def bare(value):
             if isinstance(value, dict):

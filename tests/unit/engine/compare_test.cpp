@@ -224,9 +224,10 @@ TEST_F(CompareTest, GroupsOfManyColumnsHaveIntervalsOfTheirOwn) {
     if (std::abs(gap.value) > std::abs(value)) value = gap.value;
   }
   ASSERT_EQ(largest.size(), headlines.size());
-  EXPECT_EQ(report.rows.front().test.gaps.size(), 7U * (1 + 3));
+  ASSERT_EQ(report.rows.front().test.gaps.size(), 7U * (1 + 3));
   for (const auto& [name, value] : headlines) EXPECT_NEAR(largest.at(name), value, 1e-12) << name;
-  EXPECT_EQ(report.rows.front().test.equal_opportunity->name, "equal_opportunity:region=west");
+  EXPECT_EQ(report.rows.front().test.equal_opportunity.value().name,
+            "equal_opportunity:region=west");
 }
 
 TEST_F(CompareTest, OtherLossesHaveWhatTheyHave) {
