@@ -86,6 +86,20 @@ void Common::say(const std::string& text) const {
   if (!json && !quiet) fmt::print("{}\n", text);
 }
 
+void Common::say_read(const std::string& of, Index rows_dropped,
+                      const std::vector<UnseenCategories>& unseen) const {
+  const auto tell = [&](Index rows, const char* one, const char* several, const std::string& what) {
+    if (rows == 0) return;
+    say(fmt::format("{}{} {} {}", of.empty() ? "" : of + ": ", rows, rows == 1 ? one : several,
+                    what));
+  };
+  tell(rows_dropped, "more row was", "more rows were", "dropped for missing values");
+  for (const UnseenCategories& column : unseen) {
+    tell(column.rows, "row has", "rows have",
+         fmt::format("a category of {} that training has not seen", column.column));
+  }
+}
+
 void Common::print_json(const std::string& object) const {
   end_progress();
   if (json) fmt::print("{}\n", object);

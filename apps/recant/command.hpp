@@ -44,6 +44,10 @@ struct Common {
   [[nodiscard]] WriterWait writer_wait(const std::string& model) const;
   /// A line for a person: to standard output, or nowhere with --json or --quiet.
   void say(const std::string& text) const;
+  /// What became of rows that were read, a line each: how many more were dropped, and categories
+  /// that training has not seen. `of` says which rows; nothing where there are no others.
+  void say_read(const std::string& of, Index rows_dropped,
+                const std::vector<UnseenCategories>& unseen) const;
   /// The JSON object, with --json.
   void print_json(const std::string& object) const;
   /// A line on standard error, unless --quiet.

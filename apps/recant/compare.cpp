@@ -20,14 +20,29 @@ struct Flags {
   CompareRequest request;
 };
 
+struct Splits {
+  Dataset validation, test;
+  std::vector<CompareFile> files;  // that they came from
+};
+
 /// A test file alone is halved: its first half chooses the weights, its second only measures.
-std::pair<Dataset, Dataset> measured_splits(const FittedModel& fitted, const Flags& flags) {
+Splits measured_splits(const FittedModel& fitted, const Flags& flags) {
   if (!flags.test.given()) throw UsageError("--test is needed", "compare");
-  Dataset test = load_rows(fitted, flags.test.source()).data;
-  if (flags.validation.given())
-    return {load_rows(fitted, flags.validation.source()).data, std::move(test)};
-  const Index half = test.rows() / 2;
-  return {slice(test, {0, half}), slice(test, {half, test.rows()})};
+  Splits splits;
+  const auto read = [&](const char* name, const RowFlags& rows) {
+    MeasuredRows measured = load_rows(fitted, rows.source());
+    splits.files.push_back(
+        {name, measured.data.rows(), measured.rows_dropped, std::move(measured.unseen)});
+    return std::move(measured.data);
+  };
+  if (flags.validation.given()) splits.validation = read("validation", flags.validation);
+  splits.test = read("test", flags.test);
+  if (!flags.validation.given()) {
+    const Index rows = splits.test.rows(), half = rows / 2;
+    splits.validation = slice(splits.test, {0, half});
+    splits.test = slice(splits.test, {half, rows});
+  }
+  return splits;
 }
 
 int run(Flags& flags, const Common& common) {
@@ -41,10 +56,15 @@ int run(Flags& flags, const Common& common) {
                "recant: compare: the fit did not converge; raise --max-iterations or --l2\n");
     return kOutcomeIsNo;
   }
-  const auto [validation, test] = measured_splits(fitted, flags);
-  const CompareReport comparison =
-      compare(fitted, validation, test, flags.request, common.callback());
+  const Splits splits = measured_splits(fitted, flags);
+  CompareReport comparison =
+      compare(fitted, splits.validation, splits.test, flags.request, common.callback());
+  comparison.files = {{"train", report.rows, report.rows_dropped, {}}};
+  comparison.files.insert(comparison.files.end(), splits.files.begin(), splits.files.end());
   common.print_json(to_json(comparison, watch.lap()));
+  for (const CompareFile& file : comparison.files) {
+    common.say_read(file.name, file.rows_dropped, file.unseen);
+  }
   common.say(describe_comparison(comparison));
   return kDone;
 }

@@ -116,6 +116,9 @@ int run(Flags& flags, const Common& common, const CLI::App& command) {
                bounds_help ? "; --bounds -1,1 keeps them from it" : "");
     return kOutcomeIsNo;
   }
+  for (const SplitChange& split : report.splits) {
+    common.say_read(split.split, split.rows_dropped, split.unseen);
+  }
   common.say(describe_correction(report, request.options, fitted.model));
   if (!flags.weights.empty()) common.say("wrote " + flags.weights);
   if (!flags.output.empty()) common.say("wrote " + flags.output);

@@ -30,17 +30,8 @@ int run(const Flags& flags, const Common& common) {
   Stopwatch watch;
   const Evaluation evaluation = evaluate(rows.data, fitted.model, fitted.settings);
   common.print_json(to_json(evaluation, rows, watch.lap()));
-  common.say(
-      fmt::format("{} rows{}", evaluation.rows,
-                  rows.rows_dropped > 0
-                      ? fmt::format(" ({} more dropped for missing values)", rows.rows_dropped)
-                      : ""));
-  for (const UnseenCategories& column : rows.unseen) {
-    if (column.rows > 0) {
-      common.say(fmt::format("{} rows have a category of {} that training has not seen",
-                             column.rows, column.column));
-    }
-  }
+  common.say(fmt::format("{} rows", evaluation.rows));
+  common.say_read("", rows.rows_dropped, rows.unseen);
   std::string text = describe_evaluation(evaluation, fitted.model);
   text.pop_back();
   common.say(text);

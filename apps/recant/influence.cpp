@@ -29,12 +29,14 @@ int run(const Flags& flags, const Common& common) {
   }
   auto [influence, report] = recant::influence(fitted, rows.data, flags.metric);
   report.validation_rows_dropped = rows.rows_dropped;
+  report.unseen = rows.unseen;
   if (!flags.output.empty()) {
     write_row_values(flags.output, "influence", influence, fitted.rows.ids);
   }
   common.print_json(to_json(report));
   const InfluenceSummary& s = report.summary;
   const RowIds& ids = fitted.rows.ids;
+  common.say_read("validation", rows.rows_dropped, rows.unseen);
   common.say(fmt::format(
       "{} = {:+.6g} on {} rows{}", flags.metric, report.metric_value, rows.data.rows(),
       report.candidates > 1

@@ -178,6 +178,61 @@ std::string promises_line(const CorrectionRound& round, const CorrectionReport& 
   return text + "\n";
 }
 
+/// What the comparison cost, and the training rows: without intervals.
+std::vector<Cells> train_lines(const CompareReport& report) {
+  std::vector<Cells> lines = {{"train", "update", "gap", "predicted", "log-loss", "accuracy",
+                               "robust loss", "rows removed", "seconds"}};
+  for (const CompareRow& row : report.rows) {
+    Cells line = {row.scheme, row.update};
+    if (row.train) {
+      line.insert(line.end(), {signed_number(row.train->gap),
+                               signed_number(row.train->gap_predicted), number(row.train->utility),
+                               number(row.train->accuracy), number(row.train->robust_loss)});
+    } else {
+      line.insert(line.end(), 5, "-");
+    }
+    line.insert(line.end(), {std::to_string(row.removed_rows), fmt::format("{:.3f}", row.seconds)});
+    lines.push_back(std::move(line));
+  }
+  return lines;
+}
+
+/// A split with intervals; a goal of demographic parity with equal opportunity beside it.
+std::vector<Cells> measured_lines(const CompareReport& report, CompareCell CompareRow::*split) {
+  const auto interval = [](const std::optional<Interval>& i) {
+    return i ? fmt::format("{:+.3f} .. {:+.3f}", i->low, i->high) : "-";
+  };
+  const bool opportunity = (report.rows.front().*split).equal_opportunity.has_value();
+  Cells head = {split == &CompareRow::test ? "test" : "validation",
+                "update",
+                "gap",
+                "predicted",
+                "95% interval",
+                "hard labels",
+                "95% interval"};
+  if (opportunity) head.insert(head.end(), {"equal opp.", "95% interval"});
+  head.insert(head.end(), {"log-loss", "accuracy", "robust loss"});
+  std::vector<Cells> lines = {head};
+  for (const CompareRow& row : report.rows) {
+    const CompareCell& cell = row.*split;
+    Cells line = {row.scheme,
+                  row.update,
+                  signed_number(cell.gap),
+                  signed_number(cell.gap_predicted),
+                  interval(cell.gap_interval),
+                  signed_number(cell.gap_hard),
+                  interval(cell.gap_hard_interval)};
+    if (opportunity) {
+      line.push_back(signed_number(cell.equal_opportunity->value));
+      line.push_back(interval(cell.equal_opportunity->interval));
+    }
+    line.insert(line.end(),
+                {number(cell.utility), number(cell.accuracy), number(cell.robust_loss)});
+    lines.push_back(std::move(line));
+  }
+  return lines;
+}
+
 }  // namespace
 
 std::string table(const std::vector<Cells>& rows, int indent) {
@@ -275,24 +330,9 @@ std::string describe_correction(const CorrectionReport& report, const Correction
 }
 
 std::string describe_comparison(const CompareReport& report) {
-  std::string text;
-  for (const bool test : {false, true}) {
-    std::vector<Cells> rows = {{test ? "test" : "validation", "update", "gap", "predicted",
-                                "95% interval", "hard labels", "95% interval", "log-loss",
-                                "accuracy", "robust loss", "rows removed", "seconds"}};
-    const auto interval = [](const Interval& i) {
-      return fmt::format("{:+.3f} .. {:+.3f}", i.low, i.high);
-    };
-    for (const CompareRow& row : report.rows) {
-      const CompareCell& cell = test ? row.test : row.validation;
-      rows.push_back({row.scheme, row.update, signed_number(cell.gap),
-                      signed_number(cell.gap_predicted), interval(cell.gap_interval),
-                      signed_number(cell.gap_hard),
-                      cell.gap_hard ? interval(cell.gap_hard_interval) : "-", number(cell.utility),
-                      number(cell.accuracy), number(cell.robust_loss),
-                      std::to_string(row.removed_rows), fmt::format("{:.3f}", row.seconds)});
-    }
-    text += table(rows) + "\n";
+  std::string text = table(train_lines(report)) + "\n";
+  for (const auto split : {&CompareRow::validation, &CompareRow::test}) {
+    text += table(measured_lines(report, split)) + "\n";
   }
   text += fmt::format(
       "  target: a validation gap of at most {:.4f}; polish finds the weights (soft: {} rounds, "

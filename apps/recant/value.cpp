@@ -151,6 +151,7 @@ int run(const Flags& flags, const Common& common, const CLI::App& command) {
                          values.found.standard_errors);
       });
   report.validation_rows_dropped = rows.rows_dropped;
+  report.unseen = rows.unseen;
   const MethodValues& found = report.found;
   if (found.weights_ignored) {
     common.warn(
@@ -165,6 +166,7 @@ int run(const Flags& flags, const Common& common, const CLI::App& command) {
                     found.leave_one_out->last_of_class.size()));
   }
   common.print_json(to_json(report, ids));
+  common.say_read("validation", rows.rows_dropped, rows.unseen);
   common.say(describe(report));
   if (found.sampling) common.say(describe(*found.sampling));
   if (found.leave_one_out) common.say(describe(*found.leave_one_out));

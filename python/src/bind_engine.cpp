@@ -98,6 +98,7 @@ std::pair<ReadOnlyArray, std::string> influence_values(const Model& model, const
     const auto fitted = measured_by(model, rows.measured.data, privileged);
     auto [found, report] = influence(*fitted, rows.measured.data, metric);
     report.validation_rows_dropped = rows.measured.rows_dropped;
+    report.unseen = rows.measured.unseen;
     return std::pair(std::move(found), to_json(report));
   });
   return {read_only(std::move(values)), std::move(json)};

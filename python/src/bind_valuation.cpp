@@ -44,6 +44,7 @@ Valued value_rows(const Model& model, const Rows& validation, nb::handle progres
   auto [found, json] = without_lock(progress, [&](const ProgressCallback& callback) {
     ValueReport report = value(*model.fitted, validation.measured.data, request, callback);
     report.validation_rows_dropped = validation.measured.rows_dropped;
+    report.unseen = validation.measured.unseen;
     std::string text = to_json(report, model.fitted->rows.ids);
     return std::pair(std::move(report.found), std::move(text));
   });

@@ -64,11 +64,12 @@ void check_options(const TableOptions& options) {
   std::map<std::string, std::string_view> roles;
   const auto take = [&](const std::string& column, std::string_view role) {
     const auto [at, is_new] = roles.emplace(column, role);
-    if (!is_new) {
-      throw UsageError(
-          fmt::format("column '{}' is named as {} and as {}", column, at->second, role), "",
-          "name it once");
-    }
+    if (is_new) return;
+    const std::string roles_of_it = at->second == role
+                                        ? fmt::format("twice as {}", role)
+                                        : fmt::format("as {} and as {}", at->second, role);
+    throw UsageError(fmt::format("column '{}' is named {}", column, roles_of_it), "",
+                     "name it once");
   };
   take(options.target, "target");
   if (options.id) take(*options.id, "id");

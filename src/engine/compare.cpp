@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "recant/engine/compare.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <tuple>
 
 #include "recant/core/check.hpp"
 #include "recant/core/error.hpp"
@@ -12,24 +14,137 @@
 namespace recant {
 namespace {
 
+/// The metrics of a split that intervals are of, each once, and which of them are asked for.
+class GapList {
+ public:
+  struct Named {
+    std::string name;
+    std::size_t at;  ///< of the metrics
+    std::optional<std::size_t> other_half;
+  };
+
+  GapList(const Metric& goal, const Dataset& data, const FittedModel& fitted)
+      : goal_(find_or_add(goal)) {
+    static constexpr std::string_view kNames[] = {"demographic_parity", "equal_opportunity",
+                                                  "equal_opportunity_loss", "equalized_odds"};
+    const bool classes = fitted.model.loss.kind() != LossKind::kSquared;  // others have no labels
+    const std::vector<Metric> soft =
+        gap_metrics(std::span(kNames).first(classes ? 4 : 1), data, fitted.model, fitted.settings);
+    for (const Metric& metric : soft) add(metric, metric.name);
+    if (!classes) return;
+    for (const Metric& metric : soft) {
+      if (const auto hard = on_hard_labels(metric)) add(*hard, hard_name(metric.name));
+    }
+    if (const auto hard = on_hard_labels(goal)) goal_hard_ = find_or_add(*hard);
+    if (goal.kind != MetricKind::kDemographicParity) return;
+    for (const Named& named : named_) {
+      const Metric& metric = metrics_[named.at];
+      if (metric.kind == MetricKind::kEqualOpportunity && metric.column == goal.column &&
+          metric.group == goal.group && !metric.hard) {
+        equal_opportunity_ = named.at;
+      }
+    }
+  }
+
+  [[nodiscard]] const std::vector<Metric>& metrics() const noexcept { return metrics_; }
+
+  /// Puts values of the metrics, and intervals if there are any, where they belong.
+  void fill(CompareCell& cell, const std::vector<double>& values,
+            const std::vector<Interval>* intervals) const {
+    const auto interval = [&](std::size_t at) {
+      return intervals != nullptr ? std::optional((*intervals)[at]) : std::nullopt;
+    };
+    cell.gap = values[goal_];
+    cell.gap_interval = interval(goal_);
+    if (goal_hard_) {
+      cell.gap_hard = values[*goal_hard_];
+      cell.gap_hard_interval = interval(*goal_hard_);
+    }
+    cell.gaps.clear();
+    for (const Named& named : named_) {
+      const bool other =
+          named.other_half && std::abs(values[*named.other_half]) > std::abs(values[named.at]);
+      const std::size_t at = other ? *named.other_half : named.at;
+      cell.gaps.push_back({named.name, values[at], interval(at)});
+    }
+    if (equal_opportunity_) {
+      const std::size_t at = *equal_opportunity_;
+      cell.equal_opportunity = {metrics_[at].name, values[at], interval(at)};
+    }
+  }
+
+ private:
+  static std::optional<Metric> on_hard_labels(Metric metric) {
+    if (!metric.is_gap() || metric.kind == MetricKind::kEqualOpportunityLoss) return {};
+    metric.hard = true;
+    return metric;
+  }
+
+  /// NAME_hard[:COLUMN[=GROUP]]
+  static std::string hard_name(std::string name) {
+    return name.insert(std::min(name.find(':'), name.size()), "_hard");
+  }
+
+  std::size_t find_or_add(const Metric& metric) {
+    const auto same = [&](const Metric& m) {
+      return std::tie(m.kind, m.column, m.group, m.hard) ==
+             std::tie(metric.kind, metric.column, metric.group, metric.hard);
+    };
+    const auto found = std::find_if(metrics_.begin(), metrics_.end(), same);
+    const auto at = static_cast<std::size_t>(found - metrics_.begin());
+    if (found == metrics_.end()) metrics_.push_back(metric);
+    return at;
+  }
+
+  /// The halves of equalized_odds follow each other under one name.
+  void add(const Metric& metric, std::string name) {
+    const std::size_t at = find_or_add(metric);
+    if (!named_.empty() && named_.back().name == name) {
+      named_.back().other_half = at;
+    } else {
+      named_.push_back({std::move(name), at, {}});
+    }
+  }
+
+  std::vector<Metric> metrics_;
+  std::vector<Named> named_;
+  std::size_t goal_;
+  std::optional<std::size_t> goal_hard_, equal_opportunity_;
+};
+
+/// The rows of a split, and the original model on them.
+struct Split {
+  Split(const Metric& goal, const Dataset& rows, const FittedModel& fitted)
+      : data(rows),
+        gaps(goal, rows, fitted),
+        metrics(single_metrics(rows, fitted.model, fitted.settings)) {
+    metrics.push_back(goal);  // the last: it has a member of its own
+    before = metric_values(metrics, data, fitted.model, fitted.settings);
+    gradients = metric_gradients(metrics, data, fitted.model, fitted.settings);
+  }
+
+  const Dataset& data;
+  GapList gaps;
+  std::vector<Metric> metrics;
+  std::vector<double> before;
+  Matrix gradients;                             // a column each
+  std::vector<std::vector<double>> gap_values;  // of `gaps`, by model
+};
+
 class Comparison {
  public:
   Comparison(const FittedModel& fitted, const Dataset& validation, const Dataset& test,
              const CompareRequest& request, const ProgressCallback& progress)
       : fitted_(fitted),
         objective_(fitted.objective()),
-        validation_(validation),
-        test_(test),
         request_(request),
         progress_(progress),
-        goals_(resolve_metric(request.goal, validation, fitted.model, fitted.settings)) {
-    if (goals_.size() != 1) {
-      throw UsageError("compare needs a goal with one value", "close",
-                       "name one group, e.g. NAME:COLUMN=GROUP");
-    }
+        goal_(the_goal(request, validation, fitted)),
+        validation_(goal_, validation, fitted),
+        test_(goal_, test, fitted) {
+    if (has_goal(fitted.rows, validation)) train_.emplace(goal_, fitted.rows, fitted);
     influence_move_ = Vector::Zero(objective_.parameters());
-    gap_ = metric_values(goals_, validation, fitted.model, fitted.settings).front();
-    report_.target_gap = (1 - request.close_share) * std::abs(gap_);
+    report_.target_gap = (1 - request.close_share) * std::abs(validation_.before.back());
   }
 
   CompareReport run() {
@@ -42,6 +157,23 @@ class Comparison {
   }
 
  private:
+  static Metric the_goal(const CompareRequest& request, const Dataset& validation,
+                         const FittedModel& fitted) {
+    const auto goals = resolve_metric(request.goal, validation, fitted.model, fitted.settings);
+    if (goals.size() != 1) {
+      throw UsageError("compare needs a goal with one value", "close",
+                       "name one group, e.g. NAME:COLUMN=GROUP");
+    }
+    return goals.front();
+  }
+
+  /// Training rows may have no groups, or not the group of the goal.
+  [[nodiscard]] bool has_goal(const Dataset& train, const Dataset& validation) const {
+    if (!goal_.is_gap()) return true;
+    return train.sensitive.size() == validation.sensitive.size() &&
+           std::isfinite(metric_values({goal_}, train, fitted_.model, fitted_.settings).front());
+  }
+
   void compare_scheme(Scheme scheme) {
     Stopwatch watch;
     CorrectionOptions options;
@@ -53,8 +185,9 @@ class Comparison {
     options.upper = request_.upper;
     options.trainer.tolerance = fitted_.tolerance;
     tell(std::string(name(scheme)) + " weights");
-    const CorrectionResult found = correct(objective_, fitted_.model, fitted_.rows.weights,
-                                           validation_, goals_, fitted_.settings, options);
+    const CorrectionResult found =
+        correct(objective_, fitted_.model, fitted_.rows.weights, validation_.data, {&goal_, 1},
+                fitted_.settings, options);
     const double search = watch.lap();
 
     CompareRow row;
@@ -98,6 +231,7 @@ class Comparison {
   void add(CompareRow row, const Vector& theta) {
     tell(row.scheme + " " + row.update);
     const LinearModel model = fitted_.model.at(theta);
+    if (train_) row.train = cell(*train_, model);
     row.validation = cell(validation_, model);
     row.test = cell(test_, model);
     row.reached = std::abs(row.validation.gap) <= report_.target_gap * (1 + 1e-6);
@@ -105,43 +239,37 @@ class Comparison {
     models_.push_back(model);
   }
 
-  /// The goal, and on hard labels where it is a gap in p.
-  std::vector<Metric> gaps() const {
-    std::vector<Metric> gaps = goals_;
-    if (gaps.front().kind == MetricKind::kDemographicParity ||
-        gaps.front().kind == MetricKind::kEqualOpportunity) {
-      gaps.push_back(gaps.front());
-      gaps.back().hard = true;
-    }
-    return gaps;
-  }
-
-  CompareCell cell(const Dataset& data, const LinearModel& model) const {
-    const auto values = metric_values(gaps(), data, model, fitted_.settings, &fitted_.model);
-    const Evaluation evaluation = evaluate(data, model, fitted_.settings);
+  CompareCell cell(Split& split, const LinearModel& model) const {
+    const Evaluation evaluation = evaluate(split.data, model, fitted_.settings);
     CompareCell cell;
-    cell.gap = values.front();
-    cell.gap_predicted =
-        metric_values(goals_, data, fitted_.model, fitted_.settings).front() +
-        metric_gradients(goals_, data, fitted_.model, fitted_.settings).col(0).dot(influence_move_);
-    if (values.size() > 1) cell.gap_hard = values.back();
+    split.gap_values.push_back(values(split, split.gaps.metrics(), model));
+    split.gaps.fill(cell, split.gap_values.back(), nullptr);
+    const Vector predicted = split.gradients.transpose() * influence_move_;
+    cell.gap_predicted = split.before.back() + predicted(predicted.size() - 1);
+    cell.changes = metric_changes(split.metrics,
+                                  {predicted.data(), static_cast<std::size_t>(predicted.size())},
+                                  split.before, values(split, split.metrics, model));
+    cell.changes.pop_back();
     cell.utility = evaluation.log_loss_mean;
-    cell.accuracy = evaluation.accuracy.value();  // the logistic loss has one
+    cell.accuracy = evaluation.accuracy;
     if (evaluation.robust_loss) {
-      cell.robust_loss = *evaluation.robust_loss / static_cast<double>(data.rows());
+      cell.robust_loss = *evaluation.robust_loss / static_cast<double>(split.data.rows());
     }
     return cell;
   }
 
+  [[nodiscard]] std::vector<double> values(const Split& split, const std::vector<Metric>& metrics,
+                                           const LinearModel& model) const {
+    return metric_values(metrics, split.data, model, fitted_.settings, &fitted_.model);
+  }
+
   /// Of all models at once, on the same resamples.
-  void set_intervals(const Dataset& data, CompareCell CompareRow::*split) {
+  void set_intervals(const Split& split, CompareCell CompareRow::*member) {
     tell("bootstrap");
-    const auto intervals = bootstrap(gaps(), data, models_, fitted_.settings, request_.resamples,
-                                     request_.seed, &fitted_.model);
+    const auto intervals = bootstrap(split.gaps.metrics(), split.data, models_, fitted_.settings,
+                                     request_.resamples, request_.seed, &fitted_.model);
     for (std::size_t i = 0; i < intervals.size(); ++i) {
-      CompareCell& cell = report_.rows[i].*split;
-      cell.gap_interval = intervals[i].front();
-      if (cell.gap_hard) cell.gap_hard_interval = intervals[i].back();
+      split.gaps.fill(report_.rows[i].*member, split.gap_values[i], &intervals[i]);
     }
   }
 
@@ -151,12 +279,11 @@ class Comparison {
 
   const FittedModel& fitted_;
   Objective objective_;
-  const Dataset& validation_;
-  const Dataset& test_;
   const CompareRequest& request_;
   const ProgressCallback& progress_;
-  std::vector<Metric> goals_;
-  double gap_ = 0;
+  Metric goal_;
+  std::optional<Split> train_;
+  Split validation_, test_;
   Vector influence_move_;  // of theta, to first order, by the weights being looked at
   CompareReport report_;
   std::vector<LinearModel> models_;  // of the rows of the report
@@ -167,9 +294,6 @@ class Comparison {
 CompareReport compare(const FittedModel& fitted, const Dataset& validation, const Dataset& test,
                       const CompareRequest& request, const ProgressCallback& progress) {
   check_between("close_share", request.close_share, 0, 1);
-  if (fitted.model.loss.kind() != LossKind::kLogistic) {
-    throw UsageError("compare is for the logistic loss", "loss");
-  }
   return Comparison(fitted, validation, test, request, progress).run();
 }
 

@@ -2,6 +2,7 @@
 #include "recant/engine/correct.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 #include "recant/core/error.hpp"
 #include "recant/core/stopwatch.hpp"
@@ -28,16 +29,15 @@ std::vector<Metric> resolve_goals(const CorrectionRequest& request, const Datase
   return goals;
 }
 
-std::vector<MetricChange> changes(const ObservedSplit& observed,
-                                  const std::vector<double>& predicted, const LinearModel& before,
-                                  const LinearModel& after, const MetricSettings& settings) {
-  const auto was = metric_values(observed.metrics, *observed.data, before, settings);
-  const auto is = metric_values(observed.metrics, *observed.data, after, settings, &before);
-  std::vector<MetricChange> list;
-  for (std::size_t m = 0; m < observed.metrics.size(); ++m) {
-    list.push_back({observed.metrics[m].name, predicted[m], is[m] - was[m]});
-  }
-  return list;
+/// Each group of a column that is compared with the rest, as resolve_metric() reads it after the
+/// name of the column; one that is empty where the metric itself knows which.
+std::vector<std::string> compared(const SensitiveColumn& column, std::size_t index,
+                                  const MetricSettings& settings) {
+  const bool privileged = index < settings.privileged.size() && settings.privileged[index];
+  if (privileged || column.groups.size() <= 2) return {""};
+  std::vector<std::string> groups;
+  for (const std::string& group : column.groups) groups.push_back("=" + group);
+  return groups;
 }
 
 std::optional<std::string> group_of(const Metric& metric, const Dataset& data) {
@@ -70,34 +70,53 @@ bool has_outcome(const CorrectionReport& report, const CorrectionOptions& option
          (accepted || result.stop == CorrectionStop::kNoGap);
 }
 
-std::vector<Metric> single_metrics(const Dataset& data, const LinearModel& model,
-                                   const MetricSettings& settings) {
-  std::vector<Metric> list = resolve_metric("utility", data, model, settings);
-  const bool classes = model.loss.kind() != LossKind::kSquared;
-  for (const SensitiveColumn& column : data.sensitive) {
+std::vector<Metric> gap_metrics(std::span<const std::string_view> names, const Dataset& data,
+                                const LinearModel& model, const MetricSettings& settings) {
+  std::vector<Metric> list;
+  for (std::size_t c = 0; c < data.sensitive.size(); ++c) {
+    const SensitiveColumn& column = data.sensitive[c];
     const std::string column_name = column.name.empty() ? "groups" : column.name;
-    for (const char* gap : {"demographic_parity", "equal_opportunity", "equal_opportunity_loss"}) {
-      const bool reads_labels = std::string_view(gap) != "demographic_parity";
-      if (reads_labels && !classes) continue;
-      try {
-        std::vector<Metric> found =
-            resolve_metric(std::string(gap) + ":" + column_name, data, model, settings);
-        for (Metric& metric : found) {
-          if (data.sensitive.size() == 1 && found.size() == 1) metric.name = gap;
-          if (found.size() > 1) {
-            metric.name += "=" + column.groups[static_cast<std::size_t>(metric.group)];
+    for (const std::string_view gap : names) {
+      for (const std::string& group : compared(column, c, settings)) {
+        try {
+          const std::string text = std::string(gap) + ":" + column_name + group;
+          for (Metric& metric : resolve_metric(text, data, model, settings)) {
+            if (data.sensitive.size() == 1 && group.empty()) metric.name = gap;
+            list.push_back(std::move(metric));
           }
-          list.push_back(std::move(metric));
+        } catch (const DataError&) {
+          // A group (or group and label) without rows here: the gap has no value to compare.
         }
-      } catch (const DataError&) {
-        // A group (or group and label) without rows here: the gap has no value to compare.
       }
     }
   }
+  return list;
+}
+
+std::vector<Metric> single_metrics(const Dataset& data, const LinearModel& model,
+                                   const MetricSettings& settings) {
+  static constexpr std::string_view kGaps[] = {"demographic_parity", "equal_opportunity",
+                                               "equal_opportunity_loss"};
+  const bool classes = model.loss.kind() != LossKind::kSquared;  // the others read labels
+  std::vector<Metric> list = resolve_metric("utility", data, model, settings);
+  std::vector<Metric> gaps =
+      gap_metrics(std::span(kGaps).first(classes ? 3 : 1), data, model, settings);
+  std::move(gaps.begin(), gaps.end(), std::back_inserter(list));
   if (model.loss.kind() == LossKind::kLogistic &&
       model.theta.head(model.features).squaredNorm() > 0) {
     list.push_back({.kind = MetricKind::kRobustLoss, .name = "robust_loss"});
     list.push_back({.kind = MetricKind::kTransferredRobustLoss, .name = "transferred_robust_loss"});
+  }
+  return list;
+}
+
+std::vector<MetricChange> metric_changes(const std::vector<Metric>& metrics,
+                                         std::span<const double> predicted,
+                                         std::span<const double> before,
+                                         std::span<const double> after) {
+  std::vector<MetricChange> list;
+  for (std::size_t m = 0; m < metrics.size(); ++m) {
+    list.push_back({metrics[m].name, predicted[m], after[m] - before[m]});
   }
   return list;
 }
@@ -148,8 +167,11 @@ std::pair<FittedModel, CorrectionReport> correct(const FittedModel& fitted,
       fitted.objective().evaluate(corrected.model.theta, corrected.rows.weights).gradient;
   for (std::size_t s = 0; s < splits.size(); ++s) {
     const Dataset& data = *splits[s].data;
-    std::vector<MetricChange> all = changes(observed[s], report.result.predicted[s], fitted.model,
-                                            corrected.model, fitted.settings);
+    const std::vector<Metric>& metrics = observed[s].metrics;
+    const std::vector<MetricChange> all = metric_changes(
+        metrics, report.result.predicted[s],
+        metric_values(metrics, data, fitted.model, fitted.settings),
+        metric_values(metrics, data, corrected.model, fitted.settings, &fitted.model));
     const auto goals = static_cast<std::ptrdiff_t>(report.goals.size());
     report.goal_changes.emplace_back(all.begin(), all.begin() + goals);
     report.splits.push_back(

@@ -105,10 +105,22 @@ Json history_json(const TrainerResult& training) {
   return list;
 }
 
-Json changes_json(const SplitChange& split, double MetricChange::*member) {
+Json changes_json(const std::vector<MetricChange>& changes, double MetricChange::*member) {
   Json object = Json::object();
-  for (const MetricChange& change : split.changes) object[change.metric] = change.*member;
+  for (const MetricChange& change : changes) object[change.metric] = change.*member;
   return object;
+}
+
+Json unseen_json(const std::vector<UnseenCategories>& unseen) {
+  Json object = Json::object();
+  for (const UnseenCategories& column : unseen) object[column.column] = column.rows;
+  return object;
+}
+
+/// What became of the rows of a file.
+Json file_json(Index rows, Index rows_dropped, const std::vector<UnseenCategories>& unseen) {
+  return {
+      {"rows", rows}, {"rows_dropped", rows_dropped}, {"unseen_categories", unseen_json(unseen)}};
 }
 
 Json rounds_json(const CorrectionResult& result) {
@@ -152,17 +164,26 @@ const char* level(UpdateKind update) {
   return update == UpdateKind::kPolish ? "exact" : "heuristic";
 }
 
+Json interval_json(const std::optional<Interval>& interval) {
+  return interval ? Json({interval->low, interval->high}) : Json(nullptr);
+}
+
 Json cell_json(const CompareCell& cell) {
+  Json gaps = Json::object();
+  for (const CompareGap& gap : cell.gaps) {
+    gaps[gap.name] = {{"value", gap.value}, {"interval", interval_json(gap.interval)}};
+  }
   return {{"gap", cell.gap},
-          {"gap_interval", {cell.gap_interval.low, cell.gap_interval.high}},
+          {"gap_interval", interval_json(cell.gap_interval)},
           {"gap_predicted", cell.gap_predicted},
           {"gap_hard", value(cell.gap_hard)},
-          {"gap_hard_interval",
-           cell.gap_hard ? Json({cell.gap_hard_interval.low, cell.gap_hard_interval.high})
-                         : Json(nullptr)},
+          {"gap_hard_interval", interval_json(cell.gap_hard_interval)},
           {"log_loss_mean", cell.utility},
-          {"accuracy", cell.accuracy},
-          {"robust_loss_mean", value(cell.robust_loss)}};
+          {"accuracy", value(cell.accuracy)},
+          {"robust_loss_mean", value(cell.robust_loss)},
+          {"predicted_change", changes_json(cell.changes, &MetricChange::predicted)},
+          {"actual_change", changes_json(cell.changes, &MetricChange::actual)},
+          {"gaps", gaps}};
 }
 
 Json budget_json(const std::optional<PrivacyBudget>& budget) {
@@ -340,14 +361,9 @@ std::string to_json(const FittedModel& fitted, const AdoptionReport& report) {
 }
 
 std::string to_json(const Evaluation& evaluation, const MeasuredRows& rows, double seconds) {
-  Json unseen = Json::object();
-  for (const UnseenCategories& column : rows.unseen) unseen[column.column] = column.rows;
   Json object = header("evaluation");
-  object.update({{"rows", evaluation.rows},
-                 {"rows_dropped", rows.rows_dropped},
-                 {"unseen_categories", unseen},
-                 {"metrics", metrics_json(evaluation)},
-                 {"seconds", {{"evaluate", seconds}}}});
+  object.update(file_json(evaluation.rows, rows.rows_dropped, rows.unseen));
+  object.update({{"metrics", metrics_json(evaluation)}, {"seconds", {{"evaluate", seconds}}}});
   return finish(object);
 }
 
@@ -359,6 +375,7 @@ std::string to_json(const InfluenceReport& report) {
        {"group", report.group ? Json(*report.group) : Json(nullptr)},
        {"negative_targets", report.negative_targets},
        {"validation_rows_dropped", report.validation_rows_dropped},
+       {"unseen_categories", unseen_json(report.unseen)},
        {"count", report.summary.count},
        {"sum", report.summary.sum},
        {"norm2", report.summary.norm2},
@@ -387,6 +404,7 @@ std::string to_json(const ValueReport& report, const RowIds& ids) {
        {"utility", found.utility},
        {"validation_rows", report.validation_rows},
        {"validation_rows_dropped", report.validation_rows_dropped},
+       {"unseen_categories", unseen_json(report.unseen)},
        {"count", summary.count},
        {"sum", summary.sum},
        {"total", value(found.total)},
@@ -460,13 +478,10 @@ std::string to_json(const FittedModel& fitted, const CorrectionReport& report,
   for (const SplitChange& split : report.splits) {
     before[split.split] = {{"rows", split.before.rows}, {"metrics", metrics_json(split.before)}};
     after[split.split] = {{"rows", split.after.rows}, {"metrics", metrics_json(split.after)}};
-    Json unseen = Json::object();
-    for (const UnseenCategories& column : split.unseen) unseen[column.column] = column.rows;
-    files[split.split] = {{"rows", split.before.rows},
-                          {"rows_dropped", split.rows_dropped},
-                          {"unseen_categories", unseen}};
-    splits[split.split] = {{"predicted_change", changes_json(split, &MetricChange::predicted)},
-                           {"actual_change", changes_json(split, &MetricChange::actual)}};
+    files[split.split] = file_json(split.before.rows, split.rows_dropped, split.unseen);
+    splits[split.split] = {
+        {"predicted_change", changes_json(split.changes, &MetricChange::predicted)},
+        {"actual_change", changes_json(split.changes, &MetricChange::actual)}};
   }
   Json object = header("correction");
   object.update({{"scheme", name(request.options.scheme)},
@@ -522,12 +537,19 @@ std::string to_json(const CompareReport& report, double seconds) {
                     {"changed_rows", row.changed_rows},
                     {"removed_rows", row.removed_rows},
                     {"seconds", row.seconds},
+                    {"train", row.train ? cell_json(*row.train) : Json(nullptr)},
                     {"validation", cell_json(row.validation)},
                     {"test", cell_json(row.test)}});
   }
+  Json files = Json::object();
+  for (const CompareFile& file : report.files) {
+    files[file.name] = file_json(file.rows, file.rows_dropped, file.unseen);
+  }
   Json object = header("comparison");
-  object.update(
-      {{"target_gap", report.target_gap}, {"models", rows}, {"seconds", {{"compare", seconds}}}});
+  object.update({{"target_gap", report.target_gap},
+                 {"data", files},
+                 {"models", rows},
+                 {"seconds", {{"compare", seconds}}}});
   return finish(object);
 }
 

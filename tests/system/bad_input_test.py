@@ -205,6 +205,8 @@ TRAINING_FILES = [
     fit_case("no target named", 2, r"--target COLUMN is needed", csv_text(table(40, 7)), fit=[], hint=False),
     fit_case("one column in two roles", 2, r"column 'admitted' is named as target and as sensitive; name it once",
              csv_text(table(40, 7)), fit=["--target", "admitted", "--positive", "yes", "--sensitive", "admitted"]),
+    fit_case("one column twice in a role", 2, r"column 'sex' is named twice as sensitive; name it once",
+             csv_text(table(40, 7)), fit=["--target", "admitted", "--positive", "yes", "--sensitive", "sex,sex"]),
     fit_case("the target is dropped", 2, r"column 'admitted' is the target, but is dropped",
              csv_text(table(40, 7)), "--drop", "admitted", hint=False),
     fit_case("no feature left", 3, r"bad\.csv: has no feature columns left; drop fewer",

@@ -576,16 +576,46 @@ class Compare(World):
         self.assertEqual(start["removed_rows"], 0)
         for scheme in ("soft", "hard"):
             polish, retrain = models[scheme, "polish"], models[scheme, "retrain"]
-            for part in ("validation", "test"):
+            for part in ("train", "validation", "test"):
                 self.assertLess(abs(polish[part]["gap"] - retrain[part]["gap"]), 1e-8)
                 for row in models.values():
-                    low, high = row[part]["gap_interval"]
-                    self.assertLess(low, high)
+                    intervals = [row[part]["gap_interval"], *(gap["interval"] for gap in row[part]["gaps"].values())]
+                    self.assertEqual(len(intervals), 1 + 7)
+                    for interval in intervals:
+                        if part == "train":
+                            self.assertIsNone(interval)
+                        else:
+                            self.assertLess(*interval)
             self.assertEqual(polish["reached"], abs(polish["validation"]["gap"]) <= done["target_gap"] * (1 + 1e-3) + 1e-9)
         printed = self.call("compare", self.train, "--validation", self.val, "--test", self.test, *without(FIT, "--id"), "--drop", "id",
                            "--resamples", "40").out
         for row in models.values():
-            self.assertRegex(printed, rf"(?m)^\s*{row['scheme']}\s.*{re.escape(format(row['test']['gap'], '+.4f'))}")
+            for part in ("train", "validation", "test"):
+                cell = row[part]
+                numbers = [cell["gap"], cell["gap_predicted"]]
+                if part != "train":
+                    numbers.append(cell["gaps"]["equal_opportunity"]["value"])
+                numbers = ".* ".join(re.escape(format(number, "+.4f")) for number in numbers)
+                self.assertRegex(printed, rf"(?m)^\s*{row['scheme']}\s.* {numbers} ")
+
+    def test_changes_are_told_as_correct_tells_them(self):
+        """One round: what is predicted there is what the influences at the original model say."""
+        polish = next(row for row in self.compare("--rounds", "1")["models"] if (row["scheme"], row["update"]) == ("soft", "polish"))
+        target = 0.2 * abs(self.call("evaluate", self.model, self.val, "--json").json["metrics"]["demographic_parity"])
+        corrected = self.correct("--test", self.test, "--close", "demographic_parity", "--rounds", "1", "--target-gap", target)
+        self.assertEqual(set(corrected["changes"]), {"train", "validation", "test"})
+        for part, wanted in corrected["changes"].items():
+            for kind in ("predicted_change", "actual_change"):
+                self.assertEqual(set(polish[part][kind]), set(wanted[kind]))
+                for name, change in wanted[kind].items():
+                    self.assertAlmostEqual(polish[part][kind][name], change, 7, f"{part} {kind} {name}")
+
+    def test_softmax_has_everything_but_a_robust_loss(self):
+        models = self.compare("--loss", "softmax")["models"]
+        for row in models:
+            self.assertIsNone(row["test"]["robust_loss_mean"])
+            self.assertEqual(len(row["test"]["gaps"]), 7)
+        self.assertLess(abs(models[3]["validation"]["gap"]), 0.5 * abs(models[0]["validation"]["gap"]))
 
     def test_seed_changes_only_intervals(self):
         def bare(value):
@@ -604,7 +634,76 @@ class Compare(World):
         halved = self.compare(split=False)
         given = self.call("compare", self.train, "--validation", self.out / "first.csv", "--test", self.out / "second.csv",
                          *without(FIT, "--id"), "--drop", "id", "--resamples", "40", "--json").json
+        self.assertEqual(set(halved.pop("data")), {"train", "test"})
+        self.assertEqual(set(given.pop("data")), {"train", "validation", "test"})
         self.assertEqual(timeless(halved), timeless(given))
+
+
+class RowsRead(World):
+    """Every command that measures on a file says what became of its rows."""
+    def setUp(self):
+        super().setUp()
+        self.files = {}
+        for name, missing, unseen, seed in (("val", 1, 6, 31), ("test", 3, 1, 32)):
+            rows = table(200, seed)
+            for row in rows[:missing]:
+                row[1] = "?"
+            for row in rows[missing:missing + unseen]:
+                row[3] = "paris"
+            self.files[name] = self.out / f"{name}.csv"
+            self.files[name].write_text(csv_text(rows))
+
+    def lines(self, rows, name=""):
+        dropped, unseen = {"val": (1, 6), "test": (3, 1)}[rows]
+        start = f"(?m)^{name}: " if name else "(?m)^"
+        return [start + (f"{dropped} more row{'s were' if dropped > 1 else ' was'} dropped for missing values$"),
+                start + (f"{unseen} row{'s have' if unseen > 1 else ' has'} a category of city that training has not seen$")]
+
+    def said(self, lines, *command):
+        printed = self.call(*command).out
+        for line in lines:
+            self.assertRegex(printed, line)
+        return self.call(*command, "--json").json
+
+    def counts(self, rows, found):
+        self.assertEqual((found["rows_dropped"], found["unseen_categories"]),
+                         {"val": (1, {"city": 6}), "test": (3, {"city": 1})}[rows])
+
+    def test_evaluate(self):
+        for rows, file in self.files.items():
+            self.counts(rows, self.said(self.lines(rows), "evaluate", self.model, file))
+
+    def test_influence_and_value(self):
+        for rows, file in self.files.items():
+            for command in (["influence", "--metric", "utility"], ["value", "--method", "knn_shapley"]):
+                found = self.said(self.lines(rows, "validation"), command[0], self.model, "--validation", file, *command[1:])
+                self.counts(rows, {**found, "rows_dropped": found["validation_rows_dropped"]})
+
+    def test_correct(self):
+        found = self.said(self.lines("val", "validation") + self.lines("test", "test"), "correct", self.model, "--validation",
+                          self.files["val"], "--test", self.files["test"], "--close", "demographic_parity")
+        self.counts("val", found["data"]["validation"])
+        self.counts("test", found["data"]["test"])
+
+    def test_compare(self):
+        flags = [*without(FIT, "--id"), "--drop", "id", "--resamples", "40"]
+        train = self.out / "train.csv"
+        rows = [list(row) for row in self.rows]
+        rows[0][2] = ""
+        train.write_text(csv_text(rows))
+        found = self.said(["(?m)^train: 1 more row was dropped", *self.lines("val", "validation"), *self.lines("test", "test")], "compare",
+                          train, "--validation", self.files["val"], "--test", self.files["test"], *flags)
+        self.assertEqual(found["data"]["train"], {"rows": 399, "rows_dropped": 1, "unseen_categories": {}})
+        self.counts("val", found["data"]["validation"])
+        self.counts("test", found["data"]["test"])
+        alone = self.said(self.lines("test", "test"), "compare", train, "--test", self.files["test"], *flags)
+        self.counts("test", alone["data"]["test"])
+        self.assertEqual(alone["data"]["test"]["rows"], 197)
+
+    def test_nothing_is_said_of_rows_that_are_as_usual(self):
+        for command in (["evaluate", self.model, self.val], ["influence", self.model, "--validation", self.val, "--metric", "utility"],
+                        ["correct", self.model, "--validation", self.val, "--close", "demographic_parity"]):
+            self.assertNotRegex(self.call(*command).out, "dropped|not seen")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -66,9 +67,21 @@ struct CorrectionReport {
     const FittedModel& fitted, const Dataset& validation, const Dataset* test,
     const CorrectionRequest& request, const ProgressCallback& progress = {});
 
-/// Every metric that has one value on these rows: utility, the gaps of each sensitive column
-/// (of each group, among more than two) and the robust losses; those without rows are left out.
+/// Gaps, by their names, of every sensitive column; of each group where several are compared. Those
+/// without rows here are left out. Called as in MetricChange; both halves of equalized_odds alike.
+[[nodiscard]] std::vector<Metric> gap_metrics(std::span<const std::string_view> names,
+                                              const Dataset& data, const LinearModel& model,
+                                              const MetricSettings& settings);
+
+/// Every metric that has one value on these rows: utility, the gaps of gap_metrics() and the robust
+/// losses.
 [[nodiscard]] std::vector<Metric> single_metrics(const Dataset& data, const LinearModel& model,
                                                  const MetricSettings& settings);
+
+/// Of each metric what was predicted and, from its values before and after, what happened.
+[[nodiscard]] std::vector<MetricChange> metric_changes(const std::vector<Metric>& metrics,
+                                                       std::span<const double> predicted,
+                                                       std::span<const double> before,
+                                                       std::span<const double> after);
 
 }  // namespace recant

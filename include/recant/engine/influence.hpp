@@ -5,7 +5,9 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
+#include "recant/data/table.hpp"
 #include "recant/engine/vault.hpp"
 #include "recant/influence/influence.hpp"
 
@@ -19,6 +21,7 @@ struct InfluenceReport {
   std::optional<std::string> group;  ///< whose gap, for the gaps
   bool negative_targets = false;     ///< the half of equalized_odds for y = 0
   Index validation_rows_dropped = 0;
+  std::vector<UnseenCategories> unseen;  ///< of the validation rows: as in MeasuredRows
   InfluenceSummary summary;
   double curvature_seconds = 0, influence_seconds = 0;
 };

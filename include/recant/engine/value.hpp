@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "recant/core/progress.hpp"
+#include "recant/data/table.hpp"
 #include "recant/engine/flip_check.hpp"
 #include "recant/engine/vault.hpp"
 #include "recant/influence/influence.hpp"
@@ -92,6 +93,7 @@ struct RowValue {
 struct ValueReport {
   std::string method;
   Index validation_rows = 0, validation_rows_dropped = 0;
+  std::vector<UnseenCategories> unseen;  ///< of the validation rows: as in MeasuredRows
   MethodValues found;
   InfluenceSummary summary;               ///< of the values
   std::vector<RowValue> highest, lowest;  ///< `top` of each, rows of weight 0 left out

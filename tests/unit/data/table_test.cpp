@@ -301,7 +301,7 @@ TEST_F(Table, NamesColumnsThatAreNotThere) {
   fails({.target = ""}, {"no target"});
   fails({.target = "y", .drop = {"y"}}, {"'y'", "dropped"});
   fails({.target = "y", .sensitive = {"y"}}, {"'y'", "target and as sensitive"});
-  fails({.target = "y", .sensitive = {"s", "s"}}, {"'s'", "sensitive and as sensitive"});
+  fails({.target = "y", .sensitive = {"s", "s"}}, {"'s'", "named twice as sensitive"});
   fails({.target = "y", .id = "s", .weight = "s"}, {"'s'", "id and as weight"});
   fails({.target = "y", .missing_values = {"\xFF"}}, {"UTF-8"});
   std::string wide = "y";

@@ -115,6 +115,23 @@ TEST_F(CorrectTest, MetricsOfManyColumnsAndGroupsHaveNamesOfTheirOwn) {
     EXPECT_TRUE(names.contains(name)) << name;
 }
 
+TEST_F(CorrectTest, AGroupWithoutRowsLeavesOutItsOwnGapsAlone) {
+  const FittedModel model = fitted({"region"});
+  Dataset data = rows(model, 4);
+  const auto& groups = data.sensitive[0].groups;
+  const auto west = std::find(groups.begin(), groups.end(), "west") - groups.begin();
+  for (Index i = 0; i < data.rows(); ++i) {
+    if (data.sensitive[0].codes[static_cast<std::size_t>(i)] == west) data.targets(i) = 0;
+  }
+  std::set<std::string> names;
+  for (const Metric& metric : single_metrics(data, model.model, model.settings)) {
+    names.insert(metric.name);
+  }
+  EXPECT_TRUE(names.contains("demographic_parity:region=west"));
+  EXPECT_FALSE(names.contains("equal_opportunity:region=west"));
+  EXPECT_TRUE(names.contains("equal_opportunity:region=north"));
+}
+
 TEST_F(CorrectTest, RefusesGoalsItCannotResolve) {
   const FittedModel model = fitted();
   const Dataset data = rows(model, 5);
