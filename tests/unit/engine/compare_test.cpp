@@ -256,6 +256,27 @@ TEST_F(CompareTest, GroupsOfManyColumnsHaveIntervalsOfTheirOwn) {
             "equal_opportunity:region=west");
 }
 
+TEST_F(CompareTest, TrainingRowsWithoutTheGroupsOfTheGoalAreLeftOut) {
+  FittedModel model = fitted({"sex"});
+  const Dataset validation = rows(model, 2), held_out = rows(model, 3);
+  FittedModel other_group = model;  // the training rows are all of one group
+  for (std::int32_t& code : other_group.rows.sensitive[0].codes) code = 0;
+  model.rows.sensitive.clear();
+  for (const FittedModel& without : {model, other_group}) {
+    const CompareReport report = compare(without, validation, held_out, {.resamples = 40});
+    for (const CompareRow& row : report.rows) {
+      EXPECT_FALSE(row.train.has_value());
+      EXPECT_EQ(row.test.gaps.size(), 7U);
+    }
+    const auto json = nlohmann::json::parse(to_json(report, 1));
+    EXPECT_TRUE(json.at("models").at(3).at("train").is_null());
+  }
+  // A goal that is about no group has its value there.
+  const CompareReport report =
+      compare(model, validation, held_out, {.goal = "robust_loss", .rounds = 1, .resamples = 40});
+  EXPECT_TRUE(report.rows.front().train.value().gaps.empty());
+}
+
 TEST_F(CompareTest, OtherLossesHaveWhatTheyHave) {
   for (const LossKind loss : {LossKind::kSoftmax, LossKind::kLogistic, LossKind::kSquared}) {
     const FittedModel model = fitted({"sex"}, loss);
