@@ -356,7 +356,7 @@ class Deletion(Result):
 
     @property
     def reason(self) -> str | None:
-        """Of a no: budget_spent, last_of_class, above_allowance and others."""
+        """Of a no: budget_spent, budget_spent_needs_retraining, last_of_class, above_allowance and others."""
         return cast("str | None", self.to_dict()["reason"])
 
     @property

@@ -407,6 +407,17 @@ def test_a_no_warns_and_what_is_not_there_is_an_error(folders) -> None:
     assert vault.status().rows_left == 196 and vault.status().budget["releases_left"] == 0
 
 
+def test_a_spent_budget_that_retrains_says_what_retraining_rules_out(folders, tmp_path) -> None:
+    vault = recant.Vault.create(tmp_path / "m.rct", folders.plain.estimator, **{**BUDGET, "releases": 1},
+                                on_budget_spent="retrain")
+    for ask in ({"weighting": "rank", "alpha": 0.5, "values": np.linspace(0, 1, 200)},
+                {"method": "ascent", "holdout": folders.held}, {"tier_at_most": "0"}):
+        with pytest.warns(recant.NotDeletedWarning, match="the budget is spent.*: ask without them"):
+            no = vault.forget([1, 2], **ask)
+        assert not no.done and no.reason == "budget_spent_needs_retraining"
+    assert vault.forget([1, 2]).tier == "retrain"
+
+
 def test_the_lock_is_held_in_a_with_block_and_for_a_call_only_outside(folders) -> None:
     path = folders.copy(folders.plain)
     vault, other = recant.Vault(path), recant.Vault(path, wait=0)

@@ -313,6 +313,11 @@ class Forget(Vaults):
                 report = self.forget(model, "--rows", "3", code=4)
                 self.assertEqual((report["state"], report["reason"]), ("rejected", "budget_spent"))
                 continue
+            for more in (["--weighting", "value:0.1", "--value-method", "knn_shapley", "--validation", self.validation],
+                         ["--method", "ascent", "--validation", self.validation], ["--tier-at-most", "0"]):
+                done = self.call("forget", model, "--rows", "3", *more, "--json", code=4)
+                self.assertEqual((done.json["state"], done.json["reason"]), ("rejected", "budget_spent_needs_retraining"))
+                self.assertRegex(done.err, r"^recant: forget: nothing was deleted: the budget is spent, .*: ask without them; [^\n]*\n$")
             old = json.loads((model / "certificates/000003.json").read_text())
             report = self.forget(model, "--rows", "3")
             new = json.loads((model / "certificates/000004.json").read_text())
