@@ -520,7 +520,11 @@ def test_audit_is_the_command_s(folders, command, tmp_path) -> None:
     assert ours.verdict == "holds" and ours.sentences and ours.distance < 1e-6
     assert ours.distance_interval[0] <= ours.distance <= ours.distance_interval[1]
     with pytest.raises(recant.DataError, match="erased"):
-        vault.audit()
+        vault.audit(reconstruction=True)
+    alone = vault.audit(test=folders.held, bound=1.0)
+    assert comparable(alone.to_dict()) == comparable(run(command, "audit", vault.path, "--test", folders.held, "--bound", 1.0))
+    assert (alone.verdict, alone.distance, alone.to_dict()["deleted_rows"]) == ("holds", ours.distance, 30)
+    assert alone.to_dict()["reconstruction"] is None and "left out" in alone.sentences[-1]
     with pytest.raises(recant.UsageError, match="no model was trained on"):
         vault.audit(deleted=deleted, membership=True)
 

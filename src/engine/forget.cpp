@@ -42,9 +42,8 @@ std::string_view describe_reason(std::string_view reason) noexcept {
       Text{"budget_spent", "the releases that the promise covers are used up: fit and enrol anew"},
       Text{"budget_spent_needs_retraining",
            "the budget is spent, so the next deletion trains again, which weights by value, "
-           "gradient "
-           "ascent and a limit of the tier rule out: ask without them; that begins the new "
-           "enrolment, which allows them again"},
+           "gradient ascent and a limit of the tier rule out: ask without them; that begins the "
+           "new enrolment, which allows them again"},
       Text{"above_allowance",
            "no tier that the method allows is within the allowance: enrol with more noise, or "
            "delete without weights by value and without gradient ascent"},

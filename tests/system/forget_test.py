@@ -254,6 +254,29 @@ class Forget(Vaults):
         self.assertIn("another place", self.call("forget", self.copy(self.enrolled), "--rows", "1", "--ledger", "postgresql://h/d", code=2).err)
         self.forget(model, "--rows", "1")
 
+    def test_an_audit_by_retraining_needs_no_erased_row(self):
+        model = self.copy(self.enrolled)
+        report = self.forget(model, "--rows", "4,5,6")
+        annex = ["--annex", report["annex"]]
+        done = self.call("audit", model, *annex, "--against-retrain")
+        self.assertRegex(done.out, r"without the 3 deleted rows, .*; the claimed bound [0-9.e-]+ holds\.\n")
+        self.assertEqual(len(done.out.strip().splitlines()), 2, "the distance, and what was left out")
+        self.assertRegex(done.out, r"\nWhat needs the deleted rows was left out, [^\n]*membership[^\n]*\n$")
+        self.assertEqual(done.err, "")
+        found = self.call("audit", model, *annex, "--test", self.validation, "--json").json
+        self.assertEqual((found["retraining"]["bound"], found["retraining"]["verdict"]), (report["bound"]["distance"], "holds"))
+        self.assertEqual([found[name] for name in ("original_model", "twins", "membership", "reconstruction")], [None] * 4)
+        self.assertEqual(found["deleted_rows"], 3)
+        table = self.call("audit", model, *annex, "--test", self.validation).out
+        self.assertRegex(table, r"(?m)^  accuracy on test +- +0\.")
+        for attack in ("--membership", "--reconstruction"):
+            refused = self.call("audit", model, attack, "--test", self.validation, code=3)
+            self.assertIn("give the rows with --deleted, or a model from before", refused.err)
+        self.call("audit", model, "--bound", "1e-12", code=4)
+        before = self.call("audit", model, *annex, "--before", self.enrolled, "--test", self.validation, "--shadow-models", "0", "--json").json
+        self.assertEqual((before["original_model"], before["deleted_rows"]), ("given", 3))
+        self.assertIsNotNone(before["reconstruction"])
+
     def test_noes(self):
         model = self.copy(self.enrolled)
         self.forget(model, "--rows", "4")
