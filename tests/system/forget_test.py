@@ -9,6 +9,7 @@ import itertools
 import json
 import os
 import random
+import re
 import shutil
 import sqlite3
 import stat
@@ -409,7 +410,14 @@ class Forget(Vaults):
         self.fit(model, *protected, "--difference-step", "0.2")
         report = self.forget(model, "--rows", "1")
         self.assertEqual(report["state"], "certified")
-        self.assertLess(report["step_norm"], 0.2)
+        difference = report["difference"]
+        self.assertEqual({name: difference[name] for name in ("epsilon", "delta", "step")}, {"epsilon": 2, "delta": 1e-4, "step": 0.2})
+        self.assertAlmostEqual(difference["share"], report["step_norm"] / 0.2, 12)
+        self.assertTrue(0 < difference["share"] < 1)
+        said = self.call("forget", model, "--rows", "2").out
+        share = re.search(r"(?m)^  who also holds the release before it: epsilon 2, delta 0\.0001, for steps up to 0\.2; this step took ([0-9.]+) % of that$", said)
+        self.assertTrue(0 < float(share[1]) < 100, said)
+        self.assertIsNone(self.forget(self.copy(self.enrolled), "--rows", "1")["difference"])
         public = json.loads(Path(report["certificate"]).read_text())
         self.assertEqual(float(public["budget"]["difference_step"]), 0.2)
         self.call("verify", report["certificate"], "--model", model, "--public-key", model / "public-key.json")
