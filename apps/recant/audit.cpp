@@ -75,19 +75,26 @@ std::string figure(double number) {
 std::string with_interval(double value, double low, double high) {
   return fmt::format("{:.3f} ({:.3f} .. {:.3f})", value, low, high);
 }
+std::string with_interval(const Rate& rate) {
+  return with_interval(rate.value, rate.low, rate.high);
+}
+const char* const kUnresolved = " *";
 
 void add_utilities(const AuditReport& report, std::vector<Cells>& rows) {
   const RetrainAudit& r = report.retraining;
-  rows.push_back({"mean loss on test", figure(r.original_utility.log_loss),
-                  figure(r.unlearned_utility.log_loss), figure(r.retrained_utility.log_loss)});
-  if (!r.original_utility.accuracy) return;
-  const auto share = [](const std::optional<Rate>& rate) {
-    return with_interval(rate->value, rate->low, rate->high);
+  const auto before = [](const auto& figures, const auto& cell) {
+    return figures ? cell(*figures) : std::string("-");
   };
-  rows.push_back({"accuracy on test", share(r.original_utility.accuracy),
-                  share(r.unlearned_utility.accuracy), share(r.retrained_utility.accuracy)});
-  rows.push_back({"same label as retrained", share(r.original_agreement.same_label),
-                  share(r.unlearned_agreement.same_label), "1"});
+  const auto loss = [](const TestUtility& utility) { return figure(utility.log_loss); };
+  rows.push_back({"mean loss on test", before(r.original_utility, loss), loss(r.unlearned_utility),
+                  loss(r.retrained_utility)});
+  if (!r.unlearned_utility.accuracy) return;
+  const auto accuracy = [](const TestUtility& utility) { return with_interval(*utility.accuracy); };
+  rows.push_back({"accuracy on test", before(r.original_utility, accuracy),
+                  accuracy(r.unlearned_utility), accuracy(r.retrained_utility)});
+  const auto same = [](const PredictionAgreement& with) { return with_interval(*with.same_label); };
+  rows.push_back({"same label as retrained", before(r.original_agreement, same),
+                  same(r.unlearned_agreement), "1"});
 }
 
 void add_attack(const AttackAudit& attack, std::vector<Cells>& rows) {
@@ -106,14 +113,13 @@ void add_attack(const AttackAudit& attack, std::vector<Cells>& rows) {
     const AttackResult& r = model.deleted;
     return with_interval(r.advantage, r.advantage_low, r.advantage_high);
   });
-  line("TPR at 1 % FPR, deleted rows", [](const auto& model) {
-    const Rate& tpr = model.deleted.at_one_percent.tpr;
-    return with_interval(tpr.value, tpr.low, tpr.high);
-  });
-  line("TPR at 0.1 % FPR, deleted rows", [](const auto& model) {
-    const Rate& tpr = model.deleted.at_one_in_thousand.tpr;
-    return with_interval(tpr.value, tpr.low, tpr.high);
-  });
+  const auto tpr = [](const OperatingPoint& point) {
+    return with_interval(point.tpr) + (point.resolved ? "" : kUnresolved);
+  };
+  line("TPR at 1 % FPR, deleted rows",
+       [&](const auto& model) { return tpr(model.deleted.at_one_percent); });
+  line("TPR at 0.1 % FPR, deleted rows",
+       [&](const auto& model) { return tpr(model.deleted.at_one_in_thousand); });
 }
 
 void print(const AuditReport& report, const Common& common) {
@@ -124,6 +130,9 @@ void print(const AuditReport& report, const Common& common) {
   }
   if (rows.size() > 1) {
     std::string text = table(rows);
+    if (text.find(kUnresolved) != std::string::npos) {
+      text += "  * not resolved: too few unseen rows to set a threshold for that FPR\n";
+    }
     text.pop_back();
     common.say(text);
   }
@@ -136,20 +145,27 @@ int run(const Flags& flags, const Common& common) {
   std::optional<FittedModel> before;
   if (!flags.before.empty()) before = Vault::open(flags.before);
   const FittedModel* former = before ? &*before : nullptr;
-  const Dataset deleted = flags.deleted.given() ? load_rows(fitted, flags.deleted.source()).data
-                                                : deleted_rows(fitted, former);
+  const bool need_deleted = flags.membership || flags.reconstruction;
+  std::optional<Dataset> deleted;
+  if (flags.deleted.given()) {
+    deleted = load_rows(fitted, flags.deleted.source()).data;
+  } else if (need_deleted || !deleted_rows_erased(fitted, former)) {
+    deleted = deleted_rows(fitted, former);
+  } else {
+    request.membership = request.reconstruction = false;
+  }
   std::optional<Dataset> test;
   if (flags.test.given()) test = load_rows(fitted, flags.test.source()).data;
   if (request.membership && !test) {
     throw UsageError("membership inference needs rows that no model was trained on", "--test",
                      "give a CSV file, or arrays of features and targets");
   }
-  if (request.membership && !flags.membership && deleted.rows() < 2) {
+  if (request.membership && !flags.membership && deleted->rows() < 2) {
     request.membership = false;
     common.warn("membership inference is left out: it needs 2 deleted rows or more");
   }
-  const AuditReport report =
-      audit(fitted, deleted, former, test ? &*test : nullptr, request, common.callback());
+  const AuditReport report = audit(fitted, deleted ? &*deleted : nullptr, former,
+                                   test ? &*test : nullptr, request, common.callback());
   common.print_json(to_json(report));
   print(report, common);
   if (report.membership && report.membership->shadows_not_converged > 0) {
@@ -171,8 +187,11 @@ Run add_audit(CLI::App& app, Common& common) {
       "audit", "Train again without the deleted rows and compare; attack the model");
   command.footer(
       "Without --against-retrain, --membership or --reconstruction all are run that the files\n"
-      "allow. Deleted rows are those of weight 0 in the model folder; where their content has\n"
-      "been erased, give them with --deleted or a model from before with --before.");
+      "allow. Deleted rows are those of weight 0 in the model folder. Training again needs none "
+      "of\n"
+      "their content; where it has been erased, give the rows with --deleted or a model from "
+      "before\n"
+      "with --before for the attacks and the original model.");
   auto flags = std::make_shared<Flags>();
   add_model(command, flags->model);
   command.add_flag("--against-retrain", flags->against_retrain,

@@ -260,6 +260,13 @@ void describe_release(const ForgetReport& report, const std::string& model, cons
         "{}, {} are left",
         budget.sigma(), budget.epsilon, budget.delta, budget.releases, report.release,
         report.spent->releases_left));
+    if (const std::optional<double> share = report.share_of_difference_step()) {
+      common.say(fmt::format(
+          "  who also holds the release before it: epsilon {:g}, delta {:g}, for steps up to {:g}; "
+          "this step took {:.3g} % of that",
+          budget.difference->epsilon, budget.difference->delta, budget.difference->step,
+          100 * *share));
+    }
     if (report.new_enrolment) {
       common.say("  the budget was spent: retrained, and the first release of a new enrolment");
     }

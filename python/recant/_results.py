@@ -356,7 +356,7 @@ class Deletion(Result):
 
     @property
     def reason(self) -> str | None:
-        """Of a no: budget_spent, last_of_class, above_allowance and others."""
+        """Of a no: budget_spent, budget_spent_needs_retraining, last_of_class, above_allowance and others."""
         return cast("str | None", self.to_dict()["reason"])
 
     @property
@@ -415,6 +415,8 @@ class Deletion(Result):
                         if d["epsilon"] is not None else "no epsilon and delta"),
             "bound on the distance to retraining": self.bound, "tier": d["tier"],
             **{f"  {name}": value for name, value in self.terms.items()}, "moved by": d["step_norm"]}
+        if d["difference"] is not None:
+            lines["  of the step that differences are protected up to"] = f"{d['difference']['share']:.1%}"
         if d["alpha"] is not None:
             lines["alpha"] = d["alpha"]
         if self.audit is not None:

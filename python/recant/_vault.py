@@ -583,7 +583,7 @@ class Vault:
     @checked
     def audit(self, *, deleted: _Rows | None = None, before: _Path | None = None,
               test: _Rows | None = None, membership: bool | None = None,
-              reconstruction: bool = True, bound: float | None = None, shadow_models: int = 16,
+              reconstruction: bool | None = None, bound: float | None = None, shadow_models: int = 16,
               sigmas: Sequence[float] = (), seed: int = 1,
               progress: bool | ProgressCallback | None = None) -> _results.Audit:
         """``recant audit``: train again without the deleted rows, compare, and attack the model.
@@ -591,15 +591,18 @@ class Vault:
         Parameters
         ----------
         deleted : path or tuple (X, y), optional
-            The rows that were deleted; needed, or ``before``, once their content has been erased.
+            The rows that were deleted. Once their content has been erased, the attacks and the original
+            model need them, or ``before``; training again does not.
         before : path, optional
             Model folder from before the deletion; without it that model is trained.
         test : path or tuple (X, y), optional
             Rows that no model was trained on.
         membership : bool, optional
-            Can deleted rows be told from unseen ones? With ``test`` and two deleted rows by default.
-        reconstruction : bool
-            Can a deleted row be rebuilt from the models before and after?
+            Can deleted rows be told from unseen ones? With ``test`` and two deleted rows by default,
+            where their content is there.
+        reconstruction : bool, optional
+            Can a deleted row be rebuilt from the models before and after? By default where its content
+            is there.
         bound : float, optional
             A claimed distance; ``verdict`` says whether it holds.
         shadow_models : int
@@ -627,8 +630,12 @@ class Vault:
         former = None if before is None else _core.Model.open(os.fspath(before))
         gone = None if deleted is None else _rows_of(model, deleted)
         unseen = None if test is None else _rows_of(model, test)
+        there = (gone is not None or membership or reconstruction
+                 or not _core.deleted_rows_erased(model, former))
         if membership is None:
-            membership = unseen is not None and (gone is None or len(gone) > 1)
+            membership = bool(there) and unseen is not None and (gone is None or len(gone) > 1)
+        if reconstruction is None:
+            reconstruction = bool(there)
         with progress_of(progress) as callback:
             return _results.Audit(_core.audit(model, gone, former, unseen, membership, reconstruction,
                                               bound, shadow_models, list(sigmas), seed, callback))

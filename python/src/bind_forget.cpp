@@ -30,7 +30,7 @@ std::tuple<Model, std::string, std::optional<std::string>> forget(const Model& m
       const AuditRequest question{
           .membership = false, .reconstruction = false, .bound = report.distance};
       const Dataset gone = deleted_rows(left, model.fitted.get());
-      audited = to_json(audit(left, gone, model.fitted.get(), nullptr, question, callback));
+      audited = to_json(audit(left, &gone, model.fitted.get(), nullptr, question, callback));
     }
     std::string json = to_json(report);
     return std::tuple(make_model(std::move(left)), std::move(json), std::move(audited));

@@ -169,9 +169,14 @@ std::string audit_json(const Model& model, const Rows* deleted, const Model* bef
   }
   return without_lock(progress, [&](const ProgressCallback& callback) {
     const FittedModel* former = before != nullptr ? before->fitted.get() : nullptr;
-    const Dataset gone =
-        deleted != nullptr ? deleted->measured.data : deleted_rows(*model.fitted, former);
-    return to_json(audit(*model.fitted, gone, former,
+    std::optional<Dataset> gone;
+    if (deleted != nullptr) {
+      gone = deleted->measured.data;
+    } else if (request.membership || request.reconstruction ||
+               !deleted_rows_erased(*model.fitted, former)) {
+      gone = deleted_rows(*model.fitted, former);
+    }
+    return to_json(audit(*model.fitted, gone ? &*gone : nullptr, former,
                          test != nullptr ? &test->measured.data : nullptr, request, callback));
   });
 }
@@ -273,6 +278,13 @@ void bind_vault(nb::module_& module) {
       },
       nb::arg("path"), nb::arg("newer_ledger"), nb::arg("wait"));
   module.def("pick_rows", &pick_rows, nb::arg("model"), nb::arg("rows"), nb::arg("ids"));
+  module.def(
+      "deleted_rows_erased",
+      [](const Model& model, const Model* before) {
+        return deleted_rows_erased(*model.fitted,
+                                   before != nullptr ? before->fitted.get() : nullptr);
+      },
+      nb::arg("model"), nb::arg("before").none());
   module.def(
       "audit",
       [](const Model& model, const Rows* deleted, const Model* before, const Rows* test,

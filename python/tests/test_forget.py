@@ -407,6 +407,17 @@ def test_a_no_warns_and_what_is_not_there_is_an_error(folders) -> None:
     assert vault.status().rows_left == 196 and vault.status().budget["releases_left"] == 0
 
 
+def test_a_spent_budget_that_retrains_says_what_retraining_rules_out(folders, tmp_path) -> None:
+    vault = recant.Vault.create(tmp_path / "m.rct", folders.plain.estimator, **{**BUDGET, "releases": 1},
+                                on_budget_spent="retrain")
+    for ask in ({"weighting": "rank", "alpha": 0.5, "values": np.linspace(0, 1, 200)},
+                {"method": "ascent", "holdout": folders.held}, {"tier_at_most": "0"}):
+        with pytest.warns(recant.NotDeletedWarning, match="the budget is spent.*: ask without them"):
+            no = vault.forget([1, 2], **ask)
+        assert not no.done and no.reason == "budget_spent_needs_retraining"
+    assert vault.forget([1, 2]).tier == "retrain"
+
+
 def test_the_lock_is_held_in_a_with_block_and_for_a_call_only_outside(folders) -> None:
     path = folders.copy(folders.plain)
     vault, other = recant.Vault(path), recant.Vault(path, wait=0)
@@ -509,7 +520,11 @@ def test_audit_is_the_command_s(folders, command, tmp_path) -> None:
     assert ours.verdict == "holds" and ours.sentences and ours.distance < 1e-6
     assert ours.distance_interval[0] <= ours.distance <= ours.distance_interval[1]
     with pytest.raises(recant.DataError, match="erased"):
-        vault.audit()
+        vault.audit(reconstruction=True)
+    alone = vault.audit(test=folders.held, bound=1.0)
+    assert comparable(alone.to_dict()) == comparable(run(command, "audit", vault.path, "--test", folders.held, "--bound", 1.0))
+    assert (alone.verdict, alone.distance, alone.to_dict()["deleted_rows"]) == ("holds", ours.distance, 30)
+    assert alone.to_dict()["reconstruction"] is None and "left out" in alone.sentences[-1]
     with pytest.raises(recant.UsageError, match="no model was trained on"):
         vault.audit(deleted=deleted, membership=True)
 

@@ -66,9 +66,9 @@ BoundVerdict judge(const RetrainAudit& audit, const std::optional<double>& bound
   return audit.distance_low > *bound ? BoundVerdict::kBroken : BoundVerdict::kUndecided;
 }
 
-void check_test(const Objective& objective, ConstVectorRef original, ConstVectorRef unlearned,
+void check_test(const Objective& objective, const Vector* original, ConstVectorRef unlearned,
                 const Dataset& test) {
-  check_size("original theta", original.size(), objective.parameters());
+  if (original != nullptr) check_size("original theta", original->size(), objective.parameters());
   check_size("unlearned theta", unlearned.size(), objective.parameters());
   check_size("features of a test row", test.features.columns(), objective.features().columns());
   if (test.rows() == 0) throw DataError("the test set has no row");
@@ -105,25 +105,27 @@ RetrainAudit audit_by_retraining(const Objective& objective, ConstVectorRef weig
                                  const RetrainAuditOptions& options,
                                  const ProgressCallback& progress) {
   validate(options);
-  check_test(objective, original, unlearned, test);
+  const Vector before = original;
+  check_test(objective, &before, unlearned, test);
   RetrainAudit out = audit_by_retraining(objective, weights, unlearned, options, progress);
-  measure_utilities(objective, original, unlearned, test, settings, options.confidence, out);
+  measure_utilities(objective, &before, unlearned, test, settings, options.confidence, out);
   return out;
 }
 
-void measure_utilities(const Objective& objective, ConstVectorRef original,
-                       ConstVectorRef unlearned, const Dataset& test,
-                       const MetricSettings& settings, double confidence, RetrainAudit& audit) {
+void measure_utilities(const Objective& objective, const Vector* original, ConstVectorRef unlearned,
+                       const Dataset& test, const MetricSettings& settings, double confidence,
+                       RetrainAudit& audit) {
   check_test(objective, original, unlearned, test);
   const auto on_test = [&](const Vector& theta) {
     return predict(objective, theta, test, settings.threshold, confidence);
   };
-  const Predictions before = on_test(original), after = on_test(unlearned),
-                    truth = on_test(audit.retrained.theta);
-  audit.original_utility = before.utility;
+  const Predictions after = on_test(unlearned), truth = on_test(audit.retrained.theta);
   audit.unlearned_utility = after.utility;
   audit.retrained_utility = truth.utility;
   audit.unlearned_agreement = agree(after, truth, confidence);
+  if (original == nullptr) return;
+  const Predictions before = on_test(*original);
+  audit.original_utility = before.utility;
   audit.original_agreement = agree(before, truth, confidence);
 }
 

@@ -18,14 +18,13 @@ namespace {
 
 constexpr double kExact = 1e-13;  // tolerance of everything that is trained for an audit
 
-/// The rows at these positions: a copy, of as many rows as were deleted.
-void check_shapes(const FittedModel& audited, const Dataset& deleted, const FittedModel* before,
+void check_shapes(const FittedModel& audited, const Dataset* deleted, const FittedModel* before,
                   const Dataset* test) {
   const auto fits = [&](const Dataset& rows, const char* what) {
     if (rows.rows() == 0) throw DataError("has no row", what);
     check_size(what, rows.features.columns(), audited.model.features);
   };
-  fits(deleted, "features of a deleted row");
+  if (deleted != nullptr) fits(*deleted, "features of a deleted row");
   if (test != nullptr) fits(*test, "features of a test row");
   if (before == nullptr) return;
   const LinearModel &a = audited.model, &b = before->model;
@@ -149,13 +148,26 @@ std::optional<ReconstructionFinding> rebuild(const FittedModel& audited, const D
                                deleted.rows()};
 }
 
-}  // namespace
-
-std::string_view name(OriginalModel original) noexcept {
-  return original == OriginalModel::kGiven ? "given" : "trained";
+/// What is asked must be possible with the rows that are there.
+void check_parts(const Dataset* deleted, const Dataset* test, const AuditRequest& request) {
+  if (deleted == nullptr && (request.membership || request.reconstruction)) {
+    throw UsageError("membership inference and reconstruction need the deleted rows", "deleted",
+                     "give them with --deleted, or leave both out");
+  }
+  if (request.membership && deleted->rows() < 2) {
+    throw DataError(
+        fmt::format("membership inference needs at least 2 deleted rows, but there are {}",
+                    deleted->rows()),
+        "deleted rows");
+  }
+  if (request.membership && test == nullptr) {
+    throw UsageError("membership inference needs rows that no model was trained on", "test",
+                     "give them with --test");
+  }
 }
 
-Dataset deleted_rows(const FittedModel& audited, const FittedModel* before) {
+/// Rows that no longer count: of weight 0, and not so before.
+std::vector<Index> positions_of_deleted(const FittedModel& audited, const FittedModel* before) {
   const Vector& now = audited.rows.weights;
   if (before != nullptr && before->rows.rows() != now.size()) {
     throw DataError("holds another number of rows, so it does not say which were deleted", "before",
@@ -169,35 +181,49 @@ Dataset deleted_rows(const FittedModel& audited, const FittedModel* before) {
     throw DataError("no row of weight 0 is in the model folder: nothing was deleted from it",
                     "deleted rows", "give rows that were deleted otherwise with --deleted");
   }
-  const Dataset& source = before != nullptr ? before->rows : audited.rows;
-  if (std::any_of(rows.begin(), rows.end(),
-                  [&](Index row) { return is_erased(source.ids, row); })) {
+  return rows;
+}
+
+Index erased_rows(const FittedModel& audited) {
+  Index count = 0;
+  for (Index row = 0; row < audited.rows.rows(); ++row) {
+    count += is_erased(audited.rows.ids, row) ? 1 : 0;
+  }
+  return count;
+}
+
+}  // namespace
+
+std::string_view name(OriginalModel original) noexcept {
+  return original == OriginalModel::kGiven ? "given" : "trained";
+}
+
+Dataset deleted_rows(const FittedModel& audited, const FittedModel* before) {
+  if (deleted_rows_erased(audited, before)) {
     throw DataError("the deleted rows' content has been erased from the model folder",
                     "deleted rows",
                     "give the rows with --deleted, or a model from before with --before");
   }
-  return pick_rows(source, rows);
+  return pick_rows(before != nullptr ? before->rows : audited.rows,
+                   positions_of_deleted(audited, before));
 }
 
-AuditReport audit(const FittedModel& audited, const Dataset& deleted, const FittedModel* before,
+bool deleted_rows_erased(const FittedModel& audited, const FittedModel* before) {
+  const std::vector<Index> rows = positions_of_deleted(audited, before);
+  const RowIds& ids = before != nullptr ? before->rows.ids : audited.rows.ids;
+  return std::any_of(rows.begin(), rows.end(), [&](Index row) { return is_erased(ids, row); });
+}
+
+AuditReport audit(const FittedModel& audited, const Dataset* deleted, const FittedModel* before,
                   const Dataset* test, const AuditRequest& request,
                   const ProgressCallback& progress) {
   check_shapes(audited, deleted, before, test);
-  if (request.membership && deleted.rows() < 2) {
-    throw DataError(
-        fmt::format("membership inference needs at least 2 deleted rows, but there are {}",
-                    deleted.rows()),
-        "deleted rows");
-  }
-  if (request.membership && test == nullptr) {
-    throw UsageError("membership inference needs rows that no model was trained on", "test",
-                     "give them with --test");
-  }
+  check_parts(deleted, test, request);
   AuditReport report{.rows = (audited.rows.weights.array() > 0).count(),
-                     .deleted_rows = deleted.rows(),
-                     .twins = twins(audited, deleted),
+                     .deleted_rows = deleted != nullptr ? deleted->rows() : erased_rows(audited),
                      .bound = request.bound,
                      .test_rows = test == nullptr ? 0 : test->rows()};
+  if (deleted != nullptr) report.twins = twins(audited, *deleted);
   const Objective objective = audited.objective();
   const Vector &weights = audited.rows.weights, &unlearned = audited.model.theta;
 
@@ -210,13 +236,14 @@ AuditReport audit(const FittedModel& audited, const Dataset& deleted, const Fitt
   if (before != nullptr) {
     report.original = OriginalModel::kGiven;
     original = before->model.theta;
-  } else if (test != nullptr || request.reconstruction) {
-    original = WithDeletedRows(audited, deleted).minimise(report.retraining.retrained.theta);
+  } else if (deleted != nullptr && (test != nullptr || request.reconstruction)) {
+    report.original = OriginalModel::kTrained;
+    original = WithDeletedRows(audited, *deleted).minimise(report.retraining.retrained.theta);
   }
   report.original_seconds = watch.lap();
   if (test != nullptr) {
-    measure_utilities(objective, original, unlearned, *test, audited.settings, options.confidence,
-                      report.retraining);
+    measure_utilities(objective, report.original ? &original : nullptr, unlearned, *test,
+                      audited.settings, options.confidence, report.retraining);
   }
   if (request.membership) {
     MembershipOptions attack = request.attack;
@@ -225,11 +252,11 @@ AuditReport audit(const FittedModel& audited, const Dataset& deleted, const Fitt
     watch.lap();
     report.membership = audit_membership(objective, weights,
                                          {original, unlearned, report.retraining.retrained.theta},
-                                         deleted, *test, attack, progress);
+                                         *deleted, *test, attack, progress);
     report.membership_seconds = watch.lap();
   }
   if (request.reconstruction) {
-    report.reconstruction = rebuild(audited, deleted, original, request, progress);
+    report.reconstruction = rebuild(audited, *deleted, original, request, progress);
     report.reconstruction_seconds = watch.lap();
   }
   report.sentences = audit_sentences(report, request);

@@ -41,11 +41,12 @@ Json retraining_json(const AuditReport& report) {
               {"bound", value(report.bound)},
               {"verdict", name(r.verdict)}};
   const bool measured = report.test_rows > 0;
-  out["original"] = measured ? utility_json(r.original_utility) : Json(nullptr);
+  out["original"] = r.original_utility ? utility_json(*r.original_utility) : Json(nullptr);
   out["unlearned"] = measured ? utility_json(r.unlearned_utility) : Json(nullptr);
   out["retrained"] = measured ? utility_json(r.retrained_utility) : Json(nullptr);
   out["unlearned_agreement"] = measured ? agreement_json(r.unlearned_agreement) : Json(nullptr);
-  out["original_agreement"] = measured ? agreement_json(r.original_agreement) : Json(nullptr);
+  out["original_agreement"] =
+      r.original_agreement ? agreement_json(*r.original_agreement) : Json(nullptr);
   return out;
 }
 
@@ -109,9 +110,9 @@ std::string to_json(const AuditReport& report) {
   object.update(
       {{"rows", report.rows},
        {"deleted_rows", report.deleted_rows},
-       {"twins", report.twins},
+       {"twins", report.twins ? Json(*report.twins) : Json(nullptr)},
        {"test_rows", report.test_rows},
-       {"original_model", name(report.original)},
+       {"original_model", report.original ? Json(name(*report.original)) : Json(nullptr)},
        {"retraining", retraining_json(report)},
        {"membership", report.membership ? membership_json(*report.membership) : Json(nullptr)},
        {"reconstruction",

@@ -40,6 +40,10 @@ std::string_view describe_reason(std::string_view reason) noexcept {
       Text{"last_of_class", "the last row of a class would leave: fit a model without that class"},
       Text{"last_of_group", "the last row of a group would leave: fit a model without that group"},
       Text{"budget_spent", "the releases that the promise covers are used up: fit and enrol anew"},
+      Text{"budget_spent_needs_retraining",
+           "the budget is spent, so the next deletion trains again, which weights by value, "
+           "gradient ascent and a limit of the tier rule out: ask without them; that begins the "
+           "new enrolment, which allows them again"},
       Text{"above_allowance",
            "no tier that the method allows is within the allowance: enrol with more noise, or "
            "delete without weights by value and without gradient ascent"},

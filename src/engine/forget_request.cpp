@@ -66,4 +66,11 @@ void check_request(const ForgetRequest& request, const Loss& loss, Index rows) {
   check_settings(request, loss, rows);
 }
 
+bool forbids_retraining(const ForgetRequest& request) noexcept {
+  const ForgetWeighting& weighting = request.weighting;
+  const bool by_value = weighting.by_value && weighting.alpha != 0.0;  // auto is any
+  return by_value || request.method == ForgetMethod::kAscent ||
+         request.tier_at_most.value_or(Tier::kRetrain) < Tier::kRetrain;
+}
+
 }  // namespace recant

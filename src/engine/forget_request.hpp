@@ -25,4 +25,8 @@ struct RowFault {
 /// NotFoundError for a position that is out of range.
 void check_request(const ForgetRequest& request, const Loss& loss, Index rows);
 
+/// Whether it asks for something that training again undoes (weights by value, gradient ascent), or
+/// for less than training again.
+[[nodiscard]] bool forbids_retraining(const ForgetRequest& request) noexcept;
+
 }  // namespace recant

@@ -247,6 +247,17 @@ Json sequence_json(const ForgetReport& report) {
           {"delta", report.budget->delta}};
 }
 
+/// The promise to who holds the release before too, and what the step took of its limit.
+Json difference_json(const ForgetReport& report) {
+  const std::optional<double> share = report.share_of_difference_step();
+  if (!share) return nullptr;
+  const DifferenceBudget& difference = *report.budget->difference;
+  return {{"epsilon", difference.epsilon},
+          {"delta", difference.delta},
+          {"step", difference.step},
+          {"share", *share}};
+}
+
 template <class T>
 Json text_or_null(const std::optional<T>& text) {
   return text ? Json(*text) : Json(nullptr);
@@ -268,6 +279,7 @@ Json deletion_json(const ForgetReport& report) {
           {"dearer", text_or_null(report.dearer)},
           {"bound", bound_json(report)},
           {"step_norm", value(report.step_norm)},
+          {"difference", difference_json(report)},
           {"alpha", value(report.alpha)},
           {"sigma", budget ? Json(budget->sigma()) : Json(nullptr)},
           {"epsilon", budget ? Json(budget->epsilon) : Json(nullptr)},

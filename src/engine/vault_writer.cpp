@@ -255,19 +255,28 @@ void Vault::Impl::carry_out(std::vector<Waiting> waiting, const ForgetRequest& s
                             const ProgressCallback& progress) {
   while (!waiting.empty()) {
     std::vector<Waiting> later;
-    const std::vector<Waiting> batch = choose_batch(waiting, later);
+    const std::vector<Waiting> batch = choose_batch(waiting, settings, later);
     if (!batch.empty()) carry_out_batch(batch, settings, progress);
     waiting = std::move(later);
   }
 }
 
+/// Why the budget allows no deletion of this kind; empty: it allows one.
+std::string_view Vault::Impl::fault_of_budget(const ForgetRequest& settings) const {
+  const BudgetUse use = ledger_->budget();
+  if (!use.spent()) return {};
+  if (read_enrolment_statement(use.statement, "ledger").when_spent != WhenSpent::kRetrain) {
+    return "budget_spent";
+  }
+  return forbids_retraining(settings) ? "budget_spent_needs_retraining" : std::string_view();
+}
+
 /// Those that can be done together, in the order in which they came; decides those that cannot be
 /// done, and leaves for later those that want a row that one before them takes.
 std::vector<Vault::Impl::Waiting> Vault::Impl::choose_batch(std::vector<Waiting>& waiting,
+                                                            const ForgetRequest& settings,
                                                             std::vector<Waiting>& later) {
-  const BudgetUse use = ledger_->budget();
-  const bool spent = use.spent() && read_enrolment_statement(use.statement, "ledger").when_spent !=
-                                        WhenSpent::kRetrain;
+  const std::string_view spent = fault_of_budget(settings);
   RowsLeft left(fitted_.rows);
   std::set<Index> taken;
   std::vector<Waiting> batch;
@@ -284,8 +293,8 @@ std::vector<Vault::Impl::Waiting> Vault::Impl::choose_batch(std::vector<Waiting>
       later.push_back(std::move(one));
     } else if (const std::string_view reason = left.take(rows); !reason.empty()) {
       noes.push_back({one.id, RequestEvent::kRejected, std::string(reason)});
-    } else if (spent) {
-      noes.push_back({one.id, RequestEvent::kRejected, "budget_spent"});
+    } else if (!spent.empty()) {
+      noes.push_back({one.id, RequestEvent::kRejected, std::string(spent)});
     } else {
       taken.insert(rows.begin(), rows.end());
       batch.push_back(std::move(one));

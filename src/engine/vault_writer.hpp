@@ -116,7 +116,9 @@ class Vault::Impl {
                  std::vector<std::optional<ForgetReport>>& answers);
   void carry_out(std::vector<Waiting> waiting, const ForgetRequest& settings,
                  const ProgressCallback& progress);
+  [[nodiscard]] std::string_view fault_of_budget(const ForgetRequest& settings) const;
   [[nodiscard]] std::vector<Waiting> choose_batch(std::vector<Waiting>& waiting,
+                                                  const ForgetRequest& settings,
                                                   std::vector<Waiting>& later);
   void decide_all(const std::vector<Waiting>& batch, RequestEvent event, const std::string& reason);
   void carry_out_batch(const std::vector<Waiting>& batch, const ForgetRequest& settings,

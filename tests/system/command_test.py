@@ -249,6 +249,30 @@ class Audit(World):
         for line in ("accuracy on test", "loss: AUC of deleted rows", "lira: TPR at 0.1 % FPR, deleted rows"):
             self.assertIn(line, done.out)
         self.assertIn("Trained again on the 370 rows that are left, without the 30 deleted rows", done.out)
+        found = self.audit("--test", self.test, "--shadow-models", "4")
+        rows, sentences = [line for line in done.out.splitlines() if line.startswith("  ")][1:], found["sentences"]
+        legend = rows.pop()
+        self.assertEqual(len(rows), 13)
+        self.assertEqual(done.out.splitlines()[-len(sentences):], sentences)
+        # The distance first, then a sentence for every row of the table with its figure of the audited model.
+        for row, sentence in zip(rows, sentences[1:], strict=False):
+            label, cells = row.split("  ")[1], row.split("  ")[2:]
+            audited = [cell.strip() for cell in cells if cell.strip()][1]
+            figure = audited.split(" ")[0]
+            if label.startswith("same label"):
+                rate = found["retraining"]["unlearned_agreement"]["same_label"]
+                self.assertEqual(f"{rate['value']:.3f}", figure)
+                figure = f"{rate['hits']} of {rate['trials']}"
+            elif label.startswith("mean loss"):
+                figure = figure.rstrip("0")[:-1]  # rounded differently
+            self.assertIn(figure, sentence, row)
+            self.assertEqual(audited.endswith("*"), "not resolved" in sentence, row)
+        marked = [row for row in rows if row.endswith("*")]
+        points = [attack["unlearned"]["deleted"][name] for attack in found["membership"]["attacks"]
+                  for name in ("at_one_percent", "at_one_in_thousand")]
+        self.assertEqual(len(marked), sum(not point["resolved"] for point in points))
+        self.assertGreater(len(marked), 0, "else this test shows nothing")
+        self.assertRegex(legend, r"^  \* not resolved")
 
 
 class Files(World):

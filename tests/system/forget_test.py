@@ -11,6 +11,7 @@ import itertools
 import json
 import os
 import random
+import re
 import shutil
 import sqlite3
 import stat
@@ -273,6 +274,29 @@ class Forget(Vaults):
         self.assertIn("another place", self.call("forget", self.copy(self.enrolled), "--rows", "1", "--ledger", "postgresql://h/d", code=2).err)
         self.forget(model, "--rows", "1")
 
+    def test_an_audit_by_retraining_needs_no_erased_row(self):
+        model = self.copy(self.enrolled)
+        report = self.forget(model, "--rows", "4,5,6")
+        annex = ["--annex", report["annex"]]
+        done = self.call("audit", model, *annex, "--against-retrain")
+        self.assertRegex(done.out, r"without the 3 deleted rows, .*; the claimed bound [0-9.e-]+ holds\.\n")
+        self.assertEqual(len(done.out.strip().splitlines()), 2, "the distance, and what was left out")
+        self.assertRegex(done.out, r"\nWhat needs the deleted rows was left out, [^\n]*membership[^\n]*\n$")
+        self.assertEqual(done.err, "")
+        found = self.call("audit", model, *annex, "--test", self.validation, "--json").json
+        self.assertEqual((found["retraining"]["bound"], found["retraining"]["verdict"]), (report["bound"]["distance"], "holds"))
+        self.assertEqual([found[name] for name in ("original_model", "twins", "membership", "reconstruction")], [None] * 4)
+        self.assertEqual(found["deleted_rows"], 3)
+        table = self.call("audit", model, *annex, "--test", self.validation).out
+        self.assertRegex(table, r"(?m)^  accuracy on test +- +0\.")
+        for attack in ("--membership", "--reconstruction"):
+            refused = self.call("audit", model, attack, "--test", self.validation, code=3)
+            self.assertIn("give the rows with --deleted, or a model from before", refused.err)
+        self.call("audit", model, "--bound", "1e-12", code=4)
+        before = self.call("audit", model, *annex, "--before", self.enrolled, "--test", self.validation, "--shadow-models", "0", "--json").json
+        self.assertEqual((before["original_model"], before["deleted_rows"]), ("given", 3))
+        self.assertIsNotNone(before["reconstruction"])
+
     def test_noes(self):
         model = self.copy(self.enrolled)
         self.forget(model, "--rows", "4")
@@ -332,6 +356,11 @@ class Forget(Vaults):
                 report = self.forget(model, "--rows", "3", code=4)
                 self.assertEqual((report["state"], report["reason"]), ("rejected", "budget_spent"))
                 continue
+            for more in (["--weighting", "value:0.1", "--value-method", "knn_shapley", "--validation", self.validation],
+                         ["--method", "ascent", "--validation", self.validation], ["--tier-at-most", "0"]):
+                done = self.call("forget", model, "--rows", "3", *more, "--json", code=4)
+                self.assertEqual((done.json["state"], done.json["reason"]), ("rejected", "budget_spent_needs_retraining"))
+                self.assertRegex(done.err, r"^recant: forget: nothing was deleted: the budget is spent, .*: ask without them; [^\n]*\n$")
             old = json.loads((model / "certificates/000003.json").read_text())
             report = self.forget(model, "--rows", "3")
             new = json.loads((model / "certificates/000004.json").read_text())
@@ -400,7 +429,14 @@ class Forget(Vaults):
         self.fit(model, *protected, "--difference-step", "0.2")
         report = self.forget(model, "--rows", "1")
         self.assertEqual(report["state"], "certified")
-        self.assertLess(report["step_norm"], 0.2)
+        difference = report["difference"]
+        self.assertEqual({name: difference[name] for name in ("epsilon", "delta", "step")}, {"epsilon": 2, "delta": 1e-4, "step": 0.2})
+        self.assertAlmostEqual(difference["share"], report["step_norm"] / 0.2, 12)
+        self.assertTrue(0 < difference["share"] < 1)
+        said = self.call("forget", self.copy(model), "--rows", "2").out
+        share = re.search(r"(?m)^  who also holds the release before it: epsilon 2, delta 0\.0001, for steps up to 0\.2; this step took ([0-9.]+) % of that$", said)
+        self.assertTrue(0 < float(share[1]) < 100, said)
+        self.assertIsNone(self.forget(self.copy(self.enrolled), "--rows", "1")["difference"])
         public = json.loads(Path(report["certificate"]).read_text())
         self.assertEqual(float(public["budget"]["difference_step"]), 0.2)
         self.call("verify", report["certificate"], "--model", model, "--public-key", model / "public-key.json")

@@ -59,9 +59,12 @@ struct RetrainAudit {
   /// distance |theta - theta*| is in [low, high].
   double distance_low = 0, distance_high = 0;
   BoundVerdict verdict = BoundVerdict::kNotClaimed;
-  TestUtility original_utility, unlearned_utility, retrained_utility;
-  PredictionAgreement unlearned_agreement, original_agreement;  ///< with the retrained model
-  double seconds = 0;                                           ///< of the retraining
+  TestUtility unlearned_utility, retrained_utility;
+  PredictionAgreement unlearned_agreement;  ///< with the retrained model
+  /// Of the model before the deletion; unset where nobody has it.
+  std::optional<TestUtility> original_utility;
+  std::optional<PredictionAgreement> original_agreement;
+  double seconds = 0;  ///< of the retraining
 };
 
 /// Trains on `weights` (those that are left: deleted rows have 0) and compares.
@@ -85,9 +88,10 @@ struct RetrainAudit {
                                                const RetrainAuditOptions& options = {},
                                                const ProgressCallback& progress = {});
 
-/// Fills in utilities and agreement of an audit whose retrained model is there.
-void measure_utilities(const Objective& objective, ConstVectorRef original,
-                       ConstVectorRef unlearned, const Dataset& test,
-                       const MetricSettings& settings, double confidence, RetrainAudit& audit);
+/// Fills in utilities and agreement of an audit whose retrained model is there. `original` may be
+/// nullptr: its figures stay unset.
+void measure_utilities(const Objective& objective, const Vector* original, ConstVectorRef unlearned,
+                       const Dataset& test, const MetricSettings& settings, double confidence,
+                       RetrainAudit& audit);
 
 }  // namespace recant

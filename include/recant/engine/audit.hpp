@@ -39,9 +39,12 @@ struct ReconstructionFinding {
 
 struct AuditReport {
   Index rows = 0, deleted_rows = 0;  ///< rows that count; rows that were deleted
-  /// Deleted rows that have a twin among the rows that count: the same features and target.
-  Index twins = 0;
-  OriginalModel original = OriginalModel::kTrained;
+  /// Deleted rows that have a twin among the rows that count: the same features and target. Unset
+  /// where their content is not there.
+  std::optional<Index> twins;
+  /// Unset: nobody has that model, as it takes the deleted rows; or nothing that was asked needs
+  /// it.
+  std::optional<OriginalModel> original;
   RetrainAudit retraining;
   std::optional<double> bound;  ///< claimed
   Index test_rows = 0;          ///< 0: utilities and agreement were not measured
@@ -56,16 +59,22 @@ struct AuditReport {
 /// erased, with what to give instead.
 [[nodiscard]] Dataset deleted_rows(const FittedModel& audited, const FittedModel* before);
 
+/// Whether that content has been erased, so that only an audit without it is possible. @throws
+/// DataError where there are no such rows.
+[[nodiscard]] bool deleted_rows_erased(const FittedModel& audited, const FittedModel* before);
+
 /// Audits a model: trains it again on the rows that count in its folder, and compares; attacks it
 /// as the options say. docs/mathematics.md section 6, docs/algorithms/audit.md.
 ///
-/// `deleted`: the rows that are said to be forgotten, encoded like the folder's. `before`: the
-/// model before the deletion; without one it is trained, each deleted row at weight 1.
-/// `test`: rows that no model was trained on; needed for membership, and for utilities.
+/// `deleted`: the rows that are said to be forgotten, encoded like the folder's. Without them
+/// (nullptr) neither membership nor reconstruction may be asked for; retraining needs none of them.
+/// `before`: the model before the deletion; without one it is trained where what is asked takes it,
+/// each deleted row at weight 1. `test`: rows that no model was trained on; needed for membership,
+/// and for utilities.
 /// Assumes: as the parts do; that `deleted` are the rows of the request is the auditor's part.
 /// Cost: one or two cold fits, and that of the attacks. The same bytes for any number of threads.
 /// @throws UsageError, DataError as the parts; DataError for a `before` of another shape.
-[[nodiscard]] AuditReport audit(const FittedModel& audited, const Dataset& deleted,
+[[nodiscard]] AuditReport audit(const FittedModel& audited, const Dataset* deleted,
                                 const FittedModel* before, const Dataset* test,
                                 const AuditRequest& request, const ProgressCallback& progress = {});
 

@@ -90,6 +90,12 @@ struct ForgetReport {
   double step_seconds = 0, total_seconds = 0;
 
   [[nodiscard]] bool done() const noexcept { return state == RequestState::kCertified; }
+  /// How much of the step limit V of difference protection the model's step took, 0 to 1; none
+  /// without that protection.
+  [[nodiscard]] std::optional<double> share_of_difference_step() const noexcept {
+    if (!budget || !budget->difference || !step_norm) return std::nullopt;
+    return *step_norm / budget->difference->step;
+  }
 };
 
 /// One sentence for the `reason` of a request that was rejected or failed.

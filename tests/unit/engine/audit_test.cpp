@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "recant/engine/audit.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -59,7 +61,7 @@ TEST_P(EngineAudit, FindsTheTruthAndJudgesTheBound) {
   request.attack.shadows->count = 4;
   const Dataset deleted = deleted_rows(d.after, nullptr);
   EXPECT_EQ(deleted.rows(), 25);
-  const AuditReport found = audit(d.after, deleted, &d.before, &d.test, request);
+  const AuditReport found = audit(d.after, &deleted, &d.before, &d.test, request);
   EXPECT_NEAR(found.retraining.distance, distance, 1e-10);
   EXPECT_EQ(found.retraining.verdict, BoundVerdict::kHolds);
   EXPECT_EQ(found.rows, 375);
@@ -71,11 +73,12 @@ TEST_P(EngineAudit, FindsTheTruthAndJudgesTheBound) {
   EXPECT_EQ(found.membership->attacks[0].unlearned.deleted.rows, 25);
   EXPECT_EQ(found.membership->attacks[0].unlearned.retained.rows, 375);
   ASSERT_TRUE(found.reconstruction);
-  EXPECT_EQ(found.sentences.size(), 5U);
+  // The distance, the rebuilt row, and one for every figure on test rows and of both attacks.
+  EXPECT_EQ(found.sentences.size(), 2U + (GetParam() == LossKind::kSquared ? 1U : 3U) + 2U * 5U);
   EXPECT_THAT(found.sentences[0], testing::HasSubstr("holds"));
   if (GetParam() == LossKind::kSquared) return;  // a Newton step is exact: no bound is broken
   request = {.membership = false, .reconstruction = false, .bound = distance / 2};
-  const AuditReport broken = audit(d.after, deleted, nullptr, nullptr, request);
+  const AuditReport broken = audit(d.after, &deleted, nullptr, nullptr, request);
   EXPECT_EQ(broken.retraining.verdict, BoundVerdict::kBroken);
   EXPECT_THAT(broken.sentences, testing::ElementsAre(testing::HasSubstr("is broken")));
 }
@@ -84,11 +87,11 @@ TEST_P(EngineAudit, TrainsTheOriginalWhereItIsNotGiven) {
   const Deletion d = deletion(GetParam(), 10);
   const Dataset deleted = deleted_rows(d.after, nullptr);
   const AuditRequest request{.membership = false};
-  const AuditReport given = audit(d.after, deleted, &d.before, &d.test, request);
-  const AuditReport trained = audit(d.after, deleted, nullptr, &d.test, request);
+  const AuditReport given = audit(d.after, &deleted, &d.before, &d.test, request);
+  const AuditReport trained = audit(d.after, &deleted, nullptr, &d.test, request);
   EXPECT_EQ(trained.original, OriginalModel::kTrained);
-  EXPECT_NEAR(trained.retraining.original_utility.log_loss,
-              given.retraining.original_utility.log_loss, 1e-9);
+  EXPECT_NEAR(trained.retraining.original_utility->log_loss,
+              given.retraining.original_utility->log_loss, 1e-9);
   EXPECT_NEAR(trained.reconstruction->audit.cosine, given.reconstruction->audit.cosine, 1e-5);
 }
 
@@ -98,8 +101,8 @@ TEST_P(EngineAudit, RebuildsASingleRow) {
       train(d.after.objective(), d.after.rows.weights, {.tolerance = 1e-14}).theta;
   AuditRequest request{.membership = false, .sigmas = {1}};
   request.draws = 40;
-  const AuditReport found =
-      audit(d.after, deleted_rows(d.after, &d.before), &d.before, nullptr, request);
+  const Dataset deleted = deleted_rows(d.after, &d.before);
+  const AuditReport found = audit(d.after, &deleted, &d.before, nullptr, request);
   ASSERT_TRUE(found.reconstruction);
   EXPECT_EQ(found.reconstruction->rows, 1);
   EXPECT_NEAR(found.reconstruction->audit.cosine, 1, 1e-8);
@@ -137,10 +140,82 @@ TEST(EngineAudit, FlagsAModelThatForgotNothing) {
   for (Index i = 0; i < 40; ++i) d.after.rows.weights[i] = 0;
   AuditRequest request{.reconstruction = false, .bound = 1e-3};
   request.attack.shadows->count = 8;
-  const AuditReport found =
-      audit(d.after, deleted_rows(d.after, nullptr), nullptr, &d.test, request);
+  const Dataset deleted = deleted_rows(d.after, nullptr);
+  const AuditReport found = audit(d.after, &deleted, nullptr, &d.test, request);
   EXPECT_EQ(found.retraining.verdict, BoundVerdict::kBroken);
   EXPECT_EQ(found.membership->attacks[0].verdict, ForgettingVerdict::kUnderForgotten);
+}
+
+/// Ids and the bytes of the rows are gone.
+void erase_deleted(Deletion& d) {
+  mark_erased(d.after.rows, d.rows);
+  RowMatrix x = d.after.rows.features.view();
+  for (const Index row : d.rows) x.row(row).setZero();
+  d.after.rows.features = FeatureMatrix(std::move(x));
+}
+
+TEST_P(EngineAudit, RetrainingNeedsNoDeletedRow) {
+  Deletion d = deletion(GetParam(), 10);
+  const Dataset deleted = deleted_rows(d.after, nullptr);
+  const AuditRequest request{.membership = false, .reconstruction = false, .bound = 1};
+  const AuditReport with = audit(d.after, &deleted, nullptr, &d.test, request);
+  EXPECT_FALSE(deleted_rows_erased(d.after, nullptr));
+  erase_deleted(d);
+  EXPECT_TRUE(deleted_rows_erased(d.after, nullptr));
+  EXPECT_FALSE(deleted_rows_erased(d.after, &d.before));
+  const AuditReport without = audit(d.after, nullptr, nullptr, &d.test, request);
+  EXPECT_EQ(without.retraining.distance, with.retraining.distance);
+  EXPECT_EQ(without.retraining.verdict, BoundVerdict::kHolds);
+  EXPECT_EQ(without.deleted_rows, 10);
+  EXPECT_EQ(without.retraining.unlearned_utility.log_loss,
+            with.retraining.unlearned_utility.log_loss);
+  EXPECT_FALSE(without.twins);
+  EXPECT_FALSE(without.original);
+  const auto json = nlohmann::json::parse(to_json(without));
+  for (const char* unknown : {"original", "original_agreement"}) {
+    EXPECT_TRUE(json.at("retraining").at(unknown).is_null()) << unknown;
+  }
+  EXPECT_FALSE(json.at("retraining").at("unlearned").is_null());
+  EXPECT_TRUE(json.at("twins").is_null());
+  EXPECT_TRUE(json.at("original_model").is_null());
+  EXPECT_THAT(without.sentences.back(), testing::HasSubstr("left out"));
+  EXPECT_THAT(without.sentences.back(), testing::HasSubstr("the model from before"));
+  for (std::size_t i = 0; i + 1 < without.sentences.size(); ++i) {
+    EXPECT_THAT(without.sentences[i], testing::Not(testing::HasSubstr("before the deletion")));
+  }
+  // The model from before may be there though the rows are not.
+  const AuditReport given = audit(d.after, nullptr, &d.before, &d.test, request);
+  EXPECT_NEAR(given.retraining.original_utility->log_loss,
+              with.retraining.original_utility->log_loss, 1e-9);
+  EXPECT_THAT(given.sentences.back(), testing::Not(testing::HasSubstr("the model from before")));
+}
+
+TEST_P(EngineAudit, SaysInTheSentenceWhatTooFewRowsCannotShow) {
+  const Deletion d = deletion(GetParam(), 25);
+  const Dataset deleted = deleted_rows(d.after, nullptr);
+  AuditRequest request{.reconstruction = false};
+  request.attack.shadows.reset();
+  const AuditReport found = audit(d.after, &deleted, &d.before, &d.test, request);
+  const AttackResult& attacked = found.membership->attacks[0].unlearned.deleted;
+  // Half of 300 unseen rows set the threshold: enough for one in a hundred, not in a thousand.
+  ASSERT_TRUE(attacked.at_one_percent.resolved);
+  ASSERT_FALSE(attacked.at_one_in_thousand.resolved);
+  const auto& sentences = found.sentences;
+  const auto with = [&](const char* text) {
+    return std::count_if(sentences.begin(), sentences.end(), [&](const std::string& sentence) {
+      return sentence.find(text) != std::string::npos;
+    });
+  };
+  EXPECT_EQ(with("takes 1 % of unseen rows"), 1);
+  EXPECT_EQ(with("takes 0.1 % of unseen rows"), 1);
+  EXPECT_EQ(with("not resolved"), 1);
+  EXPECT_THAT(sentences.back(), testing::AllOf(testing::HasSubstr("takes 0.1 %"),
+                                               testing::HasSubstr("not resolved: 300 unseen rows"),
+                                               testing::HasSubstr("of 150 others")));
+  for (const double figure : {attacked.auc.value, attacked.advantage, attacked.auc.low,
+                              found.membership->attacks[0].unlearned.retained.auc.value}) {
+    EXPECT_GT(with(fmt::format("{:.3f}", figure).c_str()), 0) << figure;
+  }
 }
 
 TEST(EngineAudit, CountsTwins) {
@@ -151,7 +226,7 @@ TEST(EngineAudit, CountsTwins) {
   deleted.targets[0] = d.after.rows.targets[0];
   deleted.features = FeatureMatrix(std::move(x));
   const AuditRequest request{.membership = false, .reconstruction = false};
-  const AuditReport found = audit(d.after, deleted, nullptr, nullptr, request);
+  const AuditReport found = audit(d.after, &deleted, nullptr, nullptr, request);
   EXPECT_EQ(found.twins, 1);
   EXPECT_THAT(found.sentences[1], testing::HasSubstr("1 of the deleted rows has a twin"));
 }
@@ -161,10 +236,10 @@ TEST(EngineAudit, SameBytesForAnyNumberOfThreads) {
   AuditRequest request{.sigmas = {0.1}, .seed = 3};
   request.attack.shadows->count = 5;
   std::optional<std::string> first;
+  const Dataset deleted = deleted_rows(d.after, nullptr);
   for (const int threads : {1, 3}) {
     const test::WithThreads scope(threads);
-    auto json = nlohmann::json::parse(
-        to_json(audit(d.after, deleted_rows(d.after, nullptr), nullptr, &d.test, request)));
+    auto json = nlohmann::json::parse(to_json(audit(d.after, &deleted, nullptr, &d.test, request)));
     EXPECT_EQ(json.at("schema"), "recant.audit/1");
     EXPECT_EQ(json.at("membership").at("attacks").size(), 2U);
     EXPECT_TRUE(json.at("retraining").at("bound").is_null());
@@ -179,27 +254,28 @@ TEST(EngineAudit, SaysWhatIsMissing) {
   test::expect_error<DataError>([&] { return deleted_rows(d.before, nullptr); },
                                 {"nothing was deleted", "--deleted"});
   const Dataset deleted = deleted_rows(d.after, nullptr);
-  test::expect_error<UsageError>([&] { return audit(d.after, deleted, nullptr, nullptr, {}); },
+  test::expect_error<UsageError>([&] { return audit(d.after, &deleted, nullptr, nullptr, {}); },
                                  {"no model was trained on", "--test"});
   FittedModel other = d.before;
   other.model.intercept = false;
-  test::expect_error<DataError>([&] { return audit(d.after, deleted, &other, &d.test, {}); },
+  test::expect_error<DataError>([&] { return audit(d.after, &deleted, &other, &d.test, {}); },
                                 {"before", "differ"});
   other.rows = slice(d.before.rows, {0, 300});
   test::expect_error<DataError>([&] { return deleted_rows(d.after, &other); },
                                 {"another number of rows", "--deleted"});
-  // Erased: ids and the bytes of the rows are gone, but the model from before still has them.
-  mark_erased(d.after.rows, d.rows);
-  RowMatrix x = d.after.rows.features.view();
-  for (const Index row : d.rows) x.row(row).setZero();
-  d.after.rows.features = FeatureMatrix(std::move(x));
+  for (const AuditRequest& request : {AuditRequest{}, AuditRequest{.membership = false}}) {
+    test::expect_error<UsageError>(
+        [&] { return audit(d.after, nullptr, nullptr, &d.test, request); },
+        {"need the deleted rows", "--deleted"});
+  }
+  erase_deleted(d);  // but the model from before still has them
   test::expect_error<DataError>([&] { return deleted_rows(d.after, nullptr); },
                                 {"erased", "--before"});
   EXPECT_TRUE(test::same_bytes(Matrix(deleted_rows(d.after, &d.before).features.view()),
                                Matrix(deleted.features.view())));
   Dataset narrow = deleted;
   narrow.features = FeatureMatrix(RowMatrix::Ones(5, 3));
-  test::expect_error<UsageError>([&] { return audit(d.after, narrow, nullptr, &d.test, {}); },
+  test::expect_error<UsageError>([&] { return audit(d.after, &narrow, nullptr, &d.test, {}); },
                                  {"features of a deleted row"});
 }
 

@@ -33,12 +33,13 @@ class BatchTest : public testing::Test {
     fitted_ = fit(request).first;
     create(50);
   }
-  void create(std::int64_t releases) {
+  void create(std::int64_t releases, WhenSpent when_spent = WhenSpent::kRefuse) {
     EnrolmentRequest request;
     request.epsilon = 1;
     request.delta = 1e-5;
     request.releases = releases;
     request.sigma = 1;
+    request.when_spent = when_spent;
     const EnrolmentPlan enrolment = plan_enrolment(fitted_, request, nullptr);
     Vault::create(path_, fitted_, true, &enrolment);
   }
@@ -192,6 +193,40 @@ TEST_F(BatchTest, ASpentBudgetRejectsAll) {
   for (const ForgetReport& report : forget(vault, {asked("c", {3}), asked("d", {4})})) {
     EXPECT_EQ(report.reason, "budget_spent");
   }
+  expect_sound();
+}
+
+TEST_F(BatchTest, WhatForbidsRetrainingIsNoWayOnFromASpentBudget) {
+  create(2, WhenSpent::kRetrain);
+  Vault vault = Vault::open_for_writing(path_);
+  ASSERT_TRUE(vault.forget(asked("last", {1})).done());
+  const Vector before = vault.model().model.theta;
+  const auto by_value = [&](std::optional<double> alpha) {
+    ForgetRequest request = asked("", {2, 3});
+    request.weighting.by_value = true;
+    request.weighting.alpha = alpha;
+    request.weighting.values = Vector::LinSpaced(150, 0, 1);
+    return request;
+  };
+  ForgetRequest ascent = asked("", {2, 3}), narrow = ascent;
+  ascent.method = ForgetMethod::kAscent;
+  ascent.holdout = &fitted_.rows;
+  narrow.tier_at_most = Tier::kNewBase;
+  for (const ForgetRequest& request : {by_value(0.1), by_value(std::nullopt), ascent, narrow}) {
+    const ForgetReport report = vault.forget(request);
+    EXPECT_EQ(report.state, RequestState::kRejected);
+    EXPECT_EQ(report.reason, "budget_spent_needs_retraining");
+    EXPECT_TRUE(describe_reason(report.reason).starts_with("the budget is spent"));
+  }
+  EXPECT_EQ(vault.model().model.theta, before);
+  // What asks for no more than training again does goes on, and what was refused may follow.
+  ForgetRequest zero = by_value(0);
+  zero.tier_at_most = Tier::kRetrain;
+  const ForgetReport retrained = vault.forget(zero);
+  EXPECT_TRUE(retrained.new_enrolment) << retrained.reason;
+  EXPECT_EQ(retrained.tier, "retrain");
+  narrow.rows = {4};
+  EXPECT_TRUE(vault.forget(narrow).done());
   expect_sound();
 }
 
