@@ -188,6 +188,7 @@ std::vector<ForgetRequest> read_requests(const std::string& path, const ForgetRe
       request.rows.push_back(code == std::errc() && stopped == end ? number : kNoRow);
     }
   }
+  if (requests.empty()) throw UsageError("names no row to delete", path);
   return requests;
 }
 

@@ -13,6 +13,7 @@
 #include "random_stream.hpp"
 #include "recant/core/atomic_file.hpp"
 #include "recant/core/error.hpp"
+#include "recant/core/regular_file.hpp"
 
 namespace recant {
 namespace {
@@ -99,6 +100,7 @@ SigningKey SigningKey::load(const std::filesystem::path& path) {
     throw DataError("holds a secret key and others may read or write it", path.string(),
                     "chmod 600, and think about a new key");
   }
+  require_regular_file(path);
   std::ifstream in(path, std::ios::binary);
   if (!in) throw DataError("cannot be read", path.string());
   const WipedText file{std::string(std::istreambuf_iterator<char>(in), {})};

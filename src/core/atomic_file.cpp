@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "recant/core/error.hpp"
+#include "recant/core/file_removal.hpp"
 
 namespace recant {
 namespace {
@@ -268,6 +269,22 @@ void check_writable(const fs::path& path) {
   if (!created) fail(path, "cannot be created", code);
 }
 
+namespace {
+
+/// What cannot be overwritten now stays for the next.
+void remove_if_abandoned(const fs::path& path) noexcept {
+  try {
+    Living none;
+    if (!none.lock(path, LOCK_NB)) return;
+    // The lock has a file open, so that it is not taken for one that nobody has.
+    if (fs::symlink_status(path).type() == fs::file_type::regular) overwrite_file(path);
+    remove_overwritten(path);
+  } catch (const std::exception&) {
+  }
+}
+
+}  // namespace
+
 void remove_abandoned(const fs::path& target) noexcept {
   try {
     const fs::path path = without_trailing_slash(target);
@@ -282,11 +299,7 @@ void remove_abandoned(const fs::path& target) noexcept {
         found.push_back(entry.path());
       }
     }
-    for (const fs::path& one : found) {
-      Living none;
-      std::error_code ignored;
-      if (none.lock(one, LOCK_NB)) fs::remove_all(one, ignored);
-    }
+    for (const fs::path& one : found) remove_if_abandoned(one);
   } catch (const std::exception&) {  // a folder that cannot be listed
   }
 }
@@ -312,8 +325,14 @@ StagedFolder::StagedFolder(fs::path target, bool replace)
 }
 
 StagedFolder::~StagedFolder() {
-  std::error_code ignored;
-  if (!committed_) fs::remove_all(staging_, ignored);
+  if (!committed_) {
+    try {
+      remove_overwritten(staging_);
+    } catch (const std::exception&) {  // on a disk that fails it is only removed
+      std::error_code ignored;
+      fs::remove_all(staging_, ignored);
+    }
+  }
   end_unfinished(staging_);
   if (lock_ >= 0) ::close(lock_);
 }
@@ -347,7 +366,7 @@ void StagedFolder::commit(const std::function<void(const fs::path&)>& before_rem
     }
   }
   committed_ = true;
-  if (before_removal) unfinished().paths.erase(staging_);  // an interrupt would only remove it
+  unfinished().paths.erase(staging_);  // an interrupt would only remove it
   lock.unlock();
   if (lock_ >= 0) ::close(std::exchange(lock_, -1));
   sync(parent_of(target_));
@@ -355,8 +374,7 @@ void StagedFolder::commit(const std::function<void(const fs::path&)>& before_rem
     before_removal(old);
     fs::remove_all(old);
   } else if (replaces) {
-    std::error_code ignored;
-    fs::remove_all(old, ignored);
+    remove_overwritten(old);
   }
 }
 

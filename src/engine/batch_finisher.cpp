@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "generation.hpp"
@@ -57,35 +56,6 @@ void ensure_folder(const fs::path& path) {
 }
 
 }  // namespace
-
-VaultSecrets VaultSecrets::create(const fs::path& vault) {
-  VaultSecrets secrets{VaultKey::generate(), SigningKey::generate()};
-  const fs::path folder = vault / "secret";
-  if (!fs::exists(folder)) {
-    ensure_folder(folder);
-    fs::permissions(folder, fs::perms::owner_all);
-  }
-  // The signing key first: the vault's key is what says that both are there.
-  std::error_code ignored;
-  fs::remove(folder / "signing.key", ignored);
-  secrets.signing.save(folder / "signing.key");
-  write_file(vault / "public-key.json", secrets.signing.public_key_text());
-  secrets.key.save(folder / "vault.key");
-  return secrets;
-}
-
-VaultSecrets VaultSecrets::load(const fs::path& vault) {
-  try {
-    return {VaultKey::load(vault / "secret/vault.key"),
-            SigningKey::load(vault / "secret/signing.key")};
-  } catch (const NotFoundError& error) {
-    throw DamagedError("is missing", error.where());
-  }
-}
-
-bool VaultSecrets::exist(const fs::path& vault) {
-  return fs::exists(vault / "secret/vault.key");
-}
 
 std::string describe_parameters(const ModelFolder& folder, const Release& release) {
   const Json description = Json::parse(folder.description);
@@ -172,8 +142,9 @@ const GridNoise& BatchFinisher::noise(const PrivacyBudget& budget) {
 Vector BatchFinisher::state_of(const BatchRecord& record) const {
   const fs::path file = folder_.generation(record.generation) / "theta.npy";
   const std::string name = fmt::format("state/{}/theta.npy", record.generation);
-  const auto written = record.files.find(name);
-  if (written != record.files.end()) check_file(file, written->second);
+  const HashesByFile& files = record.generation == 0 ? folder_.files : record.files;
+  const auto written = files.find(name);
+  if (written != files.end()) check_file(file, written->second);
   return read_npy_vector(file);
 }
 

@@ -8,22 +8,10 @@
 #include "batch_record.hpp"
 #include "model_folder.hpp"
 #include "recant/certify/grid_noise.hpp"
-#include "recant/certify/signing_key.hpp"
 #include "recant/ledger/ledger.hpp"
-#include "vault_key.hpp"
+#include "vault_secrets.hpp"
 
 namespace recant {
-
-/// The secrets of a vault, in its folder secret/.
-struct VaultSecrets {
-  VaultKey key;
-  SigningKey signing;
-
-  /// Draws both and writes them, and the public key, into the folder.
-  static VaultSecrets create(const std::filesystem::path& vault);
-  [[nodiscard]] static VaultSecrets load(const std::filesystem::path& vault);
-  [[nodiscard]] static bool exist(const std::filesystem::path& vault);
-};
 
 /// Takes a prepared batch to its end, from whichever stage it is in: all it needs is in the ledger,
 /// in state/GEN and under the vault's keys. Every step may be repeated; docs/formats/vault.md says

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "recant/core/error.hpp"
+#include "recant/core/regular_file.hpp"
 
 namespace recant {
 namespace {
@@ -38,6 +39,7 @@ class Hash {
 }  // namespace
 
 std::string file_hash(const std::filesystem::path& path) {
+  require_regular_file(path);
   std::ifstream in(path, std::ios::binary);
   if (!in) throw DamagedError("is missing or cannot be read", path.string());
   Hash hash;

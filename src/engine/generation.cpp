@@ -13,6 +13,7 @@
 
 #include "recant/core/atomic_file.hpp"
 #include "recant/core/error.hpp"
+#include "recant/core/regular_file.hpp"
 #include "recant/data/npy.hpp"
 
 namespace recant {
@@ -72,6 +73,7 @@ HashesByFile write_generation(const fs::path& vault, std::int64_t generation, Co
 std::vector<Index> rows_to_erase(const fs::path& vault, std::int64_t generation,
                                  const VaultKey& key) {
   const fs::path file = vault / "state" / std::to_string(generation) / kSealedRows;
+  require_regular_file(file);
   std::ifstream in(file, std::ios::binary);
   const std::string sealed(std::istreambuf_iterator<char>(in), {});
   const std::string bytes = key.unseal(domain_of(generation), sealed, file.string());

@@ -15,6 +15,7 @@
 #include "recant/certify/signing_key.hpp"
 #include "recant/core/atomic_file.hpp"
 #include "recant/core/error.hpp"
+#include "recant/core/regular_file.hpp"
 #include "recant/data/npy.hpp"
 
 namespace recant {
@@ -124,6 +125,7 @@ std::pair<dev_t, ino_t> file_at(const fs::path& path) {
 }
 
 std::string read_text(const fs::path& path) {
+  require_regular_file(path);
   std::ifstream in(path, std::ios::binary);
   if (!in)
     throw NotFoundError("is not a model folder (it has no manifest.json)",

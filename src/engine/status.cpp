@@ -5,8 +5,6 @@
 #include <sodium.h>
 
 #include <chrono>
-#include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <thread>
@@ -18,19 +16,15 @@
 #include "recant/core/error.hpp"
 #include "recant/data/npy.hpp"
 #include "recant/engine/vault.hpp"
+#include "vault_file.hpp"
 #include "vault_reader.hpp"
+#include "vault_secrets.hpp"
 #include "writer_lock.hpp"
 
 namespace recant {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string read_bytes(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) throw DamagedError("is missing or cannot be read", path.string());
-  return {std::istreambuf_iterator<char>(in), {}};
-}
 
 Ledger open_ledger(const ModelFolder& folder) {
   try {
@@ -46,39 +40,6 @@ void require(bool good, const std::string& what, const fs::path& where) {
 }
 
 constexpr const char* kOtherBytes = "does not have the bytes that were written";
-
-using PublicKey = std::array<unsigned char, crypto_sign_PUBLICKEYBYTES>;
-
-/// The vault's public key. Its file knows the hash of the key, so that damage to it is told from
-/// damage to what it signed.
-PublicKey read_public_key(const fs::path& vault) {
-  const fs::path file = vault / "public-key.json";
-  const std::string text = read_bytes(file);
-  PublicKey key;
-  try {
-    const auto object = nlohmann::json::parse(text);
-    read_hexadecimal(object.at("public_key").get<std::string>(), key, file.string());
-  } catch (const nlohmann::json::exception&) {
-    throw DamagedError("is not a public key", file.string());
-  }
-  std::string hashed("recant.key/1");
-  hashed += '\0';
-  hashed.append(key.begin(), key.end());
-  const std::string id = hexadecimal_of(hash_bytes(hashed)).substr(0, 32);
-  require(text == fmt::format("{{\"schema\":\"recant.public_key/1\",\"key_id\":\"{}\","
-                              "\"public_key\":\"{}\"}}\n",
-                              id, hexadecimal_of(key)),
-          kOtherBytes, file);
-  return key;
-}
-
-/// Both secrets are there, and the signing key is the one that the public key is of.
-void check_secrets(const fs::path& vault) {
-  static_cast<void>(read_public_key(vault));
-  require(
-      VaultSecrets::load(vault).signing.public_key_text() == read_bytes(vault / "public-key.json"),
-      "is not the key whose public part is in public-key.json", vault / "secret/signing.key");
-}
 
 /// Signatures of checkpoints, by the vault's own public key.
 CheckpointVerifier verifier_of(const fs::path& vault) {
@@ -101,7 +62,7 @@ std::int64_t check_certificates(const ModelFolder& folder, const Ledger& ledger,
   std::int64_t matched = 0, files = 0;
   const auto compare = [&](const fs::path& file, const std::string& bytes, const char* what) {
     if (view.stage != BatchStage::kCertified && !fs::exists(file)) return;
-    require(read_bytes(file) == bytes, what, file);
+    require(read_vault_file(file) == bytes, what, file);
     ++matched;
   };
   for (std::int64_t batch = 0; view.last_batch && batch <= *view.last_batch; ++batch) {
@@ -133,6 +94,8 @@ void check_published(const ModelFolder& folder, const Ledger& ledger, const Vaul
   require(release.has_value(), "has no release for what was published", folder.path);
   const fs::path published = folder.path / "published";
   const fs::path file = published / "parameters.npy";
+  // The bytes first, which waits for no pipe.
+  const std::string bytes = read_vault_file(file);
   Vector parameters;
   try {
     parameters = read_npy_vector(file);
@@ -143,16 +106,16 @@ void check_published(const ModelFolder& folder, const Ledger& ledger, const Vaul
               release->parameters_hash,
           "are not the parameters that were certified", file);
   // The same shape, and so the same header, as the state that it was made from.
-  const std::string bytes = read_bytes(file);
-  const std::string state = read_bytes(folder.generation(view.generation) / "theta.npy");
+  const std::string state = read_vault_file(folder.generation(view.generation) / "theta.npy");
   const auto header = bytes.size() - 8 * static_cast<std::size_t>(parameters.size());
   require(bytes.size() == state.size() && bytes.compare(0, header, state, 0, header) == 0,
           kOtherBytes, file);
-  require(read_bytes(published / "certificate.json") == release->certificate,
+  require(read_vault_file(published / "certificate.json") == release->certificate,
           "is not the certificate of the ledger", published / "certificate.json");
-  require(read_bytes(published / "parameters.json") == describe_parameters(folder, *release),
+  require(read_vault_file(published / "parameters.json") == describe_parameters(folder, *release),
           kOtherBytes, published / "parameters.json");
-  require(read_bytes(published / "public-key.json") == read_bytes(folder.path / "public-key.json"),
+  require(read_vault_file(published / "public-key.json") ==
+              read_vault_file(folder.path / "public-key.json"),
           kOtherBytes, published / "public-key.json");
 }
 
@@ -169,7 +132,7 @@ void check_all(const fs::path& path, VaultCheck& result) {
     passed("ledger: none yet, no deletion was asked for");
     return;
   }
-  check_secrets(path);
+  static_cast<void>(VaultSecrets::load(path));
   passed("keys: are there and belong together");
   const Ledger ledger = open_ledger(folder);
   const LedgerCheck chain = ledger.check(verifier_of(path));

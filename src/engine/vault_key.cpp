@@ -12,6 +12,7 @@
 #include "recant/certify/signing_key.hpp"
 #include "recant/core/atomic_file.hpp"
 #include "recant/core/error.hpp"
+#include "recant/core/regular_file.hpp"
 
 namespace recant {
 namespace {
@@ -56,6 +57,7 @@ VaultKey VaultKey::load(const fs::path& path) {
     throw DataError("holds a secret key and others may read or write it", path.string(),
                     "chmod 600");
   }
+  require_regular_file(path);
   std::ifstream in(path, std::ios::binary);
   const WipedText file{std::string(std::istreambuf_iterator<char>(in), {})};
   auto secret = std::make_shared<Secret>();

@@ -10,6 +10,7 @@
 #include "generation.hpp"
 #include "recant/core/atomic_file.hpp"
 #include "recant/core/error.hpp"
+#include "release_check.hpp"
 #include "vault_writer.hpp"
 
 /// Opening a vault for writing: whatever was interrupted is finished before anything else.
@@ -47,6 +48,9 @@ void Vault::Impl::open_ledger(const std::optional<std::string>& wanted) {
   }
   secrets_ = VaultSecrets::load(folder_.path);
   try {
+    // Through a reader: a writer would write what is left of a damaged -wal back, and end it.
+    check_releases(folder_, Ledger::open(folder_.ledger_location(), LedgerAccess::kRead),
+                   secrets_->signing);
     ledger_ = Ledger::open(folder_.ledger_location(), LedgerAccess::kWrite);
   } catch (const NotFoundError& error) {
     throw DamagedError("the ledger of this model is missing", error.where(),
@@ -162,7 +166,21 @@ void Vault::Impl::finish_requests() {
   std::sort(waiting.begin(), waiting.end(),
             [](const Waiting& a, const Waiting& b) { return a.id < b.id; });
   find_by_digest(waiting);
+  check_ledger_if_gone(waiting);
   carry_out(std::move(waiting), {}, {});
+}
+
+/// Rows of a request that is not done may be gone because another took them, or because the ledger
+/// has lost that this one did: a crash while SQLite writes its -wal back, and damage to that.
+void Vault::Impl::check_ledger_if_gone(const std::vector<Waiting>& waiting) const {
+  if (std::none_of(waiting.begin(), waiting.end(),
+                   [](const Waiting& one) { return one.found.erased || one.found.missing; })) {
+    return;
+  }
+  const LedgerCheck check = ledger_->check();
+  if (check.fault) {
+    throw DamagedError(*check.fault, folder_.ledger_location(), "restore the model from a backup");
+  }
 }
 
 /// The rows behind keyed hashes.

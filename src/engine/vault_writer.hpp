@@ -13,7 +13,7 @@
 #include "deletion_step.hpp"
 #include "model_folder.hpp"
 #include "recant/engine/vault.hpp"
-#include "vault_key.hpp"
+#include "vault_secrets.hpp"
 #include "writer_lock.hpp"
 
 namespace recant {
@@ -87,6 +87,7 @@ class Vault::Impl {
   void finish_requests();
   [[nodiscard]] std::string_view cannot_finish(const Request& request) const;
   void find_by_digest(std::vector<Waiting>& waiting) const;
+  void check_ledger_if_gone(const std::vector<Waiting>& waiting) const;
 
   // Requests.
   [[nodiscard]] Digest digest_of(const std::string& id) const;

@@ -192,6 +192,8 @@ void SqliteStorage::connect(StorageMode mode) {
     return;
   }
   open_file(path_.string(), SQLITE_OPEN_READONLY);
+  // Who closes last would remove a -wal in which nothing is valid: it may be damaged and wanted.
+  sqlite3_db_config(connection_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   if (can_be_read()) return;
   // A folder in which nothing can be created: SQLite cannot make its index of the -wal file there.
   // Without such a file none is needed, and nobody who writes can come in the way.

@@ -30,6 +30,7 @@ class CrashRun:
     share: int = 1
     part: int = 0
     seed: int = 1
+    lacking: Callable | None = None  # of (counts): what a full run that is not shared must have done and has not
 
     def work(self, folder, worker, workers):
         """A worker's part; all workers draw the same trials."""
@@ -73,13 +74,15 @@ class CrashRun:
               f"{sum(one.ru_utime + one.ru_stime for one in used):.0f} s of processor time")
         if counts["done before it was killed"] > (counts["kill"] + counts["tear"]) / 50:
             failures.append("too many runs had fewer operations than were counted")
+        if self.full and self.share == 1 and self.lacking:
+            failures += self.lacking(counts)
         if failures:
-            sys.exit(f"{len(failures)} failed")
+            sys.exit(f"{len(failures)} failed: {failures[-1]}")
         print("after each the outcome was that of an undisturbed run: 0 lost, 0 applied twice, 0 second draws, "
               "0 certificates without a ledger row")
 
 
-def crash_run(prepare, scenarios, trials, arguments):
+def crash_run(prepare, scenarios, trials, arguments, lacking=None):
     program, interposer, *flags = arguments
     numbers = {name: int(flags[flags.index(f"--{name}") + 1]) for name in ("share", "part", "seed") if f"--{name}" in flags}
-    return CrashRun(scenarios, trials, prepare, program, interposer, "--full" in flags, **numbers)
+    return CrashRun(scenarios, trials, prepare, program, interposer, "--full" in flags, lacking=lacking, **numbers)

@@ -13,6 +13,8 @@ fails allocations, kills at random moments; and does the same to what recovers. 
     noise, signatures and times: nothing is lost and nothing done twice;
   - noise that was sealed is still the one that was sealed: a release draws once;
   - what a command had reported as done is not done again, even if power failed right after it;
+  - where the ledger's -wal was damaged too, a release that was certified is finished as it was, or the request
+    refused: nothing is drawn for it again;
   - names of categories that only deleted rows had are nowhere in the folder.
 
 Commands that make a folder, fit, correct and backup, are disturbed likewise: it is there wholly or not at all,
@@ -31,16 +33,10 @@ from disk_model import WRITE
 from forked_command import ForkedCommand
 from making import Making
 from models import BUDGET, FIT, IDS, as_format_one, csv_text, do, make_models, table
-from scenario import Scenario
+from scenario import Scenario, spread
 
 
 BATCH = "a batch of requests"
-
-
-def spread(draw, first, last, count):
-    """So many of a range, one at random in each of as many parts of the same size."""
-    edges = [first + (last + 1 - first) * i // count for i in range(count + 1)]
-    return [draw.randrange(low, max(low + 1, high)) for low, high in zip(edges, edges[1:])]
 
 
 def make_folders(program, interposer, folder):
@@ -120,6 +116,8 @@ def trials(scenario, full, draw):
         add(scenario.power_loss, at, draw.random())
     for _ in range(100 if full else 2):
         add(scenario.power_loss_of_recovery, draw.randint(1, operations), draw.random(), draw.random())
+    for number in spread(draw, 1, operations, 100 if full else 4):
+        add(scenario.damaged_wal, number, draw.random())
     started = time.monotonic()
     scenario.ask(scenario.fresh())
     seconds = time.monotonic() - started
@@ -132,5 +130,11 @@ def trials(scenario, full, draw):
     return made
 
 
+def unkilled(counts):
+    """Of the full run: a thousand random moments of a batch must have killed it."""
+    killed = counts[f"{BATCH} killed at random"]
+    return [] if killed >= 1000 else [f"only {killed} random moments of a batch killed it"]
+
+
 if __name__ == "__main__":
-    crash_run(make_folders, scenarios, trials, sys.argv[1:]).run()
+    crash_run(make_folders, scenarios, trials, sys.argv[1:], unkilled).run()

@@ -27,12 +27,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 
 #include "fork_server.hpp"
@@ -226,6 +228,33 @@ ssize_t write_at(int file, const void* bytes, size_t count, off64_t at, bool mov
 off64_t place_in(int file) {
   const bool appends = (syscall(SYS_fcntl, file, F_GETFL) & O_APPEND) != 0;
   return syscall(SYS_lseek, file, 0, appends ? SEEK_END : SEEK_CUR);
+}
+
+/// Copies what is left of `count` bytes; a place that is null is that of the file itself, and is
+/// moved on.
+ssize_t copy_bytes(int from, off64_t* from_at, int to, off64_t* to_at, size_t count) {
+  static thread_local char piece[1 << 14];
+  size_t made = 0;
+  while (made < count) {
+    const size_t wanted = std::min(count - made, sizeof piece);
+    const off64_t place = from_at != nullptr ? *from_at : syscall(SYS_lseek, from, 0, SEEK_CUR);
+    const ssize_t got = syscall(SYS_pread64, from, piece, wanted, place);
+    if (got < 0 && made == 0) return -1;
+    if (got <= 0) break;
+    const auto size = static_cast<size_t>(got);
+    const ssize_t put = to_at != nullptr ? write_at(to, piece, size, *to_at, false)
+                                         : write_at(to, piece, size, place_in(to), true);
+    if (put < 0 && made == 0) return -1;
+    if (put <= 0) break;
+    if (to_at != nullptr) *to_at += put;
+    if (from_at != nullptr) {
+      *from_at = place + put;
+    } else {
+      syscall(SYS_lseek, from, place + put, SEEK_SET);
+    }
+    made += static_cast<size_t>(put);
+  }
+  return static_cast<ssize_t>(made);
 }
 
 int open_at(int folder, const char* path, int flags, mode_t mode) {
@@ -452,6 +481,18 @@ ssize_t writev(int file, const struct iovec* parts, int count) {
     if (static_cast<size_t>(one) < parts[i].iov_len) break;
   }
   return made;
+}
+
+// What the kernel copies from file to file, as writes of pieces: a copy can so end in its middle.
+ssize_t sendfile64(int to, int from, off64_t* at, size_t count) {
+  return copy_bytes(from, at, to, nullptr, count);
+}
+ssize_t sendfile(int to, int from, off_t* at, size_t count) {
+  return copy_bytes(from, at, to, nullptr, count);
+}
+ssize_t copy_file_range(int from, off64_t* from_at, int to, off64_t* to_at, size_t count,
+                        unsigned int) {
+  return copy_bytes(from, from_at, to, to_at, count);
 }
 
 ssize_t send(int socket, const void* bytes, size_t count, int flags) {

@@ -3,11 +3,14 @@
 (crash_test.py)."""
 import collections
 import os
+import random
 import shutil
 import signal
+import time
 
-from disk_model import WRITE, read_log
+from disk_model import UNLINK, WRITE, Disk, read_log
 from ledger_facts import require
+from scenario import spread
 
 
 def numbers(model):
@@ -30,6 +33,18 @@ class Making:
         self.made = sorted(os.listdir(self.place))
         self.expected = numbers(self.destination)
         self.former = numbers(replaces) if replaces else None
+        self.require_overwritten()
+
+    def require_overwritten(self):
+        """No row and no key of the model that is replaced lies in free blocks."""
+        self.fresh()
+        disk, lost = Disk(self.place), 0
+        for operation in self.log:
+            if operation.kind == UNLINK and any(f"/{name}/" in operation.path for name in ("rows", "state", "secret")):
+                lost += 1
+                require(not any(disk.content(operation.path)), f"{self.name}: leaves {operation.path} in free blocks")
+            disk.apply(operation)
+        require(lost > 0 or not self.replaces, f"{self.name}: the former rows are not seen to go")
 
     @property
     def place(self):
@@ -48,19 +63,25 @@ class Making:
         if self.replaces:
             shutil.copytree(self.replaces, self.destination)
 
-    def make(self, **more):
+    def run(self, **more):
         arguments = [str(a).replace("PLACE", str(self.place)) for a in self.more]
-        done = self.command.run(*arguments, **more)
+        return self.command.run(*arguments, **more)
+
+    def make(self, **more):
+        done = self.run(**more)
         require(not done.timed_out, f"{self.name}: {more} did not end")
         return done
 
-    def check(self, what):
-        """What is there is whole; the same again makes it, and leaves nothing beside it."""
+    def check(self, what, reported):
+        """What is there is whole, and is there if it was said to be; the same again makes it, and leaves nothing
+        beside it."""
+        require(self.destination.exists() or not reported, f"{what}: was reported as done and is not there")
         if self.destination.exists():
             done = self.command.run("status", self.destination, "--check")
             require(done.returncode == 0, f"{what}: status: exit {done.returncode}: {done.stderr}")
             found = numbers(self.destination)
-            require(found in (self.expected, self.former), f"{what}: the folder is neither as before nor as it should be")
+            require(found in (self.expected, None if reported else self.former),
+                    f"{what}: the folder is neither as before nor as it should be")
             if not self.replaces:
                 shutil.rmtree(self.destination)
         else:
@@ -79,24 +100,68 @@ class Making:
         else:
             require(done.returncode == -signal.SIGKILL, f"{what}: exit {done.returncode}: nothing was killed")
             self.counts["abandoned" if any(".partial" in name for name in os.listdir(self.place)) else kind] += 1
-        self.check(what)
+        self.check(what, reported=done.returncode == 0)
 
-    def failed(self, code, number):
-        """An error cleans up by itself."""
+    def failed(self, code, number, for_good=False):
+        """An error cleans up by itself, where the disk lets it."""
         self.fresh()
-        what = f"{self.name}, {code}:{number}"
-        done = self.make(RECANT_FAULT=f"{code}:{number}")
-        require(done.returncode in range(0, 8), f"{what}: ended by a signal: {done.returncode}: {done.stderr}")
-        require(done.returncode == 0 or len(done.stderr.strip().splitlines()) == 1, f"{what}: said {done.stderr}")
-        self.counts[code] += 1
-        self.check(what)
+        fault = f"{code}:{number}{'+' if for_good else ''}"
+        what = f"{self.name}, {fault}"
+        done = self.make(RECANT_FAULT=fault)
+        # Without memory there may be none left to say so, and GMP, OpenMP and libsodium give up by abort().
+        aborted = code == "malloc" and done.returncode == -signal.SIGABRT
+        require(done.returncode in range(0, 8) or aborted, f"{what}: ended by a signal: {done.returncode}: {done.stderr}")
+        require(done.returncode <= 0 or len(done.stderr.strip().splitlines()) == 1, f"{what}: said {done.stderr}")
+        self.counts["aborted for want of memory" if aborted else code + (" for good" if for_good else "")] += 1
+        self.check(what, reported=done.returncode == 0)
+
+    def power_loss(self, at, seed):
+        """After the first `at` operations."""
+        self.fresh()
+        disk = Disk(self.place)
+        for operation in self.log[:at]:
+            disk.apply(operation)
+        shutil.rmtree(self.place)
+        disk.power_loss(random.Random(seed)).write_to(self.place)
+        self.check(f"{self.name}, power lost after {at} of {len(self.log)} operations, seed {seed}", at >= len(self.log))
+        self.counts["power lost"] += 1
+
+    def random_kill(self, seconds):
+        self.fresh()
+        done = self.run(seconds=seconds)
+        ended = done.returncode == 0
+        what = f"{self.name}, killed after {seconds:.4f} s"
+        require(ended or done.returncode == -signal.SIGKILL, f"{what}: exit {done.returncode}: {done.stderr}")
+        self.check(what, reported=ended)
+        self.counts["ended before a random moment" if ended else "killed at random"] += 1
 
     def trials(self, full, draw):
+        made = []
+
+        def add(function, *arguments, **more):
+            made.append(lambda which, f=function.__name__: getattr(which, f)(*arguments, **more))
+
+        def some(of, count):
+            return of if full else sorted(draw.sample(of, count))
+
         each = range(1, self.operations + 1)
-        some = each if full else sorted(draw.sample(each, 4))
-        writes = [operation.number for operation in self.log if operation.kind == WRITE]
-        torn = writes if full else draw.sample(writes, 1)
-        failing = each if full else sorted(draw.sample(each, 2))
-        return ([lambda which, n=n: which.killed("kill", n) for n in some] +
-                [lambda which, n=n: which.killed("tear", n) for n in torn] +
-                [lambda which, n=n: which.failed(("ENOSPC", "EIO", "ENOMEM")[n % 3], n) for n in failing])
+        errors = ("ENOSPC", "EIO", "ENOMEM")
+        for number in some(each, 4):
+            add(self.killed, "kill", number)
+        for number in some([operation.number for operation in self.log if operation.kind == WRITE], 2):
+            add(self.killed, "tear", number)
+        for number in some(each, 2):
+            add(self.failed, errors[number % 3], number)
+        for number in some(each, 2):
+            add(self.failed, errors[(number // 3 + number) % 3], number, for_good=True)
+        for number in spread(draw, 1, self.allocations, 100 if full else 2):
+            add(self.failed, "malloc", number, draw.random() < 0.5)
+        for at in [*some(range(len(self.log)), 3), len(self.log)]:
+            add(self.power_loss, at, draw.random())
+        started = time.monotonic()
+        self.fresh()
+        self.make()
+        seconds = time.monotonic() - started
+        for _ in range(50 if full else 2):
+            add(self.random_kill, draw.uniform(0, seconds))
+        return made

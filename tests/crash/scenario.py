@@ -33,6 +33,12 @@ def named(model):
     return sorted(city.decode() for city in set(CITIES.values()) if city in data)
 
 
+def spread(draw, first, last, count):
+    """So many of a range, one at random in each of as many parts of the same size."""
+    edges = [first + (last + 1 - first) * i // count for i in range(count + 1)]
+    return [draw.randrange(low, max(low + 1, high)) for low, high in zip(edges, edges[1:])]
+
+
 class Scenario:
     """A folder, and something to be done in it that a client repeats until it is answered."""
 
@@ -209,6 +215,43 @@ class Scenario:
         self.check(what, model, reported=done.returncode == 0)
         self.count("malloc in recovery" if second.startswith("malloc") else "recovery disturbed")
 
+    def damaged_wal(self, number, seed):
+        """Killed, and a bit of the ledger's -wal turns over: SQLite takes the transactions from there on for
+        unfinished. What was certified is not drawn again: it is finished as it was, or refused."""
+        draw = random.Random(seed)
+        model = self.fresh()
+        self.ask(model, RECANT_FAULT=f"kill:{number}")
+        wal = model / "ledger.sqlite-wal"
+        data = bytearray(wal.read_bytes()) if wal.exists() else b""
+        if not data:
+            self.count("no -wal to damage")
+            return
+        at = draw.randrange(len(data))
+        data[at] ^= 1 << draw.randrange(8)
+        wal.write_bytes(data)
+        what = f"{self.name}, kill:{number}, then a bit of byte {at} of the -wal"
+        before = self.given_out(model)
+        done = self.ask(model)
+        after = self.given_out(model)
+        require(done.returncode in (0, 5), f"{what}: exit {done.returncode}: {done.stderr}")
+        if done.returncode == 5:
+            require(len(done.stderr.strip().splitlines()) == 1, f"{what}: said {done.stderr}")
+            require(after == before, f"{what}: refused, and what is published was changed")
+            require("lost its end" not in done.stderr or (wal.exists() and wal.read_bytes() == data),
+                    f"{what}: refused, and the -wal was changed")
+        else:
+            for name, found in before.items():
+                require(name.startswith("published") or after[name] == found, f"{what}: {name} was issued twice")
+            facts = self.facts(model)
+            for key, expected in self.expected.items():
+                require(facts[key] == expected, f"{what}: {key}: {difference(facts[key], expected)}")
+        self.count("damaged -wal refused" if done.returncode else "damaged -wal finished")
+
+    @staticmethod
+    def given_out(model):
+        return {str(p.relative_to(model)): p.read_bytes() for place in ("certificates", "published")
+                for p in (model / place).glob("[!.]*") if p.is_file()}
+
     def power_loss(self, at, seed, log=None):
         """After the first `at` operations."""
         draw = random.Random(seed)
@@ -249,7 +292,7 @@ class Scenario:
         require(ended or done.returncode == -signal.SIGKILL,
                 f"{self.name}, killed after {seconds:.4f} s: exit {done.returncode}: {done.stderr}")
         self.check(f"{self.name}, killed after {seconds:.4f} s", model, reported=ended)
-        self.count("ended before a random moment" if ended else "killed at random")
+        self.count(f"{self.name} ended before a random moment" if ended else f"{self.name} killed at random")
 
     def read_only(self):
         """No operation works at all: reading goes on, writing says why not, and nothing changes."""

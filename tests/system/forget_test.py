@@ -247,7 +247,7 @@ class Forget(Vaults):
             self.assertIn(says, done.err)
             self.assertEqual(len(done.err.strip().splitlines()), 1, done)
         requests.write_text("key,row\n")
-        self.assertIn("0 of 0", self.call("forget", model, "--requests", requests).out)
+        self.assertIn("names no row", self.call("forget", model, "--requests", requests, code=2).err)
         for more in (["--rows", "1"], ["--request-key", "k"], ["--one-by-one"]):
             self.assertIn("--requests", self.call("forget", model, "--requests", requests, *more, code=2).err)
         self.assertIsNone(self.status(model, "--check")["check"]["fault"])

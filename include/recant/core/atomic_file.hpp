@@ -21,8 +21,9 @@ void write_file(const std::filesystem::path& path, const std::function<void(std:
 void write_file(const std::filesystem::path& path, std::string_view bytes,
                 FileReaders readers = FileReaders::kUmask);
 
-/// Removes what processes that died left half-written beside `path`. What one that lives is writing
-/// is locked, and stays; so does everything where the file system has no locks.
+/// Removes what processes that died left half-written beside `path`, overwritten. What one that
+/// lives is writing is locked, and stays; so does everything where the file system has no locks,
+/// and what cannot be overwritten.
 void remove_abandoned(const std::filesystem::path& path) noexcept;
 
 /// As write_file(), over a file that is there and whose bytes are to be gone: they are overwritten
@@ -56,9 +57,10 @@ class StagedFolder {
   void write(const std::string& name, std::string_view bytes,
              FileReaders readers = FileReaders::kUmask) const;
 
-  /// Syncs every file and folder, then renames into place; what stood there before is removed. With
-  /// `before_removal` that is called first with where it lies now; if it throws or the process
-  /// dies, it stays there, under a name with ".partial".
+  /// Syncs every file and folder, then renames into place; what stood there before is overwritten
+  /// and removed (remove_overwritten()). With `before_removal` that is called in the place of
+  /// overwriting, with where it lies now. If that throws or the process dies, it stays there, under
+  /// a name with ".partial".
   void commit(const std::function<void(const std::filesystem::path&)>& before_removal = {});
 
  private:

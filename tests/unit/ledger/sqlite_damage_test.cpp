@@ -213,9 +213,9 @@ TEST_F(SqliteDamage, ReadsFromAFolderThatCannotBeWritten) {
   }
   const int child = ::fork();
   if (child == 0) {
-    if (::setuid(user) != 0) ::_exit(1);
-    fs::permissions(folder_.path(), fs::perms::owner_read | fs::perms::owner_exec);
     try {
+      if (::setuid(user) != 0) ::_exit(1);
+      fs::permissions(folder_.path(), fs::perms::owner_read | fs::perms::owner_exec);
       const Ledger ledger = Ledger::open(path_, LedgerAccess::kRead);
       if (ledger.check(is_signature).fault || contents(ledger) != contents_) ::_exit(2);
       static_cast<void>(Ledger::create(folder_ / "new", enrolment()));
