@@ -33,6 +33,7 @@ from .errors import (
     InternalError,
     NotDeletedWarning,
     NotFoundError,
+    NotKeptError,
     UsageError,
 )
 
@@ -60,9 +61,10 @@ if TYPE_CHECKING:
 __all__ = ["Adoption", "Audit", "BusyError", "ConvergenceWarning", "Correction", "DamagedError",
            "DataError", "Deletion", "Error", "Evaluation", "FitResult", "HardWeights",
            "Influence", "InternalError", "LogisticRegression", "NotDeletedWarning",
-           "NotFoundError", "RidgeRegression", "SoftWeights", "Status", "UsageError", "Values",
-           "Vault", "Verification", "__version__", "adopt", "certificate", "errors", "evaluate",
-           "hard_weights", "influence", "load", "set_threads", "soft_weights", "threads", "values"]
+           "NotFoundError", "NotKeptError", "RidgeRegression", "SoftWeights", "Status", "UsageError",
+           "Values", "Vault", "Verification", "__version__", "adopt", "certificate", "errors",
+           "evaluate", "hard_weights", "influence", "load", "set_threads", "soft_weights",
+           "threads", "values"]
 
 __version__ = version()
 

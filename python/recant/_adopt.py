@@ -87,36 +87,37 @@ def adopt(fitted: Any, X: Any, y: Any, sample_weight: Any = None, *, sensitive_f
     if kind == "squared":
         own = RidgeRegression(l2, intercept=bool(fitted.fit_intercept), tolerance=tolerance,
                               max_iterations=max_iterations)
-        features, targets = own._training_data(X, y, numeric=True)
+        data = own._training_data(X, y, numeric=True)
+        learned = data.seen
         names: list[str] = []
         label_type = ""
-        codes = _arrays.one_a_row(targets, "y")
+        codes = _arrays.one_a_row(data.targets, "y")
     else:
         own = LogisticRegression(l2, intercept=bool(fitted.fit_intercept), tolerance=tolerance,
                                  max_iterations=max_iterations)
-        features, targets = own._training_data(X, y, numeric=False)
-        own.classes_ = np.asarray(fitted.classes_)
-        names = _labels.texts_of(own.classes_)
-        label_type = _labels.type_of(own.classes_)
-        codes = _arrays.class_codes(targets, own.classes_)
-    _require_same_names(fitted, own)
-    if coef.shape[1] != features.shape[1]:
-        raise DataError(f"X: has {features.shape[1]} features, but the model has {coef.shape[1]}")
-    rows = _core.Rows(features, codes, _class_weighted(fitted, targets, sample_weight),
-                      own._columns(), names,
-                      _arrays.group_columns(sensitive_features, len(features)))
+        data = own._training_data(X, y, numeric=False)
+        classes = np.asarray(fitted.classes_)
+        learned = {**data.seen, "classes_": classes}
+        names = _labels.texts_of(classes)
+        label_type = _labels.type_of(classes)
+        codes = _arrays.class_codes(data.targets, classes)
+    _require_same_names(fitted, data.names)
+    if coef.shape[1] != data.features.shape[1]:
+        raise DataError(f"X: has {data.features.shape[1]} features, but the model has "
+                        f"{coef.shape[1]}")
+    rows = _core.Rows(data.features, codes, _class_weighted(fitted, data.targets, sample_weight),
+                      data.columns, names,
+                      _arrays.group_columns(sensitive_features, len(data.features)))
     theta = np.column_stack([coef, intercept]) if fitted.fit_intercept else coef
     loss = "squared" if kind == "squared" else "logistic" if len(names) == 2 else "softmax"
     with progress_of(progress) as callback:
         model, text = _core.adopt(rows, np.ascontiguousarray(theta).ravel(), loss, l2,
                                   bool(fitted.fit_intercept), label_type, callback,
                                   {"tolerance": tolerance, "max_iterations": max_iterations})
+    own._begin_with(model, {**learned, "adoption_": _results.Adoption(text, tuple(notes))})
     if not model.optimal:
         warnings.warn("the polish did not reach its tolerance; raise max_iterations",
                       ConvergenceWarning, stacklevel=3)
-    own._take(model)
-    own.n_iter_ = model.iterations or 0
-    own.__dict__["adoption_"] = _results.Adoption(text, tuple(notes))
     return own
 
 
@@ -131,9 +132,9 @@ def _adopt_pipeline(pipeline: Any, X: Any, y: Any, *arguments: Any) -> Any:
     return adopted
 
 
-def _require_same_names(fitted: Any, own: _LinearEstimator) -> None:
+def _require_same_names(fitted: Any, ours: Any) -> None:
     """Columns in another order would be other features, and polishing would hide it."""
-    theirs, ours = (getattr(each, "feature_names_in_", None) for each in (fitted, own))
+    theirs = getattr(fitted, "feature_names_in_", None)
     if theirs is not None and ours is not None and list(theirs) != list(ours):
         raise DataError("X: has other feature names, or another order of them, than the model was "
                         "fitted with")
