@@ -50,12 +50,13 @@ def adopt(fitted: Any, X: Any, y: Any, sample_weight: Any = None, *, sensitive_f
     Returns
     -------
     LogisticRegression, RidgeRegression, or Pipeline
-        With ``adoption_``; of a pipeline a new one, with the same transformers.
+        With ``adoption_``; of a pipeline a new one, with the same transformers and parameters.
 
     Raises
     ------
     UsageError
-        For another kind of model, several targets, no penalty or one that is not l2.
+        For another kind of model, several targets, no penalty or one that is not l2, one model a
+        class of three or more.
     DataError
         For rows that do not fit the model, by their number or by the names of their features.
 
@@ -81,8 +82,8 @@ def adopt(fitted: Any, X: Any, y: Any, sample_weight: Any = None, *, sensitive_f
         return _adopt_pipeline(fitted, X, y, sample_weight, sensitive_features, tolerance,
                                max_iterations, progress)
     kind = _kind(fitted)
-    l2, notes = _penalty(fitted, kind)
     coef, intercept = _coefficients(fitted)
+    l2, notes = _penalty(fitted, kind)
     own: _LinearEstimator
     if kind == "squared":
         own = RidgeRegression(l2, intercept=bool(fitted.fit_intercept), tolerance=tolerance,
@@ -127,7 +128,8 @@ def _adopt_pipeline(pipeline: Any, X: Any, y: Any, *arguments: Any) -> Any:
     weight, sensitive, tolerance, iterations, progress = arguments
     own = adopt(last, transformed, y, weight, sensitive_features=sensitive, tolerance=tolerance,
                 max_iterations=iterations, progress=progress)
-    adopted = type(pipeline)([*pipeline.steps[:-1], (name, own)])
+    kept = {**pipeline.get_params(deep=False), "steps": [*pipeline.steps[:-1], (name, own)]}
+    adopted = type(pipeline)(**kept)
     adopted.adoption_ = own.adoption_
     return adopted
 
@@ -175,8 +177,12 @@ def _penalty(fitted: Any, kind: str) -> tuple[float, list[str]]:
                      "recant does")
     if fitted.fit_intercept and fitted.solver == "liblinear" and fitted.intercept_scaling != 1:
         notes.append("intercept_scaling is not 1: scikit-learn penalises the intercept otherwise")
-    if fitted.solver == "liblinear" and len(fitted.classes_) > 2:
-        raise UsageError("fitted: liblinear fits one model a class, which is no softmax")
+    if not _is_one_softmax(fitted):
+        raise UsageError("fitted: liblinear and multi_class='ovr' fit one model a class, which is no "
+                         "softmax")
+    if getattr(fitted, "multi_class", "auto") == "multinomial" and len(fitted.classes_) == 2:
+        raise UsageError("fitted: multi_class='multinomial' of two classes is a softmax of two, whose "
+                         "scores are twice those of its coefficients; fit it without")
     return 1 / float(inverse[0]), notes
 
 
@@ -185,17 +191,22 @@ def _only_l2(fitted: Any) -> bool:
     penalty = getattr(fitted, "penalty", "l2")
     if penalty in ("l1", None):
         return False
-    ratios = np.unique(np.asarray(getattr(fitted, "l1_ratio_", None) if hasattr(fitted, "l1_ratio_")
-                                  else getattr(fitted, "l1_ratio", None), dtype=object))
-    mixed = any(ratio not in (None, 0, 0.0) for ratio in ratios.tolist())
+    ratios = getattr(fitted, "l1_ratio_" if hasattr(fitted, "l1_ratio_") else "l1_ratio", None)
+    mixed = any(ratio not in (None, 0) for ratio in np.ravel(np.asarray(ratios, dtype=object)))
     return not mixed or penalty == "l2"
+
+
+def _is_one_softmax(fitted: Any) -> bool:
+    """Not one model a class; by `multi_class` up to version 1.7 of scikit-learn, which is gone since."""
+    asked = "ovr" if fitted.solver == "liblinear" else getattr(fitted, "multi_class", "auto")
+    return len(fitted.classes_) == 2 or asked != "ovr"
 
 
 def _coefficients(fitted: Any) -> tuple[_arrays.Floats, _arrays.Floats]:
     """C x d and C."""
     if not hasattr(fitted, "coef_"):
         raise UsageError("fitted: is not fitted yet")
-    if np.ndim(fitted.coef_) == 2 and hasattr(fitted, "alpha") and len(fitted.coef_) > 1:
+    if np.ndim(fitted.coef_) == 2 and not hasattr(fitted, "classes_") and len(fitted.coef_) > 1:
         raise UsageError("fitted: predicts several targets")
     coef = np.atleast_2d(np.asarray(fitted.coef_, dtype=np.float64))
     intercept = np.broadcast_to(np.asarray(fitted.intercept_, dtype=np.float64), (len(coef),))

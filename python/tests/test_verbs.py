@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import copy
 import csv
+import inspect
 import json
 import subprocess
 from pathlib import Path
@@ -15,8 +16,9 @@ import pytest
 from conftest import ROOT, Problem, shared_folder
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression, LogisticRegressionCV, Ridge, RidgeCV
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import recant
@@ -429,9 +431,6 @@ def test_adopting_a_pipeline_with_weights_and_class_weights(problem) -> None:
 
 
 def test_adopting_ridge_and_softmax() -> None:
-    from sklearn.datasets import load_iris
-    from sklearn.linear_model import Ridge
-
     X, y = load_iris(return_X_y=True)
     ours = recant.adopt(Ridge(alpha=2.0, fit_intercept=False).fit(X, y), X, y)
     assert ours.adoption_.distance < 1e-8 and ours.l2 == 2.0
@@ -439,6 +438,57 @@ def test_adopting_ridge_and_softmax() -> None:
     ours = recant.adopt(theirs, X, y)
     assert ours.adoption_.distance < 1e-4
     np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # of scikit-learn's defaults
+@pytest.mark.parametrize("options", [{}, {"use_legacy_attributes": True}, {"use_legacy_attributes": False}])
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("kind", [LogisticRegression, LogisticRegressionCV])
+def test_adopting_classes_with_defaults(kind, classes: int, options: dict) -> None:
+    X, y = load_iris(return_X_y=True)
+    X, y = X[y < classes] - X.mean(axis=0), y[y < classes]
+    options = options if "use_legacy_attributes" in inspect.signature(kind).parameters else {}
+    theirs = kind(tol=1e-10, max_iter=5000, fit_intercept=False, **options).fit(X, y)
+    ours = recant.adopt(theirs, X, y)
+    assert ours.l2 == pytest.approx(1 / np.ravel(getattr(theirs, "C_", 1.0))[0])
+    np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), atol=1e-6)
+
+
+def test_adopting_a_searched_ridge() -> None:
+    X, y = load_iris(return_X_y=True)
+    theirs = RidgeCV([0.1, 3.0], fit_intercept=False).fit(X, y)
+    ours = recant.adopt(theirs, X, y)
+    assert ours.adoption_.distance < 1e-8 and ours.l2 == theirs.alpha_
+    with pytest.raises(recant.UsageError, match="several targets"):
+        recant.adopt(RidgeCV([0.1, 3.0]).fit(X, np.column_stack([y, y])), X, y)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # of scikit-learn's defaults
+@pytest.mark.parametrize("kind", [LogisticRegression, LogisticRegressionCV])
+def test_adopting_heeds_what_earlier_versions_call_multi_class(kind) -> None:
+    """Up to version 1.7 of scikit-learn it was a parameter."""
+    X, y = load_iris(return_X_y=True)
+    for rows, asked, refused in [(y < 3, "ovr", "one model a class"), (y < 2, "multinomial", "a softmax of two"),
+                                 (y < 3, "multinomial", None), (y < 2, "ovr", None),
+                                 (y < 3, "deprecated", None), (y < 2, "auto", None)]:
+        theirs = kind(max_iter=5000).fit(X[rows], y[rows])
+        theirs.multi_class = asked
+        if refused is None:
+            assert recant.adopt(theirs, X[rows], y[rows]).converged_
+        else:
+            with pytest.raises(recant.UsageError, match=refused):
+                recant.adopt(theirs, X[rows], y[rows])
+
+
+def test_an_adopted_pipeline_keeps_its_parameters(problem, tmp_path) -> None:
+    X, y = problem.part(problem.train)
+    theirs = Pipeline([("scale", StandardScaler()), ("model", LogisticRegression())], memory=str(tmp_path),
+                      verbose=True).fit(X, y)
+    theirs.set_params(transform_input=["sample_weight"])  # its fit asks for a setting of scikit-learn's
+    ours = recant.adopt(theirs, X, y)
+    for name in ("memory", "verbose", "transform_input"):
+        assert getattr(ours, name) == getattr(theirs, name) is not None
+    assert ours.named_steps["scale"] is theirs.named_steps["scale"]
 
 
 def test_adopting_compares_the_names_of_features(problem, tmp_path) -> None:
@@ -461,7 +511,6 @@ def test_adopting_warns_where_the_optimum_was_not_reached(problem) -> None:
 
 def test_what_cannot_be_adopted_is_refused(problem) -> None:
     from sklearn.ensemble import RandomForestClassifier
-    from sklearn.linear_model import Ridge
 
     X, y = problem.part(problem.train)
     lasso = LogisticRegression(l1_ratio=1.0, solver="liblinear").fit(X, y)
