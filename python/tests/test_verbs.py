@@ -7,6 +7,7 @@ import copy
 import csv
 import inspect
 import json
+import pickle
 import subprocess
 from pathlib import Path
 
@@ -365,13 +366,18 @@ def test_results_show_themselves(problem) -> None:
     results = [model.fit_result_, recant.evaluate(model, *V, sensitive_features=group),
                recant.influence(model, *V), recant.values.knn_shapley(model, *V),
                model.correct(*V, sensitive_features=group)]
-    for result in results:
+    weights = [recant.soft_weights(results[2], keep_utility=False), recant.hard_weights(results[2], count=3)]
+    for result in [*results, *weights]:
         assert type(result).__name__ in repr(result) and len(repr(result).splitlines()) > 3
-        assert result._repr_html_().startswith("<table>")
-        assert result.to_dict()["schema"].startswith("recant.")
-        assert result.to_dict() is not result.to_dict()
-        with pytest.raises(AttributeError):
-            result.delta = 1
+        assert result._repr_html_().startswith("<pre>" if result in weights else "<table>")
+        assert ("schema" in result.to_dict()) is (result not in weights)
+        assert result.to_dict() and result.to_dict() is not result.to_dict()
+        for name in ("delta", "foo"):
+            with pytest.raises(AttributeError):
+                setattr(result, name, 1)
+        for other in (copy.copy(result), copy.deepcopy(result), pickle.loads(pickle.dumps(result))):
+            assert other.to_dict() == result.to_dict() and type(other) is type(result)
+    assert weights[1].to_dict()["rows"] == weights[1].rows and len(weights[1].rows) == 3
     assert np.asarray(results[2]).shape == (400,) == (len(results[3]),)
 
 
