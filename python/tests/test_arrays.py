@@ -357,6 +357,8 @@ def test_targets_and_weights_of_every_layout_are_the_same(kind: str) -> None:
     laid_out = [LAYOUTS[kind](np.ascontiguousarray(each[:, None]))[:, 0] for each in (y, w)]
     assert any(not each.flags.c_contiguous or not each.flags.aligned or not each.flags.writeable
                or each.dtype != np.float64 for each in laid_out)
+    for each in laid_out:
+        assert _arrays.as_numbers(each, "y").flags.aligned
     np.testing.assert_array_equal(recant.RidgeRegression().fit(X, *laid_out).coef_,
                                   recant.RidgeRegression().fit(X, y, w).coef_)
 
