@@ -161,35 +161,116 @@ def test_certificates_are_checked_as_by_the_command(command, tmp_path) -> None:
 
 # -- golden cases ------------------------------------------------------------------------------
 
-GOLDEN = {"synth_d20_l1_b0": "logistic", "synth_d5_l05_b1": "logistic", "ridge_d5": "squared",
+GOLDEN = {"synth_d20_l1_b0": "logistic", "synth_d20_l1_b1": "logistic", "synth_d5_l05_b0": "logistic",
+          "synth_d5_l05_b1": "logistic", "separable_n40_d60": "logistic", "ridge_d5": "squared",
           "softmax_k3_d4": "softmax", "softmax_k4_d6": "softmax"}
 NAMES = {"util": "utility", "dp": "demographic_parity", "eop": "equal_opportunity_loss",
          "robust": "transferred_robust_loss", "robust_total": "robust_loss"}
 
 
-@pytest.mark.parametrize("name", GOLDEN)
-def test_golden_case(name: str) -> None:
-    base = shared_folder() / "oracle" / "golden"
-    if not base.is_dir():
-        pytest.skip(f"{base} is not there")
-    golden = json.loads((base / f"{name}.json").read_text())
-    load = lambda key: np.load(base / golden["data"][key]) if key in golden["data"] else None  # noqa: E731
-    kind = recant.RidgeRegression if GOLDEN[name] == "squared" else recant.LogisticRegression
-    model = kind(l2=golden["lambda"], intercept=bool(golden.get("intercept")))
-    groups = load("s_train")
-    model.fit(load("X_train"), load("y_train"), sensitive_features=groups,
-              privileged=None if groups is None else "1")
-    theta = model._model.theta
-    np.testing.assert_allclose(theta, golden["theta_hat"], rtol=0,
-                               atol=1e-8 * np.abs(golden["theta_hat"]).max())
-    for key, want in golden.get("influence", {}).items():
-        got = recant.influence(model, load("X_val"), load("y_val"), metric=NAMES[key],
-                               sensitive_features=load("s_val")).values
+class Golden:
+    """A case that an independent implementation worked out, and the model of its training rows."""
+
+    def __init__(self, name: str) -> None:
+        self.base = shared_folder() / "oracle" / "golden"
+        if not self.base.is_dir():
+            pytest.skip(f"{self.base} is not there")
+        self.found = json.loads((self.base / f"{name}.json").read_text())
+        self.kind = recant.RidgeRegression if GOLDEN.get(name) == "squared" else recant.LogisticRegression
+
+    def load(self, key: str) -> np.ndarray | None:
+        data = self.found["data"]
+        return np.load(self.base / data[key]) if key in data else None
+
+    @property
+    def validation(self) -> tuple[np.ndarray, np.ndarray]:
+        return self.load("X_val"), self.load("y_val")
+
+    def fit(self, weights: list[float] | None = None) -> recant.LogisticRegression | recant.RidgeRegression:
+        groups = self.load("s_train")
+        model = self.kind(l2=self.found.get("lambda", 1.0), intercept=bool(self.found.get("intercept")))
+        return model.fit(self.load("X_train"), self.load("y_train"), weights, sensitive_features=groups,
+                         privileged=None if groups is None else "1")
+
+    def influence(self, model: object, name: str) -> recant.Influence:
+        return recant.influence(model, *self.validation, metric=NAMES[name],
+                                sensitive_features=self.load("s_val"))
+
+
+@pytest.fixture
+def golden(request) -> Golden:
+    return Golden(request.param)
+
+
+def close(got: object, want: object, share: float = 1e-8) -> None:
+    np.testing.assert_allclose(got, want, rtol=0, atol=share * np.abs(want).max())
+
+
+@pytest.mark.parametrize("golden", GOLDEN, indirect=True)
+def test_golden_case(golden) -> None:
+    model = golden.fit()
+    close(model._model.theta, golden.found["theta_hat"])
+    for key, want in golden.found.get("influence", {}).items():
+        effect = golden.influence(model, key)
+        got = effect.values
+        if key in golden.found["metrics_val"]:
+            assert effect.metric_value == pytest.approx(golden.found["metrics_val"][key], rel=1e-8)
         if isinstance(want, list):
-            np.testing.assert_allclose(got, want, rtol=0, atol=1e-8 * np.abs(want).max())
+            close(got, want)
         else:
             np.testing.assert_allclose(np.sqrt(got @ got), want["norm"], rtol=1e-8)
             assert got.argmax() == want["argmax"] and got.argmin() == want["argmin"]
+    if "accuracy" in golden.found["metrics_val"]:
+        assert recant.evaluate(model, *golden.validation).metrics["accuracy"] == pytest.approx(
+            golden.found["metrics_val"]["accuracy"])
+
+
+@pytest.mark.parametrize("golden", [name for name in GOLDEN if name != "separable_n40_d60"], indirect=True)
+def test_golden_weighted_fit(golden) -> None:
+    weighted = golden.found["weighted_fit"]
+    close(golden.fit(weighted["weights"])._model.theta, weighted["theta"])
+
+
+@pytest.mark.parametrize("golden", GOLDEN, indirect=True)
+def test_golden_deletions(golden) -> None:
+    model = golden.fit()
+    assert golden.found["deletions"]
+    for wanted in golden.found["deletions"]:
+        left = copy.copy(model)
+        assert left.forget(wanted["indices"]).done
+        close(left._model.theta, wanted["theta_newton"], 1e-7)
+
+
+@pytest.mark.parametrize("golden", ["synth_d20_l1_b0", "synth_d20_l1_b1"], indirect=True)
+def test_golden_weights_of_rows(golden) -> None:
+    model = golden.fit()
+    for wanted in golden.found["hard_topk"]:
+        found = recant.hard_weights(golden.influence(model, wanted["target"]), count=wanted["k"])
+        assert sorted(found.rows) == sorted(wanted["indices"])
+    for wanted in golden.found["soft_weights"]:
+        found = recant.soft_weights(
+            golden.influence(model, wanted["target"]), golden.influence(model, "util"),
+            kappa=wanted["lambda_e"], bounds=None if wanted["box"] is None else tuple(wanted["box"]))
+        close(found.delta, wanted["e"], 1e-6)
+
+
+def test_golden_soft_weights() -> None:
+    problems = Golden("soft_weights").found["problems"]
+    assert len(problems) > 20
+    for problem in problems:
+        given_by = {"value": problem["budget"], "kappa": problem["lambda_e"]}
+        free = recant.soft_weights(problem["a"], problem["u"], **given_by)
+        np.testing.assert_allclose(free.delta, problem["free"]["e"], rtol=0, atol=1e-8)
+        box = problem["box"]
+        bounded = recant.soft_weights(problem["a"], problem["u"], bounds=(box["lo"], box["hi"]), **given_by)
+        np.testing.assert_allclose(bounded.delta, box["e"], rtol=0, atol=1e-6)
+
+
+def test_golden_values() -> None:
+    knn, loo = Golden("knn_shapley_k5"), Golden("loo_n60")
+    close(recant.values.knn_shapley(knn.fit(), *knn.validation, neighbors=knn.found["K"]).values,
+          knn.found["knn_shapley"])
+    close(recant.values.leave_one_out(loo.fit(), *loo.validation).values, loo.found["loo_value"], 1e-6)
 
 
 # -- influence and weights -----------------------------------------------------------------------
