@@ -118,6 +118,18 @@ def test_adult_correction_is_the_command_s(encoded, command, tmp_path) -> None:
     np.testing.assert_allclose(model.coef_, retrained.coef_, atol=1e-7)
 
 
+@pytest.mark.parametrize("method", ["knn_shapley", "influence"])
+def test_adult_values_are_the_command_s(encoded, command, method: str, tmp_path) -> None:
+    X, y, sex = encoded.arrays["validation"]
+    ours = getattr(recant.values, method)(encoded.model, X[:500], y[:500])
+    rows = encoded.files["validation"].read_text().splitlines(keepends=True)
+    (tmp_path / "some.csv").write_text("".join(rows[:501]))
+    theirs = say(command, "value", encoded.path, "--validation", tmp_path / "some.csv", "--method", method,
+                 "-o", tmp_path / "v.npy")
+    same(ours.to_dict(), theirs)
+    np.testing.assert_array_equal(ours.values, np.load(tmp_path / "v.npy"))
+
+
 def test_values_are_the_command_s(problem, command, tmp_path) -> None:
     model = problem.fit()
     model.save(tmp_path / "m.rct")
