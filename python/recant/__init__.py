@@ -33,6 +33,7 @@ from .errors import (
     InternalError,
     NotDeletedWarning,
     NotFoundError,
+    NotKeptError,
     UsageError,
 )
 
@@ -60,9 +61,10 @@ if TYPE_CHECKING:
 __all__ = ["Adoption", "Audit", "BusyError", "ConvergenceWarning", "Correction", "DamagedError",
            "DataError", "Deletion", "Error", "Evaluation", "FitResult", "HardWeights",
            "Influence", "InternalError", "LogisticRegression", "NotDeletedWarning",
-           "NotFoundError", "RidgeRegression", "SoftWeights", "Status", "UsageError", "Values",
-           "Vault", "Verification", "__version__", "adopt", "certificate", "errors", "evaluate",
-           "hard_weights", "influence", "load", "set_threads", "soft_weights", "threads", "values"]
+           "NotFoundError", "NotKeptError", "RidgeRegression", "SoftWeights", "Status", "UsageError",
+           "Values", "Vault", "Verification", "__version__", "adopt", "certificate", "errors",
+           "evaluate", "hard_weights", "influence", "load", "set_threads", "soft_weights",
+           "threads", "values"]
 
 __version__ = version()
 
@@ -78,14 +80,15 @@ _LAZY = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name in ("certificate", "values"):
-        return importlib.import_module(f".{name}", __name__)
-    if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(_LAZY[name], __name__), name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # a checker would take every name for one of the package
+    def __getattr__(name: str) -> Any:
+        if name in ("certificate", "values"):
+            return importlib.import_module(f".{name}", __name__)
+        if name not in _LAZY:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(importlib.import_module(_LAZY[name], __name__), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

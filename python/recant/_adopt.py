@@ -50,12 +50,13 @@ def adopt(fitted: Any, X: Any, y: Any, sample_weight: Any = None, *, sensitive_f
     Returns
     -------
     LogisticRegression, RidgeRegression, or Pipeline
-        With ``adoption_``; of a pipeline a new one, with the same transformers.
+        With ``adoption_``; of a pipeline a new one, with the same transformers and parameters.
 
     Raises
     ------
     UsageError
-        For another kind of model, several targets, no penalty or one that is not l2.
+        For another kind of model, several targets, no penalty or one that is not l2, one model a
+        class of three or more.
     DataError
         For rows that do not fit the model, by their number or by the names of their features.
 
@@ -81,42 +82,43 @@ def adopt(fitted: Any, X: Any, y: Any, sample_weight: Any = None, *, sensitive_f
         return _adopt_pipeline(fitted, X, y, sample_weight, sensitive_features, tolerance,
                                max_iterations, progress)
     kind = _kind(fitted)
-    l2, notes = _penalty(fitted, kind)
     coef, intercept = _coefficients(fitted)
+    l2, notes = _penalty(fitted, kind)
     own: _LinearEstimator
     if kind == "squared":
         own = RidgeRegression(l2, intercept=bool(fitted.fit_intercept), tolerance=tolerance,
                               max_iterations=max_iterations)
-        features, targets = own._training_data(X, y, numeric=True)
+        data = own._training_data(X, y, numeric=True)
+        learned = data.seen
         names: list[str] = []
         label_type = ""
-        codes = _arrays.one_a_row(targets, "y")
+        codes = _arrays.one_a_row(data.targets, "y")
     else:
         own = LogisticRegression(l2, intercept=bool(fitted.fit_intercept), tolerance=tolerance,
                                  max_iterations=max_iterations)
-        features, targets = own._training_data(X, y, numeric=False)
-        own.classes_ = np.asarray(fitted.classes_)
-        names = _labels.texts_of(own.classes_)
-        label_type = _labels.type_of(own.classes_)
-        codes = _arrays.class_codes(targets, own.classes_)
-    _require_same_names(fitted, own)
-    if coef.shape[1] != features.shape[1]:
-        raise DataError(f"X: has {features.shape[1]} features, but the model has {coef.shape[1]}")
-    rows = _core.Rows(features, codes, _class_weighted(fitted, targets, sample_weight),
-                      own._columns(), names,
-                      _arrays.group_columns(sensitive_features, len(features)))
+        data = own._training_data(X, y, numeric=False)
+        classes = np.asarray(fitted.classes_)
+        learned = {**data.seen, "classes_": classes}
+        names = _labels.texts_of(classes)
+        label_type = _labels.type_of(classes)
+        codes = _arrays.class_codes(data.targets, classes)
+    _require_same_names(fitted, data.names)
+    if coef.shape[1] != data.features.shape[1]:
+        raise DataError(f"X: has {data.features.shape[1]} features, but the model has "
+                        f"{coef.shape[1]}")
+    rows = _core.Rows(data.features, codes, _class_weighted(fitted, data.targets, sample_weight),
+                      data.columns, names,
+                      _arrays.group_columns(sensitive_features, len(data.features)))
     theta = np.column_stack([coef, intercept]) if fitted.fit_intercept else coef
     loss = "squared" if kind == "squared" else "logistic" if len(names) == 2 else "softmax"
     with progress_of(progress) as callback:
         model, text = _core.adopt(rows, np.ascontiguousarray(theta).ravel(), loss, l2,
                                   bool(fitted.fit_intercept), label_type, callback,
                                   {"tolerance": tolerance, "max_iterations": max_iterations})
+    own._begin_with(model, {**learned, "adoption_": _results.Adoption(text, tuple(notes))})
     if not model.optimal:
         warnings.warn("the polish did not reach its tolerance; raise max_iterations",
                       ConvergenceWarning, stacklevel=3)
-    own._take(model)
-    own.n_iter_ = model.iterations or 0
-    own.__dict__["adoption_"] = _results.Adoption(text, tuple(notes))
     return own
 
 
@@ -126,14 +128,15 @@ def _adopt_pipeline(pipeline: Any, X: Any, y: Any, *arguments: Any) -> Any:
     weight, sensitive, tolerance, iterations, progress = arguments
     own = adopt(last, transformed, y, weight, sensitive_features=sensitive, tolerance=tolerance,
                 max_iterations=iterations, progress=progress)
-    adopted = type(pipeline)([*pipeline.steps[:-1], (name, own)])
+    kept = {**pipeline.get_params(deep=False), "steps": [*pipeline.steps[:-1], (name, own)]}
+    adopted = type(pipeline)(**kept)
     adopted.adoption_ = own.adoption_
     return adopted
 
 
-def _require_same_names(fitted: Any, own: _LinearEstimator) -> None:
+def _require_same_names(fitted: Any, ours: Any) -> None:
     """Columns in another order would be other features, and polishing would hide it."""
-    theirs, ours = (getattr(each, "feature_names_in_", None) for each in (fitted, own))
+    theirs = getattr(fitted, "feature_names_in_", None)
     if theirs is not None and ours is not None and list(theirs) != list(ours):
         raise DataError("X: has other feature names, or another order of them, than the model was "
                         "fitted with")
@@ -174,8 +177,12 @@ def _penalty(fitted: Any, kind: str) -> tuple[float, list[str]]:
                      "recant does")
     if fitted.fit_intercept and fitted.solver == "liblinear" and fitted.intercept_scaling != 1:
         notes.append("intercept_scaling is not 1: scikit-learn penalises the intercept otherwise")
-    if fitted.solver == "liblinear" and len(fitted.classes_) > 2:
-        raise UsageError("fitted: liblinear fits one model a class, which is no softmax")
+    if not _is_one_softmax(fitted):
+        raise UsageError("fitted: liblinear and multi_class='ovr' fit one model a class, which is no "
+                         "softmax")
+    if getattr(fitted, "multi_class", "auto") == "multinomial" and len(fitted.classes_) == 2:
+        raise UsageError("fitted: multi_class='multinomial' of two classes is a softmax of two, whose "
+                         "scores are twice those of its coefficients; fit it without")
     return 1 / float(inverse[0]), notes
 
 
@@ -184,17 +191,22 @@ def _only_l2(fitted: Any) -> bool:
     penalty = getattr(fitted, "penalty", "l2")
     if penalty in ("l1", None):
         return False
-    ratios = np.unique(np.asarray(getattr(fitted, "l1_ratio_", None) if hasattr(fitted, "l1_ratio_")
-                                  else getattr(fitted, "l1_ratio", None), dtype=object))
-    mixed = any(ratio not in (None, 0, 0.0) for ratio in ratios.tolist())
+    ratios = getattr(fitted, "l1_ratio_" if hasattr(fitted, "l1_ratio_") else "l1_ratio", None)
+    mixed = any(ratio not in (None, 0) for ratio in np.ravel(np.asarray(ratios, dtype=object)))
     return not mixed or penalty == "l2"
+
+
+def _is_one_softmax(fitted: Any) -> bool:
+    """Not one model a class; by `multi_class` up to version 1.7 of scikit-learn, which is gone since."""
+    asked = "ovr" if fitted.solver == "liblinear" else getattr(fitted, "multi_class", "auto")
+    return len(fitted.classes_) == 2 or asked != "ovr"
 
 
 def _coefficients(fitted: Any) -> tuple[_arrays.Floats, _arrays.Floats]:
     """C x d and C."""
     if not hasattr(fitted, "coef_"):
         raise UsageError("fitted: is not fitted yet")
-    if np.ndim(fitted.coef_) == 2 and hasattr(fitted, "alpha") and len(fitted.coef_) > 1:
+    if np.ndim(fitted.coef_) == 2 and not hasattr(fitted, "classes_") and len(fitted.coef_) > 1:
         raise UsageError("fitted: predicts several targets")
     coef = np.atleast_2d(np.asarray(fitted.coef_, dtype=np.float64))
     intercept = np.broadcast_to(np.asarray(fitted.intercept_, dtype=np.float64), (len(coef),))

@@ -45,15 +45,29 @@ def _of_list(values: list[Any]) -> npt.NDArray[Any] | None:
 
 def _of_frame(frame: Any) -> npt.NDArray[Any] | None:
     """The matrix of a data frame whose columns are numbers as NumPy knows them."""
-    if frame.size <= 10_000:  # asking for the types of columns takes longer than to copy as few
+    few = frame.size <= 10_000  # asking for the types of columns takes longer than to copy them
+    if few:
         array = frame.to_numpy()
         if np.may_share_memory(array, frame.to_numpy()):
             return cast("npt.NDArray[Any]", array)  # it shows its one block of numbers
+    elif _is_one_block(frame):
+        return cast("npt.NDArray[Any]", frame.to_numpy())
     kinds = set(frame.dtypes.tolist())
     if not all(isinstance(kind, np.dtype) and _are_numbers(kind) for kind in kinds):
         return None
-    return cast("npt.NDArray[Any]", frame.to_numpy() if len(kinds) == 1
-                else frame.to_numpy(dtype=np.float64))
+    if few:
+        return cast("npt.NDArray[Any]", frame.to_numpy(dtype=np.float64))
+    # pandas would make one array of the columns, which would be copied again into rows.
+    array = np.empty(frame.shape)
+    for place, (_, column) in enumerate(frame.items()):
+        array[:, place] = column.to_numpy()
+    return array
+
+
+def _is_one_block(frame: Any) -> bool:
+    """Whether ``to_numpy`` shows what the frame holds, and copies nothing."""
+    head = frame.iloc[:1]
+    return bool(np.may_share_memory(head.to_numpy(), head.to_numpy()))
 
 
 def _are_numbers(kind: np.dtype[Any]) -> bool:
@@ -139,14 +153,14 @@ def plain_features(X: Any, features: int | None = None) -> Floats:
 
 
 def as_numbers(values: Any, where: str) -> Floats:
-    """The values as float64. Strings are none, not even those that look like numbers."""
+    """The values as float64, in place if they are; strings are none, even if they look like numbers."""
     if np.ma.is_masked(values):
         raise DataError(f"{where}: has masked entries; leave such rows out")
     try:
         array = np.asarray(values)
         if array.dtype.kind in "biufO" and not any(
                 isinstance(each, (str, bytes)) for each in (array.flat if array.dtype == object else ())):
-            return array.astype(np.float64)
+            return array.astype(np.float64, copy=not array.flags.aligned)
     except (TypeError, ValueError, OverflowError):
         pass
     raise DataError(f"{where}: holds something else than numbers")

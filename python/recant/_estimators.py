@@ -7,7 +7,7 @@ import copy
 import json
 import os
 import warnings
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -15,12 +15,36 @@ import numpy.typing as npt
 from . import _arrays, _core, _forget, _labels, _results, _sklearn
 from ._checked import checked, require_parameters
 from ._progress import ProgressCallback, progress_of
-from .errors import ConvergenceWarning, DataError, UsageError
+from .errors import ConvergenceWarning, DataError, NotKeptError, UsageError
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
     from ._arrays import Floats
+
+
+#: Attributes that a fit makes.
+_LEARNED = {"_model", "_coef", "_intercept", "_n_iter", "converged_", "n_features_in_", "feature_names_in_",
+            "classes_", "adoption_"}
+
+
+class _TrainingData(NamedTuple):
+    """X and y of a fit as the core reads them, and the names of the features, if X had any."""
+
+    features: Floats
+    targets: npt.NDArray[Any]
+    names: npt.NDArray[Any] | None
+
+    @property
+    def seen(self) -> dict[str, Any]:
+        """What scikit-learn's estimators know of X."""
+        count: dict[str, Any] = {"n_features_in_": self.features.shape[1]}
+        return count if self.names is None else {**count, "feature_names_in_": self.names}
+
+    @property
+    def columns(self) -> list[str]:
+        """The names as the core takes them."""
+        return [] if self.names is None else [_arrays.utf8(name, "X") for name in self.names]
 
 
 class _LinearEstimator(_sklearn.EstimatorStandIn):
@@ -35,39 +59,35 @@ class _LinearEstimator(_sklearn.EstimatorStandIn):
     _model: _core.Model
     n_features_in_: int
     feature_names_in_: npt.NDArray[Any]
-    n_iter_: int
     converged_: bool
 
     # -- arrays ------------------------------------------------------------------------------
 
-    def _training_data(self, X: Any, y: Any, numeric: bool) -> tuple[Floats, npt.NDArray[Any]]:
-        """Rows as the core reads them; sets n_features_in_ and feature_names_in_."""
+    def _training_data(self, X: Any, y: Any, numeric: bool) -> _TrainingData:
+        """Rows as the core reads them; the estimator stays as it is."""
         plain = self._plain_training_data(X, y, numeric)
         if plain is not None:
             return plain
         if (validation := _sklearn.part("utils.validation")) is not None:
-            return cast("tuple[Floats, npt.NDArray[Any]]", validation.validate_data(
-                self, X, y, dtype=np.float64, order="C", y_numeric=numeric))
+            twin = object.__new__(type(self))  # scikit-learn writes down what it saw of X
+            twin.__dict__.update(self.__dict__)
+            features, targets = validation.validate_data(
+                twin, X, y, dtype=np.float64, order="C", y_numeric=numeric)
+            return _TrainingData(features, targets, twin.__dict__.get("feature_names_in_"))
         array = _arrays.plain_features(X)
-        self.n_features_in_ = array.shape[1]
         targets = np.asarray(y).ravel()
         if len(targets) != len(array):
             raise DataError(f"y: has {len(targets)} values, but there are {len(array)} rows")
-        return array, targets
+        return _TrainingData(array, targets, None)
 
-    def _plain_training_data(self, X: Any, y: Any,
-                             numeric: bool) -> tuple[Floats, npt.NDArray[Any]] | None:
+    def _plain_training_data(self, X: Any, y: Any, numeric: bool) -> _TrainingData | None:
         """What can be said without scikit-learn, as it would; None is for it to look at."""
         targets = _arrays.plain_targets(y, "iuf" if numeric else "biufUO")
         names = None if targets is None else _arrays.plain_names(X)
         features = None if names is None else _arrays.plain_matrix(X)
         if targets is None or features is None or len(targets) != len(features):
             return None
-        self.n_features_in_ = features.shape[1]
-        self.__dict__.pop("feature_names_in_", None)
-        if names:
-            self.feature_names_in_ = np.array(names, dtype=object)
-        return features, targets
+        return _TrainingData(features, targets, np.array(names, dtype=object) if names else None)
 
     def _features(self, X: Any) -> Floats:
         """X of rows to predict or measure, checked against those of training."""
@@ -81,10 +101,6 @@ class _LinearEstimator(_sklearn.EstimatorStandIn):
             return cast("Floats", validation.validate_data(self, X, reset=False, dtype=np.float64,
                                                            order="C"))
         return _arrays.plain_features(X, model.features)
-
-    def _columns(self) -> list[str]:
-        """Names of the features, if X had any."""
-        return [_arrays.utf8(name, "X") for name in getattr(self, "feature_names_in_", ())]
 
     def _fitted(self) -> _core.Model:
         model = self.__dict__.get("_model")
@@ -162,7 +178,9 @@ class _LinearEstimator(_sklearn.EstimatorStandIn):
     # -- fitting -----------------------------------------------------------------------------
 
     def _fit_rows(self, rows: _core.Rows, loss: str, positive: str | None, privileged: Any,
-                  label_type: str, progress: bool | ProgressCallback | None) -> None:
+                  label_type: str, progress: bool | ProgressCallback | None,
+                  learned: dict[str, Any]) -> None:
+        """Trains, and becomes what that made, with the attributes of `learned`."""
         if (self.l2 is None) == (self.l2_per_row is None):
             raise UsageError("l2: give l2 or l2_per_row, not both; the other is None" if self.l2 is not
                              None else "l2: give l2 or l2_per_row; both are None")
@@ -170,23 +188,33 @@ class _LinearEstimator(_sklearn.EstimatorStandIn):
             model = _core.fit(rows, loss, self.l2, self.l2_per_row, bool(self.intercept), positive,
                               _arrays.privileged_groups(privileged), label_type, callback,
                               {"tolerance": self.tolerance, "max_iterations": self.max_iterations})
-        self._take(model)
-        self.n_iter_ = model.iterations or 0
+        self._begin_with(model, learned)
         if not model.optimal:
             warnings.warn(
                 f"the fit did not reach its tolerance in {self.n_iter_} steps; raise "
                 "max_iterations, or l2 where the classes are separable", ConvergenceWarning,
                 stacklevel=4)
 
+    def _begin_with(self, model: _core.Model, learned: dict[str, Any]) -> None:
+        """Becomes `model`, whose rows are others, in one step: an interrupt finds the one or the other.
+
+        Nothing that an earlier fit learned stays.
+        """
+        own = {name: value for name, value in self.__dict__.items() if name not in _LEARNED}
+        self.__dict__ = {**own, **learned, **self._state_of(model), "_n_iter": model.iterations}
+
     def _take(self, model: _core.Model) -> None:
-        """Becomes `model`, in one step: an interrupt finds the one or the other."""
+        """Becomes `model`, of the same rows, in one step as well."""
+        self.__dict__.update(self._state_of(model))
+
+    def _state_of(self, model: _core.Model) -> dict[str, Any]:
         parameters = model.parameters  # p x C
         rows = model.features
         coef = np.ascontiguousarray(parameters[:rows].T)
         intercept = (np.ascontiguousarray(parameters[rows]) if model.intercept
                      else np.zeros(parameters.shape[1]))
-        self.__dict__.update(_model=model, converged_=model.optimal,
-                             **self._shaped(_results.frozen(coef), _results.frozen(intercept)))
+        return {"_model": model, "converged_": model.optimal,
+                **self._shaped(_results.frozen(coef), _results.frozen(intercept))}
 
     def _shaped(self, coef: Floats, intercept: Floats) -> dict[str, Any]:
         return {"_coef": coef, "_intercept": intercept}
@@ -194,9 +222,34 @@ class _LinearEstimator(_sklearn.EstimatorStandIn):
     # -- the verbs ---------------------------------------------------------------------------
 
     @property
+    def n_iter_(self) -> int:
+        """Steps of the fit; of :func:`recant.adopt`, of the polish.
+
+        Raises
+        ------
+        NotKeptError
+            Of a model from a folder, which keeps none.
+        """
+        self._fitted()
+        steps = self.__dict__["_n_iter"]
+        if steps is None:
+            raise NotKeptError("n_iter_: the model was not fitted in this process")
+        return int(steps)
+
+    @property
     def fit_result_(self) -> _results.FitResult:
-        """How the fit ended, with the metrics on the training rows; measured when asked for."""
-        return _results.FitResult(self._fitted().fit_json())
+        """How the fit ended, with the metrics on the training rows; measured when asked for.
+
+        Raises
+        ------
+        NotKeptError
+            Of a model from a folder, and of one that was corrected or that forgot.
+        """
+        model = self._fitted()
+        if model.iterations is None:
+            raise NotKeptError("fit_result_: the model was not fitted in this process, or was changed "
+                               "since; recant.evaluate measures it")
+        return _results.FitResult(model.fit_json())
 
     @checked
     def correct(self, X_val: Any, y_val: Any, *, metric: str | list[str] = "demographic_parity",
@@ -558,8 +611,8 @@ class LogisticRegression(_sklearn.ClassifierStandIn, _LinearEstimator):
         docs/mathematics.md, section 1; docs/algorithms/fit.md.
         """
         require_parameters(self)
-        features, labels = self._training_data(X, y, numeric=False)
-        classes, codes = _classes_of(labels)
+        data = self._training_data(X, y, numeric=False)
+        classes, codes = _classes_of(data.targets)
         if len(classes) < 2:
             raise DataError("y: holds one class only, but at least 2 classes are needed")
         names = _labels.texts_of(classes)
@@ -567,13 +620,12 @@ class LogisticRegression(_sklearn.ClassifierStandIn, _LinearEstimator):
         positive = None if self.positive is None else str(self.positive)
         if binary and positive not in (None, names[1]):
             raise UsageError("positive: of two classes it is the last of classes_; recode y")
-        rows = _core.Rows(features, codes.astype(np.float64),
-                          _arrays.row_weights(sample_weight, len(features)),
-                          self._columns(), names,
-                          _arrays.group_columns(sensitive_features, len(features)))
+        rows = _core.Rows(data.features, codes.astype(np.float64),
+                          _arrays.row_weights(sample_weight, len(codes)), data.columns, names,
+                          _arrays.group_columns(sensitive_features, len(codes)))
         self._fit_rows(rows, "logistic" if binary else "softmax", None if binary else positive,
-                       privileged, _labels.type_of(classes), progress)
-        self.classes_ = classes
+                       privileged, _labels.type_of(classes), progress,
+                       {**data.seen, "classes_": classes})
         return self
 
     def _to_keep(self) -> _core.Model:
@@ -813,12 +865,11 @@ class RidgeRegression(_sklearn.RegressorStandIn, _LinearEstimator):
         docs/mathematics.md, section 1; docs/algorithms/fit.md.
         """
         require_parameters(self)
-        features, targets = self._training_data(X, y, numeric=True)
-        rows = _core.Rows(features, _arrays.one_a_row(targets, "y"),
-                          _arrays.row_weights(sample_weight, len(features)),
-                          self._columns(), [],
-                          _arrays.group_columns(sensitive_features, len(features)))
-        self._fit_rows(rows, "squared", None, privileged, "", progress)
+        data = self._training_data(X, y, numeric=True)
+        rows = _core.Rows(data.features, _arrays.one_a_row(data.targets, "y"),
+                          _arrays.row_weights(sample_weight, len(data.targets)), data.columns, [],
+                          _arrays.group_columns(sensitive_features, len(data.targets)))
+        self._fit_rows(rows, "squared", None, privileged, "", progress, data.seen)
         return self
 
     def _codes(self, y: Any) -> Floats:
@@ -917,18 +968,18 @@ def _plain_classes_of(
 def from_model(model: _core.Model) -> LogisticRegression | RidgeRegression:
     """An estimator that stands for a model of the core: as it was before it was saved."""
     estimator: LogisticRegression | RidgeRegression
+    learned: dict[str, Any] = {"n_features_in_": model.features}
+    if model.columns and not model.from_csv:  # of a file they are those of encoded features
+        learned["feature_names_in_"] = np.array(model.columns, dtype=object)
     if model.loss == "squared":
         estimator = RidgeRegression(model.l2, intercept=model.intercept, tolerance=model.tolerance)
     else:
         estimator = LogisticRegression(model.l2, intercept=model.intercept,
                                        tolerance=model.tolerance)
-        estimator.classes_ = _labels.from_texts(model.class_names, model.label_type)
-        if model.positive_class != len(estimator.classes_) - 1:
-            estimator.positive = estimator.classes_[model.positive_class]
-    estimator.n_features_in_ = model.features
-    if model.columns and not model.from_csv:  # of a file they are those of encoded features
-        estimator.feature_names_in_ = np.array(model.columns, dtype=object)
-    estimator._take(model)
+        classes = learned["classes_"] = _labels.from_texts(model.class_names, model.label_type)
+        if model.positive_class != len(classes) - 1:
+            estimator.positive = classes[model.positive_class]
+    estimator._begin_with(model, learned)
     return estimator
 
 

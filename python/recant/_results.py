@@ -520,10 +520,12 @@ class Weights(Frozen):
         return f"<pre>{html.escape(repr(self))}</pre>"
 
 
+@dataclass(frozen=True, repr=False, eq=False)
 class SoftWeights(Weights):
     """A small change of every weight."""
 
 
+@dataclass(frozen=True, repr=False, eq=False)
 class HardWeights(Weights):
     """Rows that are to go."""
 

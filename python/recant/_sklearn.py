@@ -119,6 +119,8 @@ class EstimatorStandIn:
         join()
         if EstimatorStandIn not in type(self).__mro__:
             return getattr(self, name)
+        if isinstance(own := getattr(type(self), name, None), property):
+            return own.__get__(self)  # it said why it has none, which only it can say again
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 
 __all__ = ["BusyError", "ConvergenceWarning", "DamagedError", "DataError", "Error",
-           "InternalError", "NotDeletedWarning", "NotFoundError", "UsageError"]
+           "InternalError", "NotDeletedWarning", "NotFoundError", "NotKeptError", "UsageError"]
 
 
 class Error(Exception):
@@ -28,6 +28,10 @@ class Error(Exception):
 
 class UsageError(Error, ValueError):
     """An argument is wrong."""
+
+
+class NotKeptError(UsageError, AttributeError):
+    """An attribute is asked for that this model does not have any more: ``hasattr`` is False."""
 
 
 class DataError(Error, ValueError):

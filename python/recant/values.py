@@ -76,7 +76,7 @@ def knn_shapley(model: Any, X_val: Any, y_val: Any, *, neighbors: int = 5,
 @checked
 def influence(model: Any, X_val: Any, y_val: Any, *, metric: str = "utility",
               sensitive_features: Any = None, top: int = 0, flip_check: float | None = None,
-              seed: int = 1) -> Values:
+              seed: int = 1, progress: bool | ProgressCallback | None = None) -> Values:
     """Influences on a metric, as values; see :func:`recant.influence`.
 
     Parameters
@@ -85,8 +85,8 @@ def influence(model: Any, X_val: Any, y_val: Any, *, metric: str = "utility",
         As in :func:`knn_shapley`.
     metric : str
         Must stand for one metric.
-    sensitive_features, top, flip_check, seed
-        See :func:`recant.influence` and the module.
+    sensitive_features, top, flip_check, seed, progress
+        See :func:`recant.influence` and the module; what is told of is the training with flips.
 
     Returns
     -------
@@ -101,7 +101,7 @@ def influence(model: Any, X_val: Any, y_val: Any, *, metric: str = "utility",
     ----------
     Koh and Liang 2017; docs/mathematics.md, section 3.
     """
-    return value_rows("influence", model, X_val, y_val, None, metric=metric,
+    return value_rows("influence", model, X_val, y_val, progress, metric=metric,
                       sensitive_features=sensitive_features, top=top, flip_check=flip_check,
                       seed=seed)
 

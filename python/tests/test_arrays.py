@@ -8,6 +8,7 @@ import gc
 import pickle
 import subprocess
 import sys
+import tracemalloc
 import warnings
 import weakref
 from decimal import Decimal
@@ -283,6 +284,83 @@ def test_peak_memory_has_no_second_matrix() -> None:
     share = float(subprocess.run([sys.executable, "-c", MEMORY], check=True, capture_output=True,
                                  text=True).stdout)
     assert share < 0.6  # vectors of n, and the finite check's; a copy would be 1
+
+
+def mixed(X: np.ndarray) -> pd.DataFrame:
+    return pd.DataFrame(X, columns=list("abcdefghij")).astype({"a": np.float32, "b": int, "c": bool})
+
+
+#: Made of a matrix, and how often they are copied: 0, or once into rows of float64.
+COPIED = {
+    "in place": (lambda X: X, 0),
+    "frame of the matrix": (lambda X: pd.DataFrame(X, copy=False), 0),
+    "frame with a copy": (lambda X: pd.DataFrame(X, copy=True), 1),
+    "read-only": (lambda X: np.frombuffer(X.tobytes()).reshape(X.shape), 0),
+    "fortran": (np.asfortranarray, 1),
+    "float32": (lambda X: X.astype(np.float32), 1),
+    "whole numbers": (lambda X: X.astype(int), 1),
+    "booleans": (lambda X: X > 0, 1),
+    "strided": (lambda X: np.repeat(X, 2, axis=0)[::2], 1),
+    "big-endian": (lambda X: X.astype(">f8"), 1),
+    "frame of columns": (lambda X: pd.DataFrame({str(c): X[:, c].copy() for c in range(X.shape[1])}), 1),
+    "frame of float32": (lambda X: pd.DataFrame(X.astype(np.float32)), 1),
+    "frame of single blocks": (lambda X: pd.concat([pd.Series(X[:, c], name=c) for c in range(X.shape[1])], axis=1), 1),
+    "frame, mixed": (mixed, 1),
+    "list": (lambda X: X.tolist(), 1),
+}
+
+
+def peak_of(work) -> int:
+    """The most bytes that Python and NumPy held at once for it; the core's own are not in it."""
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("kind", COPIED)
+def test_what_is_not_in_place_is_copied_once(kind: str) -> None:
+    make, copies = COPIED[kind]
+    X = np.random.default_rng(0).normal(size=(20_000, 10))
+    given_as = make(X)
+    peak = peak_of(lambda: _arrays.plain_matrix(given_as)) / X.nbytes
+    aside = 0.5 if kind == "list" else 0.05  # NumPy keeps notes of what it found in a list
+    assert copies - 0.01 < peak < copies + aside
+    model = recant.RidgeRegression().fit(given_as, X[:, 0])
+    assert np.shares_memory(model._model.rows.features, given_as) is (copies == 0)
+
+
+def test_columns_of_every_type_keep_their_numbers() -> None:
+    frame = mixed(np.random.default_rng(0).normal(size=(2000, 10)))
+    for rows in (frame, frame.iloc[:20]):
+        found = _arrays.plain_matrix(rows)
+        assert _arrays.usable_in_place(found)
+        np.testing.assert_array_equal(found, rows.to_numpy(dtype=np.float64))
+
+
+@pytest.mark.parametrize("weights", [False, True])
+def test_targets_and_weights_of_float64_are_copied_by_the_core_alone(weights: bool) -> None:
+    rng = np.random.default_rng(0)
+    X, y, w = rng.normal(size=(100_000, 2)), rng.normal(size=100_000), rng.uniform(1, 2, 100_000)
+    model = recant.RidgeRegression()
+    assert peak_of(lambda: model.fit(X, y, w if weights else None)) < 0.3 * y.nbytes  # whether all are finite
+    y[:], w[:] = 0, 0
+    assert model._model.rows.targets.any() and model._model.rows.weights.all()
+
+
+@pytest.mark.parametrize("kind", ["big-endian", "unaligned", "reversed", "read-only"])
+def test_targets_and_weights_of_every_layout_are_the_same(kind: str) -> None:
+    rng = np.random.default_rng(0)
+    X, y, w = rng.normal(size=(50, 2)), rng.normal(size=50), rng.uniform(1, 2, 50)
+    laid_out = [LAYOUTS[kind](np.ascontiguousarray(each[:, None]))[:, 0] for each in (y, w)]
+    assert any(not each.flags.c_contiguous or not each.flags.aligned or not each.flags.writeable
+               or each.dtype != np.float64 for each in laid_out)
+    for each in laid_out:
+        assert _arrays.as_numbers(each, "y").flags.aligned
+    np.testing.assert_array_equal(recant.RidgeRegression().fit(X, *laid_out).coef_,
+                                  recant.RidgeRegression().fit(X, y, w).coef_)
 
 
 def test_the_model_keeps_its_rows_alive_and_lets_them_go(problem) -> None:

@@ -10,10 +10,13 @@ import re
 import signal
 import threading
 import time
+import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import ROOT
+from sklearn.linear_model import LogisticRegression
 
 import recant
 from recant._arrays import group_columns
@@ -134,7 +137,95 @@ def test_ctrl_c_in_correct_leaves_the_old_model_whole(problem) -> None:
                                   problem.fit().decision_function(problem.X))
 
 
-def test_other_threads_run_meanwhile(long) -> None:
+class Refit:
+    """A model of three columns and two classes, and other rows: five columns, three classes."""
+
+    def __init__(self, problem, model: object) -> None:
+        X, y = problem.part(problem.train)
+        classifier = isinstance(model, recant.LogisticRegression)
+        self.old = pd.DataFrame(X[:, :3], columns=["u", "v", "w"]), np.where(y, "yes", "no") if classifier else y
+        self.X = pd.DataFrame(X, columns=list("abcde"))
+        self.y = y + (X[:, 1] > 1)
+        self.model = model.fit(*self.old)
+
+    def shown(self) -> tuple[object, ...]:
+        """Everything that a fit makes."""
+        model = self.model
+        return (model.n_features_in_, model.feature_names_in_.tolist(), getattr(model, "classes_", self.y).tolist(),
+                model.coef_.tobytes(), np.asarray(model.intercept_).tobytes(), model.n_iter_, model.converged_)
+
+
+def interrupt(*now: object) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.fixture(params=[recant.LogisticRegression, recant.RidgeRegression])
+def refit(request, problem) -> Refit:
+    return Refit(problem, request.param())
+
+
+@pytest.mark.parametrize("plain", [True, False])  # X of numbers, and what scikit-learn is asked about
+@pytest.mark.parametrize("what", ["interrupt", "a parameter", "a weight", "a row"])
+def test_a_second_fit_that_fails_leaves_the_first(refit, what: str, plain: bool) -> None:
+    before = refit.shown()
+    X = refit.X if plain else refit.X.astype("Float64")
+    options: dict[str, object] = {}
+    if what == "interrupt":
+        options["progress"] = interrupt
+    elif what == "a parameter":
+        refit.model.set_params(l2=-1.0)
+    elif what == "a weight":
+        options["sample_weight"] = -np.ones(len(X))
+    else:
+        X = X.assign(a=X["a"].mask(X.index == 3))
+    with pytest.raises(KeyboardInterrupt if what == "interrupt" else ValueError):
+        refit.model.fit(X, refit.y, **options)
+    assert refit.shown() == before
+    X, y = refit.old
+    assert refit.model.score(X, y) > 0.1
+    assert recant.influence(refit.model, X, y).values.shape == (len(X),)
+
+
+def test_a_second_fit_whose_warning_is_an_error_is_the_second(problem) -> None:
+    refit = Refit(problem, recant.LogisticRegression(max_iterations=1, l2=1e6))
+    refit.model.set_params(l2=1e-3)
+    with warnings.catch_warnings(), pytest.raises(recant.ConvergenceWarning):
+        warnings.simplefilter("error")
+        refit.model.fit(refit.X, refit.y)
+    found = refit.shown()
+    with pytest.warns(recant.ConvergenceWarning):
+        refit.model = recant.LogisticRegression(max_iterations=1, l2=1e-3).fit(refit.X, refit.y)
+    assert found == refit.shown() and found[0] == 5 and not refit.model.converged_
+
+
+def test_a_second_fit_leaves_nothing_of_the_first(problem) -> None:
+    X, y = problem.part(problem.train)
+    theirs = LogisticRegression().fit(pd.DataFrame(X, columns=list("abcde")), y)
+    model = recant.adopt(theirs, pd.DataFrame(X, columns=list("abcde")), y)
+    model.own = "mine"
+    model.fit(X, y)
+    assert not hasattr(model, "adoption_") and not hasattr(model, "feature_names_in_")
+    assert model.own == "mine"
+
+
+@pytest.fixture(scope="module")
+def many(long) -> tuple[np.ndarray, np.ndarray, recant.LogisticRegression]:
+    """Rows that one pass takes tenths of a second for."""
+    X, y = np.vstack([long.X] * 10), np.tile(long.y, 10)
+    return X, y, recant.LogisticRegression().fit(X, y)
+
+
+VERBS = {
+    "knn_shapley": lambda long, X, y, m: recant.values.knn_shapley(long.model, long.X[:2000], long.y[:2000]),
+    "fit": lambda long, X, y, m: recant.LogisticRegression().fit(X, y),
+    "influence": lambda long, X, y, m: recant.influence(m, X, y),
+    "evaluate": lambda long, X, y, m: recant.evaluate(m, X, y),
+    "forget": lambda long, X, y, m: copy.copy(m).forget([1, 2], audit=True),
+}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_other_threads_run_meanwhile(long, many, verb: str) -> None:
     """The lock is free: a counter in another thread goes on while the core works."""
     ticks, done = [], threading.Event()
 
@@ -146,7 +237,7 @@ def test_other_threads_run_meanwhile(long) -> None:
     thread = threading.Thread(target=tick)
     thread.start()
     begin = time.monotonic()
-    recant.values.knn_shapley(long.model, long.X[:2000], long.y[:2000])
+    VERBS[verb](long, *many)
     end = time.monotonic()
     done.set()
     thread.join()
@@ -189,7 +280,10 @@ def test_progress_comes_to_a_callback_in_the_calling_thread(long) -> None:
     told = []
     recant.values.knn_shapley(long.model, long.X[:500], long.y[:500],
                               progress=lambda *now: told.append((threading.get_ident(), *now)))
-    assert told and {each[0] for each in told} == {threading.get_ident()}
+    before = len(told)
+    recant.values.influence(long.model, long.X, long.y, flip_check=0.1,
+                            progress=lambda *now: told.append((threading.get_ident(), *now)))
+    assert len(told) > before > 0 and {each[0] for each in told} == {threading.get_ident()}
     assert all(isinstance(each[1], str) and each[2] <= each[3] or each[3] == 0 for each in told)
 
 

@@ -174,6 +174,21 @@ def test_saved_and_loaded(problem, tmp_path) -> None:
     model.save(tmp_path / "m.rct", replace=True)
 
 
+def test_what_a_folder_does_not_keep_is_not_there(problem, tmp_path) -> None:
+    model = problem.fit()
+    assert model.n_iter_ > 0 and hasattr(model, "fit_result_")
+    assert pickle.loads(pickle.dumps(model)).n_iter_ == model.n_iter_
+    model.save(tmp_path / "m.rct")
+    loaded = recant.load(tmp_path / "m.rct")
+    for name in ("n_iter_", "fit_result_"):
+        assert not hasattr(loaded, name) and not hasattr(recant.LogisticRegression(), name)
+        with pytest.raises(recant.NotKeptError, match=f"{name}: the model was not fitted in this process"):
+            getattr(loaded, name)
+    model.forget(0)
+    assert model.n_iter_ > 0 and not hasattr(model, "fit_result_")
+    assert loaded.fit(*problem.part(problem.train)).n_iter_ > 0
+
+
 LABELS = {
     "float": np.array([0.0, 1.0]), "far floats": np.array([-3.0, 1e9]),
     "float32": np.array([1, 2], dtype=np.float32), "bool": np.array([False, True]),

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import copy
 import csv
+import inspect
 import json
+import pickle
 import subprocess
 from pathlib import Path
 
@@ -15,8 +17,9 @@ import pytest
 from conftest import ROOT, Problem, shared_folder
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression, LogisticRegressionCV, Ridge, RidgeCV
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import recant
@@ -115,6 +118,18 @@ def test_adult_correction_is_the_command_s(encoded, command, tmp_path) -> None:
     np.testing.assert_allclose(model.coef_, retrained.coef_, atol=1e-7)
 
 
+@pytest.mark.parametrize("method", ["knn_shapley", "influence"])
+def test_adult_values_are_the_command_s(encoded, command, method: str, tmp_path) -> None:
+    X, y, sex = encoded.arrays["validation"]
+    ours = getattr(recant.values, method)(encoded.model, X[:500], y[:500])
+    rows = encoded.files["validation"].read_text().splitlines(keepends=True)
+    (tmp_path / "some.csv").write_text("".join(rows[:501]))
+    theirs = say(command, "value", encoded.path, "--validation", tmp_path / "some.csv", "--method", method,
+                 "-o", tmp_path / "v.npy")
+    same(ours.to_dict(), theirs)
+    np.testing.assert_array_equal(ours.values, np.load(tmp_path / "v.npy"))
+
+
 def test_values_are_the_command_s(problem, command, tmp_path) -> None:
     model = problem.fit()
     model.save(tmp_path / "m.rct")
@@ -158,35 +173,116 @@ def test_certificates_are_checked_as_by_the_command(command, tmp_path) -> None:
 
 # -- golden cases ------------------------------------------------------------------------------
 
-GOLDEN = {"synth_d20_l1_b0": "logistic", "synth_d5_l05_b1": "logistic", "ridge_d5": "squared",
+GOLDEN = {"synth_d20_l1_b0": "logistic", "synth_d20_l1_b1": "logistic", "synth_d5_l05_b0": "logistic",
+          "synth_d5_l05_b1": "logistic", "separable_n40_d60": "logistic", "ridge_d5": "squared",
           "softmax_k3_d4": "softmax", "softmax_k4_d6": "softmax"}
 NAMES = {"util": "utility", "dp": "demographic_parity", "eop": "equal_opportunity_loss",
          "robust": "transferred_robust_loss", "robust_total": "robust_loss"}
 
 
-@pytest.mark.parametrize("name", GOLDEN)
-def test_golden_case(name: str) -> None:
-    base = shared_folder() / "oracle" / "golden"
-    if not base.is_dir():
-        pytest.skip(f"{base} is not there")
-    golden = json.loads((base / f"{name}.json").read_text())
-    load = lambda key: np.load(base / golden["data"][key]) if key in golden["data"] else None  # noqa: E731
-    kind = recant.RidgeRegression if GOLDEN[name] == "squared" else recant.LogisticRegression
-    model = kind(l2=golden["lambda"], intercept=bool(golden.get("intercept")))
-    groups = load("s_train")
-    model.fit(load("X_train"), load("y_train"), sensitive_features=groups,
-              privileged=None if groups is None else "1")
-    theta = model._model.theta
-    np.testing.assert_allclose(theta, golden["theta_hat"], rtol=0,
-                               atol=1e-8 * np.abs(golden["theta_hat"]).max())
-    for key, want in golden.get("influence", {}).items():
-        got = recant.influence(model, load("X_val"), load("y_val"), metric=NAMES[key],
-                               sensitive_features=load("s_val")).values
+class Golden:
+    """A case that an independent implementation worked out, and the model of its training rows."""
+
+    def __init__(self, name: str) -> None:
+        self.base = shared_folder() / "oracle" / "golden"
+        if not self.base.is_dir():
+            pytest.skip(f"{self.base} is not there")
+        self.found = json.loads((self.base / f"{name}.json").read_text())
+        self.kind = recant.RidgeRegression if GOLDEN.get(name) == "squared" else recant.LogisticRegression
+
+    def load(self, key: str) -> np.ndarray | None:
+        data = self.found["data"]
+        return np.load(self.base / data[key]) if key in data else None
+
+    @property
+    def validation(self) -> tuple[np.ndarray, np.ndarray]:
+        return self.load("X_val"), self.load("y_val")
+
+    def fit(self, weights: list[float] | None = None) -> recant.LogisticRegression | recant.RidgeRegression:
+        groups = self.load("s_train")
+        model = self.kind(l2=self.found.get("lambda", 1.0), intercept=bool(self.found.get("intercept")))
+        return model.fit(self.load("X_train"), self.load("y_train"), weights, sensitive_features=groups,
+                         privileged=None if groups is None else "1")
+
+    def influence(self, model: object, name: str) -> recant.Influence:
+        return recant.influence(model, *self.validation, metric=NAMES[name],
+                                sensitive_features=self.load("s_val"))
+
+
+@pytest.fixture
+def golden(request) -> Golden:
+    return Golden(request.param)
+
+
+def close(got: object, want: object, share: float = 1e-8) -> None:
+    np.testing.assert_allclose(got, want, rtol=0, atol=share * np.abs(want).max())
+
+
+@pytest.mark.parametrize("golden", GOLDEN, indirect=True)
+def test_golden_case(golden) -> None:
+    model = golden.fit()
+    close(model._model.theta, golden.found["theta_hat"])
+    for key, want in golden.found.get("influence", {}).items():
+        effect = golden.influence(model, key)
+        got = effect.values
+        if key in golden.found["metrics_val"]:
+            assert effect.metric_value == pytest.approx(golden.found["metrics_val"][key], rel=1e-8)
         if isinstance(want, list):
-            np.testing.assert_allclose(got, want, rtol=0, atol=1e-8 * np.abs(want).max())
+            close(got, want)
         else:
             np.testing.assert_allclose(np.sqrt(got @ got), want["norm"], rtol=1e-8)
             assert got.argmax() == want["argmax"] and got.argmin() == want["argmin"]
+    if "accuracy" in golden.found["metrics_val"]:
+        assert recant.evaluate(model, *golden.validation).metrics["accuracy"] == pytest.approx(
+            golden.found["metrics_val"]["accuracy"])
+
+
+@pytest.mark.parametrize("golden", [name for name in GOLDEN if name != "separable_n40_d60"], indirect=True)
+def test_golden_weighted_fit(golden) -> None:
+    weighted = golden.found["weighted_fit"]
+    close(golden.fit(weighted["weights"])._model.theta, weighted["theta"])
+
+
+@pytest.mark.parametrize("golden", GOLDEN, indirect=True)
+def test_golden_deletions(golden) -> None:
+    model = golden.fit()
+    assert golden.found["deletions"]
+    for wanted in golden.found["deletions"]:
+        left = copy.copy(model)
+        assert left.forget(wanted["indices"]).done
+        close(left._model.theta, wanted["theta_newton"], 1e-7)
+
+
+@pytest.mark.parametrize("golden", ["synth_d20_l1_b0", "synth_d20_l1_b1"], indirect=True)
+def test_golden_weights_of_rows(golden) -> None:
+    model = golden.fit()
+    for wanted in golden.found["hard_topk"]:
+        found = recant.hard_weights(golden.influence(model, wanted["target"]), count=wanted["k"])
+        assert sorted(found.rows) == sorted(wanted["indices"])
+    for wanted in golden.found["soft_weights"]:
+        found = recant.soft_weights(
+            golden.influence(model, wanted["target"]), golden.influence(model, "util"),
+            kappa=wanted["lambda_e"], bounds=None if wanted["box"] is None else tuple(wanted["box"]))
+        close(found.delta, wanted["e"], 1e-6)
+
+
+def test_golden_soft_weights() -> None:
+    problems = Golden("soft_weights").found["problems"]
+    assert len(problems) > 20
+    for problem in problems:
+        given_by = {"value": problem["budget"], "kappa": problem["lambda_e"]}
+        free = recant.soft_weights(problem["a"], problem["u"], **given_by)
+        np.testing.assert_allclose(free.delta, problem["free"]["e"], rtol=0, atol=1e-8)
+        box = problem["box"]
+        bounded = recant.soft_weights(problem["a"], problem["u"], bounds=(box["lo"], box["hi"]), **given_by)
+        np.testing.assert_allclose(bounded.delta, box["e"], rtol=0, atol=1e-6)
+
+
+def test_golden_values() -> None:
+    knn, loo = Golden("knn_shapley_k5"), Golden("loo_n60")
+    close(recant.values.knn_shapley(knn.fit(), *knn.validation, neighbors=knn.found["K"]).values,
+          knn.found["knn_shapley"])
+    close(recant.values.leave_one_out(loo.fit(), *loo.validation).values, loo.found["loo_value"], 1e-6)
 
 
 # -- influence and weights -----------------------------------------------------------------------
@@ -363,13 +459,18 @@ def test_results_show_themselves(problem) -> None:
     results = [model.fit_result_, recant.evaluate(model, *V, sensitive_features=group),
                recant.influence(model, *V), recant.values.knn_shapley(model, *V),
                model.correct(*V, sensitive_features=group)]
-    for result in results:
+    weights = [recant.soft_weights(results[2], keep_utility=False), recant.hard_weights(results[2], count=3)]
+    for result in [*results, *weights]:
         assert type(result).__name__ in repr(result) and len(repr(result).splitlines()) > 3
-        assert result._repr_html_().startswith("<table>")
-        assert result.to_dict()["schema"].startswith("recant.")
-        assert result.to_dict() is not result.to_dict()
-        with pytest.raises(AttributeError):
-            result.delta = 1
+        assert result._repr_html_().startswith("<pre>" if result in weights else "<table>")
+        assert ("schema" in result.to_dict()) is (result not in weights)
+        assert result.to_dict() and result.to_dict() is not result.to_dict()
+        for name in ("delta", "foo"):
+            with pytest.raises(AttributeError):
+                setattr(result, name, 1)
+        for other in (copy.copy(result), copy.deepcopy(result), pickle.loads(pickle.dumps(result))):
+            assert other.to_dict() == result.to_dict() and type(other) is type(result)
+    assert weights[1].to_dict()["rows"] == weights[1].rows and len(weights[1].rows) == 3
     assert np.asarray(results[2]).shape == (400,) == (len(results[3]),)
 
 
@@ -429,9 +530,6 @@ def test_adopting_a_pipeline_with_weights_and_class_weights(problem) -> None:
 
 
 def test_adopting_ridge_and_softmax() -> None:
-    from sklearn.datasets import load_iris
-    from sklearn.linear_model import Ridge
-
     X, y = load_iris(return_X_y=True)
     ours = recant.adopt(Ridge(alpha=2.0, fit_intercept=False).fit(X, y), X, y)
     assert ours.adoption_.distance < 1e-8 and ours.l2 == 2.0
@@ -439,6 +537,57 @@ def test_adopting_ridge_and_softmax() -> None:
     ours = recant.adopt(theirs, X, y)
     assert ours.adoption_.distance < 1e-4
     np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # of scikit-learn's defaults
+@pytest.mark.parametrize("options", [{}, {"use_legacy_attributes": True}, {"use_legacy_attributes": False}])
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("kind", [LogisticRegression, LogisticRegressionCV])
+def test_adopting_classes_with_defaults(kind, classes: int, options: dict) -> None:
+    X, y = load_iris(return_X_y=True)
+    X, y = X[y < classes] - X.mean(axis=0), y[y < classes]
+    options = options if "use_legacy_attributes" in inspect.signature(kind).parameters else {}
+    theirs = kind(tol=1e-10, max_iter=5000, fit_intercept=False, **options).fit(X, y)
+    ours = recant.adopt(theirs, X, y)
+    assert ours.l2 == pytest.approx(1 / np.ravel(getattr(theirs, "C_", 1.0))[0])
+    np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), atol=1e-6)
+
+
+def test_adopting_a_searched_ridge() -> None:
+    X, y = load_iris(return_X_y=True)
+    theirs = RidgeCV([0.1, 3.0], fit_intercept=False).fit(X, y)
+    ours = recant.adopt(theirs, X, y)
+    assert ours.adoption_.distance < 1e-8 and ours.l2 == theirs.alpha_
+    with pytest.raises(recant.UsageError, match="several targets"):
+        recant.adopt(RidgeCV([0.1, 3.0]).fit(X, np.column_stack([y, y])), X, y)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # of scikit-learn's defaults
+@pytest.mark.parametrize("kind", [LogisticRegression, LogisticRegressionCV])
+def test_adopting_heeds_what_earlier_versions_call_multi_class(kind) -> None:
+    """Up to version 1.7 of scikit-learn it was a parameter."""
+    X, y = load_iris(return_X_y=True)
+    for rows, asked, refused in [(y < 3, "ovr", "one model a class"), (y < 2, "multinomial", "a softmax of two"),
+                                 (y < 3, "multinomial", None), (y < 2, "ovr", None),
+                                 (y < 3, "deprecated", None), (y < 2, "auto", None)]:
+        theirs = kind(max_iter=5000).fit(X[rows], y[rows])
+        theirs.multi_class = asked
+        if refused is None:
+            assert recant.adopt(theirs, X[rows], y[rows]).converged_
+        else:
+            with pytest.raises(recant.UsageError, match=refused):
+                recant.adopt(theirs, X[rows], y[rows])
+
+
+def test_an_adopted_pipeline_keeps_its_parameters(problem, tmp_path) -> None:
+    X, y = problem.part(problem.train)
+    theirs = Pipeline([("scale", StandardScaler()), ("model", LogisticRegression())], memory=str(tmp_path),
+                      verbose=True).fit(X, y)
+    theirs.set_params(transform_input=["sample_weight"])  # its fit asks for a setting of scikit-learn's
+    ours = recant.adopt(theirs, X, y)
+    for name in ("memory", "verbose", "transform_input"):
+        assert getattr(ours, name) == getattr(theirs, name) is not None
+    assert ours.named_steps["scale"] is theirs.named_steps["scale"]
 
 
 def test_adopting_compares_the_names_of_features(problem, tmp_path) -> None:
@@ -461,7 +610,6 @@ def test_adopting_warns_where_the_optimum_was_not_reached(problem) -> None:
 
 def test_what_cannot_be_adopted_is_refused(problem) -> None:
     from sklearn.ensemble import RandomForestClassifier
-    from sklearn.linear_model import Ridge
 
     X, y = problem.part(problem.train)
     lasso = LogisticRegression(l1_ratio=1.0, solver="liblinear").fit(X, y)
