@@ -2,16 +2,15 @@
 #include "recant/engine/status.hpp"
 
 #include <fmt/format.h>
-#include <sodium.h>
 
 #include <chrono>
 #include <fstream>
 #include <iterator>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <thread>
 
 #include "batch_finisher.hpp"
+#include "checkpoint_signature.hpp"
 #include "model_folder.hpp"
 #include "recant/certify/certificate.hpp"
 #include "recant/core/atomic_file.hpp"
@@ -47,51 +46,12 @@ void require(bool good, const std::string& what, const fs::path& where) {
 
 constexpr const char* kOtherBytes = "does not have the bytes that were written";
 
-using PublicKey = std::array<unsigned char, crypto_sign_PUBLICKEYBYTES>;
-
-/// The vault's public key. Its file knows the hash of the key, so that damage to it is told from
-/// damage to what it signed.
-PublicKey read_public_key(const fs::path& vault) {
-  const fs::path file = vault / "public-key.json";
-  const std::string text = read_bytes(file);
-  PublicKey key;
-  try {
-    const auto object = nlohmann::json::parse(text);
-    read_hexadecimal(object.at("public_key").get<std::string>(), key, file.string());
-  } catch (const nlohmann::json::exception&) {
-    throw DamagedError("is not a public key", file.string());
-  }
-  std::string hashed("recant.key/1");
-  hashed += '\0';
-  hashed.append(key.begin(), key.end());
-  const std::string id = hexadecimal_of(hash_bytes(hashed)).substr(0, 32);
-  require(text == fmt::format("{{\"schema\":\"recant.public_key/1\",\"key_id\":\"{}\","
-                              "\"public_key\":\"{}\"}}\n",
-                              id, hexadecimal_of(key)),
-          kOtherBytes, file);
-  return key;
-}
-
 /// Both secrets are there, and the signing key is the one that the public key is of.
 void check_secrets(const fs::path& vault) {
   static_cast<void>(read_public_key(vault));
   require(
       VaultSecrets::load(vault).signing.public_key_text() == read_bytes(vault / "public-key.json"),
       "is not the key whose public part is in public-key.json", vault / "secret/signing.key");
-}
-
-/// Signatures of checkpoints, by the vault's own public key.
-CheckpointVerifier verifier_of(const fs::path& vault) {
-  return [key = read_public_key(vault)](std::string_view statement,
-                                        const std::vector<std::uint8_t>& signature) {
-    if (signature.size() != crypto_sign_BYTES) return false;
-    std::string bytes("recant.checkpoint/1");
-    bytes += '\0';
-    bytes += statement;
-    return crypto_sign_verify_detached(signature.data(),
-                                       reinterpret_cast<const unsigned char*>(bytes.data()),
-                                       bytes.size(), key.data()) == 0;
-  };
 }
 
 /// Every release has its certificate, to the byte, and there are no others. While a batch is
