@@ -55,7 +55,10 @@ class CatchUp {
   [[nodiscard]] std::vector<Index> rows_due(const FittedModel& fitted) const;
   void prepare_batch(const FittedModel& fitted, const std::vector<Index>& rows, DeletionStep step,
                      bool retrain);
-  void count_open_batch(const DeletionStep& step);
+  [[nodiscard]] static DeletionStep step_without(const std::vector<Index>& rows,
+                                                 const FittedModel& fitted,
+                                                 const EnrolmentStatement& enrolment, bool retrain);
+  void count_release(BatchStage found, const DeletionStep& step);
 };
 
 CatchUp::~CatchUp() {
@@ -118,55 +121,62 @@ std::vector<Index> CatchUp::rows_due(const FittedModel& fitted) const {
 /// prepared. Or the result says why not.
 void CatchUp::prepare() {
   ledger_->acquire();
-  const std::int64_t last = ledger_->last_batch()->number;
-  if (last == ours_->last_batch()->number) return;  // only requests, which opening carries out
-  std::optional<Batch> open = ledger_->open_batch();
-  if (open && open->stage == BatchStage::kPrepared) {
-    ledger_->mark_applied(last);  // so that its rows are among those that are due
-    open = ledger_->open_batch();
+  const Batch last = *ledger_->last_batch();
+  if (last.number == ours_->last_batch()->number) return;  // only requests: opening does them
+  if (last.stage == BatchStage::kPrepared) {
+    ledger_->mark_applied(last.number);  // so that its rows are among those that are due
   }
   const FittedModel fitted = read_fitted(folder_, read_view(*ours_));
   const std::vector<Index> rows = rows_due(fitted);
   BudgetUse use = ledger_->budget();
-  if (open && open->stage == BatchStage::kApplied) ++use.used;  // as count_open_batch() will
+  if (!ledger_->release_of_batch(last.number)) ++use.used;  // as count_release() will
   const EnrolmentStatement enrolment = read_enrolment_statement(use.statement, "ledger");
   const bool retrain = use.spent() && enrolment.when_spent == WhenSpent::kRetrain;
   if (use.spent() && !retrain) {
     result_.reason = "budget_spent";
     return;
   }
+  DeletionStep step = step_without(rows, fitted, enrolment, retrain);
+  result_.reason = step.refusal;
+  if (!step.refusal.empty()) return;
+  if (last.stage != BatchStage::kCertified) count_release(last.stage, step);
+  prepare_batch(fitted, rows, std::move(step), retrain);
+  result_.rows = static_cast<std::int64_t>(rows.size());
+}
+
+DeletionStep CatchUp::step_without(const std::vector<Index>& rows, const FittedModel& fitted,
+                                   const EnrolmentStatement& enrolment, bool retrain) {
   std::vector<Index> counting;
   std::copy_if(rows.begin(), rows.end(), std::back_inserter(counting),
                [&](Index row) { return fitted.rows.weights[row] > 0; });
   const Objective objective = fitted.objective();
   DeletionStep step =
       ModelMover(fitted, objective).move(counting, {}, enrolment.budget, retrain, {});
-  result_.reason = step.refusal;
-  if (!step.refusal.empty()) return;
+  if (!step.refusal.empty()) return step;
   BatchFinisher::check_publishable(enrolment.budget, step.theta);
-  step.record.version = version();
-  step.record.assumptions.insert(step.record.assumptions.end(), enrolment.assumptions.begin(),
-                                 enrolment.assumptions.end());
-  if (open) count_open_batch(step);
-  prepare_batch(fitted, rows, std::move(step), retrain);
-  result_.rows = static_cast<std::int64_t>(rows.size());
+  BatchRecord& record = step.record;
+  record.version = version();
+  record.rows = static_cast<std::int64_t>(rows.size());
+  record.assumptions.insert(record.assumptions.end(), enrolment.assumptions.begin(),
+                            enrolment.assumptions.end());
+  step.state.reset();  // it is about the objective
+  return step;
 }
 
 /// The process that was at it may have gone on after the copy was made: whether its release was
 /// drawn and published cannot be known, and so it counts as used, and ours is the next.
-void CatchUp::count_open_batch(const DeletionStep& step) {
+void CatchUp::count_release(BatchStage found, const DeletionStep& step) {
   const Batch open = *ledger_->open_batch();
   BatchFinisher(folder_, *ledger_, secrets_).count_release(open, step.record, step.theta);
   result_.recovered.push_back(
       fmt::format("batch {} of the newer ledger was {}: its release {} counts as published",
-                  open.number, name(open.stage), ledger_->release_of_batch(open.number)->release));
+                  open.number, name(found), ledger_->release_of_batch(open.number)->release));
 }
 
 void CatchUp::prepare_batch(const FittedModel& fitted, const std::vector<Index>& rows,
                             DeletionStep step, bool retrain) {
   BatchRecord& record = step.record;
   record.generation = ledger_->last_batch()->number + 1;
-  record.rows = static_cast<std::int64_t>(rows.size());
   if (fitted.encoder) {
     const CategoriesLeft left(*fitted.encoder, fitted.rows);
     record.emptied = left.emptied_by(left.held_by(rows), *fitted.encoder);
