@@ -292,10 +292,14 @@ std::string_view why_not(const ForgetReport& report) {
 }
 
 /// Why there was no deletion, on standard error; the exit code.
-int refuse(const ForgetReport& report) {
+int refuse(std::string_view why, ExitCode code) {
   end_progress();
-  fmt::print(stderr, "recant: forget: nothing was deleted: {}\n", why_not(report));
-  return report.state == RequestState::kNotFound ? kNotFound : kOutcomeIsNo;
+  fmt::print(stderr, "recant: forget: nothing was deleted: {}\n", why);
+  return code;
+}
+int refuse(const ForgetReport& report) {
+  return refuse(why_not(report),
+                report.state == RequestState::kNotFound ? kNotFound : kOutcomeIsNo);
 }
 
 /// What came of many requests: of each no a line, and the release once.
@@ -332,11 +336,15 @@ int catch_up(const Flags& flags, const Common& common) {
   if (flags.name_rows() || !flags.requests.empty()) {
     throw UsageError("takes the rows from the ledger, so none can be named", "--from-ledger");
   }
-  const std::int64_t rows =
-      Vault::catch_up(flags.model, flags.newer_ledger, common.writer_wait(flags.model));
+  std::optional<std::filesystem::path> checkpoint;
+  if (!flags.checkpoint.empty()) checkpoint = flags.checkpoint;
+  const Vault::CaughtUp result =
+      Vault::catch_up(flags.model, flags.newer_ledger, checkpoint, common.writer_wait(flags.model));
+  for (const std::string& line : result.recovered) common.warn(line);
   common.print_json(to_json(Vault::status(flags.model)));
-  common.say(
-      fmt::format("{} rows deleted again; {} continues the newer ledger", rows, flags.model));
+  if (!result.reason.empty()) return refuse(describe_reason(result.reason), kOutcomeIsNo);
+  common.say(fmt::format("{} rows deleted again; {} continues the newer ledger", result.rows,
+                         flags.model));
   return kDone;
 }
 

@@ -557,7 +557,8 @@ class Vault:
     @checked
     def catch_up(self, newer_ledger: _Path) -> int:
         """``recant forget --from-ledger``: of a folder restored from an older backup, makes the
-        deletions again that a newer copy of its ledger has. How many rows they were.
+        deletions again that a newer copy of its ledger has. How many rows they were. The ledger
+        must contain the checkpoint of ``require_checkpoint``, if one was given.
 
         Parameters
         ----------
@@ -578,7 +579,11 @@ class Vault:
         with self._turn:
             self.close()
             self._read = None
-            return _core.catch_up(os.fspath(self.path), os.fspath(newer_ledger), self._wait)
+            rows, lines = _core.catch_up(os.fspath(self.path), os.fspath(newer_ledger),
+                                         self._checkpoint, self._wait)
+            for line in lines:
+                warnings.warn(line, stacklevel=3)
+            return rows
 
     @checked
     def audit(self, *, deleted: _Rows | None = None, before: _Path | None = None,

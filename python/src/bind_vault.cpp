@@ -271,12 +271,18 @@ void bind_vault(nb::module_& module) {
       nb::arg("path"), nb::arg("file"));
   module.def(
       "catch_up",
-      [](const std::string& path, const std::string& newer_ledger, double wait) {
-        return without_lock(nb::none(), [&](const auto&) {
-          return Vault::catch_up(path, newer_ledger, {.seconds = wait});
+      [](const std::string& path, const std::string& newer_ledger,
+         const std::optional<std::string>& require_checkpoint, double wait) {
+        Vault::CaughtUp done = without_lock(nb::none(), [&](const auto&) {
+          return Vault::catch_up(path, newer_ledger, require_checkpoint, {.seconds = wait});
         });
+        if (!done.reason.empty()) {
+          throw UsageError(std::string(describe_reason(done.reason)), path);
+        }
+        return std::pair(done.rows, std::move(done.recovered));
       },
-      nb::arg("path"), nb::arg("newer_ledger"), nb::arg("wait"));
+      nb::arg("path"), nb::arg("newer_ledger"), nb::arg("require_checkpoint").none(),
+      nb::arg("wait"));
   module.def("pick_rows", &pick_rows, nb::arg("model"), nb::arg("rows"), nb::arg("ids"));
   module.def(
       "deleted_rows_erased",

@@ -501,6 +501,8 @@ def test_backup_checkpoint_and_catching_up(folders, tmp_path) -> None:
     older = recant.Vault(tmp_path / "backup.rct", require_checkpoint=tmp_path / "checkpoint")
     with pytest.raises(recant.DamagedError, match="older backup"):
         older.forget(3)
+    with pytest.raises(recant.DamagedError, match="does not contain the checkpoint"):
+        older.catch_up(tmp_path / "backup.rct" / "ledger.sqlite")
     assert older.catch_up(vault.path / "ledger.sqlite") == 1
     assert older.status().rows_left == 198 and older.forget(3).done
     with pytest.raises(recant.UsageError, match="exists"):

@@ -99,7 +99,7 @@ void BatchFinisher::finish(const Batch& batch) {
       ledger_.mark_applied(batch.number);
       [[fallthrough]];
     case BatchStage::kApplied:
-      seal_release(batch, record);
+      seal_release(batch, record, state_of(record));
       [[fallthrough]];
     case BatchStage::kNoised:
       publish(batch, record);
@@ -107,6 +107,29 @@ void BatchFinisher::finish(const Batch& batch) {
       [[fallthrough]];
     case BatchStage::kReleased:
       certify(batch, record);
+      break;
+    case BatchStage::kCertified:
+      break;
+  }
+}
+
+void BatchFinisher::count_release(const Batch& batch, const BatchRecord& step,
+                                  ConstVectorRef theta) {
+  switch (batch.stage) {
+    case BatchStage::kPrepared:
+      ledger_.mark_applied(batch.number);
+      [[fallthrough]];
+    case BatchStage::kApplied: {
+      BatchRecord record = step;
+      record.request_digests = read_batch_record(batch.plan, "ledger").request_digests;
+      seal_release(batch, record, theta);
+    }
+      [[fallthrough]];
+    case BatchStage::kNoised:
+      ledger_.mark_released(batch.number);
+      [[fallthrough]];
+    case BatchStage::kReleased:
+      mark_certified(batch);
       break;
     case BatchStage::kCertified:
       break;
@@ -181,10 +204,9 @@ CertificateStatement BatchFinisher::statement(const Batch& batch, const BatchRec
   return statement;
 }
 
-void BatchFinisher::seal_release(const Batch& batch, const BatchRecord& record) {
+void BatchFinisher::seal_release(const Batch& batch, const BatchRecord& record, Vector published) {
   const std::optional<PrivacyBudget> budget =
       read_enrolment_statement(ledger_.budget().statement, "ledger").budget;
-  Vector published = state_of(record);
   SealedRelease release;
   if (budget) {
     // Drawn here and nowhere else: once this is sealed, the batch is past this step for good.
@@ -238,6 +260,10 @@ void BatchFinisher::publish(const Batch& batch, const BatchRecord& record) {
 
 void BatchFinisher::certify(const Batch& batch, const BatchRecord& record) {
   destroy_other_generations(folder_.path, record.generation);
+  mark_certified(batch);
+}
+
+void BatchFinisher::mark_certified(const Batch& batch) {
   ledger_.mark_certified(batch.number, [&](std::string_view statement) {
     const Signature signature = secrets_.signing.sign("recant.checkpoint/1", statement);
     return std::vector<std::uint8_t>(signature.begin(), signature.end());

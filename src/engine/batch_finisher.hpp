@@ -25,6 +25,11 @@ class BatchFinisher {
   /// prepared -> applied -> noised -> released -> certified.
   void finish(const Batch& batch);
 
+  /// The same in the ledger alone, for a batch whose files are lost: nothing is published, and its
+  /// release counts as if it had been, since nobody can say that it was not. One that was never
+  /// sealed is made of `theta`, as `step` says. Its requests are then certified.
+  void count_release(const Batch& batch, const BatchRecord& step, ConstVectorRef theta);
+
   /// Before a batch is prepared: that noise can be added to these parameters.
   /// @throws DataError if an entry is beyond the grid.
   static void check_publishable(const std::optional<PrivacyBudget>& budget, ConstVectorRef theta);
@@ -37,9 +42,10 @@ class BatchFinisher {
 
   void erase_rows(const BatchRecord& record);
   void erase_names(const BatchRecord& record);
-  void seal_release(const Batch& batch, const BatchRecord& record);
+  void seal_release(const Batch& batch, const BatchRecord& record, Vector published);
   void publish(const Batch& batch, const BatchRecord& record);
   void certify(const Batch& batch, const BatchRecord& record);
+  void mark_certified(const Batch& batch);
 
   const GridNoise& noise(const PrivacyBudget& budget);
   [[nodiscard]] Vector state_of(const BatchRecord& record) const;

@@ -2,14 +2,13 @@
 #include "recant/engine/status.hpp"
 
 #include <fmt/format.h>
-#include <sodium.h>
 
 #include <chrono>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <thread>
 
 #include "batch_finisher.hpp"
+#include "checkpoint_signature.hpp"
 #include "model_folder.hpp"
 #include "recant/certify/certificate.hpp"
 #include "recant/core/atomic_file.hpp"
@@ -40,20 +39,6 @@ void require(bool good, const std::string& what, const fs::path& where) {
 }
 
 constexpr const char* kOtherBytes = "does not have the bytes that were written";
-
-/// Signatures of checkpoints, by the vault's own public key.
-CheckpointVerifier verifier_of(const fs::path& vault) {
-  return [key = read_public_key(vault)](std::string_view statement,
-                                        const std::vector<std::uint8_t>& signature) {
-    if (signature.size() != crypto_sign_BYTES) return false;
-    std::string bytes("recant.checkpoint/1");
-    bytes += '\0';
-    bytes += statement;
-    return crypto_sign_verify_detached(signature.data(),
-                                       reinterpret_cast<const unsigned char*>(bytes.data()),
-                                       bytes.size(), key.data()) == 0;
-  };
-}
 
 /// Every release has its certificate, to the byte, and there are no others. While a batch is
 /// unfinished some may still be to be written.

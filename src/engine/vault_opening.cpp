@@ -2,11 +2,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "checkpoint_signature.hpp"
 #include "generation.hpp"
 #include "recant/core/atomic_file.hpp"
 #include "recant/core/error.hpp"
@@ -85,11 +84,7 @@ void Vault::Impl::make_ledger_on_server(const std::string& address) {
 }
 
 void Vault::Impl::require(const fs::path& file) const {
-  std::ifstream in(file, std::ios::binary);
-  if (!in) throw NotFoundError("does not exist", file.string());
-  const Checkpoint checkpoint =
-      read_checkpoint(std::string(std::istreambuf_iterator<char>(in), {}));
-  if (ledger_->contains(checkpoint)) return;
+  if (ledger_->contains(read_kept_checkpoint(file, folder_.path))) return;
   throw DamagedError(
       "the ledger does not contain the checkpoint: this model comes from an older backup, and "
       "deletions since then are not in it",

@@ -18,7 +18,8 @@ fails allocations, kills at random moments; and does the same to what recovers. 
   - names of categories that only deleted rows had are nowhere in the folder.
 
 Commands that make a folder, fit, correct and backup, are disturbed likewise: it is there wholly or not at all,
-and the same command again leaves nothing beside it (making.py).
+and the same command again leaves nothing beside it (making.py). A backup is brought up to date from the ledger
+of a deletion that was killed anywhere: nothing that was asked for is lost, and no release is drawn twice (restoring.py).
 
 Usage: crash_test.py RECANT INTERPOSER [--full] [--share N [--part K]] [--seed N]
 --full: all of that; with --share N every Nth of it, from the Kth on.
@@ -33,6 +34,7 @@ from disk_model import WRITE
 from forked_command import ForkedCommand
 from making import Making
 from models import BUDGET, FIT, IDS, as_format_one, csv_text, do, make_models, table
+from restoring import Restoring
 from scenario import Scenario, spread
 
 
@@ -63,6 +65,9 @@ def scenarios(program, interposer, scratch, folder):
             scratch.mkdir(parents=True)
             yield Scenario(command, name, folder / f"{base}.rct", arguments, scratch)
             shutil.rmtree(scratch)
+        scratch.mkdir(parents=True)
+        yield Restoring(command, "a backup, and the ledger of a killed deletion", folder / "enrolled.rct", one, scratch)
+        shutil.rmtree(scratch)
         fit = ["fit", folder / "train.csv", *FIT, "--l2", "1", "-o", "PLACE/made.rct"]
         correct = ["correct", folder / "plain.rct", "--validation", folder / "validation.csv", "--close",
                    "demographic_parity", "--weights", "PLACE/weights.csv", "-o", "PLACE/made.rct"]
@@ -76,7 +81,7 @@ def scenarios(program, interposer, scratch, folder):
 
 def trials(scenario, full, draw):
     """What is done to a scenario, as calls: in full, or a sample."""
-    if isinstance(scenario, Making):
+    if isinstance(scenario, (Making, Restoring)):
         return scenario.trials(full, draw)
     operations, allocations, log = scenario.operations, scenario.allocations, len(scenario.log)
     made = []

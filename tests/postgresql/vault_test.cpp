@@ -157,8 +157,8 @@ TEST_F(ServerVault, ABackupNeedsNoServerAndIsBroughtUpToDateFromIt) {
   test::expect_error<DamagedError>(
       [&] { return Vault::open_for_writing(backup, {.require_checkpoint = checkpoint}); },
       {"older backup"});
-  EXPECT_EQ(Vault::catch_up(backup, address()), 1);
-  EXPECT_EQ(Vault::catch_up(backup, address()), 0) << "done already";
+  EXPECT_EQ(Vault::catch_up(backup, address()).rows, 1);
+  EXPECT_EQ(Vault::catch_up(backup, address()).rows, 0) << "done already";
   EXPECT_EQ(Vault::status(backup).rows_left, 98);
   EXPECT_EQ(read(backup / "rows/features.npy"), read(path_ / "rows/features.npy"));
   expect_sound(backup);

@@ -25,6 +25,35 @@ from pathlib import Path
 from command_support import FIT, arrays, contents, csv_text, npy, read_npy, run, table
 
 COMMAND = ""
+
+
+def sign_with_zeros(path):
+    """A signature of zeros for the last checkpoint of a ledger, and hashes from there on that fit (docs/formats/ledger.md)."""
+    def hashed(domain, *parts):
+        return hashlib.blake2b(b"\0".join((domain, b"".join(parts))), digest_size=32).digest()
+
+    def number(value):
+        return value.to_bytes(8, "little", signed=True)
+
+    def text(value):
+        return number(len(value)) + value.encode()
+
+    with contextlib.closing(sqlite3.connect(path)) as ledger:
+        seq, at, kind, subject, former = ledger.execute(
+            "SELECT seq, at, kind, subject, former FROM events ORDER BY seq DESC LIMIT 1").fetchone()
+        assert kind == "checkpoint"
+        model, event, hash, releases = ledger.execute(
+            "SELECT model_id, event, hash, releases FROM checkpoints ORDER BY event DESC LIMIT 1").fetchone()
+        file = json.dumps({"schema": "recant.checkpoint/1", "model_id": model, "event": event, "hash": hash.hex(),
+                           "releases": releases, "signature": "00" * 64}, separators=(",", ":")) + "\n"
+        payload = '{"checkpoint":"' + hashed(b"recant.checkpoint_file/1", text(file)).hex() + '"}'
+        end = hashed(b"recant.event/1", former, number(seq), number(at), text(kind), number(subject), text(payload))
+        ledger.execute("UPDATE checkpoints SET signature = zeroblob(64) WHERE event = ?", (event,))
+        ledger.execute("UPDATE events SET payload = ?, hash = ? WHERE seq = ?", (payload, end, seq))
+        ledger.execute("UPDATE ledger SET hash = ?", (end,))
+        ledger.commit()
+
+
 BUDGET = ["--epsilon", "1", "--delta", "1e-5", "--releases", "20"]
 
 
@@ -539,6 +568,86 @@ class Keep(Vaults):
         self.assertEqual((backup / "rows/features.npy").read_bytes(), (model / "rows/features.npy").read_bytes())
         self.forget(backup, "--rows", "5", "--require-checkpoint", checkpoint)
         self.call("forget", self.copy(self.enrolled), "--from-ledger", self.plain / "manifest.json", code=5)
+
+    def newer(self, *rows, base=None):
+        """A backup, and a ledger that has deletions of rows since."""
+        model = self.copy(base or self.enrolled)
+        backup, later, ledger = (model.parent / name for name in ("backup.rct", "later.rct", "newer.sqlite"))
+        self.call("backup", model, backup)
+        for row in rows:
+            self.forget(model, "--rows", row)
+        self.call("backup", model, later)
+        shutil.copy(later / "ledger.sqlite", ledger)
+        return model, backup, ledger
+
+    def refused(self, backup, *arguments, code, says):
+        """In one line, with nothing changed or left behind."""
+        def there():  # but for files that SQLite makes by being looked at
+            return {name: data for name, data in contents(backup).items()
+                    if name not in ("lock", "ledger.sqlite-wal", "ledger.sqlite-shm")}
+        before = there()
+        done = self.call("forget", backup, *arguments, code=code)
+        self.assertRegex(done.err, says)
+        self.assertEqual(done.err.count("\n"), 1, done.err)
+        self.assertEqual(there(), before)
+        self.assertEqual(self.status(backup)["rows_left"], 200)
+
+    def test_a_newer_ledger_that_does_not_check_is_not_believed(self):
+        _, backup, newer = self.newer("3", "4", "5")
+        flip = "CAST(substr({0}, 1, 31) || CASE WHEN substr({0}, 32) = x'00' THEN x'01' ELSE x'00' END AS BLOB)"
+        for what, says in (
+                (f"erased_rows SET row_hash = {flip.format('row_hash')} WHERE batch = 2", "rows that batch 2 erased"),
+                (f"request_rows SET row_hash = {flip.format('row_hash')} WHERE request = 1", "applied"),
+                (f"chunks SET hash = {flip.format('hash')} WHERE batch = 3", "prepared"),
+                (f"events SET hash = {flip.format('hash')} WHERE seq = 5", "event 5"),
+                (f"requests SET content = {flip.format('content')} WHERE id = 2", "request 2"),
+                (f"releases SET parameters_hash = {flip.format('parameters_hash')} WHERE batch = 1", "noised"),
+                ("batches SET plan = CAST(plan || ' ' AS BLOB) WHERE number = 1", "prepared"),
+                ("checkpoints SET signature = zeroblob(64)", "checkpoint"),
+                ("enrolments SET statement = CAST(statement || ' ' AS BLOB)", "enrolled")):
+            with self.subTest(what):
+                damaged = newer.parent / "damaged.sqlite"
+                shutil.copy(newer, damaged)
+                with contextlib.closing(sqlite3.connect(damaged)) as ledger:
+                    self.assertGreater(ledger.execute(f"UPDATE {what}").rowcount, 0)
+                    ledger.commit()
+                self.refused(backup, "--from-ledger", damaged, code=5, says=rf"damaged\.sqlite.*{says}")
+        with self.subTest("a signature that is not the model's, in a chain that holds together"):
+            sign_with_zeros(damaged := shutil.copy(newer, newer.parent / "forged.sqlite"))
+            self.refused(backup, "--from-ledger", damaged, code=5, says=r"forged\.sqlite.*the signature of the checkpoint")
+        self.call("forget", backup, "--from-ledger", newer)
+        self.assertEqual(self.status(backup, "--check")["rows_left"], 197)
+
+    def test_a_newer_ledger_contains_the_required_checkpoint(self):
+        model, backup, newer = self.newer("3")
+        checkpoint = model.parent / "checkpoint.json"
+        self.forget(model, "--rows", "4")
+        self.call("status", model, "--checkpoint", checkpoint)
+        required = ["--require-checkpoint", checkpoint]
+        self.refused(backup, "--from-ledger", newer, *required, code=5, says=r"newer\.sqlite.*does not contain the checkpoint")
+        text = checkpoint.read_text()
+        for name, changed in (("event", text.replace('"releases":3', '"releases":4')),
+                              ("signature", text[:-10] + ("0" if text[-10] != "0" else "1") + text[-9:])):
+            with self.subTest(name):
+                self.assertNotEqual(changed, text)
+                (forged := model.parent / "forged.json").write_text(changed)
+                self.refused(backup, "--from-ledger", newer, "--require-checkpoint", forged, code=5,
+                             says=r"forged\.json.*not signed")
+                done = self.call("forget", self.copy(model), "--rows", "9", "--require-checkpoint", forged, code=5)
+                self.assertRegex(done.err, r"forged\.json.*not signed")
+        self.call("backup", model, model.parent / "newest.rct")
+        self.call("forget", backup, "--from-ledger", model.parent / "newest.rct/ledger.sqlite", *required)
+        self.assertEqual(self.status(backup, "--check")["rows_left"], 198)
+
+    def test_a_spent_budget_is_an_outcome_of_a_newer_ledger(self):
+        self.fit(base := self.root / "two.rct", "--epsilon", "1", "--delta", "1e-5", "--releases", "2", "--sigma", "2")
+        _, backup, newer = self.newer("3", base=base)
+        self.refused(backup, "--from-ledger", newer, code=4, says="nothing was deleted: the releases .* are used up")
+
+    def test_a_backup_that_went_its_own_way_is_not_brought_up_to_date(self):
+        _, backup, newer = self.newer("3")
+        self.call("forget", backup, "--ids", "nobody", code=7)
+        self.refused(backup, "--from-ledger", newer, code=2, says=r"newer\.sqlite: does not continue the ledger of this model")
 
     def test_a_newer_ledger_is_refused_by_what_opens_it(self):
         model = self.copy(self.enrolled)

@@ -87,13 +87,23 @@ class Vault {
   static void write_checkpoint(const std::filesystem::path& path,
                                const std::filesystem::path& file);
 
+  struct CaughtUp {
+    std::int64_t rows = 0;               ///< that were deleted again
+    std::string reason;                  ///< why not, see describe_reason(); empty: it is done
+    std::vector<std::string> recovered;  ///< what was begun there, and what became of it
+  };
   /// For a vault that was restored from an older backup: takes the newer ledger in the place of its
-  /// own, erases the rows that were erased since, and publishes the model without them, as one more
-  /// release. How many rows they were; 0 too if that is done already. `newer_ledger` is a path or
-  /// postgresql://... @throws UsageError for a ledger that does not continue this
-  /// one, or that ends within a batch; NotFoundError; BusyError when the wait is over.
-  static std::int64_t catch_up(const std::filesystem::path& path, const std::string& newer_ledger,
-                               const WriterWait& wait = {});
+  /// own, erases the rows that were erased since, publishes the model without them as one more
+  /// release, and carries out the requests that were received. 0 rows too if all is done already.
+  /// `newer_ledger` is a path or postgresql://..; a release that was under way there counts as
+  /// made. The ledger is checked before anything is changed. @throws DamagedError for one that does
+  /// not check or lacks the checkpoint, or for a vault that was copied in the middle of a deletion;
+  /// UsageError for one that does not continue this one; NotFoundError; BusyError when the wait is
+  /// over.
+  static CaughtUp catch_up(
+      const std::filesystem::path& path, const std::string& newer_ledger,
+      const std::optional<std::filesystem::path>& require_checkpoint = std::nullopt,
+      const WriterWait& wait = {});
 
   Vault(Vault&&) noexcept;
   Vault& operator=(Vault&&) noexcept;

@@ -124,8 +124,7 @@ TEST_P(DamageTest, IsNamedOrChangesNothing) {
     EXPECT_EQ(named_by_reader, 2 * kTimes);
   }
   if (name == "ledger.sqlite") {
-    EXPECT_GT(named_by_reader, kTimes)
-        << "a ledger that is cut off, or whose last batch is damaged";
+    EXPECT_GE(named_by_reader, kTimes) << "a ledger that is cut off; of bits, few are read";
     EXPECT_GT(found, named_by_reader) << "rows of former requests and batches, by their hashes";
   } else {
     EXPECT_EQ(found, 2 * kTimes);

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "writer_lock.hpp"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
 #include <chrono>
+#include <cstdio>
 #include <limits>
 #include <optional>
 #include <thread>
@@ -110,8 +112,9 @@ TEST(WriterLockTest, FollowsAFolderThatIsReplaced) {
   });
   std::this_thread::sleep_for(50ms);
   EXPECT_FALSE(got);
-  std::filesystem::rename(vault, old);
-  std::filesystem::create_directory(vault);
+  // As a model that is replaced: at no time is there none.
+  std::filesystem::create_directory(old);
+  ASSERT_EQ(::renameat2(AT_FDCWD, vault.c_str(), AT_FDCWD, old.c_str(), RENAME_EXCHANGE), 0);
   waiting.join();
   EXPECT_TRUE(got);
   EXPECT_TRUE(std::filesystem::exists(vault / "lock"));
