@@ -10,7 +10,17 @@ namespace recant {
 /// A number of so many bits. Every operation on it names the side it rounds to.
 class Real {
  public:
-  explicit Real(mpfr_prec_t bits) { mpfr_init2(value_, bits); }
+  explicit Real(mpfr_prec_t bits) {
+    // What MPFR keeps for a thread's later use is the thread's, which frees it when it ends.
+    struct Kept {
+      Kept() = default;
+      Kept(const Kept&) = delete;
+      Kept& operator=(const Kept&) = delete;
+      ~Kept() { mpfr_free_cache(); }
+    };
+    thread_local const Kept kept;
+    mpfr_init2(value_, bits);
+  }
   ~Real() { mpfr_clear(value_); }
   Real(const Real&) = delete;
   Real& operator=(const Real&) = delete;
