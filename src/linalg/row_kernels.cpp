@@ -39,6 +39,12 @@ double largest_size(ConstVectorRef values, ConstVectorRef weights) {
   return simd::largest_size(values.data(), weights.data(), size(values.size()));
 }
 
+WeightedSums weigh(ConstVectorRef weights, ConstVectorRef norms, ConstVectorRef values,
+                   VectorRef residuals) {
+  return simd::weigh(size(residuals.size()), weights.data(), norms.data(),
+                     values.size() == 0 ? nullptr : values.data(), residuals.data());
+}
+
 void GramScratch::begin(Index p) {
   rows_ = 0;
   width_ = p;

@@ -36,9 +36,12 @@ HWY_INLINE void store_first(Lanes value, double* to, std::size_t count) {
   std::copy_n(values, count, to);
 }
 
+/// The 32 registers of AVX-512, where others have 16.
+constexpr bool kManyRegisters = HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3;
+
 /// Keeps a value that C products use in a register: g++ 12 would read it again from memory for each
 /// of them, and a read that crosses a line of the cache costs as much as two products. Only where
-/// the 32 registers of AVX-512 hold everything else besides.
+/// the registers hold everything else besides.
 template <std::size_t C>
 HWY_INLINE void hold([[maybe_unused]] Lanes& value) {
 #if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3 && HWY_COMPILER_GCC_ACTUAL
@@ -48,11 +51,10 @@ HWY_INLINE void hold([[maybe_unused]] Lanes& value) {
 
 constexpr std::size_t kLine = 64;
 
-/// Asks for a line of memory to be brought to the first- or second-level cache. An address, since
-/// it may lie beyond the array.
-template <int kLevel>
+/// Asks for a line of memory to be brought to the second-level cache. An address, since it may lie
+/// beyond the array.
 HWY_INLINE void prefetch(std::uintptr_t address) {
-  __builtin_prefetch(reinterpret_cast<const void*>(address), 0, 4 - kLevel);
+  __builtin_prefetch(reinterpret_cast<const void*>(address), 0, 2);
 }
 
 /// Memory that is read soon, asked for a vector at a time and in ascending order: the one order
@@ -61,15 +63,20 @@ class Upcoming {
  public:
   explicit HWY_INLINE Upcoming(const double* from, std::size_t after)
       : at_(reinterpret_cast<std::uintptr_t>(from) + after * sizeof(double)) {}
-  template <int kLevel>
   HWY_INLINE void ask() {
-    prefetch<kLevel>(at_);
+    prefetch(at_);
     at_ += N * sizeof(double);
   }
 
  private:
   std::uintptr_t at_;
 };
+
+/// Rows so short that the processor sees no stream in each of several side by side: they are asked
+/// for, this many rows ahead. It reads ahead of itself in long ones, and asking would only cost.
+HWY_INLINE std::size_t rows_ahead(std::size_t d) {
+  return d * sizeof(double) <= 1024 ? 2 * N : 0;
+}
 
 /// The sums over the lanes of Count = N vectors, in one vector. For every one of them in the same
 /// order, so that equal rows have equal scores wherever they stand.
@@ -97,7 +104,7 @@ HWY_INLINE Lanes sums_of_lanes(const Lanes (&v)[Count]) {
 }
 
 /// R rows, N or 1, times C columns: every value of a row is used C times while it is in a register.
-template <std::size_t R, std::size_t C>
+template <bool kAsk, std::size_t R, std::size_t C>
 HWY_INLINE void scores_tile(const double* rows, std::size_t d, bool intercept,
                             const double* coefficients, std::size_t ld, double* out,
                             std::size_t ld_out) {
@@ -118,8 +125,7 @@ HWY_INLINE void scores_tile(const double* rows, std::size_t d, bool intercept,
       const double* at = rows + i * d + j;
       Lanes left = load(at);
       hold<C>(left);
-      // Rows side by side are not the one stream that the processor would read ahead of itself.
-      if constexpr (R > 1) upcoming.ask<1>();
+      if constexpr (kAsk) upcoming.ask();
 #pragma GCC unroll 8
       for (std::size_t c = 0; c < C; ++c) sum[c][i] = hn::MulAdd(left, right[c], sum[c][i]);
     }
@@ -141,18 +147,21 @@ HWY_INLINE void scores_tile(const double* rows, std::size_t d, bool intercept,
 
 /// R rows times all columns, three at a time: 3 N sums fill the registers, and the rows are read
 /// again from the nearest cache.
-template <std::size_t R>
+template <bool kAsk, std::size_t R>
 HWY_INLINE void scores_of_tile(const double* rows, std::size_t d, bool intercept,
                                const double* coefficients, std::size_t ld, std::size_t columns,
                                double* out, std::size_t ld_out) {
   std::size_t c = 0;
   for (; c + 3 <= columns; c += 3) {
-    scores_tile<R, 3>(rows, d, intercept, coefficients + c * ld, ld, out + c * ld_out, ld_out);
+    scores_tile<kAsk, R, 3>(rows, d, intercept, coefficients + c * ld, ld, out + c * ld_out,
+                            ld_out);
   }
   if (columns - c == 2) {
-    scores_tile<R, 2>(rows, d, intercept, coefficients + c * ld, ld, out + c * ld_out, ld_out);
+    scores_tile<kAsk, R, 2>(rows, d, intercept, coefficients + c * ld, ld, out + c * ld_out,
+                            ld_out);
   } else if (columns - c == 1) {
-    scores_tile<R, 1>(rows, d, intercept, coefficients + c * ld, ld, out + c * ld_out, ld_out);
+    scores_tile<kAsk, R, 1>(rows, d, intercept, coefficients + c * ld, ld, out + c * ld_out,
+                            ld_out);
   }
 }
 
@@ -160,11 +169,19 @@ void scores(const double* rows, std::size_t m, std::size_t d, bool intercept,
             const double* coefficients, std::size_t ld, std::size_t columns, double* out,
             std::size_t ld_out) {
   std::size_t i = 0;
+  if (rows_ahead(d) > 0) {
+    for (; i + N <= m; i += N) {
+      scores_of_tile<true, N>(rows + i * d, d, intercept, coefficients, ld, columns, out + i,
+                              ld_out);
+    }
+  }
   for (; i + N <= m; i += N) {
-    scores_of_tile<N>(rows + i * d, d, intercept, coefficients, ld, columns, out + i, ld_out);
+    scores_of_tile<false, N>(rows + i * d, d, intercept, coefficients, ld, columns, out + i,
+                             ld_out);
   }
   for (; i < m; ++i) {
-    scores_of_tile<1>(rows + i * d, d, intercept, coefficients, ld, columns, out + i, ld_out);
+    scores_of_tile<false, 1>(rows + i * d, d, intercept, coefficients, ld, columns, out + i,
+                             ld_out);
   }
 }
 
@@ -180,7 +197,7 @@ HWY_INLINE void squared_norms_tile(const double* rows, std::size_t d, double* ou
 #pragma GCC unroll 8
     for (std::size_t i = 0; i < R; ++i) {
       const Lanes x = hn::LoadU(tag, rows + i * d + j);
-      if constexpr (R > 1) upcoming.ask<1>();
+      if constexpr (R > 1) upcoming.ask();
       sum[i] = hn::MulAdd(x, x, sum[i]);
     }
   }
@@ -203,8 +220,8 @@ void squared_norms(const double* rows, std::size_t m, std::size_t d, double* out
   for (; i < m; ++i) squared_norms_tile<1>(rows + i * d, d, out + i);
 }
 
-/// V vectors of columns times C columns of factors, V C <= 12: the sums stay in registers over all
-/// rows, and a value of a row is used C times.
+/// V vectors of columns times C columns of factors: the V C sums stay in registers over all rows,
+/// and a value of a row is used C times.
 template <std::size_t V, std::size_t C>
 HWY_INLINE void add_weighted_tile(const double* rows, std::size_t m, std::size_t d,
                                   const double* factors, std::size_t ld_factors, double* sums,
@@ -217,12 +234,12 @@ HWY_INLINE void add_weighted_tile(const double* rows, std::size_t m, std::size_t
     for (std::size_t v = 0; v < V; ++v) sum[c][v] = hn::LoadU(tag, sums + c * ld + v * N);
   }
   for (std::size_t i = 0; i < m; ++i) {
+    if constexpr (V > 1) upcoming.ask();  // memory is idle: these rows are in the cache
     Lanes row[V];
 #pragma GCC unroll 8
     for (std::size_t v = 0; v < V; ++v) {
       row[v] = hn::LoadU(tag, rows + i * d + v * N);
       hold<C>(row[v]);
-      upcoming.ask<1>();  // memory is idle: these rows are in the cache
     }
 #pragma GCC unroll 8
     for (std::size_t c = 0; c < C; ++c) {
@@ -242,8 +259,8 @@ template <std::size_t C>
 void add_weighted_columns(const double* rows, std::size_t m, std::size_t d, bool intercept,
                           const double* factors, std::size_t ld_factors, double* sums,
                           std::size_t ld) {
-  constexpr std::size_t kWide = C == 1 ? 8 : 4;
-  Upcoming upcoming(rows, m * d);
+  constexpr std::size_t kWide = C == 1 ? 8 : !kManyRegisters ? 4 : C == 2 ? 8 : 6;
+  Upcoming upcoming(rows, (m + rows_ahead(d)) * d);
   std::size_t j = 0;
   for (; j + kWide * N <= d; j += kWide * N) {
     add_weighted_tile<kWide, C>(rows + j, m, d, factors, ld_factors, sums + j, ld, upcoming);
@@ -302,6 +319,33 @@ double largest_size(const double* values, const double* weights, std::size_t cou
   return hn::GetLane(hn::MaxOfLanes(tag, largest)) + hn::GetLane(hn::SumOfLanes(tag, nothing));
 }
 
+WeightedSums weigh(std::size_t count, const double* weights, const double* norms,
+                   const double* values, double* residuals) {
+  const Tag tag;
+  Lanes of_values = hn::Zero(tag), of_sizes = hn::Zero(tag);
+  const auto add = [&](Lanes weight, Lanes norm, Lanes value, Lanes residual) HWY_ATTR {
+    const Lanes weighted = hn::Mul(weight, residual);
+    of_values = hn::MulAdd(weight, value, of_values);
+    of_sizes = hn::MulAdd(hn::Abs(weighted), norm, of_sizes);
+    return weighted;
+  };
+  std::size_t i = 0;
+  for (; i + N <= count; i += N) {
+    const Lanes value = values == nullptr ? hn::Zero(tag) : hn::LoadU(tag, values + i);
+    const Lanes weighted = add(hn::LoadU(tag, weights + i), hn::LoadU(tag, norms + i), value,
+                               hn::LoadU(tag, residuals + i));
+    hn::StoreU(weighted, tag, residuals + i);
+  }
+  if (i < count) {
+    const std::size_t rest = count - i;
+    const Lanes value = values == nullptr ? hn::Zero(tag) : load_first(values + i, rest);
+    const Lanes weighted = add(load_first(weights + i, rest), load_first(norms + i, rest), value,
+                               load_first(residuals + i, rest));
+    store_first(weighted, residuals + i, rest);
+  }
+  return {hn::GetLane(hn::SumOfLanes(tag, of_values)), hn::GetLane(hn::SumOfLanes(tag, of_sizes))};
+}
+
 std::size_t panel_width() {
   return N;
 }
@@ -341,7 +385,7 @@ HWY_NOINLINE void gram_tile(const double* left, const double* right, std::size_t
     for (std::size_t v = 0; v < V; ++v) sum[i][v] = hn::Zero(tag);
   }
   for (std::size_t k = 0; k < m; ++k) {
-    prefetch<2>(ahead + k * kLine);
+    prefetch(ahead + k * kLine);
     Lanes r[V];
 #pragma GCC unroll 8
     for (std::size_t v = 0; v < V; ++v) r[v] = hn::Load(tag, right + v * panel + k * N);
@@ -461,6 +505,7 @@ HWY_EXPORT(scores);
 HWY_EXPORT(squared_norms);
 HWY_EXPORT(add_weighted);
 HWY_EXPORT(largest_size);
+HWY_EXPORT(weigh);
 HWY_EXPORT(panel_width);
 HWY_EXPORT(pack);
 HWY_EXPORT(add_gram);
@@ -486,6 +531,11 @@ void add_weighted(const double* rows, std::size_t m, std::size_t d, bool interce
 
 double largest_size(const double* values, const double* weights, std::size_t count) {
   return HWY_DYNAMIC_DISPATCH(largest_size)(values, weights, count);
+}
+
+WeightedSums weigh(std::size_t count, const double* weights, const double* norms,
+                   const double* values, double* residuals) {
+  return HWY_DYNAMIC_DISPATCH(weigh)(count, weights, norms, values, residuals);
 }
 
 std::size_t panel_width() {

@@ -3,6 +3,8 @@
 
 #include <cstddef>
 
+#include "recant/linalg/row_kernels.hpp"
+
 /// The inner loops of row_kernels.hpp, compiled for several instruction sets (Highway) and chosen
 /// at run time, so that one binary is fast on old and new processors. Plain pointers: rows are
 /// row-major and contiguous, m x d; vectors of columns are column-major.
@@ -22,6 +24,10 @@ void squared_norms(const double* rows, std::size_t m, std::size_t d, double* out
 void add_weighted(const double* rows, std::size_t m, std::size_t d, bool intercept,
                   const double* factors, std::size_t ld_factors, std::size_t columns, double* sums,
                   std::size_t ld);
+
+/// row_kernels.hpp; `values` may be null.
+WeightedSums weigh(std::size_t count, const double* weights, const double* norms,
+                   const double* values, double* residuals);
 
 /// Values of a panel's row: columns are packed in panels of as many as a vector holds, the rows of
 /// a panel one after the other, zeros beyond the last column.

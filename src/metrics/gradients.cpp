@@ -101,8 +101,7 @@ class PieceTerms {
         outputs_(pass.model.loss.outputs()),
         scores_(kGradientPiece, pass.columns.cols()),
         residuals_(kGradientPiece, outputs_),
-        slopes_(kGradientPiece, outputs_),
-        factors_(kGradientPiece) {
+        slopes_(kGradientPiece, outputs_) {
     for (const auto& [attack, moved] :
          {std::pair(&pass.own_attack, &own_), std::pair(&pass.other_attack, &other_)}) {
       if (!*attack) continue;
@@ -170,12 +169,10 @@ class PieceTerms {
   }
 
   void between_sides(const Slopes& metric, double sign, const Matrix& of, Eigen::Ref<Matrix> out) {
-    auto factors = factors_.head(piece_.size());
-    simd::side_factors(metric.sides, static_cast<std::size_t>(piece_.begin),
-                       static_cast<std::size_t>(piece_.size()), sign * metric.in_group,
-                       sign * metric.outside, factors_.data());
     for (Index c = 0; c < out.cols(); ++c) {
-      out.col(c) = factors.cwiseProduct(of.col(c).head(piece_.size()));
+      simd::side_products(metric.sides, static_cast<std::size_t>(piece_.begin),
+                          static_cast<std::size_t>(piece_.size()), sign * metric.in_group,
+                          sign * metric.outside, of.col(c).data(), out.col(c).data());
     }
   }
 
@@ -183,7 +180,6 @@ class PieceTerms {
   Index outputs_;
   RowBlock piece_;
   Matrix scores_, residuals_, slopes_;  // slopes_: dp/dt
-  Vector factors_;
   Moved own_, other_;
 };
 

@@ -68,18 +68,18 @@ void add_side_sums(const Sides& sides, std::size_t begin, std::size_t count, con
   sums.rows_there += hn::GetLane(hn::SumOfLanes(tag, rows_there));
 }
 
-void side_factors(const Sides& sides, std::size_t begin, std::size_t count, double here,
-                  double there, double* factors) {
+void side_products(const Sides& sides, std::size_t begin, std::size_t count, double here,
+                   double there, const double* h, double* out) {
   const Tag tag;
   const Lanes in_group = hn::Set(tag, here), others = hn::Set(tag, there);
   for_each_side(
       sides, begin, count,
       [&](std::size_t i, Mask in, Mask outside) HWY_ATTR {
-        hn::StoreU(hn::IfThenElse(in, in_group, hn::IfThenElseZero(outside, others)), tag,
-                   factors + i);
+        const Lanes factor = hn::IfThenElse(in, in_group, hn::IfThenElseZero(outside, others));
+        hn::StoreU(hn::Mul(factor, hn::LoadU(tag, h + i)), tag, out + i);
       },
       [&](std::size_t i, int side) HWY_ATTR {
-        factors[i] = side > 0 ? here : side < 0 ? there : 0;
+        out[i] = h[i] * (side > 0 ? here : side < 0 ? there : 0);
       });
 }
 
@@ -90,16 +90,16 @@ HWY_AFTER_NAMESPACE();
 namespace recant::simd {
 
 HWY_EXPORT(add_side_sums);
-HWY_EXPORT(side_factors);
+HWY_EXPORT(side_products);
 
 void add_side_sums(const Sides& sides, std::size_t begin, std::size_t count, const double* h,
                    SideSums& sums) {
   HWY_DYNAMIC_DISPATCH(add_side_sums)(sides, begin, count, h, sums);
 }
 
-void side_factors(const Sides& sides, std::size_t begin, std::size_t count, double here,
-                  double there, double* factors) {
-  HWY_DYNAMIC_DISPATCH(side_factors)(sides, begin, count, here, there, factors);
+void side_products(const Sides& sides, std::size_t begin, std::size_t count, double here,
+                   double there, const double* h, double* out) {
+  HWY_DYNAMIC_DISPATCH(side_products)(sides, begin, count, here, there, h, out);
 }
 
 }  // namespace recant::simd

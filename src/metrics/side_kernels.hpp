@@ -35,9 +35,9 @@ struct SideSums {
 void add_side_sums(const Sides& sides, std::size_t begin, std::size_t count, const double* h,
                    SideSums& sums);
 
-/// factors[i] = `here` for rows in the group, `there` for the others, 0 for those that do not
-/// count.
-void side_factors(const Sides& sides, std::size_t begin, std::size_t count, double here,
-                  double there, double* factors);
+/// out[i] = h[i] times `here` for rows in the group, `there` for the others, and 0 for those that
+/// do not count; h and `out` start at `begin`.
+void side_products(const Sides& sides, std::size_t begin, std::size_t count, double here,
+                   double there, const double* h, double* out);
 
 }  // namespace recant::simd

@@ -41,10 +41,12 @@ void for_each_piece(RowBlock block, Index rows, Task&& task) {
   }
 }
 
-/// Euclidean norms of the rows: |w_i| |phi'_i|.
-Vector residual_sizes(ConstMatrixRef residuals) {
-  if (residuals.cols() == 1) return residuals.col(0).cwiseAbs();
-  return residuals.rowwise().norm();
+/// weigh() of row_kernels.hpp for residuals of several columns too, their size being |phi'_i|.
+WeightedSums weigh_rows(ConstVectorRef weights, ConstVectorRef norms, ConstVectorRef values,
+                        Eigen::Ref<Matrix> residuals) {
+  if (residuals.cols() == 1) return weigh(weights, norms, values, residuals.col(0));
+  residuals.array().colwise() *= weights.array();
+  return {values.size() == 0 ? 0 : weights.dot(values), residuals.rowwise().norm().dot(norms)};
 }
 
 /// The larger of two sizes, or NaN if either is: max() would lose it.
@@ -124,9 +126,10 @@ Objective::Evaluation Objective::data_terms(ConstVectorRef theta, ConstVectorRef
           auto values = value_buffer.head(piece.size());
           row_scores(features_.block(piece), intercept_, columns, scores);
           loss_.evaluate(scores, targets_.segment(piece.begin, piece.size()), values, residuals);
-          sum.data_loss += w.dot(values);
-          residuals.array().colwise() *= w.array();
-          sum.gross += residual_sizes(residuals).dot(row_norms_.segment(piece.begin, piece.size()));
+          const auto [loss, gross] =
+              weigh_rows(w, row_norms_.segment(piece.begin, piece.size()), values, residuals);
+          sum.data_loss += loss;
+          sum.gross += gross;
           add_weighted_rows(features_.block(piece), intercept_, residuals, gradient);
         });
       },
@@ -173,9 +176,9 @@ Objective::Residual Objective::residual(ConstVectorRef theta, ConstVectorRef wei
             row_scores(features_.block(piece), intercept_, columns, products);
             loss_.residuals(products.leftCols(outputs), targets_.segment(piece.begin, piece.size()),
                             residuals);
-            residuals.array().colwise() *= w.array();
             sum.gross +=
-                residual_sizes(residuals).dot(row_norms_.segment(piece.begin, piece.size()));
+                weigh_rows(w, row_norms_.segment(piece.begin, piece.size()), Vector(), residuals)
+                    .sizes;
             add_weighted_rows(features_.block(piece), intercept_, residuals, part_sum);
             sum.spread = larger(sum.spread, largest_spread(products.rightCols(outputs), w));
           });

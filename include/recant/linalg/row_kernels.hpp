@@ -27,6 +27,15 @@ void add_weighted_rows(RowsView rows, bool intercept, ConstMatrixRef factors,
 /// max |values_i| over the rows of weight > 0, 0 without one; NaN if one of these is not finite.
 [[nodiscard]] double largest_size(ConstVectorRef values, ConstVectorRef weights);
 
+struct WeightedSums {
+  double values = 0;  ///< sum_i weights_i values_i
+  double sizes = 0;   ///< sum_i |weights_i residuals_i| norms_i
+};
+
+/// residuals_i *= weights_i, and the sums of `values`, which may have no entry, and of the sizes.
+WeightedSums weigh(ConstVectorRef weights, ConstVectorRef norms, ConstVectorRef values,
+                   VectorRef residuals);
+
 /// A weighted Gram matrix: rows are appended, scaled by the roots of their weights, a few at a time
 /// while they are in cache, and multiplied at once when there are kRows of them or no more.
 /// Reused between uses.

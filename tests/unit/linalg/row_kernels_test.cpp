@@ -112,6 +112,38 @@ TEST(LargestSize, IsThatOfRowsWithWeightAndNoNumberIfOneIsNot) {
   });
 }
 
+TEST(Weigh, MultipliesResidualsAndAddsUpValuesAndSizes) {
+  std::mt19937_64 engine(5);
+  std::normal_distribution<double> normal;
+  const auto draw = [&](Index n) -> Vector {
+    return Vector::NullaryExpr(n, [&] { return normal(engine); });
+  };
+  for (const Index n : {0, 1, 3, 8, 17, 32, 100}) {
+    const Vector weights = draw(n), norms = draw(n).cwiseAbs(), values = draw(n);
+    const Vector residuals = draw(n), weighted = weights.cwiseProduct(residuals);
+    double of_values = 0, of_sizes = 0;
+    for (Index i = 0; i < n; ++i) {
+      of_values += weights(i) * values(i);
+      of_sizes += std::abs(weighted(i)) * norms(i);
+    }
+    for_each_instruction_set([&] {
+      Vector out = residuals;
+      const WeightedSums sums = weigh(weights, norms, values, out);
+      EXPECT_EQ(out, weighted);
+      EXPECT_NEAR(sums.values, of_values, 1e-14 * static_cast<double>(n + 1));
+      EXPECT_NEAR(sums.sizes, of_sizes, 1e-14 * static_cast<double>(n + 1));
+      out = residuals;
+      const WeightedSums without = weigh(weights, norms, Vector(), out);
+      EXPECT_EQ(without.values, 0);
+      EXPECT_EQ(without.sizes, sums.sizes);
+      if (n == 0) return;
+      out = residuals;
+      out(n - 1) = std::nan("");
+      EXPECT_TRUE(std::isnan(weigh(weights, norms, values, out).sizes));
+    });
+  }
+}
+
 TEST_P(RowKernels, WeightedRowsAreAdded) {
   const Matrix factors = random(m_, classes_), before = random(p_, classes_);
   Matrix naive = before;
@@ -160,7 +192,7 @@ TEST_P(RowKernels, WeightedGramIsAddedToTheLowerTriangle) {
 
 INSTANTIATE_TEST_SUITE_P(Shapes, RowKernels,
                          testing::Combine(testing::Values(0, 1, 5, 33, 256),
-                                          testing::Values(0, 1, 2, 7, 130),
+                                          testing::Values(0, 1, 2, 7, 77, 130),
                                           testing::Values(1, 3, 8), testing::Bool()));
 
 TEST(GramScratch, IsReusedForASmallerAndForAnotherShape) {
