@@ -19,7 +19,8 @@ using Tag = hn::ScalableTag<double>;
 using Lanes = hn::Vec<Tag>;
 constexpr std::size_t N = hn::MaxLanes(Tag());
 
-/// The first `count` <= N values at `from`, zeros after them. Nothing beyond them is read.
+/// The first `count` <= N values at `from`, zeros after them. Nothing beyond them is read, nor
+/// written by store_first().
 HWY_INLINE Lanes load_first(const double* from, std::size_t count) {
 #if HWY_MEM_OPS_MIGHT_FAULT
   HWY_ALIGN double values[N] = {};
@@ -31,9 +32,13 @@ HWY_INLINE Lanes load_first(const double* from, std::size_t count) {
 }
 
 HWY_INLINE void store_first(Lanes value, double* to, std::size_t count) {
+#if HWY_MEM_OPS_MIGHT_FAULT
   HWY_ALIGN double values[N];
   hn::Store(value, Tag(), values);
   std::copy_n(values, count, to);
+#else
+  hn::BlendedStore(value, hn::FirstN(Tag(), count), Tag(), to);
+#endif
 }
 
 /// The 32 registers of AVX-512, where others have 16.
@@ -103,54 +108,75 @@ HWY_INLINE Lanes sums_of_lanes(const Lanes (&v)[Count]) {
 #endif
 }
 
-/// R rows, N or 1, times C columns: every value of a row is used C times while it is in a register.
+/// R rows times C columns: every value of a row is used C times while it is in a register. R is N,
+/// or N/2 for an even C, or 1.
 template <bool kAsk, std::size_t R, std::size_t C>
 HWY_INLINE void scores_tile(const double* rows, std::size_t d, bool intercept,
                             const double* coefficients, std::size_t ld, double* out,
                             std::size_t ld_out) {
   const Tag tag;
-  Lanes sum[C][N];
+  constexpr std::size_t kTogether =
+      N >= 4 && R * 2 == N ? 2 : 1;  // columns whose sums share a vector
+  Lanes sum[C / kTogether][N];
 #pragma GCC unroll 8
-  for (std::size_t c = 0; c < C; ++c) {
+  for (std::size_t c = 0; c < C / kTogether; ++c) {
 #pragma GCC unroll 8
     for (std::size_t i = 0; i < N; ++i) sum[c][i] = hn::Zero(tag);
   }
-  Upcoming upcoming(rows, 2 * R * d);
+  Upcoming upcoming(rows, rows_ahead(d) * d);
   const auto add = [&](auto load, std::size_t j) HWY_ATTR {
     Lanes right[C];
 #pragma GCC unroll 8
     for (std::size_t c = 0; c < C; ++c) right[c] = load(coefficients + c * ld + j);
 #pragma GCC unroll 8
     for (std::size_t i = 0; i < R; ++i) {
-      const double* at = rows + i * d + j;
-      Lanes left = load(at);
+      Lanes left = load(rows + i * d + j);
       hold<C>(left);
       if constexpr (kAsk) upcoming.ask();
 #pragma GCC unroll 8
-      for (std::size_t c = 0; c < C; ++c) sum[c][i] = hn::MulAdd(left, right[c], sum[c][i]);
+      for (std::size_t c = 0; c < C; ++c) {
+        Lanes& to = sum[c / kTogether][c % kTogether * R + i];
+        to = hn::MulAdd(left, right[c], to);
+      }
     }
   };
   std::size_t j = 0;
   for (; j + N <= d; j += N) add([&](const double* at) HWY_ATTR { return hn::LoadU(tag, at); }, j);
   if (j < d) add([&](const double* at) HWY_ATTR { return load_first(at, d - j); }, j);
+  const auto offset = [&](std::size_t c) { return intercept ? coefficients[c * ld + d] : 0; };
+  if constexpr (R == N) {
 #pragma GCC unroll 8
-  for (std::size_t c = 0; c < C; ++c) {
-    const Lanes offset = hn::Set(tag, intercept ? coefficients[c * ld + d] : 0);
-    const Lanes scores = hn::Add(sums_of_lanes(sum[c]), offset);
-    if constexpr (R == N) {
-      hn::StoreU(scores, tag, out + c * ld_out);
-    } else {
-      out[c * ld_out] = hn::GetLane(scores);
+    for (std::size_t c = 0; c < C; ++c) {
+      hn::StoreU(hn::Add(sums_of_lanes(sum[c]), hn::Set(tag, offset(c))), tag, out + c * ld_out);
+    }
+  } else {
+    HWY_ALIGN double scores[N];
+#pragma GCC unroll 8
+    for (std::size_t c = 0; c < C; ++c) {
+      if (c % kTogether == 0) hn::Store(sums_of_lanes(sum[c / kTogether]), tag, scores);
+      for (std::size_t i = 0; i < R; ++i) {
+        out[c * ld_out + i] = scores[c % kTogether * R + i] + offset(c);
+      }
     }
   }
 }
 
-/// R rows times all columns, three at a time: 3 N sums fill the registers, and the rows are read
-/// again from the nearest cache.
+/// R rows, N or 1, times all columns, three at a time: 3 N sums fill the registers, and the rows
+/// are read again from the nearest cache. Four columns, those of three influences, are taken at
+/// once by half of the rows.
 template <bool kAsk, std::size_t R>
 HWY_INLINE void scores_of_tile(const double* rows, std::size_t d, bool intercept,
                                const double* coefficients, std::size_t ld, std::size_t columns,
                                double* out, std::size_t ld_out) {
+  if constexpr (kManyRegisters && R == N) {
+    if (columns == 4) {
+      constexpr std::size_t kHalf = N / 2;
+      scores_tile<kAsk, kHalf, 4>(rows, d, intercept, coefficients, ld, out, ld_out);
+      scores_tile<kAsk, kHalf, 4>(rows + kHalf * d, d, intercept, coefficients, ld, out + kHalf,
+                                  ld_out);
+      return;
+    }
+  }
   std::size_t c = 0;
   for (; c + 3 <= columns; c += 3) {
     scores_tile<kAsk, R, 3>(rows, d, intercept, coefficients + c * ld, ld, out + c * ld_out,

@@ -88,6 +88,7 @@ void divide_by_counts(Pass& pass) {
 
 /// Scores moved by an attack, where somebody asks for them.
 struct Moved {
+  double reach = 0;  // of the attack on the model
   Vector scores, shift;
   Matrix residuals;
 };
@@ -105,6 +106,7 @@ class PieceTerms {
     for (const auto& [attack, moved] :
          {std::pair(&pass.own_attack, &own_), std::pair(&pass.other_attack, &other_)}) {
       if (!*attack) continue;
+      moved->reach = (*attack)->reach(pass.model);
       moved->scores.resize(kGradientPiece);
       moved->shift.resize(kGradientPiece);
       moved->residuals.resize(kGradientPiece, 1);
@@ -164,7 +166,7 @@ class PieceTerms {
     auto shift = moved.shift.head(piece_.size());
     auto scores = moved.scores.head(piece_.size());
     attack.shifts(attacked_scores, targets(), shift);
-    scores = scores_.col(0).head(piece_.size()) + attack.reach(pass_.model) * shift;
+    scores = scores_.col(0).head(piece_.size()) + moved.reach * shift;
     pass_.model.loss.residuals(scores, targets(), moved.residuals.topRows(piece_.size()));
   }
 

@@ -193,7 +193,7 @@ TEST_P(RowKernels, WeightedGramIsAddedToTheLowerTriangle) {
 INSTANTIATE_TEST_SUITE_P(Shapes, RowKernels,
                          testing::Combine(testing::Values(0, 1, 5, 33, 256),
                                           testing::Values(0, 1, 2, 7, 77, 130),
-                                          testing::Values(1, 3, 8), testing::Bool()));
+                                          testing::Values(1, 3, 4, 8), testing::Bool()));
 
 TEST(GramScratch, IsReusedForASmallerAndForAnotherShape) {
   const RowMatrix large = RowMatrix::Constant(8, 3, 2), small = RowMatrix::Constant(2, 3, 1);
