@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 #include "argument.hpp"
-#include "chain.hpp"
+#include "ledger_end.hpp"
 #include "ledger_impl.hpp"
 #include "payload.hpp"
 #include "postgresql_storage.hpp"
@@ -15,16 +15,11 @@
 namespace recant {
 namespace {
 
-/// That the chain ends where the ledger says; what came before is for check().
-void check_end(Storage& storage) {
+/// Readers go on with tables that do not fit: Ledger::check says what does not.
+void check_end(Storage& storage, LedgerAccess access) {
   const Transaction moment(storage, LedgerAccess::kRead);
-  const Head head = read_head(storage);
-  const std::int64_t last = storage.number("SELECT coalesce(max(seq), 0) FROM events");
-  const auto event = read_event(storage, head.events);
-  if (!event || last != head.events || event->hash != head.hash ||
-      event_hash(*event) != head.hash) {
-    storage.damaged("the ledger is damaged: its last event is not the one that it ends with");
-  }
+  check_end_of_chain(storage);
+  if (access == LedgerAccess::kWrite) check_end_of_tables(storage);
 }
 
 void migrate_or_refuse(Storage& storage, LedgerAccess access) {
@@ -73,7 +68,7 @@ Ledger Ledger::open(const std::string& location, LedgerAccess access) {
   auto storage = open_storage(
       location, access == LedgerAccess::kWrite ? StorageMode::kWrite : StorageMode::kRead);
   migrate_or_refuse(*storage, access);
-  check_end(*storage);
+  check_end(*storage, access);
   return Ledger(std::make_unique<Impl>(std::move(storage), access));
 }
 

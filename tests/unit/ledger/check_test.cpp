@@ -2,8 +2,11 @@
 // check() against someone who edits the tables with the database's own tools.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <functional>
 #include <string>
 
+#include "expect_error.hpp"
 #include "ledger_life.hpp"
 #include "ledger_place.hpp"
 #include "recant/core/error.hpp"
@@ -123,6 +126,58 @@ TEST_F(TamperingTest, ACutEndIsNoticedAtOpening) {
   edit("DELETE FROM events WHERE seq = 2");
   EXPECT_THROW(static_cast<void>(Ledger::open(location_, LedgerAccess::kRead)), DamagedError);
   EXPECT_THROW(static_cast<void>(Ledger::open(location_, LedgerAccess::kWrite)), DamagedError);
+}
+
+struct HalfDone {
+  std::function<void(Ledger&)> last;  // what a ledger ended with
+  std::string sql;                    // a part of it that is undone
+};
+
+/// Tables that are not as the last event left them: nobody goes on from there, though what is left
+/// is whole in itself.
+TEST_F(TamperingTest, ATableThatIsBehindTheLastEventIsNoticedByAWriter) {
+  const auto batch = [](BatchStage stage) {
+    return [stage](Ledger& ledger) {
+      const std::int64_t number = ledger.prepare(plan_of({validated(ledger, 1, 10)}));
+      if (stage >= BatchStage::kApplied) ledger.mark_applied(number);
+      if (stage >= BatchStage::kNoised) ledger.seal(number, sealed_release(number));
+      if (stage >= BatchStage::kReleased) ledger.mark_released(number);
+      if (stage >= BatchStage::kCertified) ledger.mark_certified(number, sign);
+    };
+  };
+  const HalfDone cases[] = {
+      {batch(BatchStage::kCertified), "DELETE FROM checkpoints WHERE event > 10"},
+      {batch(BatchStage::kCertified),
+       "UPDATE batches SET stage = 'released', open = 1 WHERE number = 1"},
+      {batch(BatchStage::kReleased), "UPDATE batches SET stage = 'noised' WHERE number = 1"},
+      {batch(BatchStage::kReleased),
+       "UPDATE batches SET stage = 'certified', open = NULL WHERE number = 1"},
+      {batch(BatchStage::kNoised), "UPDATE batches SET stage = 'applied' WHERE number = 1"},
+      {batch(BatchStage::kApplied), "UPDATE batches SET stage = 'prepared' WHERE number = 1"},
+      {[](Ledger& ledger) { receive(ledger, submission(1, 10)); },
+       "DELETE FROM request_rows; DELETE FROM requests"},
+      {[](Ledger& ledger) { static_cast<void>(validated(ledger, 1, 10)); },
+       "UPDATE requests SET state = 'received', changed = received"},
+  };
+  for (const HalfDone& one : cases) {
+    const auto place = make_ledger_place();
+    location_ = place->location();
+    {
+      Ledger ledger = Ledger::create(location_, enrolment());
+      ledger.acquire();
+      run_batch(ledger, {});
+      one.last(ledger);
+    }
+    static_cast<void>(Ledger::open(location_, LedgerAccess::kWrite));
+    for (std::size_t from = 0; from < one.sql.size();) {
+      const std::size_t to = std::min(one.sql.find(';', from), one.sql.size());
+      edit(one.sql.substr(from, to - from));
+      from = to + 1;
+    }
+    expect_error<DamagedError>([&] { return Ledger::open(location_, LedgerAccess::kWrite); },
+                               {"its tables are not as its last events left them"});
+    EXPECT_NE(fault(), "") << one.sql;
+  }
 }
 
 /// Whoever cuts the end off and mends what is left has a sound ledger: the checkpoint that another

@@ -149,6 +149,39 @@ TEST_F(SqliteDamage, WhatIsNoLedgerIsLeftAlone) {
   EXPECT_EQ(bytes_of_file(foreign), before);
 }
 
+/// As a -wal leaves them that lost its end after some of its pages were copied.
+TEST_F(SqliteDamage, ATableThatIsAheadOfTheEventsIsNoticedByAWriter) {
+  // A batch whose last transaction is taken back: all of it, and then all but one table.
+  const std::string back =
+      "DELETE FROM events WHERE seq > (SELECT max(event) FROM checkpoints) - 1;"
+      "UPDATE ledger SET (events, hash) = (SELECT seq, hash FROM events ORDER BY seq DESC LIMIT "
+      "1);";
+  const std::string checkpoints =
+      "DELETE FROM checkpoints WHERE event > (SELECT events FROM ledger);";
+  const std::string batches = "UPDATE batches SET stage = 'released', open = 1 WHERE number = 1;";
+  const std::string requests =
+      "UPDATE requests SET state = 'released', changed = (SELECT events FROM ledger) WHERE batch = "
+      "1;";
+  const auto opened = [&](const std::string& sql) {
+    fs::remove(path_);
+    {
+      Ledger ledger = Ledger::create(path_, enrolment());
+      ledger.acquire();
+      run_batch(ledger, {});
+      run_batch(ledger, {validated(ledger, 1, 10)});
+    }
+    execute(path_, (back + sql).c_str());
+    return Ledger::open(path_, LedgerAccess::kWrite);
+  };
+  static_cast<void>(opened(checkpoints + batches + requests));
+  for (const std::string& sql :
+       {checkpoints + batches, checkpoints + requests, batches + requests, requests}) {
+    expect_error<DamagedError>(
+        [&] { return opened(sql); },
+        {"ledger.sqlite", "its tables are not as its last events left them"});
+  }
+}
+
 TEST_F(SqliteDamage, AForeignSchemaIsDamage) {
   for (const char* const sql :
        {"CREATE TABLE more (x)", "DROP INDEX requests_by_state",
