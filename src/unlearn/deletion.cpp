@@ -647,6 +647,7 @@ SecondLook DeletionState::second_look(ConstVectorRef theta, const Gradient& foun
       change.residual + 1.02 * scale() * stored + 2 * kUnit * (found.r.norm() + product.norm());
   look.product_rounding = product_rounding(theta, found.curvature_sum) * s.norm();
   look.change_decrement = change.decrement + std::sqrt(scale()) * stored;
+  if (deletion_faults.change_forgotten) look.change_decrement = 0;
   look.solution_norm = sum.norm() * (1 + gamma(sum.size() + 4));
   look.solution_decrement = norm_from(sum, hessian_.times(sum), scale());
   look.solution_range = range_of(sum);
