@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -27,9 +28,9 @@ struct Flags {
   std::string model;
   std::vector<Index> rows;
   std::vector<std::string> ids;
-  std::string rows_from, ids_from, requests, key, weighting = "uniform", form = "sigmoid", values,
-                                                  value_method, method = "newton", tier_at_most,
-                                                  checkpoint, ledger, newer_ledger;
+  std::string rows_from, ids_from, requests, key,
+      weighting = "uniform", form = "sigmoid", values, value_method, method = "newton",
+      tier_at_most, rule = "constant", checkpoint, ledger, newer_ledger;
   RowFlags validation;
   GradientAscentOptions ascent;
   bool one_by_one = false, third_derivative = false;
@@ -73,25 +74,71 @@ Tier parse_tier(const std::string& text) {
                    "choose 0, half, 1, 2 or retrain");
 }
 
-/// "uniform", "value:ALPHA" or "value:auto".
+/// "uniform", "value:ALPHA", "value:auto" or "retained:ALPHA".
 ForgetWeighting parse_weighting(const Flags& flags) {
   ForgetWeighting weighting;
   if (flags.weighting == "uniform") return weighting;
-  const std::string alpha =
-      flags.weighting.starts_with("value:") ? flags.weighting.substr(6) : std::string();
+  constexpr std::string_view kRetained = "retained:";
+  weighting.retained = flags.weighting.starts_with(kRetained);
+  const std::string alpha = weighting.retained ? flags.weighting.substr(kRetained.size())
+                            : flags.weighting.starts_with("value:") ? flags.weighting.substr(6)
+                                                                    : std::string();
   if (alpha.empty()) {
-    throw UsageError("must be uniform, value:ALPHA or value:auto", "--weighting");
+    throw UsageError("must be uniform, value:ALPHA, value:auto or retained:ALPHA", "--weighting");
   }
-  weighting.by_value = true;
+  weighting.by_value = !weighting.retained;
   weighting.form = value_form(flags.form);
-  if (alpha == "auto") return weighting;
+  if (alpha == "auto" && weighting.by_value) return weighting;
   double number = 0;
   const auto [end, code] = std::from_chars(alpha.data(), alpha.data() + alpha.size(), number);
   if (code != std::errc() || end != alpha.data() + alpha.size()) {
-    throw UsageError(fmt::format("'{}' is neither a number nor auto", alpha), "--weighting");
+    throw UsageError(fmt::format("'{}' is {}", alpha,
+                                 weighting.by_value ? "neither a number nor auto" : "no number"),
+                     "--weighting");
   }
   weighting.alpha = number;
   return weighting;
+}
+
+/// Sampling takes long: before it starts what else could be done, and once enough is drawn to tell,
+/// how long it will take.
+ProgressCallback with_estimate(const ValueRequest& request, Index rows, const Common& common) {
+  common.warn(fmt::format(
+      "{} draws {} samples of sets of {} rows, while the model folder is locked; recant value "
+      "--method {} --state-file FILE -o VALUES.npy draws them without the lock, in as many goes as "
+      "needed, for --values VALUES.npy",
+      request.method, request.sampling.max_samples, rows, request.method));
+  struct Course {
+    Stopwatch watch;
+    double seconds = 0;
+    bool told = false;
+  };
+  const auto course = std::make_shared<Course>();
+  return [=, &common, shown = common.callback()](const Progress& progress) {
+    constexpr double kEnoughSeconds = 5;
+    const double seconds = course->seconds += course->watch.lap();
+    if (!course->told && seconds >= kEnoughSeconds && progress.done > 0 &&
+        progress.total > progress.done) {
+      course->told = true;
+      common.warn(
+          fmt::format("about {:.0f} more minutes for the values; Ctrl-C ends it, and nothing "
+                      "is deleted",
+                      std::ceil((progress.total / progress.done - 1) * seconds / 60)));
+    }
+    if (shown) shown(progress);
+  };
+}
+
+/// Rows that stay are weighted by values that know of no other row: the deletion finds them itself.
+void check_retained(const Flags& flags) {
+  if (!flags.values.empty() ||
+      (!flags.value_method.empty() && flags.value_method != "knn_shapley")) {
+    throw UsageError(
+        "weights of rows that stay come from their KNN-Shapley values, computed "
+        "without those that leave: any other value may have seen them",
+        flags.values.empty() ? "--value-method" : "--values",
+        "leave it out, or use --weighting value:ALPHA");
+  }
 }
 
 /// Values of all training rows, from a file or by a method on the validation rows.
@@ -107,7 +154,10 @@ Vector read_values(const Flags& flags, const FittedModel& model, const MeasuredR
   ValueRequest request;
   request.method = flags.value_method;
   request.seed = common.seed;
-  return value(model, validation->data, request, common.callback()).found.values;
+  const bool samples = value_method(request.method).samples;
+  return value(model, validation->data, request,
+               samples ? with_estimate(request, model.rows.rows(), common) : common.callback())
+      .found.values;
 }
 
 ForgetRequest make_request(const Flags& flags) {
@@ -133,6 +183,11 @@ ForgetRequest make_request(const Flags& flags) {
                      "add --third-derivative");
   }
   request.ascent = flags.ascent;
+  request.ascent.rule = step_rule(flags.rule);
+  if (request.weighting.retained) {
+    check_retained(flags);
+    request.weighting.source = "knn_shapley";
+  }
   return request;
 }
 
@@ -237,7 +292,12 @@ void describe_bound(const ForgetReport& report, const Common& common) {
     }
   }
   if (report.dearer) common.say(fmt::format("  tier {} would look closer", *report.dearer));
-  if (report.alpha) {
+  if (report.weighting == "retained") {
+    common.say(fmt::format(
+        "  the rows that stay weighted by value, alpha {:.4g}: compared with training on them so "
+        "weighted",
+        report.alpha.value_or(0)));
+  } else if (report.alpha) {
     common.say(fmt::format("  weighted by value, alpha {:.4g}; uniform deletion: within {}",
                            *report.alpha, text_of(report.uniform_distance)));
   }
@@ -285,10 +345,18 @@ void describe(const ForgetReport& report, const std::string& model, const Common
   describe_release(report, model, common);
 }
 
-std::string_view why_not(const ForgetReport& report) {
+/// With the limit, which every certificate states; not with the step, which is about the rows.
+std::string why_not(const ForgetReport& report, const std::string& model) {
   if (report.state == RequestState::kNotFound) return "a row is not in this model";
   if (report.state == RequestState::kAlreadyErased) return "a row was erased before";
-  return describe_reason(report.reason);
+  std::string why(describe_reason(report.reason));
+  if (report.reason != "difference_exceeded") return why;
+  const std::optional<PrivacyBudget> budget = Vault::status(model).budget;
+  if (budget && budget->difference) {
+    why += fmt::format(": by more than {:g}, the --difference-step of the enrolment",
+                       budget->difference->step);
+  }
+  return why;
 }
 
 /// Why there was no deletion, on standard error; the exit code.
@@ -297,8 +365,8 @@ int refuse(std::string_view why, ExitCode code) {
   fmt::print(stderr, "recant: forget: nothing was deleted: {}\n", why);
   return code;
 }
-int refuse(const ForgetReport& report) {
-  return refuse(why_not(report),
+int refuse(const ForgetReport& report, const std::string& model) {
+  return refuse(why_not(report, model),
                 report.state == RequestState::kNotFound ? kNotFound : kOutcomeIsNo);
 }
 
@@ -322,7 +390,7 @@ int describe_batch(const std::vector<ForgetReport>& reports, const std::string& 
         report.state == RequestState::kNotFound && code != kOutcomeIsNo ? kNotFound : kOutcomeIsNo;
     end_progress();
     fmt::print(stderr, "recant: forget: request {} of {}: nothing was deleted: {}\n", i + 1,
-               reports.size(), why_not(report));
+               reports.size(), why_not(report, model));
   }
   common.say(fmt::format("{} of {} requests done{}: {} row{}", done, reports.size(),
                          repeated > 0 ? fmt::format(", {} of them before", repeated) : "", rows,
@@ -387,7 +455,7 @@ int run(const Flags& flags, const Common& common) {
   for (const ForgetRequest& one : split(request, flags.one_by_one)) {
     reports.push_back(vault.forget(one, common.callback()));
     describe(reports.back(), flags.model, common);
-    if (!reports.back().done()) code = refuse(reports.back());
+    if (!reports.back().done()) code = refuse(reports.back(), flags.model);
   }
   common.print_json(flags.one_by_one ? to_json(std::span<const ForgetReport>(reports))
                                      : to_json(reports.front()));
@@ -449,8 +517,9 @@ Run add_forget(CLI::App& app, Common& common) {
   const char* values = "Value-weighted deletion";
   command
       .add_option("--weighting", flags->weighting,
-                  "uniform, value:ALPHA, or value:auto (the most that half of the allowance pays "
-                  "for): rows of low value are removed with more force")
+                  "uniform; value:ALPHA, or value:auto (the most that half of the allowance pays "
+                  "for): rows of low value are removed with more force; retained:ALPHA: rows that "
+                  "stay count more the higher their value, by KNN-Shapley on the validation rows")
       ->capture_default_str()
       ->group(values);
   command.add_option("--form", flags->form, "how values become weights: sigmoid, rank or exp")
@@ -465,7 +534,11 @@ Run add_forget(CLI::App& app, Common& common) {
   add_rows(command, flags->validation, "validation", "",
            "rows that values are about, or that gradient ascent compares with");
   add_fields(command, flags->ascent);
-  for (const char* flag : {"--max-steps", "--step-size", "--clip"}) {
+  command
+      .add_option("--rule", flags->rule,
+                  "constant: every step as long; decaying: step t divided by the root of t")
+      ->capture_default_str();
+  for (const char* flag : {"--max-steps", "--step-size", "--clip", "--rule"}) {
     command.get_option(flag)->group("Gradient ascent");
   }
   command.add_option("--require-checkpoint", flags->checkpoint,

@@ -379,9 +379,11 @@ class _LinearEstimator(_sklearn.EstimatorStandIn):
         ----------
         rows : int, array-like of int, or array-like of bool of shape (n,)
             Positions among the training rows, from 0; or a mask.
-        weighting : {"uniform", "sigmoid", "rank", "exp"}
+        weighting : {"uniform", "sigmoid", "rank", "exp", "retained"}
             By value: rows of low value are removed with more force. The bound is about plain
-            deletion all the same, so weighting costs distance.
+            deletion all the same, so weighting costs distance. ``retained``: the rows that stay
+            count more the higher their KNN-Shapley value on ``holdout``, computed without those
+            that leave; the bound is about training on them so weighted.
         method : {"newton", "ascent"}
             ``ascent`` (or ``gradient_ascent``): climb the loss of the rows until it is that of
             ``holdout``; nothing but the measured bound ties it to training again.
@@ -395,7 +397,7 @@ class _LinearEstimator(_sklearn.EstimatorStandIn):
         tier_at_most : {"0", "1", "2", "retrain"}, optional
             Look no closer than this.
         holdout : tuple (X, y), optional
-            For ``ascent``: rows never seen.
+            For ``ascent`` and ``retained``: rows never seen.
         max_steps, step_size, clip : int, float, float or None
             Of ``ascent``; a longer mean gradient is shortened to ``clip``.
         audit : bool

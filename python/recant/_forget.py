@@ -13,7 +13,7 @@ from . import _arrays, _core, _results
 from .errors import NotDeletedWarning, NotFoundError, UsageError
 
 _METHODS = {"newton": "newton", "ascent": "ascent", "gradient_ascent": "ascent"}
-_WEIGHTINGS = ("uniform", "sigmoid", "rank", "exp")
+_WEIGHTINGS = ("uniform", "sigmoid", "rank", "exp", "retained")
 
 
 def row_positions(rows: Any, count: int) -> list[int]:
@@ -56,6 +56,13 @@ def asked(method: str, weighting: str, alpha: float | str | None, values: Any, m
     if weighting == "uniform":
         if alpha is not None or values is not None:
             raise UsageError("weighting: alpha and values go with sigmoid, rank and exp")
+    elif weighting == "retained":
+        if values is not None:
+            raise UsageError("values: of rows that stay they are computed here, without those that "
+                             "leave")
+        if alpha is None or isinstance(alpha, str):
+            raise UsageError("weighting: retained needs alpha, a number, and holdout, the rows that "
+                             "values are about")
     elif values is None or alpha is None:
         raise UsageError(f"weighting: {weighting} needs values, one for every training row, and "
                          "alpha, a number or \"auto\"")

@@ -484,7 +484,7 @@ class Vault:
         weighting, method, alpha, values, tier_at_most, max_steps, step_size, clip
             As in :meth:`LogisticRegression.forget`.
         holdout : path or tuple (X, y), optional
-            For ``ascent``: rows never seen.
+            For ``ascent`` and ``retained``: rows never seen.
         audit : bool
             Train again without the rows and tell the true distance to the model inside the folder,
             from before the noise.

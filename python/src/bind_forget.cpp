@@ -48,6 +48,12 @@ ForgetRequest forget_request(const ForgetOptions& options, const Rows* holdout,
   if (holdout != nullptr) request.holdout = &holdout->measured.data;
   if (options.weighting == "uniform") return request;
   ForgetWeighting& weighting = request.weighting;
+  if (options.weighting == "retained") {
+    weighting.retained = true;
+    weighting.alpha = options.alpha;
+    weighting.source = "knn_shapley";
+    return request;
+  }
   weighting.by_value = true;
   weighting.form = value_form(options.weighting);
   weighting.alpha = options.alpha;

@@ -8,7 +8,7 @@ namespace recant::python {
 
 /// How rows are asked for and weighted; shared by models in memory and on disk.
 struct ForgetOptions {
-  std::string method, weighting;  ///< weighting: "uniform" or a form of value weights
+  std::string method, weighting;  ///< weighting: "uniform", "retained" or a form
   std::optional<double> alpha;    ///< none: auto
   std::optional<NumberArray> values;
   std::optional<std::string> tier_at_most;

@@ -63,6 +63,23 @@ def test_bounds_of_one_deletion_after_another_are_about_all_of_them(problem) -> 
     assert not again.done and again.state == "already_erased" and model.coef_ is before
 
 
+def test_rows_that_stay_are_weighted_by_value(problem) -> None:
+    held, rows = problem.part(problem.validation), [3, 77, 200]
+    model, plain = problem.fit(), problem.fit()
+    gone = model.forget(rows, weighting="retained", alpha=1.0, holdout=held, allowance=1e-6, audit=True)
+    assert gone.done and gone.tier == "2" and gone.to_dict()["weighting"] == "retained"
+    assert gone.audit.verdict == "holds" and 0 < gone.distance <= gone.bound <= 1e-6
+    plain.forget(rows)
+    assert distance(model, plain) > 1e-3
+    model.forget(5)  # starts from the rows' own weights again
+    assert distance(model, without(problem, [*rows, 5])) < 1e-3
+    for more, says in ({"alpha": "auto"}, "a number"), ({"alpha": 1.0, "values": np.ones(400)}, "values"):
+        with pytest.raises(recant.UsageError, match=says):
+            problem.fit().forget(rows, weighting="retained", holdout=held, **more)
+    with pytest.raises(recant.UsageError, match="validation"):
+        problem.fit().forget(rows, weighting="retained", alpha=1.0)
+
+
 def test_an_allowance_is_met_by_looking_closer_up_to_retraining(problem) -> None:
     first = problem.fit().forget([1, 2], allowance=1.0)
     assert first.tier == "0" and first.bound <= 1.0

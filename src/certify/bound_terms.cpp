@@ -53,6 +53,14 @@ void add_measure(const ResidualMeasure& residual, TermList& terms) {
   add_solution(residual.solution_norm, residual.solution_decrement, residual.solve_residual, terms);
   terms.add("computed_rho_s", residual.solution_range);
   terms.add("dropped", residual.dropped);
+  if (!residual.second) return;
+  const SecondLook& look = *residual.second;
+  terms.add("second_residual", look.residual);
+  terms.add("product_rounding", look.product_rounding);
+  terms.add("change_h_norm", look.change_decrement);
+  terms.add("second_s_norm", look.solution_norm);
+  terms.add("second_s_h_norm", look.solution_decrement);
+  terms.add("second_rho_s", look.solution_range);
 }
 
 }  // namespace
@@ -92,6 +100,9 @@ std::vector<BoundTerm> terms_of(const DistanceBound& bound) {
   terms.add("t", bound.ball_radius);
   terms.add("E_ball", bound.ball_factor);
   terms.add("statement_3_ball", bound.corrected_by_ball);
+  terms.add("second_h_inverse_norm", bound.second_residual);
+  terms.add("t_second", bound.second_radius);
+  terms.add("statement_3_second", bound.corrected_by_second_look);
   terms.add("ell", bound.leak);
   terms.add("zeta", bound.growth);
   terms.add("zeta_ball", bound.ball_growth);

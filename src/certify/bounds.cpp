@@ -134,6 +134,42 @@ void correct_by_ball(const CurvatureFrame& frame, double dropped, DistanceBound&
   }
 }
 
+/// Statement 3 after a second look: as above, around s + w and from curvature at theta in place of
+/// that at theta_0, so that only the way from theta to theta* changes it.
+void correct_by_second_look(const CurvatureFrame& frame, const ResidualMeasure& residual,
+                            DistanceBound& bound) noexcept {
+  const SecondLook& look = *residual.second;
+  const double root = std::sqrt(bound.least_eigenvalue), grown = std::exp(bound.range);
+  const double measured = look.residual + look.product_rounding;
+  const double away = mean_factor(frame, bound, 0);  // of H_S(theta) from H, relative to H
+  const double left = known(measured / root + bound.rounding + away * look.change_decrement);
+  bound.second_residual = left;
+  constexpr int kTries = 60;
+  double t = 0;
+  for (int i = 0; i < kTries; ++i) {
+    const double change = look.solution_range + bound.leverage * t;
+    const double kappa = self_concordance_remainder(change);
+    const double pulled = left + kappa * bound.b * grown * look.solution_decrement;
+    const double held = bound.a / grown * std::exp(-change) * (1 + kappa);
+    const double needed = known(pulled / held);
+    if (!(needed < kInfinite)) return;
+    if (needed * (1 + 1e-9) <= t) {
+      bound.second_radius = t;
+      const double out = bound.leak, e = frame.hessian_rounding;
+      const double off =
+          measured + residual.sum_rounding +
+          std::min(residual.score_rounding, known(out * residual.score_rounding_dual)) +
+          ((grown + 1) * out + e / root) * look.change_decrement +
+          grown * out * look.solution_decrement +
+          growth(bound, change) * out * (look.solution_decrement + t);
+      bound.corrected_by_second_look =
+          known(outward(look.solution_norm + length(frame, t, known(off)) + residual.dropped));
+      return;
+    }
+    t = needed * (1 + 1e-3);
+  }
+}
+
 /// rho/2! + rho^2/3! + ... without its first terms: from rho^(first - 1)/first! on.
 double remainder_series(double rho, int first) noexcept {
   double sum = 0;  // the smallest term first
@@ -241,7 +277,9 @@ DistanceBound bound_from_residual(const CurvatureFrame& frame,
     bound.solution_range = std::min(known(start), bound.leverage * bound.residual);
     correct_by_eta(frame, residual.dropped, bound);
     correct_by_ball(frame, residual.dropped, bound);
-    bound.corrected = std::min(bound.corrected_by_eta, bound.corrected_by_ball);
+    if (residual.second) correct_by_second_look(frame, residual, bound);
+    bound.corrected =
+        std::min({bound.corrected_by_eta, bound.corrected_by_ball, bound.corrected_by_second_look});
   }
   if (!expanded) {
     bound.strong_convexity = known(outward(

@@ -225,7 +225,8 @@ AuditReport audit(const FittedModel& audited, const Dataset* deleted, const Fitt
                      .test_rows = test == nullptr ? 0 : test->rows()};
   if (deleted != nullptr) report.twins = twins(audited, *deleted);
   const Objective objective = audited.objective();
-  const Vector &weights = audited.rows.weights, &unlearned = audited.model.theta;
+  const Vector& weights = audited.trained_weights ? *audited.trained_weights : audited.rows.weights;
+  const Vector& unlearned = audited.model.theta;
 
   RetrainAuditOptions options{.trainer = {.tolerance = kExact}, .bound = request.bound};
   options.confidence = request.attack.confidence;

@@ -58,6 +58,7 @@ std::string to_text(const BatchRecord& record) {
                        {"rows", record.rows},
                        {"emptied", emptied},
                        {"method", record.method},
+                       {"weighting", record.weighting},
                        {"level", name(record.level)},
                        {"tier", json_of(record.tier)},
                        {"cheaper", json_of(record.cheaper)},
@@ -103,6 +104,8 @@ BatchRecord read_batch_record(const std::string& text, const std::string& where)
     record.step_norm = read_optional<double>(object.at("step_norm"));
     for (const Json& term : object.at("terms")) record.terms.push_back({term.at(0), term.at(1)});
     record.alpha = read_optional<double>(object.at("alpha"));
+    // Not of older plans, which know the first form only.
+    record.weighting = object.value("weighting", record.alpha ? "value" : "uniform");
     record.uniform_bound = read_optional<double>(object.at("uniform_bound"));
     record.seconds = object.at("seconds");
     for (const Json& digits : object.at("request_digests")) {
@@ -115,6 +118,7 @@ BatchRecord read_batch_record(const std::string& text, const std::string& where)
 
 void tell_step(const BatchRecord& record, ForgetReport& report) {
   report.method = record.method;
+  report.weighting = record.weighting;
   report.level = record.level;
   report.tier = record.tier;
   report.cheaper = record.cheaper;

@@ -26,7 +26,7 @@ struct BatchRecord {
   bool optimal = true;
   std::int64_t rows = 0;
   std::vector<CategoryPlace> emptied;  ///< their names go with the rows
-  std::string method;
+  std::string method, weighting = "uniform";
   CertificateLevel level = CertificateLevel::kExact;
   std::optional<std::string> tier, cheaper, dearer;
   std::vector<TierBound> tried;

@@ -3,15 +3,20 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "recant/certify/bound_terms.hpp"
 #include "recant/core/error.hpp"
 #include "recant/core/stopwatch.hpp"
 #include "recant/unlearn/value_weighted_step.hpp"
+#include "recant/valuation/knn_shapley.hpp"
 #include "recant/weighting/value_weighted.hpp"
 
 namespace recant {
 namespace {
+
+constexpr const char* kWithoutNoise =
+    "published without noise: who also holds the model from before can find out what was deleted";
 
 std::optional<double> finite(double value) {
   return std::isfinite(value) ? std::optional(value) : std::nullopt;
@@ -46,11 +51,17 @@ void note_bound(const TierChoice& choice, DeletionStep& step) {
   record.terms = terms_of(choice.bound);
 }
 
-/// By a pass.
-DistanceBound bound_here(DeletionStep& step) {
-  const ResidualMeasure residual = step.state->measure_residual(step.theta);
+/// By a pass, and a second look where the first is above the allowance and that may change it.
+DistanceBound bound_here(DeletionStep& step, double allowance) {
+  const CurvatureFrame frame = step.state->frame();
+  const auto look_again = [&](const ResidualMeasure& first) {
+    const DistanceBound bound = bound_from_residual(frame, first);
+    // It says more of how far |s| is from the distance, of which |s| is the larger part.
+    return bound.value > allowance && bound.solution <= allowance && bound.range > 0;
+  };
+  const ResidualMeasure residual = step.state->measure_residual(step.theta, look_again);
   step.record.residual_norm = residual.residual_norm;
-  return bound_from_residual(step.state->frame(), residual);
+  return bound_from_residual(frame, residual);
 }
 
 }  // namespace
@@ -109,8 +120,9 @@ DistanceBound ModelMover::bound_at(Tier tier, std::span<const Index> rows,
       return bound_from_residual(step.state->frame(), step.state->expanded_residual(step.theta));
     }
     case Tier::kPass: {
-      last_cost_ += pass_cost();
-      return bound_here(step);
+      const DistanceBound bound = bound_here(step, allowance);
+      last_cost_ += pass_cost() * (bound.residual_measure->second ? 2 : 1);
+      return bound;
     }
     case Tier::kNewBase:
     case Tier::kRetrain: {
@@ -125,11 +137,11 @@ DistanceBound ModelMover::bound_at(Tier tier, std::span<const Index> rows,
         step.theta = step.state->newton_point();
       }
       step.new_base = true;
-      const DistanceBound bound = bound_here(step);
+      const DistanceBound bound = bound_here(step, allowance);
       if (bound.value <= allowance || tier == Tier::kRetrain) return bound;
       // The second step itself moved curvature: look once more, in a base of its own.
       step.state = step.state->rebuilt_at(step.theta);
-      return bound_here(step);
+      return bound_here(step, allowance);
     }
   }
   return {};
@@ -181,9 +193,79 @@ void ModelMover::bounded(std::span<const Index> rows, const ForgetRequest& reque
   if (!choice.within) step.refusal = request.tier_at_most ? "tier_limit" : "above_allowance";
 }
 
+/// What someone would find who never had the rows that leave: of the others alone, in a data set of
+/// their own.
+Vector ModelMover::retained_weights(std::span<const Index> rows, const ForgetRequest& request,
+                                    const ProgressCallback& progress) const {
+  const Vector left = weights_without(fitted_.rows.weights, rows);
+  std::vector<Index> staying;
+  for (Index row = 0; row < left.size(); ++row) {
+    if (left[row] > 0) staying.push_back(row);
+  }
+  const Dataset data = pick_rows(fitted_.rows, staying);
+  const bool vote = fitted_.model.loss.kind() != LossKind::kSquared;
+  const KnnShapleyResult found = vote
+                                     ? knn_shapley(data, *request.holdout, {}, progress)
+                                     : knn_shapley_regression(data, *request.holdout, {}, progress);
+  Vector values = Vector::Zero(left.size());
+  values(staying) = found.values;
+  const ForgetWeighting& weighting = request.weighting;
+  return fitted_.rows.weights + retained_value_weights({values, ValueMethod::kKnnShapley, true},
+                                                       rows, fitted_.rows.weights,
+                                                       {weighting.form, weighting.alpha.value()})
+                                    .change.delta;
+}
+
+/// Every weight changes, so nothing of a former base is of use: a step from a base of its own, or
+/// training. The next deletion starts from the rows' own weights again.
+void ModelMover::retained(std::span<const Index> rows, const ForgetRequest& request,
+                          std::optional<double> allowance, Tier first, DeletionStep& step,
+                          const ProgressCallback& progress) {
+  step.trained_weights = retained_weights(rows, request, progress);
+  const Vector& weights = *step.trained_weights;
+  step.theta = fitted_.model.theta;
+  const auto look = [&] {
+    step.state.emplace(objective_, step.theta, weights);
+    return bound_here(step, allowance.value_or(0));
+  };
+  const auto measure = [&](Tier tier) -> DistanceBound {
+    if (request.tier_at_most && tier > *request.tier_at_most) return {};
+    if (tier == Tier::kRetrain) {
+      const TrainerResult trained =
+          train_from(objective_, weights, step.theta, {.tolerance = fitted_.tolerance}, progress);
+      if (!trained.converged && !allowance) step.refusal = "not_converged";
+      step.theta = trained.theta;
+      return look();
+    }
+    step.state.emplace(objective_, step.theta, weights);
+    step.theta = step.state->newton_point();
+    const DistanceBound bound = bound_here(step, *allowance);
+    return bound.value <= *allowance ? bound : look();
+  };
+  std::vector<Tier> tiers = {Tier::kRetrain};
+  if (allowance && first != Tier::kRetrain) tiers.insert(tiers.begin(), Tier::kNewBase);
+  const TierChoice choice =
+      choose_tier(allowance.value_or(std::numeric_limits<double>::max()), measure, tiers);
+  note_bound(choice, step);
+  step.state.reset();
+  step.new_base = true;
+  step.record.alpha = request.weighting.alpha;
+  step.record.level = allowance ? CertificateLevel::kCertified : CertificateLevel::kExact;
+  step.record.optimal = false;  // of other weights than the rows' own
+  step.record.assumptions.emplace_back(
+      "compared with training on the rows that stay weighted by their values (KNN-Shapley on "
+      "validation rows, computed from the rows that stay alone)");
+  if (!choice.within) step.refusal = request.tier_at_most ? "tier_limit" : "above_allowance";
+}
+
 void ModelMover::unbounded(std::span<const Index> rows, const ForgetRequest& request,
                            DeletionStep& step, const ProgressCallback& progress) {
   const ForgetWeighting& weighting = request.weighting;
+  if (weighting.retained) {
+    retained(rows, request, {}, Tier::kRetrain, step, progress);
+    step.record.assumptions.emplace_back(kWithoutNoise);
+    return;
+  }
   if (weighting.by_value && !weighting.alpha) {
     throw UsageError("alpha is chosen from the allowance of a budget, and this model has none",
                      "weighting", "give value:ALPHA");
@@ -218,9 +300,7 @@ void ModelMover::unbounded(std::span<const Index> rows, const ForgetRequest& req
   step.record.bound = trained.gradient_norm / fitted_.l2;
   step.record.level = CertificateLevel::kExact;
   step.record.tier = "retrain";
-  step.record.assumptions.emplace_back(
-      "published without noise: who also holds the model from before can find out what was "
-      "deleted");
+  step.record.assumptions.emplace_back(kWithoutNoise);
   if (!trained.converged) step.refusal = "not_converged";
 }
 
@@ -228,8 +308,8 @@ DeletionStep ModelMover::move(std::span<const Index> rows, const ForgetRequest& 
                               const std::optional<PrivacyBudget>& budget, bool retrain,
                               const ProgressCallback& progress) {
   if (budget) {
-    DeletionStep step =
-        move_within(budget->allowance, retrain ? Tier::kRetrain : Tier::kStep, rows, request);
+    DeletionStep step = move_within(budget->allowance, retrain ? Tier::kRetrain : Tier::kStep, rows,
+                                    request, progress);
     if (step.refusal.empty() && !difference_covers(*budget, *step.record.step_norm)) {
       step.refusal = "difference_exceeded";
     }
@@ -239,6 +319,7 @@ DeletionStep ModelMover::move(std::span<const Index> rows, const ForgetRequest& 
   DeletionStep step;
   last_cost_ = 0;
   step.record.method = name(request.method);
+  step.record.weighting = name_of_weighting(request.weighting);
   unbounded(rows, request, step, progress);
   step.record.step_norm = (step.theta - fitted_.model.theta).norm();
   step.record.seconds = watch.lap();
@@ -246,12 +327,18 @@ DeletionStep ModelMover::move(std::span<const Index> rows, const ForgetRequest& 
 }
 
 DeletionStep ModelMover::move_within(double allowance, Tier first, std::span<const Index> rows,
-                                     const ForgetRequest& request) {
+                                     const ForgetRequest& request,
+                                     const ProgressCallback& progress) {
   Stopwatch watch;
   DeletionStep step;
   last_cost_ = 0;
   step.record.method = name(request.method);
-  bounded(rows, request, allowance, first, step);
+  step.record.weighting = name_of_weighting(request.weighting);
+  if (request.weighting.retained) {
+    retained(rows, request, allowance, first, step, progress);
+  } else {
+    bounded(rows, request, allowance, first, step);
+  }
   step.record.step_norm = (step.theta - fitted_.model.theta).norm();
   step.record.seconds = watch.lap();
   return step;

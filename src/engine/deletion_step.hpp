@@ -17,9 +17,10 @@ namespace recant {
 struct DeletionStep {
   std::string refusal;  ///< a reason of a no, see describe_reason(); empty: go ahead
   Vector theta;
-  std::optional<DeletionState> state;  ///< to go on from
-  bool new_base = false;               ///< `state` is about a base built here
-  BatchRecord record;                  ///< what the step knows of it
+  std::optional<Vector> trained_weights;  ///< see FittedModel
+  std::optional<DeletionState> state;     ///< to go on from
+  bool new_base = false;                  ///< `state` is about a base built here
+  BatchRecord record;                     ///< what the step knows of it
 };
 
 /// Moves a model away from rows, and bounds how far it then is from training without them.
@@ -42,7 +43,8 @@ class ModelMover {
   /// The same as under a budget, for an allowance that no noise stands behind: looked at from
   /// `first` on.
   [[nodiscard]] DeletionStep move_within(double allowance, Tier first, std::span<const Index> rows,
-                                         const ForgetRequest& request);
+                                         const ForgetRequest& request,
+                                         const ProgressCallback& progress = {});
   /// A step was taken: the next starts from it. `fitted` has changed likewise.
   void adopt(DeletionStep step);
   [[nodiscard]] std::int64_t bases() const noexcept { return bases_; }
@@ -60,6 +62,11 @@ class ModelMover {
   [[nodiscard]] double base_cost(bool third_derivative) const;
   void bounded(std::span<const Index> rows, const ForgetRequest& request, double allowance,
                Tier first, DeletionStep& step);
+  void retained(std::span<const Index> rows, const ForgetRequest& request,
+                std::optional<double> allowance, Tier first, DeletionStep& step,
+                const ProgressCallback& progress);
+  [[nodiscard]] Vector retained_weights(std::span<const Index> rows, const ForgetRequest& request,
+                                        const ProgressCallback& progress) const;
   void unbounded(std::span<const Index> rows, const ForgetRequest& request, DeletionStep& step,
                  const ProgressCallback& progress);
   [[nodiscard]] DistanceBound bound_at(Tier tier, std::span<const Index> rows,

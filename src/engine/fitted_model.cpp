@@ -49,6 +49,7 @@ FittedModel without_erased_rows(const FittedModel& model) {
   RowMatrix features(count, all.features.columns());
   left.rows.targets.resize(count);
   left.rows.weights.resize(count);
+  if (model.trained_weights) left.trained_weights = (*model.trained_weights)(rows);
   left.rows.ids = {};
   for (SensitiveColumn& column : left.rows.sensitive) column.codes.clear();
   for (Index i = 0; i < count; ++i) {

@@ -23,6 +23,11 @@ ForgetMethod forget_method(std::string_view text) {
   throw UsageError(fmt::format("'{}' is not a method", text), "method", "choose newton or ascent");
 }
 
+std::string_view name_of_weighting(const ForgetWeighting& weighting) noexcept {
+  if (weighting.retained) return "retained";
+  return weighting.by_value ? "value" : "uniform";
+}
+
 std::string source_of_given(ConstVectorRef values) {
   Fingerprint all;
   all.add(std::span(values.data(), static_cast<std::size_t>(values.size())));

@@ -10,6 +10,30 @@
 
 namespace recant {
 
+namespace {
+
+void check_retained(const ForgetRequest& request) {
+  const ForgetWeighting& weighting = request.weighting;
+  if (weighting.by_value) {
+    throw UsageError("weights either the rows that leave or those that stay", "weighting");
+  }
+  if (!weighting.alpha) {
+    throw UsageError("weights of rows that stay cost no allowance, so none chooses alpha",
+                     "weighting", "give a number");
+  }
+  static_cast<void>(value_factors(Vector::Zero(1), {weighting.form, *weighting.alpha}));
+  if (request.method != ForgetMethod::kNewton) {
+    throw UsageError("gradient ascent looks at no row that stays, so it cannot weight them",
+                     "method", "use newton");
+  }
+  if (request.holdout == nullptr || request.holdout->rows() == 0) {
+    throw UsageError("values of rows that stay are about validation rows", "validation",
+                     "give --validation");
+  }
+}
+
+}  // namespace
+
 void check_settings(const ForgetRequest& request, const Loss& loss, Index rows) {
   if (request.weighting.by_value) {
     if (request.weighting.alpha) check_non_negative("alpha", *request.weighting.alpha);
@@ -23,6 +47,7 @@ void check_settings(const ForgetRequest& request, const Loss& loss, Index rows) 
           value_factors(Vector::Zero(1), {request.weighting.form, *request.weighting.alpha}));
     }
   }
+  if (request.weighting.retained) check_retained(request);
   if (request.third_derivative && !loss.bounds_fourth_derivative()) {
     throw UsageError("the third derivative serves losses of one score", "third_derivative",
                      "leave it out for softmax");

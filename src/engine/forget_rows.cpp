@@ -41,7 +41,9 @@ DeletionStep step_away(const FittedModel& fitted, const Objective& objective,
   ModelMover mover(fitted, objective);
   const std::vector<Index> rows = counting(fitted.rows, request.rows);
   if (allowance) return mover.move_within(*allowance, Tier::kStep, rows, request);
-  const Tier only = std::min(request.tier_at_most.value_or(Tier::kPass), Tier::kPass);
+  // Weights of rows that stay need a new base, and then the same pass.
+  const Tier usual = request.weighting.retained ? Tier::kNewBase : Tier::kPass;
+  const Tier only = std::min(request.tier_at_most.value_or(usual), usual);
   request.tier_at_most = only;
   DeletionStep step = mover.move_within(std::numeric_limits<double>::max(), only, rows, request);
   if (step.refusal.empty()) return step;
@@ -55,12 +57,13 @@ DeletionStep step_away(const FittedModel& fitted, const Objective& objective,
 
 void tell(const DeletionStep& step, ForgetReport& report) {
   tell_step(step.record, report);
-  const bool exact = step.record.optimal;
+  const bool exact = step.record.tier == name(Tier::kRetrain);
   report.state = RequestState::kApplied;
   report.level = exact ? CertificateLevel::kExact : CertificateLevel::kHeuristic;
-  report.assumptions = {
+  report.assumptions = step.record.assumptions;
+  report.assumptions.emplace_back(
       exact ? "without noise: who also holds the model from before can find out what was deleted"
-            : "without noise: the bound on the distance to retraining holds, no epsilon and delta"};
+            : "without noise: the bound on the distance to retraining holds, no epsilon and delta");
 }
 
 }  // namespace
@@ -94,6 +97,7 @@ std::pair<FittedModel, ForgetReport> forget_rows(const FittedModel& fitted, Forg
       mark_erased(left.rows, request.rows);
       erase_unheld_names(left);
       left.model.theta = step.theta;
+      left.trained_weights = step.trained_weights;
       left.optimal = step.record.optimal;
       left.gradient = objective.evaluate(left.model.theta, left.rows.weights).gradient;
     }

@@ -57,7 +57,8 @@ void sync_folder(const fs::path& path) {
 }
 
 HashesByFile write_generation(const fs::path& vault, std::int64_t generation, ConstVectorRef theta,
-                              std::span<const Index> rows, const VaultKey& key) {
+                              std::span<const Index> rows, const VaultKey& key,
+                              const std::optional<Vector>& trained_weights) {
   const std::string name = fmt::format("state/{}", generation);
   StagedFolder folder(vault / name, true);
   const Vector values = theta;
@@ -66,6 +67,10 @@ HashesByFile write_generation(const fs::path& vault, std::int64_t generation, Co
   folder.write(kSealedRows, key.seal(domain_of(generation), positions), FileReaders::kOwner);
   HashesByFile hashes;
   hashes[name + "/theta.npy"] = hash_file(folder.path() / "theta.npy");
+  if (trained_weights) {
+    write_staged_npy(folder.path() / "trained_weights.npy", *trained_weights);
+    hashes[name + "/trained_weights.npy"] = hash_file(folder.path() / "trained_weights.npy");
+  }
   folder.commit();
   return hashes;
 }

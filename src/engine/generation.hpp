@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -13,11 +14,13 @@
 /// What a batch of deletions leaves in state/GEN, and how it goes.
 namespace recant {
 
-/// Writes state/GEN, whole or not at all: theta.npy, and sealed under the vault's key which rows
-/// are to be erased, so that this can be finished whatever happens. Hashes by name below the vault.
+/// Writes state/GEN, whole or not at all: theta.npy, trained_weights.npy if there are any, and
+/// sealed under the vault's key which rows are to be erased, so that this can be finished whatever
+/// happens. Hashes by name below the vault.
 HashesByFile write_generation(const std::filesystem::path& vault, std::int64_t generation,
                               ConstVectorRef theta, std::span<const Index> rows,
-                              const VaultKey& key);
+                              const VaultKey& key,
+                              const std::optional<Vector>& trained_weights = {});
 
 /// The rows that write_generation() sealed. @throws DamagedError
 [[nodiscard]] std::vector<Index> rows_to_erase(const std::filesystem::path& vault,

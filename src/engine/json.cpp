@@ -273,6 +273,7 @@ Json deletion_json(const ForgetReport& report) {
           {"repeated", report.repeated},
           {"rows", report.rows},
           {"method", moved ? Json(report.method) : Json(nullptr)},
+          {"weighting", moved ? Json(report.weighting) : Json(nullptr)},
           {"level", moved ? Json(name(report.level)) : Json(nullptr)},
           {"tier", text_or_null(report.tier)},
           {"cheaper", text_or_null(report.cheaper)},

@@ -67,6 +67,7 @@ std::vector<std::string> write_rows_and_state(const fs::path& folder, const Fitt
   }
   write("state/0/theta.npy", fitted.model.theta);
   write("state/0/gradient.npy", fitted.gradient);
+  if (fitted.trained_weights) write("state/0/trained_weights.npy", *fitted.trained_weights);
   return files;
 }
 
@@ -199,6 +200,12 @@ FittedModel model_of(const ModelFolder& folder, const VaultView& view, Dataset&&
                   read_npy_vector(state / "theta.npy")};
   const Index parameters = fitted.model.width() * loss.outputs();
   require(fitted.model.theta.size() == parameters, "does not have the model's shape", state);
+  const std::string trained = fmt::format("state/{}/trained_weights.npy", view.generation);
+  if ((view.record ? view.record->files : folder.files).contains(trained)) {
+    fitted.trained_weights = read_npy_vector(folder.path / trained);
+    require(fitted.trained_weights->size() == rows.rows(), "does not have the model's shape",
+            state);
+  }
   const fs::path manifest = folder.path / "manifest.json";
   if (!description.at("encoder").is_null()) {
     fitted.encoder = Encoder::from_json(description.at("encoder").dump(), manifest.string());

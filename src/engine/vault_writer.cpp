@@ -32,12 +32,13 @@ std::string text_of(const Digest& digest) {
 /// Everything that was asked for, but the rows and their values.
 Json asked(const ForgetRequest& request) {
   const ForgetWeighting& weighting = request.weighting;
+  const bool by_value = weighting.by_value || weighting.retained;
   return {
       {"method", name(request.method)},
-      {"weighting", weighting.by_value ? "value" : "uniform"},
-      {"alpha", weighting.by_value ? (weighting.alpha ? Json(*weighting.alpha) : Json("auto"))
-                                   : Json(nullptr)},
-      {"form", weighting.by_value ? Json(name(weighting.form)) : Json(nullptr)},
+      {"weighting", name_of_weighting(weighting)},
+      {"alpha",
+       by_value ? (weighting.alpha ? Json(*weighting.alpha) : Json("auto")) : Json(nullptr)},
+      {"form", by_value ? Json(name(weighting.form)) : Json(nullptr)},
       {"tier_at_most", request.tier_at_most ? Json(name(*request.tier_at_most)) : Json(nullptr)},
       {"third_derivative", request.third_derivative}};
 }
@@ -366,7 +367,8 @@ void Vault::Impl::release(const std::vector<std::int64_t>& ids, const std::vecto
     leaving = categories_->held_by(rows);
     record.emptied = categories_->emptied_by(leaving, *fitted_.encoder);
   }
-  record.files = write_generation(folder_.path, record.generation, step.theta, rows, secrets_->key);
+  record.files = write_generation(folder_.path, record.generation, step.theta, rows, secrets_->key,
+                                  step.trained_weights);
   BatchPlan plan;
   plan.requests = ids;
   plan.chunks = RowEraser(folder_.path, folder_.row_files(), folder_.rows).hashes_after(rows);
@@ -391,6 +393,7 @@ void Vault::Impl::forget_in_memory(const std::vector<Index>& rows, const Deletio
   mark_erased(data, rows);
   erase_names(fitted_, step.record.emptied);
   fitted_.model.theta = step.theta;
+  fitted_.trained_weights = step.trained_weights;
   fitted_.optimal = step.record.optimal;
 }
 

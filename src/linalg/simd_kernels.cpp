@@ -247,7 +247,8 @@ void squared_norms(const double* rows, std::size_t m, std::size_t d, double* out
 }
 
 /// V vectors of columns times C columns of factors: the V C sums stay in registers over all rows,
-/// and a value of a row is used C times.
+/// and a value of a row is used C times. They start at 0, so that only m additions stand behind one
+/// another, and are added to `sums` at the end.
 template <std::size_t V, std::size_t C>
 HWY_INLINE void add_weighted_tile(const double* rows, std::size_t m, std::size_t d,
                                   const double* factors, std::size_t ld_factors, double* sums,
@@ -257,7 +258,7 @@ HWY_INLINE void add_weighted_tile(const double* rows, std::size_t m, std::size_t
 #pragma GCC unroll 8
   for (std::size_t c = 0; c < C; ++c) {
 #pragma GCC unroll 8
-    for (std::size_t v = 0; v < V; ++v) sum[c][v] = hn::LoadU(tag, sums + c * ld + v * N);
+    for (std::size_t v = 0; v < V; ++v) sum[c][v] = hn::Zero(tag);
   }
   for (std::size_t i = 0; i < m; ++i) {
     if constexpr (V > 1) upcoming.ask();  // memory is idle: these rows are in the cache
@@ -277,7 +278,10 @@ HWY_INLINE void add_weighted_tile(const double* rows, std::size_t m, std::size_t
 #pragma GCC unroll 8
   for (std::size_t c = 0; c < C; ++c) {
 #pragma GCC unroll 8
-    for (std::size_t v = 0; v < V; ++v) hn::StoreU(sum[c][v], tag, sums + c * ld + v * N);
+    for (std::size_t v = 0; v < V; ++v) {
+      double* to = sums + c * ld + v * N;
+      hn::StoreU(hn::Add(hn::LoadU(tag, to), sum[c][v]), tag, to);
+    }
   }
 }
 
@@ -307,7 +311,7 @@ void add_weighted_columns(const double* rows, std::size_t m, std::size_t d, bool
   const Lanes one = hn::Load(tag, last);
   Lanes sum[C];
 #pragma GCC unroll 8
-  for (std::size_t c = 0; c < C; ++c) sum[c] = load_first(sums + c * ld + j, count);
+  for (std::size_t c = 0; c < C; ++c) sum[c] = hn::Zero(tag);
   for (std::size_t i = 0; i < m; ++i) {
     // Without columns there is no row to point at.
     const Lanes row = rest == 0 ? one : hn::Or(load_first(rows + i * d + j, rest), one);
@@ -317,7 +321,10 @@ void add_weighted_columns(const double* rows, std::size_t m, std::size_t d, bool
     }
   }
 #pragma GCC unroll 8
-  for (std::size_t c = 0; c < C; ++c) store_first(sum[c], sums + c * ld + j, count);
+  for (std::size_t c = 0; c < C; ++c) {
+    double* to = sums + c * ld + j;
+    store_first(hn::Add(load_first(to, count), sum[c]), to, count);
+  }
 }
 
 void add_weighted(const double* rows, std::size_t m, std::size_t d, bool intercept,

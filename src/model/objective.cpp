@@ -49,6 +49,25 @@ WeightedSums weigh_rows(ConstVectorRef weights, ConstVectorRef norms, ConstVecto
   return {values.size() == 0 ? 0 : weights.dot(values), residuals.rowwise().norm().dot(norms)};
 }
 
+/// sums += what add_piece(piece, sums) adds for the pieces of a block. A part and a block have sums
+/// of their own, and add_weighted_rows() sees to it that a piece has, so that few additions stand
+/// behind one another: additions_in_block().
+template <class AddPiece>
+void add_in_parts(RowBlock block, Index most, Eigen::Ref<Matrix> sums, AddPiece&& add_piece) {
+  Matrix block_sum = Matrix::Zero(sums.rows(), sums.cols());
+  Matrix part_sum(sums.rows(), sums.cols());
+  for_each_piece(block, kPartRows, [&](RowBlock part) {
+    part_sum.setZero();
+    for_each_piece(part, most, [&](RowBlock piece) { add_piece(piece, part_sum); });
+    block_sum += part_sum;
+  });
+  sums += block_sum;
+}
+
+Index additions_in_block(Index rows, Index most) {
+  return std::min(rows, most) + (kPartRows + most - 1) / most + kBlockRows / kPartRows;
+}
+
 /// The larger of two sizes, or NaN if either is: max() would lose it.
 double larger(double a, double b) {
   return a >= b || std::isnan(a) ? a : b;
@@ -164,27 +183,21 @@ Objective::Residual Objective::residual(ConstVectorRef theta, ConstVectorRef wei
   Residual total = reduce_rows(
       rows(), kVectorGroups, zero,
       [&](Residual& sum, RowBlock block) {
-        // Sums of their own for part and block, so that few additions stand behind one another.
-        Matrix block_sum = Matrix::Zero(width(), outputs), part_sum(width(), outputs);
+        Eigen::Map<Matrix> gradient(sum.gradient.data(), width(), outputs);
         Matrix buffer(most, 2 * outputs), residual_buffer(most, outputs);
-        for_each_piece(block, kPartRows, [&](RowBlock part) {
-          part_sum.setZero();
-          for_each_piece(part, most, [&](RowBlock piece) {
-            const auto w = weights.segment(piece.begin, piece.size());
-            auto products = buffer.topRows(piece.size());
-            auto residuals = residual_buffer.topRows(piece.size());
-            row_scores(features_.block(piece), intercept_, columns, products);
-            loss_.residuals(products.leftCols(outputs), targets_.segment(piece.begin, piece.size()),
-                            residuals);
-            sum.gross +=
-                weigh_rows(w, row_norms_.segment(piece.begin, piece.size()), Vector(), residuals)
-                    .sizes;
-            add_weighted_rows(features_.block(piece), intercept_, residuals, part_sum);
-            sum.spread = larger(sum.spread, largest_spread(products.rightCols(outputs), w));
-          });
-          block_sum += part_sum;
+        add_in_parts(block, most, gradient, [&](RowBlock piece, Matrix& part_sum) {
+          const auto w = weights.segment(piece.begin, piece.size());
+          auto products = buffer.topRows(piece.size());
+          auto residuals = residual_buffer.topRows(piece.size());
+          row_scores(features_.block(piece), intercept_, columns, products);
+          loss_.residuals(products.leftCols(outputs), targets_.segment(piece.begin, piece.size()),
+                          residuals);
+          sum.gross +=
+              weigh_rows(w, row_norms_.segment(piece.begin, piece.size()), Vector(), residuals)
+                  .sizes;
+          add_weighted_rows(features_.block(piece), intercept_, residuals, part_sum);
+          sum.spread = larger(sum.spread, largest_spread(products.rightCols(outputs), w));
         });
-        sum.gradient += Eigen::Map<const Vector>(block_sum.data(), block_sum.size());
       },
       [](Residual& into, const Residual& from) {
         into.gradient += from.gradient;
@@ -193,9 +206,12 @@ Objective::Residual Objective::residual(ConstVectorRef theta, ConstVectorRef wei
       });
   total.gradient += l2_ * theta;
   if (linear_.size() > 0) total.gradient += linear_;
-  total.depth =
-      std::min(rows(), kPartRows) + kBlockRows / kPartRows + merge_depth(rows(), kVectorGroups, 1);
+  total.depth = sum_depth();
   return total;
+}
+
+Index Objective::sum_depth() const noexcept {
+  return additions_in_block(rows(), piece_rows(width())) + merge_depth(rows(), kVectorGroups, 1);
 }
 
 Index Objective::hessian_depth() const noexcept {
@@ -289,13 +305,13 @@ Vector Objective::hessian_times(ConstVectorRef theta, ConstVectorRef weights,
       [&](Vector& sum, RowBlock block) {
         Eigen::Map<Matrix> out(sum.data(), width(), outputs);
         Matrix buffer(most, 2 * outputs);
-        for_each_piece(block, most, [&](RowBlock piece) {
+        add_in_parts(block, most, out, [&](RowBlock piece, Matrix& part_sum) {
           auto products = buffer.topRows(piece.size());
           row_scores(features_.block(piece), intercept_, columns, products);
           auto along = products.rightCols(outputs);
           loss_.curvature_products(products.leftCols(outputs), along, along);
           along.array().colwise() *= weights.segment(piece.begin, piece.size()).array();
-          add_weighted_rows(features_.block(piece), intercept_, along, out);
+          add_weighted_rows(features_.block(piece), intercept_, along, part_sum);
         });
       },
       [](Vector& into, const Vector& from) { into += from; });

@@ -84,6 +84,12 @@ Solution solve_measured(const ShrinkingMatrix& h, double scale, ConstVectorRef r
 
 }  // namespace
 
+struct DeletionState::Gradient {
+  ResidualMeasure measure;
+  Vector r, s;               // contrast coordinates
+  double curvature_sum = 0;  // at least sum_i w_i tr phi''_i |x_i|^2 at theta
+};
+
 struct DeletionState::Gathered {
   RowMatrix x;
   Matrix scores, residuals;  // k x C
@@ -565,7 +571,7 @@ ResidualMeasure DeletionState::expanded_residual(ConstVectorRef theta) const {
   return measure;
 }
 
-ResidualMeasure DeletionState::measure_residual(ConstVectorRef theta) const {
+DeletionState::Gradient DeletionState::pass_at(ConstVectorRef theta) const {
   need_factor();
   check_size("theta", theta.size(), objective_->parameters());
   const Loss& loss = objective_->loss();
@@ -594,13 +600,58 @@ ResidualMeasure DeletionState::measure_residual(ConstVectorRef theta) const {
       std::sqrt(std::exp(measure.range) *
                 (1 + score_rounding(*objective_, theta, base_->largest_norm)));
   measure.residual_norm = r.norm() * (1 + gamma(r.size() + 4));
-  const Solution solution = solve_measured(hessian_, scale(), r);
+  Solution solution = solve_measured(hessian_, scale(), r);
   measure.solution_norm = solution.norm;
   measure.solution_decrement = solution.decrement;
   measure.solve_residual = solution.residual;
   measure.solution_range = range_of(solution.s);
   measure.dropped = contrast_.dropped(theta) + contrast_.rounding() * theta.norm();
-  return measure;
+  return {measure, r, std::move(solution.s), curvature_sum};
+}
+
+ResidualMeasure DeletionState::measure_residual(ConstVectorRef theta,
+                                                const LookAgain& again) const {
+  Gradient found = pass_at(theta);
+  if (again && again(found.measure)) {
+    found.measure.second = second_look(theta, found);
+  }
+  return found.measure;
+}
+
+/// Of H_S(theta) s for s of length 1, in contrast coordinates.
+double DeletionState::product_rounding(ConstVectorRef theta, double curvature_sum) const {
+  const Index outputs = objective_->loss().outputs();
+  // One score: every term is off by little of itself. Several: phi'' s is a difference of terms,
+  // each off by little of |s| at most twice, and so is a change of scores, which has C of them.
+  const double rows = outputs == 1 ? curvature_sum
+                                   : 4 * static_cast<double>(outputs) *
+                                         (base_->squared_norms + 1.02 * added_norms_);
+  const double relative = gamma(objective_->sum_depth() + objective_->width() + outputs + 24) +
+                          score_rounding(*objective_, theta, base_->largest_norm);
+  return 1.02 *
+         (relative * rows + (8 * kUnit + 2 * contrast_.rounding()) * (rows + objective_->l2()));
+}
+
+SecondLook DeletionState::second_look(ConstVectorRef theta, const Gradient& found) const {
+  const Vector& s = found.s;
+  const Vector product =
+      contrast_.reduce(objective_->hessian_times(theta, weights_, contrast_.expand(s)));
+  const Vector z = found.r - product;
+  const Solution change = solve_measured(hessian_, scale(), z);
+  const Vector sum = s + change.s;
+
+  SecondLook look;
+  // s + w is what was stored: its rounding counts as one of w.
+  const double stored = 2 * kUnit * sum.norm();
+  look.residual =
+      change.residual + 1.02 * scale() * stored + 2 * kUnit * (found.r.norm() + product.norm());
+  look.product_rounding = product_rounding(theta, found.curvature_sum) * s.norm();
+  look.change_decrement = change.decrement + std::sqrt(scale()) * stored;
+  if (deletion_faults.change_forgotten) look.change_decrement = 0;
+  look.solution_norm = sum.norm() * (1 + gamma(sum.size() + 4));
+  look.solution_decrement = norm_from(sum, hessian_.times(sum), scale());
+  look.solution_range = range_of(sum);
+  return look;
 }
 
 DeletionState DeletionState::rebuilt_at(ConstVectorRef theta) const {

@@ -14,6 +14,7 @@ struct DeletionFaults {
   bool rounding_forgotten = false;     ///< the gradient is taken as exact
   bool pull_forgotten = false;         ///< uneven weights bounded as if p were 0
   bool third_derivative_kept = false;  ///< T of rows that were deleted stays in T_S
+  bool change_forgotten = false;       ///< a second look solves with H as if it were H at the model
   bool outside_forgotten = false;      ///< directions that the rows leave out taken as exactly flat
 };
 

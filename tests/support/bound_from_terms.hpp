@@ -31,9 +31,10 @@ class BoundFromTerms {
   Number rho_s = kInfinite, pull = 0, x = 0, eta = kInfinite, zeta = kInfinite;
   Number factor = kInfinite, ball_factor = kInfinite, zeta_ball = kInfinite;
   Number statement_2 = kInfinite, by_eta = kInfinite, by_ball = kInfinite, statement_4 = kInfinite;
+  Number second_residual = kInfinite, by_second_look = kInfinite;
 
   [[nodiscard]] Number distance() const {
-    return std::min(std::min(statement_2, statement_4), std::min(by_eta, by_ball));
+    return std::min({statement_2, statement_4, by_eta, by_ball, by_second_look});
   }
   [[nodiscard]] bool has(const char* name) const { return terms_.contains(name); }
   /// What is left out is infinite.
@@ -130,6 +131,23 @@ class BoundFromTerms {
                   at("dropped")));
     }
   }
+  /// The ball around what the second look found, if t_second is large enough for it.
+  void look_again() {
+    const Number root = std::sqrt(mu()), e_rho = exponential(at("rho"));
+    if (!has("second_s_norm") || !(e_rho < kInfinite)) return;
+    const Number looked = at("second_residual") + at("product_rounding");
+    second_residual = known(looked / root + rounding + error_of(0) * at("change_h_norm"));
+    if (!has("t_second")) return;
+    const Number t = at("t_second"), s_h = at("second_s_h_norm");
+    const Number change = at("second_rho_s") + at("c") * t, k = remainder(change, 2);
+    const Number held = a / e_rho * std::exp(-change) * (1 + k);
+    if (!(second_residual + k * b * e_rho * s_h <= held * t)) return;
+    const Number p = looked + at("r_sum_rounding") +
+                     std::min(at("r_score_rounding"), known(ell * at("r_score_rounding_dual"))) +
+                     ((e_rho + 1) * ell + at("hessian_rounding") / root) * at("change_h_norm") +
+                     e_rho * ell * s_h + growth(change) * ell * (s_h + t);
+    by_second_look = known(outward(at("second_s_norm") + length(t, known(p)) + at("dropped")));
+  }
   void finish() {
     if (!(a > 0) || !(b < kInfinite)) return;
     const Number q = exponential(at("rho")) * residual / a;
@@ -142,6 +160,7 @@ class BoundFromTerms {
       statement_2 = known(outward(length(eta, known(pull + zeta * ell * eta)) + at("dropped")));
       by_eta = corrected(factor * eta, eta, zeta);
     }
+    look_again();
     if (!has("t")) return;
     ball_factor = error_of(rho_s + at("c") * at("t"));
     zeta_ball = growth(rho_s + at("c") * at("t"));

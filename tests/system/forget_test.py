@@ -420,6 +420,44 @@ class Forget(Vaults):
         ascent = self.forget(self.copy(self.plain), *rows[:2], "--method", "ascent", "--validation", self.validation)
         self.assertEqual((ascent["level"], ascent["method"]), ("heuristic", "ascent"))
 
+    def test_the_rule_of_gradient_ascent(self):
+        ascent = ["--rows", "10,20", "--method", "ascent", "--validation", self.validation, "--step-size", "1e-3", "--max-steps", "4"]
+        moved = {rule: self.forget(self.copy(self.plain), *ascent, "--rule", rule)["step_norm"] for rule in ("constant", "decaying")}
+        self.assertGreater(moved["decaying"], 0)
+        self.assertLess(moved["decaying"], 0.9 * moved["constant"])
+        self.assertEqual(self.forget(self.copy(self.plain), *ascent)["step_norm"], moved["constant"])
+        done = self.call("forget", self.copy(self.plain), *ascent, "--rule", "rising", code=2)
+        self.assertIn("constant or decaying", done.err)
+
+    def test_the_rows_that_stay_weighted_by_value(self):
+        model = self.root / "stay.rct"
+        self.fit(model, *BUDGET, "--sigma", "1")
+        rows = ["--rows", "10,20,30", "--validation", self.validation]
+        report = self.forget(model, *rows, "--weighting", "retained:0.5")
+        self.assertEqual((report["state"], report["level"], report["weighting"], report["alpha"]), ("certified", "certified", "retained", 0.5))
+        self.assertIn(report["tier"], ("2", "retrain"))
+        self.assertIsNone(report["bound"]["uniform_distance"])
+        self.assertLessEqual(report["bound"]["distance"], report["allowance"])
+        public = json.loads(Path(report["certificate"]).read_text())
+        self.assertTrue(any("weighted by their values" in text for text in public["assumptions"]))
+        self.call("verify", report["certificate"], "--annex", report["annex"], "--model", model, "--public-key", model / "public-key.json")
+        self.assertIn("the rows that stay weighted by value, alpha 0.5", self.call("forget", model, "--rows", "40", *rows[2:], "--weighting", "retained:0.5").out)
+        self.assertEqual(self.forget(model, "--rows", "50")["weighting"], "uniform")
+        self.assertIsNone(self.status(model, "--check")["check"]["fault"])
+        exact = self.forget(self.copy(self.plain), *rows, "--weighting", "retained:0.5")
+        self.assertEqual((exact["level"], exact["tier"]), ("exact", "retrain"))
+        for more, says in [(["--weighting", "retained:auto"], "no number"), (["--weighting", "retained:"], "retained:ALPHA"),
+                           (["--weighting", "retained:1", "--value-method", "influence"], "KNN-Shapley"),
+                           (["--weighting", "retained:1", "--method", "ascent"], "use newton")]:
+            done = self.call("forget", self.copy(self.plain), *rows, *more, code=2)
+            self.assertIn(says, done.err)
+        self.assertIn("--validation", self.call("forget", self.copy(self.plain), *rows[:2], "--weighting", "retained:1", code=2).err)
+
+    def test_sampled_values_say_what_they_cost(self):
+        done = self.call("forget", self.copy(self.plain), "--rows", "10,20", "--weighting", "value:1", "--value-method", "data_shapley",
+                         "--validation", self.validation)
+        self.assertRegex(done.err, r"data_shapley draws 1000 samples of sets of 200 rows, while the model folder is locked")
+
     def test_the_tier_that_is_allowed(self):
         narrow = self.root / "narrow.rct"
         self.fit(narrow, *BUDGET, "--allowance", "1e-7")
@@ -475,6 +513,8 @@ class Forget(Vaults):
         self.fit(short, *protected, "--difference-step", "1e-4")
         report = self.forget(short, "--rows", "1", code=4)
         self.assertEqual((report["state"], report["reason"]), ("rejected", "difference_exceeded"))
+        said = self.call("forget", short, "--rows", "2", code=4).err
+        self.assertIn("allows: by more than 0.0001, the --difference-step of the enrolment", said)
         self.assertEqual(self.status(short, "--check")["budget"]["releases_used"], 1)
 
         for more, named in [(["--difference-epsilon", "2"], "difference"),

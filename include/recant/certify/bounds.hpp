@@ -18,6 +18,9 @@
 ///      term, which then is added over sqrt(mu)
 ///      |theta - theta*| <= |s| + t / sqrt(mu),  s = H^{-1} r,  for t with E' |s|_H <= (1 - E') t,
 ///      E' being E for rho_h = rho(s) + c t
+///      |theta - theta*| <= |s + w| + t / sqrt(mu),  w about H^{-1} (r - H_S(theta) s), after a
+///      second look, for t with  |r - H_S(theta)(s + w)|_{H^{-1}} + b e^{rho(v)} kappa(rho_h)
+///      |s + w|_H <= a e^{-rho(v)} (1 - e^{-rho_h}) t / rho_h,  rho_h = rho(s + w) + c t
 ///   4  |theta - theta*| <= |r| / lambda, always
 ///
 /// Where the rows leave directions out, lengths are taken from norms of H in two parts, which
@@ -62,6 +65,10 @@ struct DistanceBound {
   double ball_radius = kInfinite;     ///< t
   double ball_factor = kInfinite;     ///< E', for rho_h = rho(s) + c t
   double corrected_by_eta = kInfinite, corrected_by_ball = kInfinite;
+
+  // After a second look: |r - H_S(theta)(s + w)|_{H^{-1}}, the ball's radius around s + w.
+  double second_residual = kInfinite, second_radius = kInfinite;
+  double corrected_by_second_look = kInfinite;
 
   // Of rows in a subspace.
   double leak = kInfinite;         ///< ell

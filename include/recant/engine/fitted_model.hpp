@@ -23,9 +23,12 @@ struct FittedModel {
   double l2 = 1;
   double tolerance = 1e-10;  ///< of the fit: see TrainerOptions
   Vector gradient;           ///< the leftover of the fit, C*p
-  bool optimal = true;       ///< theta minimises F to the tolerance; else it is approximate
-  std::string label_type;    ///< what the classes were before they became texts, in the words of
-                             ///< whoever trained the model; empty: texts
+  /// n, where the last deletion trained the model with other weights than `rows` have (weights of
+  /// retained rows by value, docs/mathematics.md section 4.5): what it is to be compared with.
+  std::optional<Vector> trained_weights;
+  bool optimal = true;     ///< theta minimises F to the tolerance; else it is approximate
+  std::string label_type;  ///< what the classes were before they became texts, in the words of
+                           ///< whoever trained the model; empty: texts
 
   [[nodiscard]] Objective objective() const { return {rows, model.loss, model.intercept, l2}; }
 };

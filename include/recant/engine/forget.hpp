@@ -27,9 +27,13 @@ enum class ForgetMethod {
 /// @throws UsageError naming the two.
 [[nodiscard]] ForgetMethod forget_method(std::string_view name);
 
-/// How rows that leave are weighted against each other (docs/mathematics.md section 4.5).
+/// How rows are weighted by value (docs/mathematics.md section 4.5): those that leave against each
+/// other, or those that stay.
 struct ForgetWeighting {
-  bool by_value = false;        ///< false: uniform
+  bool by_value = false;  ///< first form: the rows that leave
+  /// Second form: the rows that stay, by their KNN-Shapley values on the hold-out, computed without
+  /// those that leave. What the model is compared with is training on them so weighted.
+  bool retained = false;
   std::optional<double> alpha;  ///< by value; none: the largest that costs half of the allowance
   ValueForm form = ValueForm::kSigmoid;
   Vector values;  ///< n, by training row; those of the request are read
@@ -51,9 +55,12 @@ struct ForgetRequest {
   std::optional<Tier> tier_at_most;  ///< look no closer than this, rather answer no
   /// Keeps the third derivative with the base, and so has a tier "half". Not for softmax.
   bool third_derivative = false;
-  const Dataset* holdout = nullptr;  ///< of gradient ascent: rows never seen
+  const Dataset* holdout = nullptr;  ///< rows never seen: of gradient ascent, and of `retained`
   GradientAscentOptions ascent;
 };
+
+/// "uniform", "value", "retained".
+[[nodiscard]] std::string_view name_of_weighting(const ForgetWeighting& weighting) noexcept;
 
 /// A tier that was tried, and its bound; none: infinite.
 struct TierBound {
@@ -72,7 +79,7 @@ struct ForgetReport {
   std::int64_t rows = 0;
 
   // Of a release:
-  std::string method;
+  std::string method, weighting;
   CertificateLevel level = CertificateLevel::kHeuristic;
   std::optional<std::string> tier, cheaper, dearer;  ///< none without a budget
   std::vector<TierBound> tried;

@@ -20,7 +20,8 @@ void row_scores(RowsView rows, bool intercept, ConstMatrixRef coefficients,
 /// norms_i = |[x_i 1]|, Euclidean. Equal rows have equal norms, to the bit.
 void row_norms(RowsView rows, bool intercept, VectorRef norms);
 
-/// sums += [X 1]^T factors.   factors is m x C, sums p x C.
+/// sums += [X 1]^T factors.   factors is m x C, sums p x C. The m products are summed by themselves
+/// first: m + 1 additions stand behind one another, whatever `sums` has seen.
 void add_weighted_rows(RowsView rows, bool intercept, ConstMatrixRef factors,
                        Eigen::Ref<Matrix> sums);
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <limits>
+#include <optional>
 
 /// What is measured at a model to bound its distance to argmin F_S, the exact model of the rows
 /// that stay; any way of getting there can be measured so. Made by stage `unlearn` (or by hand),
@@ -41,6 +42,17 @@ struct StepMeasure {
   double solve_residual = kUnknown;      ///< |z - H s|, its own rounding included
 };
 
+/// What s leaves of the system at theta, from a second pass: z = r - H_S(theta) s. w solves H w =
+/// z, and s + w comes nearer to theta - theta* by one order.
+struct SecondLook {
+  double residual = 0;            ///< |z - H w|, with the rounding of all but r and H_S(theta) s
+  double product_rounding = 0;    ///< of H_S(theta) s
+  double change_decrement = 0;    ///< |w|_H
+  double solution_norm = 0;       ///< |s + w|
+  double solution_decrement = 0;  ///< |s + w|_H
+  double solution_range = 0;      ///< rho(s + w)
+};
+
 /// The gradient r = grad F_S(theta), from a pass over the rows; s solves H s = r, H being that of
 /// the frame of S itself (below and above are 0).
 struct ResidualMeasure {
@@ -56,6 +68,7 @@ struct ResidualMeasure {
   /// |v|_H where r is its expansion at theta_0 up to v^2, made without a pass; 0 where it was
   /// measured.
   double step_norm = 0;
+  std::optional<SecondLook> second;  ///< of r as measured
 
   [[nodiscard]] double residual_rounding() const noexcept { return sum_rounding + score_rounding; }
 };

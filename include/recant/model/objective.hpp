@@ -52,10 +52,9 @@ class Objective {
     Vector gradient;    ///< dF/dtheta, C*p
     double gross = 0;   ///< as in Evaluation
     double spread = 0;  ///< max |x_i^T v| over rows of weight > 0; softmax: of x_i^T (v_k - v_l)
-    Index depth = 0;    ///< additions behind one another in any sum over rows
+    Index depth = 0;    ///< sum_depth()
   };
-  /// The gradient, and how far the direction v = `along` moves the scores. The sums over rows are
-  /// made in pieces and blocks, so that `depth` is near 150 + n/65536. Cost: one read of X.
+  /// The gradient, and how far the direction v = `along` moves the scores. Cost: one read of X.
   [[nodiscard]] Residual residual(ConstVectorRef theta, ConstVectorRef weights,
                                   ConstVectorRef along) const;
 
@@ -72,9 +71,13 @@ class Objective {
   /// Additions behind one another in any sum over rows of hessian().
   [[nodiscard]] Index hessian_depth() const noexcept;
 
-  /// H(theta; w) v without forming H.
+  /// H(theta; w) v without forming H. Cost: one read of X.
   [[nodiscard]] Vector hessian_times(ConstVectorRef theta, ConstVectorRef weights,
                                      ConstVectorRef v) const;
+
+  /// Additions behind one another in any sum over rows of residual() and hessian_times(), which are
+  /// made in pieces and blocks: near 50 + n/65536 for a hundred features or more, 150 for few.
+  [[nodiscard]] Index sum_depth() const noexcept;
 
   /// g_i(theta)^T s for every row and every column s of `directions` (C*p x q): n x q.
   /// The n x Cp matrix of row gradients is never formed.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -113,8 +114,11 @@ class DeletionState {
   /// Tier 1/2: the gradient at theta over the rows that stay, expanded at theta_0 to second order.
   /// No pass: P^3/3 multiply-adds. @throws UsageError without a third derivative.
   [[nodiscard]] ResidualMeasure expanded_residual(ConstVectorRef theta) const;
-  /// Tier 1: the gradient at theta over the rows that stay. One pass.
-  [[nodiscard]] ResidualMeasure measure_residual(ConstVectorRef theta) const;
+  /// Tier 1: the gradient at theta over the rows that stay. One pass; where `again` asks for
+  /// it, shown what that found, a second one for a SecondLook.
+  using LookAgain = std::function<bool(const ResidualMeasure& first)>;
+  [[nodiscard]] ResidualMeasure measure_residual(ConstVectorRef theta,
+                                                 const LookAgain& again = {}) const;
 
   /// Tier 2: a new base at theta, for the weights as they are now.
   [[nodiscard]] DeletionState rebuilt_at(ConstVectorRef theta) const;
@@ -133,6 +137,7 @@ class DeletionState {
  private:
   struct Gathered;  // some rows, and what they are at the base
   struct Rows;      // some rows whose weight changes, and what they add
+  struct Gradient;  // as a pass finds it, with its solution
 
   const Objective* objective_;
   Contrast contrast_;
@@ -184,6 +189,9 @@ class DeletionState {
   [[nodiscard]] double range_of(ConstVectorRef reduced) const;
   [[nodiscard]] double linear_rounding(ConstVectorRef step) const;
   [[nodiscard]] double third_rounding() const;
+  [[nodiscard]] Gradient pass_at(ConstVectorRef theta) const;
+  [[nodiscard]] SecondLook second_look(ConstVectorRef theta, const Gradient& found) const;
+  [[nodiscard]] double product_rounding(ConstVectorRef theta, double curvature_sum) const;
   void need_third() const;
   void take_from_third(std::span<const Index> rows, ConstVectorRef delta);
 };

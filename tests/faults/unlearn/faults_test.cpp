@@ -180,6 +180,27 @@ TEST_F(DeletionFaultsTest, DirectionsOutsideTakenAsFlat) {
   EXPECT_FALSE(check());
 }
 
+TEST_F(DeletionFaultsTest, ChangeOfCurvatureForgottenByTheSecondLook) {
+  const auto failures = [] {
+    int count = 0;
+    for (std::uint64_t seed = 0; seed < 300; ++seed) {
+      const HostileDeletion problem = hostile_deletion(LossKind::kLogistic, seed);
+      const Objective objective(problem.data, problem.loss, problem.intercept, problem.l2);
+      const auto [state, after, rebuilt] = delete_hostile(problem, objective, seed);
+      const Vector theta = state.newton_point();
+      const auto truth = exact_minimum(problem.data, problem.loss, problem.intercept, problem.l2,
+                                       after, theta);
+      const DistanceBound bound =
+          bound_from_residual(state.frame(), state.measure_residual(theta, always));
+      count += distance(theta, truth) > bound.corrected_by_second_look;
+    }
+    return count;
+  };
+  EXPECT_EQ(failures(), 0);
+  deletion_faults.change_forgotten = true;
+  EXPECT_GT(failures(), 0);
+}
+
 TEST_F(DeletionFaultsTest, RoundingForgotten) {
   // One step is exact for squared loss: what is left of the distance is rounding alone.
   const auto failures = [] {

@@ -35,6 +35,7 @@ class DeletionTruth : public testing::TestWithParam<std::tuple<LossKind, int>> {
         {"half", seen.expanded},
         {"half, third order", seen.third_order},
         {"1", seen.measured},
+        {"1, second look", seen.twice},
         {"2", seen.rebuilt}};
     for (const auto& [tier, ratios] : tiers) {
       if (ratios.instances > 0) table()[{kind, tier}].add(ratios);

@@ -55,6 +55,8 @@ void check_terms(const DistanceBound& bound, const std::string& tier, const std:
   near(again.statement_2, bound.newton, "statement_2");
   near(again.by_eta, bound.corrected_by_eta, "statement_3_eta");
   near(again.by_ball, bound.corrected_by_ball, "statement_3_ball");
+  near(again.second_residual, bound.second_residual, "second_h_inverse_norm");
+  near(again.by_second_look, bound.corrected_by_second_look, "statement_3_second");
   near(again.statement_4, bound.strong_convexity, "statement_4");
   near(again.distance(), bound.value, "distance");
   EXPECT_EQ(again.has("t"), again.ball_holds()) << where;
@@ -67,7 +69,10 @@ void check_terms(const DistanceBound& bound, const std::string& tier, const std:
                           : number == 3 ? bound.corrected
                                         : bound.strong_convexity;
     EXPECT_EQ(theirs, bound.value) << where;
-    if (number == 3) statement += bound.corrected_by_ball < bound.corrected_by_eta ? "b" : "a";
+    if (number == 3) {
+      const bool ball = bound.corrected_by_ball < bound.corrected_by_eta;
+      statement += bound.corrected == bound.corrected_by_second_look ? "c" : ball ? "b" : "a";
+    }
   }
   ++counts[tier][statement];
 }
@@ -97,6 +102,7 @@ TEST_P(BoundTerms, GiveTheBoundAgain) {
       check(bound_from_residual(state.frame(), state.expanded_residual(theta)), "half");
     }
     check(bound_from_residual(state.frame(), state.measure_residual(theta)), "1");
+    check(bound_from_residual(state.frame(), state.measure_residual(theta, always)), "1, twice");
     check(bound_from_residual(state.frame(), state.measure_residual(by_value)), "1 by value");
     const DeletionState again = state.rebuilt_at(theta);
     check(bound_from_residual(again.frame(), again.measure_residual(again.newton_point())), "2");
@@ -117,6 +123,7 @@ TEST_P(BoundTerms, GiveTheBoundAgain) {
   // The ball asks less than eta only where curvature changes.
   if (!squared) {
     EXPECT_GE(by_statement["3b"], 100);
+    EXPECT_GE(by_statement["3c"], 100);
   }
 }
 
