@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "attack_kernels.hpp"
 #include "recant/core/check.hpp"
 #include "recant/core/error.hpp"
 #include "recant/linalg/row_kernels.hpp"
@@ -143,13 +144,11 @@ class PieceTerms {
       case MetricKind::kRobustLoss: {
         const Moved& moved = metric.own_attack ? own_ : other_;
         const auto shift = moved.shift.head(piece_.size());
-        out = moved.residuals.topRows(piece_.size());
         if (metric.follows()) {  // a moved row's score is (1 - kAttack) t
-          for (Index i = 0; i < shift.size(); ++i) {
-            const double factor = shift(i) != 0 ? 1 - kAttack : 1;
-            out(i, 0) *= factor;
-          }
+          simd::scale_moved(static_cast<std::size_t>(piece_.size()), moved.residuals.data(),
+                            shift.data(), 1 - kAttack, out.col(0).data());
         } else {
+          out = moved.residuals.topRows(piece_.size());
           along += out.col(0).dot(shift);
         }
         break;
@@ -166,7 +165,8 @@ class PieceTerms {
     auto shift = moved.shift.head(piece_.size());
     auto scores = moved.scores.head(piece_.size());
     attack.shifts(attacked_scores, targets(), shift);
-    scores = scores_.col(0).head(piece_.size()) + moved.reach * shift;
+    simd::moved_scores(static_cast<std::size_t>(piece_.size()), scores_.col(0).data(), shift.data(),
+                       moved.reach, scores.data());
     pass_.model.loss.residuals(scores, targets(), moved.residuals.topRows(piece_.size()));
   }
 

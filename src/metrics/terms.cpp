@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "attack_kernels.hpp"
 #include "recant/core/error.hpp"
 
 namespace recant {
@@ -139,12 +140,8 @@ Attack::Attack(const LinearModel& attacked, const MetricSettings& settings)
 }
 
 void Attack::shifts(ConstVectorRef scores, ConstVectorRef targets, VectorRef shift) const {
-  shift = factor_ * scores;
-  if (!correct_only_) return;
-  for (Index i = 0; i < shift.size(); ++i) {
-    const double margin = targets(i) > 0.5 ? scores(i) : -scores(i), moved = shift(i);
-    shift(i) = margin > 0 ? moved : 0;  // read before: nothing for the processor to guess
-  }
+  simd::attack_shifts(static_cast<std::size_t>(shift.size()), scores.data(),
+                      correct_only_ ? targets.data() : nullptr, factor_, shift.data());
 }
 
 double metric_value(const Terms& terms) {
