@@ -192,13 +192,12 @@ TEST_F(PeakMemoryOfVault, Audit) {
 /// neighbours, the sampled methods' other utility, keep the distances of all pairs besides.
 TEST_F(PeakMemoryOfVault, Values) {
   FittedModel of_few = fitted_;
-  of_few.rows.weights.tail(kRows - 10).setZero();
+  of_few.rows.weights.tail(kRows - 6).setZero();
   const Dataset validation = made_rows(20, kColumns);
   for (const ListedValueMethod& method : value_methods()) {
     ValueRequest request;
     request.method = method.name;
-    // A subset tells of a row once it was in some and out of some, a permutation of all rows.
-    request.sampling.max_samples = method.name == "data_banzhaf" ? 32 : 4;
+    request.sampling.max_samples = 16;
     request.utility = SetUtility::kLogLoss;
     const bool model_of_each = method.leaves_out || method.samples;
     const FittedModel& model = model_of_each ? of_few : fitted_;
