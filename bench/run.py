@@ -9,9 +9,10 @@
         --adult DIR           train.csv, test.csv and schema.json of UCI Adult
         --results DIR         bench/results
 
-Writes RESULTS/<date>-<processor>.json, a table beside it, .txt, that says what it holds, and the
-plots of `growth`. Each part is a program or a script of its own (see its --help), which checks its
-answers before or while it measures:
+Writes RESULTS/<date>-<processor>.json, a table beside it, .txt, that says what it holds, the plots
+of `growth`, and the tables of `pipeline` and `growth` as docs/performance.md has them, .md. Each
+part is a program or a script of its own (see its --help), which checks its answers before or while
+it measures:
 
 {parts}
 """
@@ -142,7 +143,8 @@ class Bench:
         adult = ["--adult", self.args.adult] if self.args.adult else []
         names = self.sets + (["adult"] if self.args.adult else [])
         return self.script("pipeline/run.py", self.programs / "pipeline", "--data", self.data,
-                           "--only", *names, *adult, "--repeats", 3 if self.args.quick else 5)
+                           "--only", *names, *adult, "--markdown", self.args.results / "pipeline.md",
+                           "--repeats", 3 if self.args.quick else 5)
 
     def fit(self):
         return self.script("peers/fit_peers.py", self.programs / "peers" / "fit_bench",
@@ -163,7 +165,7 @@ class Bench:
 
     def requests(self):
         return self.script("requests/requests.py", self.args.build / "bin" / "recant",
-                           *self.folders(QUICK_SETS),
+                           *self.folders(QUICK_SETS), "--syncs", self.programs / "requests" / "syncs.so",
                            "--repeats", 3 if self.args.quick else 7)
 
     def qp(self):
@@ -174,7 +176,8 @@ class Bench:
     def growth(self):
         quick = ["--quick"] if self.args.quick else []
         return self.script("growth/growth.py", self.programs / "growth" / "growth_bench", "--out",
-                           self.args.results, "--plots", "png", "svg", *quick)
+                           self.args.results, "--markdown", self.args.results / "growth.md",
+                           "--plots", "png", "svg", *quick)
 
 
 def machine():

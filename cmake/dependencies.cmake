@@ -28,6 +28,10 @@ recant_system_library(sodium sodium.h sodium)
 # Both databases that can hold a ledger, by their own interface in C.
 recant_system_library(sqlite3 sqlite3.h sqlite3)
 recant_system_library(pq libpq-fe.h pq postgresql)
+# The library itself loads libpq when it needs it (src/ledger/libpq.hpp).
+add_library(recant_pq_headers INTERFACE)
+target_include_directories(recant_pq_headers SYSTEM INTERFACE $<BUILD_INTERFACE:${PQ_INCLUDE_DIR}>)
+set_property(GLOBAL APPEND PROPERTY RECANT_SYSTEM_LIBRARIES recant_pq_headers)
 # Correctly rounded functions at any precision: where a bound must err to the safe side.
 recant_system_library(mpfr mpfr.h mpfr)
 # Vector code for several instruction sets in one binary. Not compiled for: what differs from its

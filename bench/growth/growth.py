@@ -6,6 +6,7 @@
         --plots FORMAT ...       of these kinds: png, svg (png)
         --quick                  the smaller half of every axis
         --json FILE              every figure
+        --markdown FILE          the tables of docs/performance.md
 
 Each figure is one process on made rows; seconds are the least of its repeats, memory is what the job
 held at most beyond the rows and what there was before. The exponent is the slope of a straight line
@@ -30,11 +31,12 @@ import subprocess
 AXES = {
     "rows": ([12_500, 25_000, 50_000, 100_000, 200_000, 400_000], {"columns": 100},
              {"fit": (1, 1), "influence": (1, 1), "correct": (1, 1), "delete": (0, None)}),
-    "columns": ([50, 100, 200, 400, 800], {"rows": 20_000},
-                {"fit": (2, 2), "influence": (2, 2), "correct": (2, 2), "delete": (2, None)}),
+    # In the larger half a fit forms no Hessian: passes and vectors of p alone.
+    "columns": ([50, 100, 200, 400, 800, 1600], {"rows": 20_000},
+                {"fit": (1, 1), "influence": (2, 2), "correct": (2, 2), "delete": (2, 2)}),
     "deleted": ([1, 4, 16, 64, 256, 1024], {"rows": 100_000, "columns": 100},
                 {"delete": (1, None)}),
-    "groups": ([4, 8, 16, 32], {"rows": 50_000, "columns": 50},
+    "groups": ([4, 8, 16, 32, 64], {"rows": 50_000, "columns": 50},
                {"influence": (1, 1), "correct": (None, 1)}),
     "threads": ([1, 2], {"rows": 200_000, "columns": 100},
                 {"fit": (-1, None), "influence": (-1, None), "correct": (-1, None)}),
@@ -77,7 +79,7 @@ def measure(program, axis, quick):
 
 def exponent(found):
     def text(value):
-        return "-" if value is None else f"{value:.2f}".rstrip("0").rstrip(".")
+        return "–" if value is None else f"{value:.2f}".rstrip("0").rstrip(".")
     return f"{text(found['fitted'])} ({text(found['expected'])})"
 
 
@@ -99,6 +101,26 @@ def table(one):
         yield (f"  {job + ', MB beyond the rows':26}"
                + "".join(f"{run['peak_bytes'] / 1e6:11.2f}" for run in found["runs"])
                + f"   {exponent(found['memory'])}")
+
+
+def digits(number, count):
+    return f"{number:,.0f}" if number >= 10 ** count else f"{number:.{count}g}"
+
+
+def markdown(one):
+    fixed = ", ".join(f"{value:,} {name}" for name, value in one["fixed"].items())
+    yield f"![{one['axis']}](performance/growth-{one['axis']}.svg)"
+    yield ""
+    yield f"| {one['axis']} ({fixed}) | " + " | ".join(f"{value:,}" for value in one["values"]) + " | exponent |"
+    yield "|---" * (len(one["values"]) + 2) + "|"
+    for job, found in one["jobs"].items():
+        def row(name, numbers, fitted=""):
+            return f"| {job}, {name} | " + " | ".join(numbers) + f" | {fitted} |"
+        yield row("ms", (digits(1e3 * run["least_seconds"], 3) for run in found["runs"]), exponent(found["time"]))
+        yield row("over its floor", (f"{run['least_seconds'] / run['floor']:.1f}" for run in found["runs"]))
+        yield row("MB beyond the rows", (digits(run["peak_bytes"] / 1e6, 2) for run in found["runs"]),
+                  exponent(found["memory"]))
+    yield ""
 
 
 def plot(one, out, formats):
@@ -143,6 +165,7 @@ def main():
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--axes", nargs="+", choices=AXES, default=list(AXES))
     parser.add_argument("--json", type=pathlib.Path)
+    parser.add_argument("--markdown", type=pathlib.Path)
     args = parser.parse_args()
     measured = []
     print(LEGEND)
@@ -152,6 +175,8 @@ def main():
         if args.out:
             args.out.mkdir(parents=True, exist_ok=True)
             plot(measured[-1], args.out, args.plots)
+    if args.markdown:
+        args.markdown.write_text("\n".join(line for one in measured for line in markdown(one)) + "\n")
     if args.json:
         args.json.write_text(json.dumps({"axes": measured}, indent=2) + "\n")
 

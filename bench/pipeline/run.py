@@ -7,6 +7,7 @@
         --only NAME ...         these data sets alone
         --repeats N             rounds over all data sets (5)
         --json FILE             every figure
+        --markdown FILE         the table of docs/performance.md: seconds, in brackets over the floor
 
 The floor of a pass is reading the features once; of a Hessian n p (p + 1) operations, or a
 pass where that takes longer; of weights reading the influences. The rate of reading and the peak of
@@ -76,6 +77,41 @@ def table(name, runs):
            f"allowed {last['allowed_mb']:.0f} MB")
 
 
+NAMES = {"load": "load", "fit": "fit", "curvature": "curvature", "influence": "influence of three metrics",
+         "closed_form": "soft weights, closed form", "bounded": "soft weights, bounded",
+         "update": "one Newton step", "total": "**together**"}
+
+
+def markdown(runs):
+    """Parts down, data sets across."""
+    def row(name, cell):
+        return f"| {name} | " + " | ".join(cell(key, runs[key]) for key in runs) + " |"
+
+    def part(key):
+        def cell(_, of):
+            took, least = median_of(of, "seconds", key), median_of(of, "floor_seconds", key)
+            seconds = f"{took:.{3 if took >= 0.01 else 4}f}"
+            return f"**{seconds}** ({took / least:.1f})" if key == "total" else f"{seconds} ({took / least:.1f})"
+        return cell
+
+    def spread(_, of):
+        seconds = [run["seconds"]["total"] for run in of]
+        return f"{(max(seconds) - min(seconds)) / statistics.median(seconds):.0%}".replace("%", " %")
+
+    yield row("", lambda name, of: f"{name}, {of[0]['rows']:,} × {of[0]['columns']}" if name == "adult"
+              else f"{of[0]['rows']:,} × {of[0]['columns']}")
+    yield "|---" * (len(runs) + 1) + "|"
+    for key in PARTS:
+        yield row(NAMES[key], part(key))
+    yield row("spread, (most − least)/median", spread)
+    yield row("wanted", lambda name, _: f"{TARGET_SECONDS[name]:g}" if name in TARGET_SECONDS else "")
+    yield row("passes and Hessians of the fit",
+              lambda _, of: f"{of[-1]['fit']['passes']}, {of[-1]['fit']['hessians']}")
+    yield row("gradient norm after the fit", lambda _, of: f"{of[-1]['fit']['gradient_norm']:.0e}")
+    yield row("most memory, MB", lambda _, of: f"{median_of(of, 'peak_mb'):.0f}")
+    yield row("matrix; allowed, MB", lambda _, of: f"{of[-1]['matrix_mb']:.0f}; {of[-1]['allowed_mb']:.0f}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -86,6 +122,7 @@ def main():
     parser.add_argument("--only", nargs="+", choices=SETS, default=SETS)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--json", type=pathlib.Path)
+    parser.add_argument("--markdown", type=pathlib.Path)
     args = parser.parse_args()
     args.data.mkdir(parents=True, exist_ok=True)
     names = [name for name in args.only if prepare(name, args.data / name, args)]
@@ -98,6 +135,8 @@ def main():
     print(LEGEND)
     for name in names:
         print("\n".join(table(name, runs[name])), flush=True)
+    if args.markdown:
+        args.markdown.write_text("\n".join(markdown(runs)) + "\n")
     if args.json:
         args.json.write_text(json.dumps(runs, indent=2) + "\n")
 

@@ -2,6 +2,7 @@
 #include "machine.hpp"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstdlib>
 #include <fstream>
@@ -136,6 +137,32 @@ double stream_bytes_per_second(int count) {
   const std::vector<double> values(static_cast<std::size_t>(kRows * kColumns), 1.0);
   return 8.0 * static_cast<double>(values.size()) /
          read_seconds(RowsView(values.data(), kRows, kColumns), count);
+}
+
+double write_seconds(double bytes, int count) {
+  constexpr int kRepeats = 5;
+  constexpr Index kPiece = 1 << 17;  // of doubles
+  std::vector<double> values(static_cast<std::size_t>(bytes / sizeof(double)) + 1, 1.0);
+  const auto size = static_cast<Index>(values.size());
+  return with_threads(count, [&] {
+    return least_seconds(kRepeats, [&] {
+      parallel_for((size + kPiece - 1) / kPiece, [&](Index piece) {
+        const Index begin = piece * kPiece;
+        std::fill_n(values.data() + begin, std::min(kPiece, size - begin), sink.load());
+      });
+    });
+  });
+}
+
+double scan_seconds(std::string_view text) {
+  constexpr int kRepeats = 5;
+  std::array<unsigned char, 256> separates{};
+  for (const char one : {',', '\n', '"'}) separates[static_cast<unsigned char>(one)] = 1;
+  return least_seconds(kRepeats, [&] {
+    std::int64_t found = 0;
+    for (const char one : text) found += separates[static_cast<unsigned char>(one)];
+    sink = static_cast<double>(found);
+  });
 }
 
 double peak_flops(int count, bool avx2_at_most) {

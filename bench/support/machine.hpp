@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "recant/linalg/types.hpp"
 
@@ -17,6 +18,15 @@ void read_all(RowsView rows);
 
 /// Bytes a second from memory itself: of an array that no cache holds.
 [[nodiscard]] double stream_bytes_per_second(int threads);
+
+/// Seconds to write so many bytes of memory that the process already has: the least of several
+/// rounds by `threads` threads. The floor of everything that makes a matrix.
+[[nodiscard]] double write_seconds(double bytes, int threads);
+
+/// Seconds in which one core looks at every byte of a text, one after another, and counts the
+/// separators of a CSV file among them: the least of several rounds. The floor of a reader of
+/// records that goes byte by byte.
+[[nodiscard]] double scan_seconds(std::string_view text);
 
 /// Fused multiply-adds of doubles that `threads` cores do in registers, counted as two operations
 /// each, in operations a second. The floor of everything that multiplies.

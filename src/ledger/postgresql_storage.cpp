@@ -2,13 +2,13 @@
 #include "postgresql_storage.hpp"
 
 #include <fmt/format.h>
-#include <libpq-fe.h>
 
 #include <algorithm>
 #include <array>
 #include <unordered_map>
 #include <vector>
 
+#include "libpq.hpp"
 #include "recant/core/error.hpp"
 
 namespace recant {
@@ -18,10 +18,10 @@ constexpr Oid kInt8 = 20, kInt4 = 23, kBytea = 17, kText = 25;  // pg_type.dat; 
 constexpr int kBinary = 1;
 
 struct Finish {
-  void operator()(PGconn* connection) const { PQfinish(connection); }
+  void operator()(PGconn* connection) const { libpq().PQfinish(connection); }
 };
 struct Clear {
-  void operator()(PGresult* result) const { PQclear(result); }
+  void operator()(PGresult* result) const { libpq().PQclear(result); }
 };
 using Result = std::unique_ptr<PGresult, Clear>;
 
@@ -46,10 +46,10 @@ class PostgresqlRow final : public SqlRow {
       : SqlRow(where), result_(result) {}
 
   [[nodiscard]] SqlValue value(int column) const override {
-    if (PQgetisnull(result_, 0, column) != 0) return std::monostate();
-    const char* const bytes = PQgetvalue(result_, 0, column);
-    const auto size = static_cast<std::size_t>(PQgetlength(result_, 0, column));
-    switch (PQftype(result_, column)) {
+    if (libpq().PQgetisnull(result_, 0, column) != 0) return std::monostate();
+    const char* const bytes = libpq().PQgetvalue(result_, 0, column);
+    const auto size = static_cast<std::size_t>(libpq().PQgetlength(result_, 0, column));
+    switch (libpq().PQftype(result_, column)) {
       case kInt8:
       case kInt4:
         return from_network(bytes, static_cast<int>(size));
@@ -109,8 +109,8 @@ void replace_all(std::string& text, std::string_view from, std::string_view to) 
 /// "PostgreSQL database DB at HOST": what of a url may stand in an error.
 std::string place_of(const std::string& url) {
   char* message = nullptr;
-  PQconninfoOption* const options = PQconninfoParse(url.c_str(), &message);
-  PQfreemem(message);
+  PQconninfoOption* const options = libpq().PQconninfoParse(url.c_str(), &message);
+  libpq().PQfreemem(message);
   if (options == nullptr) {
     throw UsageError("is not an address postgresql://HOST/DATABASE", "the ledger's address");
   }
@@ -123,7 +123,7 @@ std::string place_of(const std::string& url) {
     if (key == "dbname") database = option->val;
     if (key == "password" || key == "sslpassword") password = true;
   }
-  PQconninfoFree(options);
+  libpq().PQconninfoFree(options);
   if (password) {
     throw UsageError("must not hold a password", "the ledger's address",
                      "give it in PGPASSWORD or in the file ~/.pgpass");
@@ -134,12 +134,12 @@ std::string place_of(const std::string& url) {
 class PostgresqlStorage final : public Storage {
  public:
   PostgresqlStorage(const std::string& url, StorageMode mode)
-      : Storage(place_of(url)), connection_(PQconnectdb(url.c_str())) {
-    if (PQstatus(connection_.get()) != CONNECTION_OK) {
+      : Storage(place_of(url)), connection_(libpq().PQconnectdb(url.c_str())) {
+    if (libpq().PQstatus(connection_.get()) != CONNECTION_OK) {
       throw DataError("the database server does not let us in or does not answer", where_);
     }
     // Notices would go to standard error.
-    PQsetNoticeProcessor(
+    libpq().PQsetNoticeProcessor(
         connection_.get(), [](void*, const char*) {}, nullptr);
     execute("SET lock_timeout = '10s'; SET synchronous_commit = on; SET client_encoding = 'UTF8'");
     if (mode == StorageMode::kRead) execute("SET default_transaction_read_only = on");
@@ -165,8 +165,8 @@ class PostgresqlStorage final : public Storage {
   void begin_read() override { execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"); }
   void commit() override { execute("COMMIT"); }
   void rollback() noexcept override {
-    if (PQtransactionStatus(connection_.get()) != PQTRANS_IDLE) {
-      PQclear(PQexec(connection_.get(), "ROLLBACK"));
+    if (libpq().PQtransactionStatus(connection_.get()) != PQTRANS_IDLE) {
+      libpq().PQclear(libpq().PQexec(connection_.get(), "ROLLBACK"));
     }
   }
 
@@ -209,8 +209,8 @@ class PostgresqlStorage final : public Storage {
         {});
   }
   void execute(const std::string& sql) {
-    const Result result(PQexec(connection_.get(), sql.c_str()));
-    if (PQresultStatus(result.get()) != PGRES_COMMAND_OK) fail(result.get());
+    const Result result(libpq().PQexec(connection_.get(), sql.c_str()));
+    if (libpq().PQresultStatus(result.get()) != PGRES_COMMAND_OK) fail(result.get());
   }
   const std::string& prepared(std::string_view sql);
   [[noreturn]] void fail(const PGresult* result) const;
@@ -224,9 +224,9 @@ const std::string& PostgresqlStorage::prepared(std::string_view sql) {
   const auto known = statements_.find(sql.data());
   if (known != statements_.end()) return known->second;
   const std::string statement = fmt::format("s{}", statements_.size());
-  const Result result(
-      PQprepare(connection_.get(), statement.c_str(), std::string(sql).c_str(), 0, nullptr));
-  if (PQresultStatus(result.get()) != PGRES_COMMAND_OK) fail(result.get());
+  const Result result(libpq().PQprepare(connection_.get(), statement.c_str(),
+                                        std::string(sql).c_str(), 0, nullptr));
+  if (libpq().PQresultStatus(result.get()) != PGRES_COMMAND_OK) fail(result.get());
   return statements_.emplace(sql.data(), statement).first->second;
 }
 
@@ -234,20 +234,21 @@ void PostgresqlStorage::run(std::string_view sql, std::span<const SqlValue> valu
                             const std::function<void(const SqlRow&)>& row) {
   PGconn* const connection = connection_.get();
   const Parameters parameters(values);
-  if (PQsendQueryPrepared(connection, prepared(sql).c_str(), parameters.count(), parameters.bytes(),
-                          parameters.sizes(), parameters.formats(), kBinary) == 0) {
+  if (libpq().PQsendQueryPrepared(connection, prepared(sql).c_str(), parameters.count(),
+                                  parameters.bytes(), parameters.sizes(), parameters.formats(),
+                                  kBinary) == 0) {
     fail(nullptr);
   }
   // Row by row: a table need not fit in memory.
-  PQsetSingleRowMode(connection);
+  libpq().PQsetSingleRowMode(connection);
   struct Drain {  // whatever ends this, the connection is ready for the next statement
     PGconn* connection;
     ~Drain() {
-      while (PGresult* const rest = PQgetResult(connection)) PQclear(rest);
+      while (PGresult* const rest = libpq().PQgetResult(connection)) libpq().PQclear(rest);
     }
   } const drain{connection};
-  while (const Result result{PQgetResult(connection)}) {
-    switch (PQresultStatus(result.get())) {
+  while (const Result result{libpq().PQgetResult(connection)}) {
+    switch (libpq().PQresultStatus(result.get())) {
       case PGRES_SINGLE_TUPLE:
         row(PostgresqlRow(result.get(), where_));
         break;
@@ -279,7 +280,7 @@ std::int64_t PostgresqlStorage::format_version() {
 /// values; of it only the code is told.
 void PostgresqlStorage::fail(const PGresult* result) const {
   const char* const field =
-      result != nullptr ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : nullptr;
+      result != nullptr ? libpq().PQresultErrorField(result, PG_DIAG_SQLSTATE) : nullptr;
   const std::string_view state = field != nullptr ? field : "";
   const std::string_view kind = state.substr(0, 2);
   if (state == "55P03" || kind == "40") {

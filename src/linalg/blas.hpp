@@ -3,8 +3,6 @@
 
 #include <cblas.h>
 
-#include "recant/core/error.hpp"
-
 extern "C" {
 void dpotrf_(const char* uplo, const int* n, double* a, const int* lda, int* info);
 void dlatrd_(const char* uplo, const int* n, const int* nb, double* a, const int* lda, double* e,
@@ -24,16 +22,6 @@ namespace recant {
 /// depend on how many there are. Called before every use.
 /// @throws InternalError when the OpenBLAS that was loaded is its serial build: that one shares
 /// buffers between callers without a lock and gives wrong sums (docs/decisions/0001).
-inline void single_threaded_blas() {
-  static const bool ready = [] {
-    if (openblas_get_parallel() == 0) {
-      throw InternalError("the serial build of OpenBLAS is not safe to call from several threads",
-                          "OpenBLAS", "install its pthread or OpenMP build (libopenblas0-pthread)");
-    }
-    openblas_set_num_threads(1);
-    return true;
-  }();
-  static_cast<void>(ready);
-}
+void single_threaded_blas();
 
 }  // namespace recant

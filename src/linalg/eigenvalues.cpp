@@ -9,6 +9,7 @@
 #include "blas.hpp"
 #include "panels.hpp"
 #include "recant/core/check.hpp"
+#include "recant/core/error.hpp"
 
 namespace recant {
 namespace {

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include "recant/linalg/symmetric.hpp"
+
 namespace recant::qp {
 namespace {
 
@@ -146,16 +148,40 @@ void Dual::combine(const Vector& weights, RowBlock block, double* s) const {
 
 void Dual::add_sums(RowBlock block, const double* e, const double* free, Sums& sums) const {
   const Index m = block.size(), q = constraints();
+  for (Index k = 0; k < q; ++k) {
+    sums.activity[k] += dot(row(k).coefficients + block.begin, e, m);
+  }
+  sums.norm2_e += dot(e, e, m);
+  constexpr Index kFew = 8;
+  q <= kFew ? add_products(block, free, sums.gram) : add_product(block, free, sums.gram);
+}
+
+/// Of the free unknowns of few constraints: product by product.
+void Dual::add_products(RowBlock block, const double* free, Matrix& gram) const {
+  const Index m = block.size(), q = constraints();
   Buffer masked;
   for (Index k = 0; k < q; ++k) {
     const double* c = row(k).coefficients + block.begin;
-    sums.activity[k] += dot(c, e, m);
     for (Index i = 0; i < m; ++i) masked[static_cast<std::size_t>(i)] = free[i] * c[i];
     for (Index l = 0; l <= k; ++l) {
-      sums.gram(k, l) += dot(masked.data(), row(l).coefficients + block.begin, m);
+      gram(k, l) += dot(masked.data(), row(l).coefficients + block.begin, m);
     }
   }
-  sums.norm2_e += dot(e, e, m);
+}
+
+/// The same of many: as one product of matrices, of which a strip stays in the cache.
+void Dual::add_product(RowBlock block, const double* free, Matrix& gram) const {
+  constexpr Index kStrip = 128;
+  const Index q = constraints();
+  Matrix masked(std::min(kStrip, block.size()), q);
+  for (Index begin = 0; begin < block.size(); begin += kStrip) {
+    const Index m = std::min(kStrip, block.size() - begin);
+    for (Index k = 0; k < q; ++k) {
+      const double* c = row(k).coefficients + block.begin + begin;
+      for (Index i = 0; i < m; ++i) masked(i, k) = free[begin + i] * c[i];
+    }
+    gram += inner_products(masked.topRows(m));
+  }
 }
 
 /// fill(block, e, free) writes e and whether it is strictly inside its bounds (1 or 0).

@@ -90,6 +90,8 @@ class Dual {
   void unclipped(const Vector& weights, RowBlock block, double* y) const;
   void combine(const Vector& weights, RowBlock block, double* s) const;
   void add_sums(RowBlock block, const double* e, const double* free, Sums& sums) const;
+  void add_products(RowBlock block, const double* free, Matrix& gram) const;
+  void add_product(RowBlock block, const double* free, Matrix& gram) const;
   template <class Fill>
   [[nodiscard]] DualPoint sum_over(Fill&& fill) const;
 

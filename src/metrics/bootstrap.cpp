@@ -14,6 +14,14 @@
 namespace recant {
 namespace {
 
+/// Resamples that are looked at together, so that what they are sums of is read once for all.
+constexpr Index kTogether = 8;
+/// Rows of a piece: as many of all vectors as stay in the cache meanwhile.
+constexpr Index kPiece = 256;
+
+/// How often each row is drawn, n draws, by resample.
+using Draws = Eigen::Matrix<std::uint32_t, Eigen::Dynamic, Eigen::Dynamic>;
+
 /// What the metrics of the models are made of: vectors over the rows whose sums, each entry counted
 /// as often as its row is drawn, say everything.
 class Summands {
@@ -21,7 +29,8 @@ class Summands {
   Summands(const std::vector<Metric>& metrics, const Dataset& data,
            const std::vector<LinearModel>& models, const MetricSettings& settings,
            const LinearModel* attack)
-      : rows_(data.rows()) {
+      : rows_(data.rows()), vectors_(count_of(metrics, std::ssize(models))) {
+    numbers_.resize(static_cast<std::size_t>(vectors_ * rows_));
     for (const LinearModel& model : models) {
       const Matrix t = scores(model, data.features);
       for (std::size_t m = 0; m < metrics.size(); ++m) {
@@ -36,25 +45,19 @@ class Summands {
 
   [[nodiscard]] Index rows() const noexcept { return rows_; }
 
-  /// Every metric of the first model, then of the next .. on a resample; NaN without a side.
-  [[nodiscard]] std::vector<double> metrics_of(const Vector& times) const {
-    const Index count = static_cast<Index>(numbers_.size()) / rows_;
-    Matrix totals(count, 1);
-    row_scores(RowsView(numbers_.data(), count, rows_), false, times, totals);
-    std::vector<double> out;
-    for (std::size_t i = 0; i < sums_.size(); ++i) {
-      const Pair& sum = sums_[i];
-      const Pair& rows = counts_[i % counts_.size()];
-      const auto total = [&](Index vector) { return totals(vector, 0); };
-      if (sum.there == kNone) {
-        out.push_back(total(sum.here));
-      } else if (total(rows.here) == 0 || total(rows.there) == 0) {
-        out.push_back(std::numeric_limits<double>::quiet_NaN());
-      } else {
-        out.push_back(total(sum.here) / total(rows.here) - total(sum.there) / total(rows.there));
-      }
+  /// For each resample every metric of the first model, then of the next ..; NaN without a side.
+  [[nodiscard]] std::vector<std::vector<double>> metrics_of(const Draws& draws) const {
+    Matrix totals = Matrix::Zero(vectors_, draws.cols()), part(vectors_, draws.cols());
+    for (Index begin = 0; begin < rows_; begin += kPiece) {
+      const Index count = std::min(kPiece, rows_ - begin);
+      const RowsView piece(numbers_.data() + begin * vectors_, vectors_, count);
+      const Matrix times = draws.middleRows(begin, count).cast<double>();
+      row_scores(piece, false, times, part);
+      totals += part;
     }
-    return out;
+    std::vector<std::vector<double>> metrics;
+    for (Index r = 0; r < draws.cols(); ++r) metrics.push_back(metrics_from(totals.col(r)));
+    return metrics;
   }
 
  private:
@@ -64,9 +67,37 @@ class Summands {
     Index here = kNone, there = kNone;
   };
 
+  /// Two of a gap, of every model and of the rows alone; one of a sum of every model.
+  static Index count_of(const std::vector<Metric>& metrics, Index models) {
+    Index count = 0;
+    for (const Metric& metric : metrics) count += metric.is_gap() ? 2 * (models + 1) : models;
+    return count;
+  }
+
+  [[nodiscard]] std::vector<double> metrics_from(ConstVectorRef totals) const {
+    std::vector<double> out;
+    for (std::size_t i = 0; i < sums_.size(); ++i) {
+      const Pair& sum = sums_[i];
+      const Pair& rows = counts_[i % counts_.size()];
+      if (sum.there == kNone) {
+        out.push_back(totals(sum.here));
+      } else if (totals(rows.here) == 0 || totals(rows.there) == 0) {
+        out.push_back(std::numeric_limits<double>::quiet_NaN());
+      } else {
+        out.push_back(totals(sum.here) / totals(rows.here) -
+                      totals(sum.there) / totals(rows.there));
+      }
+    }
+    return out;
+  }
+
   Index append(const Vector& vector) {
-    numbers_.insert(numbers_.end(), vector.begin(), vector.end());
-    return static_cast<Index>(numbers_.size()) / rows_ - 1;
+    for (Index begin = 0; begin < rows_; begin += kPiece) {
+      const Index count = std::min(kPiece, rows_ - begin);
+      std::copy_n(vector.data() + begin, count,
+                  numbers_.data() + begin * vectors_ + filled_ * count);
+    }
+    return filled_++;
   }
 
   /// h (without it 1) of the rows on either side, 0 for the others.
@@ -83,25 +114,26 @@ class Summands {
     return {here, on(-1)};
   }
 
-  Index rows_;
-  std::vector<double> numbers_;  // one vector behind the other
+  Index rows_, vectors_, filled_ = 0;
+  std::vector<double> numbers_;  // piece by piece of the rows, the same piece of every vector
   std::vector<Pair> counts_;     // by metric
   std::vector<Pair> sums_;       // by model and metric
 };
 
-/// How often each row is drawn in resample r: n draws.
-Vector draw(Index rows, std::uint64_t seed, Index r) {
+/// Of resample r.
+void draw(std::uint64_t seed, Index r,
+          Eigen::Ref<Eigen::Matrix<std::uint32_t, Eigen::Dynamic, 1>> times) {
   std::seed_seq sequence{static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32),
                          static_cast<std::uint32_t>(r)};
   std::mt19937_64 random(sequence);
-  Vector times = Vector::Zero(rows);
+  times.setZero();
+  const Index rows = times.rows();
   const auto n = static_cast<double>(rows);
   for (Index i = 0; i < rows; ++i) {
     // 53 random bits times n: even to within n / 2^53.
     const double uniform = static_cast<double>(random() >> 11) * 0x1p-53;
     ++times(static_cast<Index>(uniform * n));
   }
-  return times;
 }
 
 Interval central(std::vector<double> sample) {
@@ -125,8 +157,12 @@ std::vector<std::vector<Interval>> bootstrap(const std::vector<Metric>& metrics,
   check_at_least("resamples", resamples, 40);
   const Summands summands(metrics, data, models, settings, attack);
   std::vector<std::vector<double>> values(static_cast<std::size_t>(resamples));
-  parallel_for(resamples, [&](Index r) {
-    values[static_cast<std::size_t>(r)] = summands.metrics_of(draw(summands.rows(), seed, r));
+  parallel_for((resamples + kTogether - 1) / kTogether, [&](Index batch) {
+    const Index first = batch * kTogether, count = std::min<Index>(kTogether, resamples - first);
+    Draws draws(summands.rows(), count);
+    for (Index r = 0; r < count; ++r) draw(seed, first + r, draws.col(r));
+    auto found = summands.metrics_of(draws);
+    std::move(found.begin(), found.end(), values.begin() + first);
   });
   std::vector<std::vector<Interval>> intervals(models.size());
   for (std::size_t i = 0; i < models.size() * metrics.size(); ++i) {

@@ -117,6 +117,16 @@ class Output(World):
         self.assertEqual(done.err, "")
         self.assertEqual(done.out.split()[1], self.fitted["version"])
 
+    def test_only_a_ledger_on_a_server_needs_libpq(self):
+        (self.out / "libpq.so.5").write_text("no library")
+        broken = {**os.environ, "LD_LIBRARY_PATH": str(self.out)}
+        self.call("--version", env=broken)
+        self.call("evaluate", self.model, self.val, env=broken)
+        done = self.call("fit", self.train, *FIT, "--epsilon", "1", "--delta", "1e-5", "--ledger", "postgresql://nowhere/db",
+                         "-o", self.out / "m.rct", env=broken, code=3)
+        self.assertRegex(done.err, r"^recant: libpq\.so\.5: cannot be loaded, .*; install PostgreSQL's client library\n$")
+        self.assertFalse((self.out / "m.rct").exists())
+
     def commands(self):
         return {"fit": ("fit", self.train, *FIT, "-o", self.out / "m.rct", "--force"),
                 "evaluate": ("evaluate", self.model, self.val),

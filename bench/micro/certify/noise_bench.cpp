@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Draws of the discrete Gaussian beside the plain rejection sampler, releases, and calibration.
+// Draws of the discrete Gaussian beside the plain rejection sampler, releases, and calibration. The
+// floor of draws is the random bits that they hold (their entropy) at the rate at which libsodium's
+// ChaCha20 makes random bytes; that of a table and of a calibration, functions of a few numbers, is
+// not known.
 #include <benchmark/benchmark.h>
+#include <sodium.h>
 
+#include <algorithm>
 #include <cmath>
+#include <numbers>
 #include <vector>
 
 #include "cases.hpp"
@@ -10,6 +16,7 @@
 #include "naive_discrete_gaussian.hpp"
 #include "recant/certify/gaussian_mechanism.hpp"
 #include "recant/certify/grid_noise.hpp"
+#include "recant/core/stopwatch.hpp"
 
 namespace recant::bench {
 namespace {
@@ -22,6 +29,31 @@ void require_variance(const std::vector<std::int64_t>& draws, std::int64_t expon
   require(std::abs(sum / count / std::exp2(exponent) - 1) < 7 * std::sqrt(2 / count), "variance");
 }
 
+/// Least seconds for a random byte, of several rounds of a megabyte.
+double seconds_of_a_byte() {
+  static const double seconds = [] {
+    const unsigned char nonce[crypto_stream_chacha20_NONCEBYTES] = {};
+    const unsigned char key[crypto_stream_chacha20_KEYBYTES] = {};
+    std::vector<unsigned char> bytes(std::size_t{1} << 20);
+    double least = 1e9;
+    for (int round = 0; round < 20; ++round) {
+      Stopwatch watch;
+      crypto_stream_chacha20(bytes.data(), bytes.size(), nonce, key);
+      least = std::min(least, watch.lap());
+    }
+    return least / static_cast<double>(bytes.size());
+  }();
+  return seconds;
+}
+
+/// So many draws of a discrete Gaussian of this variance hold log2(sqrt(2 pi e variance)) bits
+/// each.
+void report_draws(benchmark::State& state, std::int64_t draws, double log2_variance) {
+  const double bits = (log2_variance + std::log2(2 * std::numbers::pi * std::numbers::e)) / 2;
+  report(state, {.floor_seconds = static_cast<double>(draws) * bits / 8 * seconds_of_a_byte()});
+  state.SetItemsProcessed(state.iterations() * draws);
+}
+
 void draw(benchmark::State& state) {
   const DiscreteGaussian gaussian({.exponent = static_cast<int>(state.range(0))});
   std::vector<std::int64_t> draws(1 << 16);
@@ -31,7 +63,7 @@ void draw(benchmark::State& state) {
     gaussian.draw(draws);
     benchmark::DoNotOptimize(draws.data());
   }
-  state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(draws.size()));
+  report_draws(state, std::ssize(draws), static_cast<double>(state.range(0)));
 }
 
 void draw_naively(benchmark::State& state) {
@@ -43,7 +75,7 @@ void draw_naively(benchmark::State& state) {
     for (std::int64_t& y : draws) y = gaussian.draw();
     benchmark::DoNotOptimize(draws.data());
   }
-  state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(draws.size()));
+  report_draws(state, std::ssize(draws), static_cast<double>(state.range(0)));
 }
 
 void build_table(benchmark::State& state) {
@@ -62,7 +94,7 @@ void publish(benchmark::State& state) {
   require((out.parameters - theta).norm() < 10 * budget.sigma() * std::sqrt(static_cast<double>(d)),
           "publish");
   for (auto _ : state) benchmark::DoNotOptimize(noise.publish(theta).grid.integers.data());
-  state.SetItemsProcessed(state.iterations() * d);
+  report_draws(state, d, 2 * (std::log2(budget.sigma()) - out.grid_exponent));
 }
 
 void calibrate(benchmark::State& state) {

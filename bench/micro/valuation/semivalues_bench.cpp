@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sampling with both utilities; an iteration is a round of 32 permutations or subsets.
+// Sampling with both utilities; an iteration is a round of 32 permutations or subsets. The floor:
+// of neighbours, reading the distances of every row that joins once; of models, one gradient over
+// the rows of each set and the scores of the validation rows, at the peak of fused multiply-adds.
 #include "recant/valuation/semivalues.hpp"
 
 #include <benchmark/benchmark.h>
@@ -15,8 +17,17 @@
 namespace recant::bench {
 namespace {
 
-void sample(benchmark::State& state, const SubsetUtility& utility, Semivalue kind) {
-  const SamplingOptions options{.max_samples = 32};
+constexpr std::int64_t kSamples = 32;
+constexpr Index kValidation = 500;  // rows that models are scored on
+
+/// Of the rows, how many join a set in a sample: all of them one by one, or half of them at once.
+double joining(Semivalue kind, Index rows) {
+  return static_cast<double>(rows) * (kind == Semivalue::kDataShapley ? 1.0 : 0.5);
+}
+
+void sample(benchmark::State& state, const SubsetUtility& utility, Semivalue kind,
+            double floor_seconds) {
+  const SamplingOptions options{.max_samples = kSamples};
   const SampledValues found = sample_values(utility, kind, options);
   if (kind == Semivalue::kDataShapley) {
     require(std::abs(found.values.sum() - (found.all - found.none)) <= 1e-12, "sum of values");
@@ -24,8 +35,9 @@ void sample(benchmark::State& state, const SubsetUtility& utility, Semivalue kin
   for (auto _ : state) {
     benchmark::DoNotOptimize(sample_values(utility, kind, options).values.data());
   }
+  report(state, {.floor_seconds = floor_seconds});
   state.counters["seconds_a_sample"] =
-      benchmark::Counter(32 * static_cast<double>(state.iterations()),
+      benchmark::Counter(kSamples * static_cast<double>(state.iterations()),
                          benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
   set_threads(0);
 }
@@ -35,7 +47,11 @@ void neighbors(benchmark::State& state, Semivalue kind) {
   const Dataset& data = logistic_data(state.range(0) + state.range(1), 20);
   const auto utility = neighbor_utility(slice(data, {0, state.range(0)}),
                                         slice(data, {state.range(0), data.rows()}), 5);
-  sample(state, *utility, kind);
+  const Index rows = state.range(0), validation = state.range(1);
+  const RowMatrix distances = RowMatrix::Ones(rows, validation);
+  const double reading = read_seconds(RowsView(distances.data(), rows, validation), threads());
+  sample(state, *utility, kind,
+         kSamples * joining(kind, rows) / static_cast<double>(rows) * reading);
 }
 void sizes_of_neighbors(benchmark::internal::Benchmark* set) {
   set->ArgNames({"rows", "validation", "threads"})->Unit(benchmark::kMillisecond)->UseRealTime();
@@ -46,12 +62,16 @@ BENCHMARK_CAPTURE(neighbors, banzhaf, Semivalue::kDataBanzhaf)->Apply(sizes_of_n
 
 void model(benchmark::State& state, Semivalue kind) {
   set_threads(static_cast<int>(state.range(1)));
-  const Dataset& data = logistic_data(state.range(0) + 500, 10);
+  const Dataset& data = logistic_data(state.range(0) + kValidation, 10);
   const Dataset rows = slice(data, {0, state.range(0)});
   const auto utility =
       model_utility(Objective(rows, Loss(LossKind::kLogistic), true, 1.0), rows.weights,
                     slice(data, {state.range(0), data.rows()}), ModelScore::kLogLoss);
-  sample(state, *utility, kind);
+  // A model for every row that joins a permutation, on half of the rows in the mean; one a subset.
+  const auto n = static_cast<double>(rows.rows());
+  const double models = kind == Semivalue::kDataShapley ? n : 1;
+  const double flops = kSamples * models * 11 * (4 * n / 2 + 2 * kValidation);
+  sample(state, *utility, kind, flops / peak_flops(threads()));
 }
 void sizes_of_models(benchmark::internal::Benchmark* set) {
   set->ArgNames({"rows", "threads"})->Unit(benchmark::kMillisecond)->UseRealTime();

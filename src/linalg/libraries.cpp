@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// How the libraries behind this stage start.
+#include <hwy/nanobenchmark.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <string_view>
+
+#include "blas.hpp"
+#include "recant/core/error.hpp"
+
+/// Beside the choice of an instruction set, which is what it is for here, Highway's library holds a
+/// tool that measures functions. Whenever the library is loaded that asks the clock again and again
+/// for its resolution: a third of what the shortest command took. This answer comes before the
+/// library's own, and nobody here measures with that tool.
+std::uint64_t hwy::platform::TimerResolution() {
+  return 1;
+}
+
+#if defined(__x86_64__)
+// Of an OpenBLAS that holds the kernels of several processors; others have no such thing.
+extern "C" {
+[[gnu::weak]] void gotoblas_dynamic_init();
+[[gnu::weak]] void gotoblas_dynamic_quit();
+}
+
+namespace recant {
+namespace {
+
+/// OpenBLAS knows processors by their number. For one of Intel's that is newer than itself it falls
+/// back to kernels of 2004, two to four times as slow as what the processor can do. Where it has,
+/// and OPENBLAS_CORETYPE leaves the choice to us, it chooses again as if it had been told which: of
+/// those with AVX2 these are the fastest at triangular solves of a hundred columns. Done when the
+/// program starts, before there are other threads.
+bool choose_blas_kernels() {
+  constexpr std::array<std::string_view, 6> kWide = {"Haswell",  "Zen",        "Excavator",
+                                                     "SkylakeX", "Cooperlake", "SapphireRapids"};
+  constexpr const char* kVariable = "OPENBLAS_CORETYPE";
+  __builtin_cpu_init();
+  const bool able = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  const bool wide =
+      std::ranges::find(kWide, std::string_view(openblas_get_corename())) != kWide.end();
+  const bool can_choose = gotoblas_dynamic_init != nullptr && gotoblas_dynamic_quit != nullptr;
+  if (!able || wide || !can_choose || std::getenv(kVariable) != nullptr) return false;
+  ::setenv(kVariable, "Haswell", 0);
+  gotoblas_dynamic_quit();
+  gotoblas_dynamic_init();
+  ::unsetenv(kVariable);
+  return true;
+}
+
+const bool blas_kernels_chosen = choose_blas_kernels();
+
+}  // namespace
+}  // namespace recant
+#endif
+
+namespace recant {
+
+void single_threaded_blas() {
+  static const bool ready = [] {
+    if (openblas_get_parallel() == 0) {
+      throw InternalError("the serial build of OpenBLAS is not safe to call from several threads",
+                          "OpenBLAS", "install its pthread or OpenMP build (libopenblas0-pthread)");
+    }
+    openblas_set_num_threads(1);
+    return true;
+  }();
+  static_cast<void>(ready);
+}
+
+}  // namespace recant
