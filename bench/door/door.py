@@ -117,6 +117,8 @@ class Case:
             "hard_weights": lambda: recant.hard_weights(gap, weights=weights, count=5)}
         calls = {name: (work, lambda: ()) for name, work in calls.items()}
         calls["correct"] = lambda model: model.correct(V, v, sensitive_features=h), another
+        calls["correct, one step"] = (lambda model: model.correct(
+            V, v, sensitive_features=h, rounds=1, bounds=None, update="influence"), another)
         calls["forget"] = lambda model: model.forget([7, 11]), another
         for method in ("knn_shapley", "influence", "leave_one_out"):
             calls[f"values.{method}"] = (lambda of: of(m, V, v), lambda of=getattr(recant.values, method): [of])

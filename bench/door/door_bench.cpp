@@ -140,6 +140,11 @@ void time_models(const Case& rows, Times& times) {
   });
   const CorrectionRequest close{.goals = {"demographic_parity"}, .options = {}};
   times.of("correct", [&] { static_cast<void>(correct(fitted, held, nullptr, close)); });
+  CorrectionRequest once = close;  // the core does as little as it can
+  once.options.rounds = 1;
+  once.options.bounded = false;
+  once.options.update = UpdateKind::kInfluence;
+  times.of("correct, one step", [&] { static_cast<void>(correct(fitted, held, nullptr, once)); });
   times.of("forget", [&] {
     const auto [left, report] = forget_rows(fitted, {.rows = {7, 11}});
     static_cast<void>(to_json(report));

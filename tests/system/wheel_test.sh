@@ -30,7 +30,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK=1
 # The compiler of this build and, where it has a cache, the names that it knows from build/release.
 export CXX=$compiler
 [[ -z "$launcher" ]] || export CMAKE_CXX_COMPILER_LAUNCHER=$launcher CCACHE_BASEDIR=$folder CCACHE_NOHASHDIR=1
-settings=(--config-settings=build-dir="$folder/checkout/build/wheel"
+settings=(--config-settings=build-dir="$folder/checkout/build/{wheel_tag}"
   --config-settings=cmake.define.RECANT_WERROR="$werror")
 version=$(sed -n 's/^project(recant VERSION \([0-9.]*\).*/\1/p' CMakeLists.txt)
 least=$(sed -n 's/^requires-python = ">=\([0-9.]*\)"/\1/p' pyproject.toml)
