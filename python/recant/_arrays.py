@@ -273,6 +273,8 @@ def _factorise(column: _Column, where: str) -> tuple[list[str], npt.NDArray[np.i
                 np.searchsorted(found, column.codes))
     if column.dtype.kind in "biuUS" or (column.dtype.kind == "f" and not np.isnan(column).any()):
         found, codes = different(column)
+        if found.dtype.kind in "biu":
+            return list(map(str, found.tolist())), codes.astype(np.int64, copy=False)
         return [_text(value, where) for value in found.tolist()], codes.astype(np.int64, copy=False)
     items = column.tolist()
     if set(map(type, items)) in ({str}, {int}):
@@ -297,6 +299,8 @@ def _require_no_written_nan(column: _Column, names: list[str], where: str) -> No
 
 def _columns(sensitive: Any) -> list[tuple[str, _Column]]:
     """Name and values of each sensitive column."""
+    if type(sensitive) is np.ndarray and sensitive.ndim == 1 and sensitive.dtype.kind not in "mM":
+        return [("", sensitive)]
     if isinstance(sensitive, Mapping):
         return [(utf8(name, "sensitive_features"), _one_column(values))
                 for name, values in sensitive.items()]
@@ -393,9 +397,10 @@ def group_columns(sensitive: Any, rows: int, known: KnownGroups | None = None) -
         _require_no_written_nan(values, names, where)
         groups = list(known[c][1]) if known else []
         groups += sorted(set(names) - set(groups), key=lambda text: text.encode())
-        place = {group: code for code, group in enumerate(groups)}
-        codes = np.array([place[text] for text in names], dtype=np.int32)[found]
-        result.append((name, groups, np.ascontiguousarray(codes)))
+        if names != groups:
+            place = {group: code for code, group in enumerate(groups)}
+            found = np.array([place[text] for text in names])[found]
+        result.append((name, groups, found.astype(np.int32)))
     return result
 
 

@@ -147,7 +147,7 @@ def test_forget_status_audit_and_verify(encoded, command, tmp_path, under_a_budg
 
 VALUES = {"knn_shapley": {"neighbors": 3, "top": 4}, "influence": {"flip_check": 0.1, "seed": 3},
           "data_shapley": {"max_samples": 10, "seed": 2},
-          "beta_shapley": {"max_samples": 10, "alpha": 4.0, "beta": 1.0}, "data_banzhaf": {"max_samples": 10}}
+          "beta_shapley": {"max_samples": 10, "alpha": 4.0, "beta": 1.0}, "data_banzhaf": {"max_samples": 40}}
 
 
 @pytest.mark.parametrize("method", VALUES)
