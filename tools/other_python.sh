@@ -1,12 +1,20 @@
 #!/usr/bin/env bash
-# Prints the interpreter of the newest Python that the package can be built for and that is of another version than
-# PYTHON; nothing where there is none. Looks on the PATH and among the versions of pyenv.
-#   other_python.sh [PYTHON]     PYTHON: python3 without it
+# Prints the interpreter of the newest Python that the package can be built and tested for and that is of another version
+# than PYTHON; nothing where there is none. Looks on the PATH and among the versions of pyenv.
+#   other_python.sh [--all] [PYTHON]     PYTHON: python3 without it
+#   --all: one of each version that the package can be built for, oldest first; older ones than the tools of its tests take too
 set -euo pipefail
 
-works='import sys, sysconfig, venv, ensurepip, pathlib
-assert sys.version_info >= (3, 11) and (pathlib.Path(sysconfig.get_path("include")) / "Python.h").exists()
-print(".".join(map(str, sys.version_info[:2])))'
+least='(3, 11)'  # python/requirements-test.txt
+choose='$p'
+if [[ "${1:-}" == --all ]]; then
+  least='(3, 10)'  # pyproject.toml
+  choose=p
+  shift
+fi
+works="import sys, sysconfig, venv, ensurepip, pathlib
+assert sys.version_info >= $least and (pathlib.Path(sysconfig.get_path('include')) / 'Python.h').exists()
+print('.'.join(map(str, sys.version_info[:2])))"
 own=$("${1:-python3}" -c 'import sys; print(".".join(map(str, sys.version_info[:2])))')
 
 candidates=()
@@ -19,4 +27,4 @@ done
 for program in "${candidates[@]}"; do
   version=$("$program" -c "$works" 2> /dev/null) || continue
   [[ "$version" == "$own" ]] || echo "$version $program"
-done | sort --version-sort --reverse | sed -n '1s/^[^ ]* //p'
+done | sort --version-sort --key=1,1 --unique | sed 's/^[^ ]* //' | sed -n "$choose"

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any, cast
 
@@ -159,7 +160,7 @@ def _penalty(fitted: Any, kind: str) -> tuple[float, list[str]]:
     """lambda, and where the objectives differ."""
     notes: list[str] = []
     if kind == "squared":
-        strength = np.unique(np.asarray(getattr(fitted, "alpha_", fitted.__dict__.get("alpha"))))
+        strength = _different(getattr(fitted, "alpha_", fitted.__dict__.get("alpha")))
         if getattr(fitted, "positive", False):
             raise UsageError("fitted: keeps its coefficients above 0 (positive=True), recant does not")
         if len(strength) != 1:
@@ -169,8 +170,8 @@ def _penalty(fitted: Any, kind: str) -> tuple[float, list[str]]:
         return float(strength[0]), notes
     if not _only_l2(fitted):
         raise UsageError("fitted: its penalty is not l2")
-    inverse = np.unique(np.asarray(getattr(fitted, "C_", fitted.__dict__.get("C"))))
-    if len(inverse) != 1 or not np.isfinite(inverse[0]):
+    inverse = _different(getattr(fitted, "C_", fitted.__dict__.get("C")))
+    if len(inverse) != 1 or not math.isfinite(inverse[0]):
         raise UsageError("fitted: needs one finite C; recant has one penalty, above 0")
     if fitted.fit_intercept and fitted.solver != "liblinear":
         notes.append(f"scikit-learn does not penalise the intercept with solver {fitted.solver!r}, "
@@ -184,6 +185,11 @@ def _penalty(fitted: Any, kind: str) -> tuple[float, list[str]]:
         raise UsageError("fitted: multi_class='multinomial' of two classes is a softmax of two, whose "
                          "scores are twice those of its coefficients; fit it without")
     return 1 / float(inverse[0]), notes
+
+
+def _different(strength: Any) -> list[float]:
+    """Of a number, or of several, those that differ."""
+    return [strength] if isinstance(strength, (int, float)) else np.unique(np.asarray(strength)).tolist()
 
 
 def _only_l2(fitted: Any) -> bool:
@@ -209,7 +215,9 @@ def _coefficients(fitted: Any) -> tuple[_arrays.Floats, _arrays.Floats]:
     if np.ndim(fitted.coef_) == 2 and not hasattr(fitted, "classes_") and len(fitted.coef_) > 1:
         raise UsageError("fitted: predicts several targets")
     coef = np.atleast_2d(np.asarray(fitted.coef_, dtype=np.float64))
-    intercept = np.broadcast_to(np.asarray(fitted.intercept_, dtype=np.float64), (len(coef),))
+    intercept = np.asarray(fitted.intercept_, dtype=np.float64)
+    if intercept.shape != (len(coef),):
+        intercept = np.broadcast_to(intercept, (len(coef),))
     return coef, intercept
 
 

@@ -136,6 +136,23 @@ def numbered(items: list[Any], names: Iterable[Any]) -> npt.NDArray[np.int64]:
     return np.fromiter(map(places.__getitem__, items), np.int64, len(items))
 
 
+def different(values: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[np.intp]]:
+    """The different values in order, and the number of each: ``np.unique`` with its inverse.
+
+    Small whole numbers are counted, which needs no sorting and, of few, a third of the time.
+    """
+    if values.dtype.kind in "iu" and values.size and np.maximum.reduce(values) < 4096:
+        numbers = values.astype(np.intp, copy=False)
+        try:
+            there = np.bincount(numbers) != 0
+        except ValueError:  # of a number below 0
+            return np.unique(values, return_inverse=True)
+        found = there.nonzero()[0]
+        codes = numbers if len(found) == len(there) else (there.cumsum() - 1)[numbers]
+        return found.astype(values.dtype, copy=False), codes
+    return np.unique(values, return_inverse=True)
+
+
 def plain_features(X: Any, features: int | None = None) -> Floats:
     """A float64 matrix of finite numbers, checked without scikit-learn."""
     if hasattr(X, "toarray"):
@@ -189,13 +206,20 @@ def row_weights(sample_weight: Any, rows: int, where: str = "sample_weight") -> 
 def class_codes(y: npt.NDArray[Any], classes: npt.NDArray[Any]) -> Floats:
     """The number of each row's class as float64, which the core counts in."""
     try:
-        codes = np.searchsorted(classes, y)
+        codes = classes.searchsorted(y)
     except TypeError:  # what does not compare with the classes is none of them
         raise DataError("y: holds a class that the training data had not") from None
-    codes[codes == len(classes)] = 0
-    if not np.array_equal(classes[codes], y):
+    np.minimum(codes, len(classes) - 1, out=codes)
+    if not _are_equal(classes[codes], y):
         raise DataError("y: holds a class that the training data had not")
     return codes.astype(np.float64)
+
+
+def _are_equal(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> bool:
+    """Entry by entry, of arrays of one shape; texts are no numbers."""
+    if one.dtype.kind in "biuf" and other.dtype.kind in "biuf":
+        return bool((one == other).all())
+    return np.array_equal(one, other)
 
 
 def utf8(value: Any, where: str) -> str:
@@ -248,12 +272,14 @@ def _factorise(column: _Column, where: str) -> tuple[list[str], npt.NDArray[np.i
         return ([_text(column.categories[code], where) for code in found],
                 np.searchsorted(found, column.codes))
     if column.dtype.kind in "biuUS" or (column.dtype.kind == "f" and not np.isnan(column).any()):
-        values, codes = np.unique(column, return_inverse=True)
-        return [_text(value, where) for value in values.tolist()], codes.astype(np.int64)
+        found, codes = different(column)
+        if found.dtype.kind in "biu":
+            return list(map(str, found.tolist())), codes.astype(np.int64, copy=False)
+        return [_text(value, where) for value in found.tolist()], codes.astype(np.int64, copy=False)
     items = column.tolist()
     if set(map(type, items)) in ({str}, {int}):
-        different = dict.fromkeys(items)
-        return [_text(value, where) for value in different], numbered(items, different)
+        values = dict.fromkeys(items)
+        return [_text(value, where) for value in values], numbered(items, values)
     numbers: dict[str, int] = {}
     codes = np.empty(len(column), dtype=np.int64)
     for row, value in enumerate(items):
@@ -273,6 +299,8 @@ def _require_no_written_nan(column: _Column, names: list[str], where: str) -> No
 
 def _columns(sensitive: Any) -> list[tuple[str, _Column]]:
     """Name and values of each sensitive column."""
+    if type(sensitive) is np.ndarray and sensitive.ndim == 1 and sensitive.dtype.kind not in "mM":
+        return [("", sensitive)]
     if isinstance(sensitive, Mapping):
         return [(utf8(name, "sensitive_features"), _one_column(values))
                 for name, values in sensitive.items()]
@@ -369,9 +397,10 @@ def group_columns(sensitive: Any, rows: int, known: KnownGroups | None = None) -
         _require_no_written_nan(values, names, where)
         groups = list(known[c][1]) if known else []
         groups += sorted(set(names) - set(groups), key=lambda text: text.encode())
-        place = {group: code for code, group in enumerate(groups)}
-        codes = np.array([place[text] for text in names], dtype=np.int32)[found]
-        result.append((name, groups, np.ascontiguousarray(codes)))
+        if names != groups:
+            place = {group: code for code, group in enumerate(groups)}
+            found = np.array([place[text] for text in names])[found]
+        result.append((name, groups, found.astype(np.int32)))
     return result
 
 

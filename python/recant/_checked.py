@@ -8,6 +8,7 @@ nobody called. Only what is passed is looked at, so a call without options costs
 from __future__ import annotations
 
 import functools
+import inspect
 import operator
 import os
 from collections.abc import Callable, Collection
@@ -109,9 +110,17 @@ def _require(name: str, annotation: str, value: Any) -> None:
 
 def require_parameters(estimator: Any) -> None:
     """An estimator's own, which scikit-learn wants looked at in ``fit`` and not before."""
-    for name, annotation in type(estimator).__init__.__annotations__.items():
-        if name != "return" and isinstance(annotation, str):
-            _require(name, annotation, getattr(estimator, name))
+    for name, annotation, default in _parameters_of(type(estimator).__init__):
+        if (value := getattr(estimator, name)) is not default:
+            _require(name, annotation, value)
+
+
+@functools.cache
+def _parameters_of(constructor: Callable[..., Any]) -> list[tuple[str, str, object]]:
+    """Names, annotations that are looked at, and defaults, which need no look."""
+    return [(each.name, each.annotation, each.default)
+            for each in inspect.signature(constructor).parameters.values()
+            if isinstance(each.annotation, str) and each.annotation]
 
 
 def checked(function: F) -> F:

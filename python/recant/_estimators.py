@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import os
 import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -208,13 +207,8 @@ class _LinearEstimator(_sklearn.EstimatorStandIn):
         self.__dict__.update(self._state_of(model))
 
     def _state_of(self, model: _core.Model) -> dict[str, Any]:
-        parameters = model.parameters  # p x C
-        rows = model.features
-        coef = np.ascontiguousarray(parameters[:rows].T)
-        intercept = (np.ascontiguousarray(parameters[rows]) if model.intercept
-                     else np.zeros(parameters.shape[1]))
         return {"_model": model, "converged_": model.optimal,
-                **self._shaped(_results.frozen(coef), _results.frozen(intercept))}
+                **self._shaped(model.coef, model.intercepts)}
 
     def _shaped(self, coef: Floats, intercept: Floats) -> dict[str, Any]:
         return {"_coef": coef, "_intercept": intercept}
@@ -438,14 +432,14 @@ class _LinearEstimator(_sklearn.EstimatorStandIn):
         ask = _forget.asked(method, weighting, alpha, values, max_steps, step_size, clip)
         held = None if holdout is None else self._measured(*holdout)
         with progress_of(progress) as callback:
-            left, text, audited = _core.forget(
+            left, text, applied, audited = _core.forget(
                 model, _forget.row_positions(rows, len(model.weights)), ask.method, ask.weighting,
                 ask.alpha, ask.values, tier_at_most, held, ask.ascent, allowance, audit, callback)
         found = None if audited is None else _results.Audit(audited)
-        applied = json.loads(text)["state"] == "applied"
         if applied:
             self._take(left)
-        return _forget.told(_results.Deletion(text, copy.copy(self), found), stacklevel=3)
+        gone = _results.Deletion(text, copy.copy(self), found)
+        return gone if applied else _forget.told(gone, stacklevel=3)
 
     @checked
     def save(self, path: str | os.PathLike[str], *, replace: bool = False) -> None:
@@ -950,7 +944,7 @@ def _classes_of(labels: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray
         return found  # with more it warns that they may be numbers
     if (multiclass := _sklearn.part("utils.multiclass")) is not None:
         multiclass.check_classification_targets(labels)
-    return np.unique(labels, return_inverse=True) if found is None else found
+    return _arrays.different(labels) if found is None else found
 
 
 def _plain_classes_of(
@@ -964,7 +958,7 @@ def _plain_classes_of(
         return np.array(names, dtype=object), _arrays.numbered(items, names)
     if labels.dtype.kind == "f" and not ((labels == np.rint(labels)) & (np.abs(labels) < 2**53)).all():
         return None
-    return np.unique(labels, return_inverse=True) if labels.dtype.kind in "biufU" else None
+    return _arrays.different(labels) if labels.dtype.kind in "biufU" else None
 
 
 def from_model(model: _core.Model) -> LogisticRegression | RidgeRegression:
@@ -985,4 +979,4 @@ def from_model(model: _core.Model) -> LogisticRegression | RidgeRegression:
     return estimator
 
 
-_sklearn.join()  # of whoever imported scikit-learn before
+_sklearn.join_now_or_then()

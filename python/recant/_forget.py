@@ -74,9 +74,8 @@ def asked(method: str, weighting: str, alpha: float | str | None, values: Any, m
 
 
 def told(deletion: _results.Deletion, stacklevel: int) -> _results.Deletion:
-    """Warns of a no: who does not look at the result should not take the rows for deleted."""
-    if not deletion.done:
-        why = ("a row was erased before" if deletion.state == "already_erased"
-               else _core.describe_reason(deletion.reason or deletion.state))
-        warnings.warn(f"nothing was deleted: {why}", NotDeletedWarning, stacklevel=stacklevel + 1)
+    """The same with a warning: who does not look at a no should not take the rows for deleted."""
+    why = ("a row was erased before" if deletion.state == "already_erased"
+           else _core.describe_reason(deletion.reason or deletion.state))
+    warnings.warn(f"nothing was deleted: {why}", NotDeletedWarning, stacklevel=stacklevel + 1)
     return deletion

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,12 @@ from .errors import DamagedError, UsageError
 
 def type_of(labels: npt.NDArray[Any]) -> str:
     """By which the labels are found again from their texts: NumPy's name of their type."""
-    return "str" if labels.dtype.kind == "U" else labels.dtype.name
+    return _name_of(labels.dtype)
+
+
+@functools.cache  # NumPy puts the name together anew
+def _name_of(dtype: np.dtype[Any]) -> str:
+    return "str" if dtype.kind == "U" else dtype.name
 
 
 def texts_of(labels: npt.NDArray[Any]) -> list[str]:

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from .errors import UsageError
@@ -13,24 +13,22 @@ from .errors import UsageError
 ProgressCallback = Callable[[str, float, float], object]
 
 
-@contextmanager
-def progress_of(progress: bool | ProgressCallback | None) -> Iterator[ProgressCallback | None]:
+def progress_of(
+        progress: bool | ProgressCallback | None) -> AbstractContextManager[ProgressCallback | None]:
     """The callback that the core is given: one's own, a bar of tqdm for True, or none."""
     if progress is None or progress is False:
-        yield None
-    elif progress is True:
-        bar = _Bar()
-        try:
-            yield bar
-        finally:
-            bar.close()
-    elif callable(progress):
-        yield progress
-    else:
-        raise UsageError("progress: must be True, False, None or a callable")
+        return _NONE
+    if progress is True:
+        return _Bar()
+    if callable(progress):
+        return nullcontext(progress)
+    raise UsageError("progress: must be True, False, None or a callable")
 
 
-class _Bar:
+_NONE = nullcontext()
+
+
+class _Bar(AbstractContextManager["_Bar"]):
     """One bar of tqdm for each phase; without tqdm nothing."""
 
     def __init__(self) -> None:
@@ -49,6 +47,9 @@ class _Bar:
             self.close()
             self._bar, self._phase = self._make(total=total or None, desc=phase), phase
         self._bar.update(done - self._bar.n)
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
 
     def close(self) -> None:
         if self._bar is not None:

@@ -12,6 +12,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
+from . import _core
 from ._arrays import Floats
 
 
@@ -42,7 +43,7 @@ def _number(value: object) -> str:
 class Result(Frozen):
     """Base of all results."""
 
-    _json: str = field(repr=False)
+    _json: str | _core.LateJson = field(repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object that the command prints, as a dictionary of its own.
@@ -51,7 +52,14 @@ class Result(Frozen):
         -------
         dict
         """
-        return cast("dict[str, Any]", json.loads(self._json))
+        return cast("dict[str, Any]", json.loads(self._text()))
+
+    def _text(self) -> str:
+        return self._json if isinstance(self._json, str) else self._json.text()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The core's object, which is neither pickled nor copied, as its text."""
+        return {**self.__dict__, "_json": self._text()}
 
     def _lines(self) -> dict[str, object]:
         """What a person wants to see first, by name."""

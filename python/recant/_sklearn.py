@@ -2,7 +2,7 @@
 """What the estimators have of scikit-learn, without importing it.
 
 Its import takes a second, and an estimator that is given arrays needs nothing of it. So the base
-classes are stand-ins until somebody imports scikit-learn: then its own take their places, and
+classes are stand-ins until somebody imports scikit-learn: with that its own take their places, and
 ``isinstance``, ``clone``, pipelines and searches find what they look for.
 """
 
@@ -13,7 +13,7 @@ import importlib
 import inspect
 import sys
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -149,6 +149,43 @@ def join() -> None:
         for child in family:
             base.BaseEstimator.__init_subclass__.__func__(child)  # set_fit_request and the like
         _joined = True
+
+
+class _WhenImported:
+    """A finder of modules that has :func:`join` called at the end of the import of sklearn.base.
+
+    ``isinstance`` and ``issubclass`` look at the bases of a class and ask nobody: later would be too late.
+    """
+
+    def find_spec(self, name: str, path: Any, target: Any = None) -> Any:
+        if name != "sklearn.base":
+            return None
+        others = [each for each in sys.meta_path if each is not self and hasattr(each, "find_spec")]
+        spec = next(filter(None, (each.find_spec(name, path, target) for each in others)), None)
+        loader = getattr(spec, "loader", None)
+        if hasattr(loader, "__dict__") and hasattr(loader, "exec_module"):
+            self._have_joined_by(loader)
+        return spec
+
+    def _have_joined_by(self, loader: Any) -> None:
+        """The loader is of this one import."""
+        execute = loader.exec_module
+
+        def execute_and_join(module: Any) -> None:
+            del vars(loader)["exec_module"]
+            execute(module)
+            join()
+            sys.meta_path.remove(cast("Any", self))
+
+        vars(loader)["exec_module"] = execute_and_join
+
+
+def join_now_or_then() -> None:
+    """:func:`join`, of whoever imported scikit-learn before, or when somebody does."""
+    if "sklearn.base" in sys.modules:
+        join()
+    else:
+        sys.meta_path.insert(0, cast("Any", _WhenImported()))
 
 
 def _family(kind: type) -> list[type]:

@@ -29,17 +29,14 @@ _Path = str | os.PathLike[str]
 _Rows = _Path | tuple[Any, Any]
 
 
-def _enrolment(epsilon: float | None, delta: float | None, releases: int, sigma: float | None,
-               allowance: float | None, utility_price: float | None) -> dict[str, object] | None:
-    """The options of a budget; None without one."""
-    if epsilon is None and delta is None:
-        if sigma is not None or allowance is not None or utility_price is not None:
-            raise UsageError("epsilon: a budget needs both epsilon and delta")
+def _enrolment(epsilon: float | None, delta: float | None, releases: int,
+               **more: float | None) -> dict[str, object] | None:
+    """The options of a budget, `more` by their names in the core; None without one."""
+    if epsilon is None and delta is None and all(each is None for each in more.values()):
         return None
     if epsilon is None or delta is None:
         raise UsageError("epsilon: a budget needs both epsilon and delta")
-    return {"epsilon": float(epsilon), "delta": float(delta), "releases": releases, "sigma": sigma,
-            "allowance": allowance, "utility_price": utility_price}
+    return {"epsilon": float(epsilon), "delta": float(delta), "releases": releases, **more}
 
 
 def _rows_of(model: _core.Model, rows: _Rows) -> _core.Rows:
@@ -127,6 +124,8 @@ class Vault:
     def create(cls, path: _Path, model: Any, *, epsilon: float | None = None,
                delta: float | None = None, releases: int = 100, sigma: float | None = None,
                allowance: float | None = None, utility_price: float | None = None,
+               difference_epsilon: float | None = None, difference_delta: float | None = None,
+               difference_step: float | None = None,
                on_budget_spent: str = "refuse", validation: tuple[Any, Any] | None = None,
                replace: bool = False,
                progress: bool | ProgressCallback | None = None) -> Vault:
@@ -151,6 +150,9 @@ class Vault:
             Distance to the retrained model that a release may have, at least; sets the noise.
         utility_price : float, optional
             Share by which the mean validation loss may rise; sets the noise (0.001 if nothing does).
+        difference_epsilon, difference_delta, difference_step : float, optional
+            All three or none: promise this too to who holds the releases before and after a deletion,
+            which may move the model by ``difference_step`` at most and is refused else.
         on_budget_spent : {"refuse", "retrain"}
             What happens to a deletion after the last release.
         validation : tuple (X, y), optional
@@ -179,9 +181,10 @@ class Vault:
         final = model.steps[-1][1] if hasattr(model, "steps") else model
         fitted = unwrapped(final, None)[0]._to_keep()
         held = None if validation is None else _rows_of(fitted, validation)
-        return cls._created(path, fitted, _enrolment(epsilon, delta, releases, sigma, allowance,
-                                                     utility_price), on_budget_spent, held, replace,
-                            progress)
+        budget = _enrolment(epsilon, delta, releases, sigma=sigma, allowance=allowance,
+                            utility_price=utility_price, difference_epsilon=difference_epsilon,
+                            difference_delta=difference_delta, difference_step=difference_step)
+        return cls._created(path, fitted, budget, on_budget_spent, held, replace, progress)
 
     @classmethod
     @checked
@@ -193,8 +196,9 @@ class Vault:
             l2_per_row: float | None = None, intercept: bool = True, tolerance: float = 1e-10,
             max_iterations: int = 200, epsilon: float | None = None, delta: float | None = None,
             releases: int = 100, sigma: float | None = None, allowance: float | None = None,
-            utility_price: float | None = None, on_budget_spent: str = "refuse",
-            validation: _Path | None = None, replace: bool = False,
+            utility_price: float | None = None, difference_epsilon: float | None = None,
+            difference_delta: float | None = None, difference_step: float | None = None,
+            on_budget_spent: str = "refuse", validation: _Path | None = None, replace: bool = False,
             progress: bool | ProgressCallback | None = None) -> Vault:
         """``recant fit``: train on a CSV file, and keep the model with its rows.
 
@@ -223,7 +227,8 @@ class Vault:
         loss : {"logistic", "squared", "softmax"}
         l2, l2_per_row, intercept, tolerance, max_iterations
             As in :class:`LogisticRegression`; l2 is 1 where neither of the two is given.
-        epsilon, delta, releases, sigma, allowance, utility_price, on_budget_spent, replace, progress
+        epsilon, delta, releases, sigma, allowance, utility_price, difference_epsilon, difference_delta,
+        difference_step, on_budget_spent, replace, progress
             As in :meth:`create`.
         validation : path, optional
             CSV file on which the noise is priced.
@@ -243,7 +248,9 @@ class Vault:
         ----------
         docs/algorithms/fit.md; docs/formats/vault.md.
         """
-        budget = _enrolment(epsilon, delta, releases, sigma, allowance, utility_price)
+        budget = _enrolment(epsilon, delta, releases, sigma=sigma, allowance=allowance,
+                            utility_price=utility_price, difference_epsilon=difference_epsilon,
+                            difference_delta=difference_delta, difference_step=difference_step)
         table: dict[str, object] = {
             "target": target, "sensitive": [sensitive] if isinstance(sensitive, str) else list(sensitive),
             "drop": list(drop), "missing": missing, "encoding": encoding, "header": header}
@@ -527,7 +534,8 @@ class Vault:
                     1, callback))
         if state == "not_found":
             raise NotFoundError("rows: nothing was deleted: a row is not in this model")
-        return _forget.told(_results.Deletion(text, self, found), stacklevel=3)
+        deletion = _results.Deletion(text, self, found)
+        return deletion if state == "certified" else _forget.told(deletion, stacklevel=3)
 
     @checked
     def outcome(self, key: str) -> _results.Deletion:

@@ -11,7 +11,10 @@
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
+#include <functional>
 #include <memory>
+#include <string>
+#include <utility>
 
 #include "recant/core/error.hpp"
 #include "recant/core/interrupt.hpp"
@@ -53,6 +56,20 @@ struct Rows {
 struct Model {
   std::shared_ptr<const FittedModel> fitted;
   std::shared_ptr<const FitReport> report;  ///< none where the model was not fitted here
+};
+
+/// The command's JSON of a result, made when somebody asks for it. Under the interpreter's lock.
+class LateJson {
+ public:
+  explicit LateJson(std::function<std::string()> write) : write_(std::move(write)) {}
+  [[nodiscard]] const std::string& text() {
+    if (write_) text_ = std::exchange(write_, nullptr)();
+    return text_;
+  }
+
+ private:
+  std::function<std::string()> write_;
+  std::string text_;
 };
 
 [[nodiscard]] inline Model make_model(FittedModel fitted, std::optional<FitReport> report = {}) {

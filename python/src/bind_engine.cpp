@@ -132,33 +132,58 @@ Vector among_all(const Dataset& all, const Vector& of_left) {
   return values;
 }
 
-/// The corrected model, the change of every weight, the command's JSON, and whether there is
-/// anything to keep. Rows that were forgotten take no part, and keep their place.
-std::tuple<Model, ReadOnlyArray, std::string, bool> correct_model(
+/// The corrected model, the change of every weight, the command's JSON, which is long, and whether
+/// there is anything to keep. Rows that were forgotten take no part, and keep their place.
+std::tuple<Model, ReadOnlyArray, LateJson, bool> correct_model(
     const Model& model, const Rows& validation, const Rows* test,
     const std::vector<std::string>& privileged, nb::handle progress,
     const CorrectionRequest& request) {
-  auto [moved, delta, json,
-        outcome] = without_lock(progress, [&](const ProgressCallback& callback) {
-    const auto fitted = measured_by(model, validation.measured.data, privileged);
-    auto [corrected, report] =
-        correct(without_erased_rows(*fitted), validation.measured.data,
-                test != nullptr ? &test->measured.data : nullptr, request, callback);
-    const auto note = [&](std::string_view split, const Rows& rows) {
-      report.split(split).rows_dropped = rows.measured.rows_dropped;
-      report.split(split).unseen = rows.measured.unseen;
-    };
-    note("validation", validation);
-    if (test != nullptr) note("test", *test);
-    std::string text = to_json(corrected, report, request);
-    const bool found = has_outcome(report, request.options);
-    const Vector weights = among_all(fitted->rows, corrected.rows.weights);
-    corrected.rows = fitted->rows;
-    corrected.rows.weights = weights;
-    return std::tuple(make_model(std::move(corrected)),
-                      among_all(fitted->rows, report.result.change.delta), std::move(text), found);
-  });
+  auto [moved, delta, json, outcome] =
+      without_lock(progress, [&](const ProgressCallback& callback) {
+        const auto fitted = measured_by(model, validation.measured.data, privileged);
+        auto [corrected, report] =
+            correct(without_erased_rows(*fitted), validation.measured.data,
+                    test != nullptr ? &test->measured.data : nullptr, request, callback);
+        const auto note = [&](std::string_view split, const Rows& rows) {
+          report.split(split).rows_dropped = rows.measured.rows_dropped;
+          report.split(split).unseen = rows.measured.unseen;
+        };
+        note("validation", validation);
+        if (test != nullptr) note("test", *test);
+        const bool found = has_outcome(report, request.options);
+        const Vector weights = among_all(fitted->rows, corrected.rows.weights);
+        corrected.rows = fitted->rows;
+        corrected.rows.weights = weights;
+        Model kept = make_model(std::move(corrected));
+        Vector change = among_all(fitted->rows, report.result.change.delta);
+        LateJson text([model = kept.fitted, request,
+                       told = std::make_shared<const CorrectionReport>(std::move(report))] {
+          return to_json(*model, *told, request);  // of the rows it says nothing
+        });
+        return std::tuple(std::move(kept), std::move(change), std::move(text), found);
+      });
   return {std::move(moved), read_only(std::move(delta)), std::move(json), outcome};
+}
+
+/// C x d, of the features alone; read-only.
+nb::ndarray<nb::numpy, const double, nb::ndim<2>> coefficients_of(const Model& model) {
+  const LinearModel& linear = model.fitted->model;
+  auto coef =
+      std::make_unique<RowMatrix>(linear.coefficients().topRows(linear.features).transpose());
+  const double* first = coef->data();
+  const auto rows = static_cast<std::size_t>(coef->rows());
+  const auto columns = static_cast<std::size_t>(coef->cols());
+  const nb::capsule owner(coef.release(),
+                          [](void* matrix) noexcept { delete static_cast<RowMatrix*>(matrix); });
+  return {first, {rows, columns}, owner};
+}
+
+/// C; zeros of a model without.
+ReadOnlyArray intercepts_of(const Model& model) {
+  const LinearModel& linear = model.fitted->model;
+  const auto parameters = linear.coefficients();
+  if (!linear.intercept) return read_only(Vector::Zero(parameters.cols()));
+  return read_only(parameters.row(linear.features).transpose());
 }
 
 Matrix scores_of(const Model& model, const FeatureArray& array, bool as_probabilities) {
@@ -189,8 +214,8 @@ void bind_model(nb::module_& module) {
       .def_prop_ro("intercept", [](const Model& self) { return self.fitted->model.intercept; })
       .def_prop_ro("features", [](const Model& self) { return self.fitted->model.features; })
       .def_prop_ro("theta", [](const Model& self) { return Vector(self.fitted->model.theta); })
-      .def_prop_ro("parameters",
-                   [](const Model& self) { return Matrix(self.fitted->model.coefficients()); })
+      .def_prop_ro("coef", &coefficients_of, nb::rv_policy::automatic)
+      .def_prop_ro("intercepts", &intercepts_of, nb::rv_policy::automatic)
       .def_prop_ro("l2", [](const Model& self) { return self.fitted->l2; })
       .def_prop_ro("tolerance", [](const Model& self) { return self.fitted->tolerance; })
       .def_prop_ro("positive_class",
@@ -247,6 +272,8 @@ void bind_model(nb::module_& module) {
 
 void bind_engine(nb::module_& module) {
   bind_model(module);
+  nb::class_<LateJson>(module, "LateJson", "A result as the command's JSON, made when asked for.")
+      .def("text", &LateJson::text);
   module.def(
       "fit",
       [](const Rows& rows, std::string loss, std::optional<double> l2,

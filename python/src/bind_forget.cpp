@@ -16,12 +16,11 @@ std::optional<Tier> tier_named(const std::optional<std::string>& text) {
   throw UsageError("'" + *text + "' is not a tier", "tier_at_most", "choose 0, 1, 2 or retrain");
 }
 
-/// The model without the rows, recant.deletion/1 and, if asked for, recant.audit/1.
-std::tuple<Model, std::string, std::optional<std::string>> forget(const Model& model,
-                                                                  ForgetRequest request,
-                                                                  std::optional<double> allowance,
-                                                                  bool against_retraining,
-                                                                  nb::handle progress) {
+/// The model without the rows, recant.deletion/1, whether the rows are out of it and, if asked for,
+/// recant.audit/1.
+std::tuple<Model, std::string, bool, std::optional<std::string>> forget(
+    const Model& model, ForgetRequest request, std::optional<double> allowance,
+    bool against_retraining, nb::handle progress) {
   return without_lock(progress, [&](const ProgressCallback& callback) {
     auto [left, report] = forget_rows(*model.fitted, std::move(request), allowance, callback);
     std::optional<std::string> audited;
@@ -33,7 +32,8 @@ std::tuple<Model, std::string, std::optional<std::string>> forget(const Model& m
       audited = to_json(audit(left, &gone, model.fitted.get(), nullptr, question, callback));
     }
     std::string json = to_json(report);
-    return std::tuple(make_model(std::move(left)), std::move(json), std::move(audited));
+    const bool applied = report.state == RequestState::kApplied;
+    return std::tuple(make_model(std::move(left)), std::move(json), applied, std::move(audited));
   });
 }
 

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,13 @@ settings.load_profile("recant")
 def shared_folder() -> Path:
     """Golden values and public data sets, which are not in the tree."""
     return Path(os.environ.get("RECANT_SHARED_DIR", ROOT.parent / "shared"))
+
+
+def say(command: str, *arguments: object) -> dict:
+    """What the command prints with --json."""
+    done = subprocess.run([command, *map(str, arguments), "--json"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
 
 @pytest.fixture(scope="session")

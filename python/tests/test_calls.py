@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import os
 import pickle
 import re
@@ -285,6 +286,80 @@ def test_progress_comes_to_a_callback_in_the_calling_thread(long) -> None:
                             progress=lambda *now: told.append((threading.get_ident(), *now)))
     assert len(told) > before > 0 and {each[0] for each in told} == {threading.get_ident()}
     assert all(isinstance(each[1], str) and each[2] <= each[3] or each[3] == 0 for each in told)
+
+
+class Places:
+    """A problem, and what verbs with progress work on; nothing of it is changed by a call that fails."""
+
+    def __init__(self, problem, folder) -> None:
+        self.problem, self.folder, self.model = problem, folder, problem.fit()
+        self.X, self.y = problem.part(problem.train)
+        self.V = problem.part(problem.validation)
+        self.group = problem.group[problem.validation]
+        self.csv = folder / "rows.csv"
+        pd.DataFrame(self.X, columns=list("abcde")).assign(y=self.y, s=problem.group[problem.train]).to_csv(
+            self.csv, index=False)
+        self.vault = recant.Vault.fit(folder / "v.rct", self.csv, target="y", sensitive="s")
+        self.fitted = LogisticRegression().fit(self.X, self.y)
+
+    def new(self) -> object:
+        return self.folder / "new.rct"
+
+    def state(self) -> tuple[object, ...]:
+        """What a verb could have changed, and files that it could have left."""
+        return (self.model.coef_.tobytes(), self.vault.estimator.coef_.tobytes(), self.vault.status().rows_left,
+                sorted(each.name for each in self.folder.iterdir()))
+
+
+#: Every verb that takes progress; `p` is it.
+TOLD = {
+    "fit": lambda w, p: recant.LogisticRegression().fit(w.X, w.y, progress=p),
+    "fit, ridge": lambda w, p: recant.RidgeRegression().fit(w.X, w.y, progress=p),
+    "adopt": lambda w, p: recant.adopt(w.fitted, w.X, w.y, progress=p),
+    "correct": lambda w, p: w.model.correct(*w.V, sensitive_features=w.group, progress=p),
+    "forget": lambda w, p: w.model.forget([1, 2], progress=p),
+    "forget, ascent": lambda w, p: w.model.forget([1, 2], method="ascent", holdout=w.V, progress=p),
+    **{f"values.{name}": lambda w, p, name=name: getattr(recant.values, name)(w.model, *w.V, progress=p)
+       for name in recant.values.__all__},
+    "values.influence, flips": lambda w, p: recant.values.influence(w.model, *w.V, flip_check=0.1, progress=p),
+    "Vault.create": lambda w, p: recant.Vault.create(w.new(), w.model, epsilon=1.0, delta=1e-5, sigma=1.0, progress=p),
+    "Vault.fit": lambda w, p: recant.Vault.fit(w.new(), w.csv, target="y", progress=p),
+    "Vault.forget": lambda w, p: w.vault.forget(1, progress=p),
+    "Vault.audit": lambda w, p: w.vault.audit(deleted=(w.X[:3], w.y[:3]), progress=p),
+    "Vault.correct": lambda w, p: w.vault.correct(w.csv, output=w.new(), progress=p),
+}
+
+
+def verbs_with_progress() -> set[str]:
+    """By their signatures."""
+    owners = [recant, recant.values, recant.LogisticRegression, recant.Vault]
+    public = {name: getattr(owner, name) for owner in owners for name in dir(owner) if not name.startswith("_")}
+    return {name for name, each in public.items() if inspect.isroutine(each)
+            and "progress" in inspect.signature(each).parameters}
+
+
+@pytest.mark.parametrize("verb", TOLD)
+def test_every_long_verb_tells_of_its_progress(problem, tmp_path, verb: str) -> None:
+    told = []
+    TOLD[verb](Places(problem, tmp_path), lambda *now: told.append((threading.get_ident(), *now)))
+    assert told or verb == "values.influence"  # which has no part that takes long, but for flips
+    for thread, phase, done, total in told:
+        assert thread == threading.get_ident() and isinstance(phase, str) and (done <= total or total == 0)
+
+
+@pytest.mark.parametrize("verb", sorted(set(TOLD) - {"values.influence"}))
+def test_an_interrupt_while_a_verb_tells_changes_nothing(problem, tmp_path, verb: str) -> None:
+    work = Places(problem, tmp_path)
+    before = work.state()
+    with pytest.raises(KeyboardInterrupt):
+        TOLD[verb](work, interrupt)
+    assert work.state() == before
+    TOLD[verb](work, None)
+
+
+def test_every_verb_with_progress_is_among_those_tried() -> None:
+    tried = {verb.split(",")[0].split(".")[-1] for verb in TOLD}
+    assert verbs_with_progress() == tried
 
 
 def test_progress_as_a_bar(long, capsys) -> None:

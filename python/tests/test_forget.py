@@ -336,6 +336,25 @@ def test_fit_is_the_command_s(folders, command, tmp_path) -> None:
         recant.Vault(folders.plain.path).fit_result  # noqa: B018
 
 
+def test_differences_are_protected_as_by_the_command(folders, command, tmp_path) -> None:
+    protection = {"difference_epsilon": 1.0, "difference_delta": 1e-5, "difference_step": 0.05}
+    vault = recant.Vault.fit(tmp_path / "m.rct", folders.train, **FIT, **BUDGET, **protection)
+    flags = [text for name, value in {**FIT, **BUDGET, **protection}.items()
+             for text in (f"--{name.replace('_', '-')}", value)]
+    theirs = run(command, "fit", folders.train, *flags, "-o", tmp_path / "n.rct")
+    assert comparable(vault.fit_result.to_dict()) == comparable(theirs)
+    assert theirs["enrolment"]["budget"]["difference"]["step"] == 0.05
+    gone = vault.forget(3)
+    assert 0 < gone.to_dict()["difference"]["share"] < 1 and "differences are protected" in repr(gone)
+    with pytest.warns(recant.NotDeletedWarning, match="moves the model further"):
+        assert vault.forget(np.arange(10, 90)).reason == "difference_exceeded"
+    created = recant.Vault.create(tmp_path / "c.rct", folders.plain.estimator, **BUDGET, **protection)
+    assert created.fit_result.to_dict()["enrolment"]["budget"] == theirs["enrolment"]["budget"]
+    for options in ({**BUDGET, "difference_epsilon": 1.0}, {"difference_step": 1.0}):
+        with pytest.raises(recant.UsageError):
+            recant.Vault.create(tmp_path / "d.rct", folders.plain.estimator, **options)
+
+
 @pytest.mark.parametrize("kind", ["plain", "enrolled"])
 def test_forget_and_status_are_the_command_s(folders, command, kind) -> None:
     vault, theirs = folders.two(getattr(folders, kind))

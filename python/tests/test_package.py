@@ -321,6 +321,40 @@ def test_scikit_learn_may_be_imported_later() -> None:
     assert in_a_new_process(LATER, SCIPY_ARRAY_API="1") == "not fitted\n"
 
 
+MODELS = """
+import numpy as np, recant
+X, y = np.arange(8.0).reshape(8, 1), np.arange(8) % 2
+model, ridge = recant.LogisticRegression().fit(X, y), recant.RidgeRegression().fit(X, y)
+"""
+#: What scikit-learn and others ask of an estimator, each the first that anybody asks.
+FIRST = {
+    "isinstance": "assert isinstance(model, base.BaseEstimator) and isinstance(ridge, base.RegressorMixin)",
+    "issubclass": "assert issubclass(recant.LogisticRegression, base.ClassifierMixin)",
+    "clone": "assert base.clone(model).get_params() == model.get_params()",
+    "is_classifier": "assert base.is_classifier(model) and not base.is_classifier(ridge)",
+    "tags": "assert model.__sklearn_tags__().estimator_type == 'classifier'",
+    "html": "assert model._repr_html_().startswith('<style>')",
+}
+ALL_OF_THEM = """
+from sklearn.utils import estimator_html_repr, get_tags
+from sklearn.utils.validation import check_is_fitted
+assert get_tags(ridge).estimator_type == "regressor" and base.is_regressor(ridge)
+check_is_fitted(model)
+assert "fitted" in estimator_html_repr(model)
+assert not [each for each in sys.meta_path if type(each).__module__.startswith("recant")]
+"""
+
+
+@pytest.mark.parametrize("order", ["before", "after"])
+@pytest.mark.parametrize("first", FIRST)
+def test_scikit_learn_knows_the_estimators(order: str, first: str) -> None:
+    """Imported before recant or after it, and with nothing of recant called in between."""
+    pytest.importorskip("sklearn")
+    parts = ["from sklearn import base", MODELS]
+    in_a_new_process("\n".join(["import sys", *(parts if order == "before" else parts[::-1]), FIRST[first],
+                                *FIRST.values(), ALL_OF_THEM]))
+
+
 def test_everything_named_is_there() -> None:
     assert sorted(recant.__all__) == dir(recant)
     for name in recant.__all__:

@@ -4,17 +4,13 @@
 from __future__ import annotations
 
 import copy
-import csv
 import inspect
-import json
 import pickle
-import subprocess
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ROOT, Problem, shared_folder
+from conftest import ROOT, Problem, say
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.datasets import load_iris
@@ -25,12 +21,6 @@ from sklearn.preprocessing import StandardScaler
 import recant
 
 
-def say(command: str, *arguments: object) -> dict:
-    done = subprocess.run([command, *map(str, arguments), "--json"], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
 def same(ours: dict, theirs: dict, but: tuple[str, ...] = ()) -> None:
     """Every member but times, to the last digit."""
     for name in {"seconds", *but}:
@@ -38,96 +28,7 @@ def same(ours: dict, theirs: dict, but: tuple[str, ...] = ()) -> None:
     assert ours == theirs
 
 
-# -- parity with the command ---------------------------------------------------------------------
-
-
-class Adult:
-    """Adult as the command encodes it, in Python's arrays."""
-
-    def __init__(self, folder: Path, adult: Path, command: str) -> None:
-        with open(adult / "test.csv", newline="") as file:
-            header, *rows = csv.reader(file)
-        kept = [row for row in rows if "?" not in row]
-        self.files = {"train": adult / "train.csv"}
-        for part, some in (("validation", kept[: len(kept) // 2]), ("test", kept[len(kept) // 2 :])):
-            self.files[part] = folder / f"{part}.csv"
-            with open(self.files[part], "w", newline="") as file:
-                csv.writer(file).writerows([header, *some])
-        self.path = folder / "adult.rct"
-        self.fit = say(command, "fit", self.files["train"], "--target", "income", "--positive",
-                       ">50K", "--sensitive", "sex", "-o", self.path)
-        vault = recant.Vault(self.path)
-        self.vault = vault
-        rows = {"train": vault._model.rows} | {
-            part: vault._model.read_csv(str(self.files[part])) for part in ("validation", "test")}
-        self.arrays = {part: (np.array(each.features), np.array(each.targets).astype(int),
-                              {"sex": np.array(each.sensitive[0][1])[each.sensitive[0][2]]})
-                       for part, each in rows.items()}
-        X, y, sex = self.arrays["train"]
-        self.model = recant.LogisticRegression().fit(X, y, sensitive_features=sex)
-
-
-@pytest.fixture(scope="module")
-def encoded(tmp_path_factory, adult, command) -> Adult:
-    return Adult(tmp_path_factory.mktemp("adult"), adult, command)
-
-
-def test_adult_fit_is_the_command_s(encoded) -> None:
-    # Arrays have no columns, and their classes are numbers.
-    same(encoded.model.fit_result_.to_dict(), encoded.fit,
-         but=("columns", "classes", "rows_dropped"))
-
-
-def test_adult_evaluation_is_the_command_s(encoded, command) -> None:
-    X, y, sex = encoded.arrays["test"]
-    same(recant.evaluate(encoded.model, X, y, sensitive_features=sex).to_dict(),
-         say(command, "evaluate", encoded.path, encoded.files["test"]), but=("unseen_categories",))
-    same(encoded.vault.evaluate(encoded.files["test"]).to_dict(),
-         say(command, "evaluate", encoded.path, encoded.files["test"]))
-
-
-@pytest.mark.parametrize("metric", ["utility", "demographic_parity", "equal_opportunity_loss",
-                                    "equalized_odds", "transferred_robust_loss"])
-def test_adult_influence_is_the_command_s(encoded, command, metric, tmp_path) -> None:
-    X, y, sex = encoded.arrays["validation"]
-    ours = recant.influence(encoded.model, X, y, metric=metric, sensitive_features=sex)
-    theirs = say(command, "influence", encoded.path, "--validation", encoded.files["validation"],
-                 "--metric", metric, "-o", tmp_path / "i.npy")
-    same(ours.to_dict(), theirs)
-    np.testing.assert_array_equal(ours.values, np.load(tmp_path / "i.npy"))
-    np.testing.assert_array_equal(
-        encoded.vault.influence(encoded.files["validation"], metric=metric).values, ours.values)
-
-
-def test_adult_correction_is_the_command_s(encoded, command, tmp_path) -> None:
-    X, y, sex = encoded.arrays["validation"]
-    model = copy.copy(encoded.model)
-    ours = model.correct(X, y, sensitive_features=sex, test=encoded.arrays["test"])
-    theirs = say(command, "correct", encoded.path, "--validation", encoded.files["validation"],
-                 "--test", encoded.files["test"], "--close", "demographic_parity", "--weights",
-                 tmp_path / "w.npy")
-    ours_dict = ours.to_dict()
-    for each in ours_dict["data"].values():
-        each.pop("unseen_categories")
-    for each in theirs["data"].values():
-        each.pop("unseen_categories")
-    same(ours_dict, theirs)
-    np.testing.assert_array_equal(ours.weights, np.load(tmp_path / "w.npy"))
-    assert abs(ours.after["validation"]["demographic_parity"]) < 1e-3
-    retrained = recant.LogisticRegression().fit(*encoded.arrays["train"][:2], ours.weights)
-    np.testing.assert_allclose(model.coef_, retrained.coef_, atol=1e-7)
-
-
-@pytest.mark.parametrize("method", ["knn_shapley", "influence"])
-def test_adult_values_are_the_command_s(encoded, command, method: str, tmp_path) -> None:
-    X, y, sex = encoded.arrays["validation"]
-    ours = getattr(recant.values, method)(encoded.model, X[:500], y[:500])
-    rows = encoded.files["validation"].read_text().splitlines(keepends=True)
-    (tmp_path / "some.csv").write_text("".join(rows[:501]))
-    theirs = say(command, "value", encoded.path, "--validation", tmp_path / "some.csv", "--method", method,
-                 "-o", tmp_path / "v.npy")
-    same(ours.to_dict(), theirs)
-    np.testing.assert_array_equal(ours.values, np.load(tmp_path / "v.npy"))
+# -- parity with the command; more of it in test_adult.py and test_forget.py --------------------------
 
 
 def test_values_are_the_command_s(problem, command, tmp_path) -> None:
@@ -169,120 +70,6 @@ def test_certificates_are_checked_as_by_the_command(command, tmp_path) -> None:
     assert recant.certificate.verify(broken, public_key=key).damaged
     with pytest.raises(FileNotFoundError):
         recant.certificate.verify(tmp_path / "none.json")
-
-
-# -- golden cases ------------------------------------------------------------------------------
-
-GOLDEN = {"synth_d20_l1_b0": "logistic", "synth_d20_l1_b1": "logistic", "synth_d5_l05_b0": "logistic",
-          "synth_d5_l05_b1": "logistic", "separable_n40_d60": "logistic", "ridge_d5": "squared",
-          "softmax_k3_d4": "softmax", "softmax_k4_d6": "softmax"}
-NAMES = {"util": "utility", "dp": "demographic_parity", "eop": "equal_opportunity_loss",
-         "robust": "transferred_robust_loss", "robust_total": "robust_loss"}
-
-
-class Golden:
-    """A case that an independent implementation worked out, and the model of its training rows."""
-
-    def __init__(self, name: str) -> None:
-        self.base = shared_folder() / "oracle" / "golden"
-        if not self.base.is_dir():
-            pytest.skip(f"{self.base} is not there")
-        self.found = json.loads((self.base / f"{name}.json").read_text())
-        self.kind = recant.RidgeRegression if GOLDEN.get(name) == "squared" else recant.LogisticRegression
-
-    def load(self, key: str) -> np.ndarray | None:
-        data = self.found["data"]
-        return np.load(self.base / data[key]) if key in data else None
-
-    @property
-    def validation(self) -> tuple[np.ndarray, np.ndarray]:
-        return self.load("X_val"), self.load("y_val")
-
-    def fit(self, weights: list[float] | None = None) -> recant.LogisticRegression | recant.RidgeRegression:
-        groups = self.load("s_train")
-        model = self.kind(l2=self.found.get("lambda", 1.0), intercept=bool(self.found.get("intercept")))
-        return model.fit(self.load("X_train"), self.load("y_train"), weights, sensitive_features=groups,
-                         privileged=None if groups is None else "1")
-
-    def influence(self, model: object, name: str) -> recant.Influence:
-        return recant.influence(model, *self.validation, metric=NAMES[name],
-                                sensitive_features=self.load("s_val"))
-
-
-@pytest.fixture
-def golden(request) -> Golden:
-    return Golden(request.param)
-
-
-def close(got: object, want: object, share: float = 1e-8) -> None:
-    np.testing.assert_allclose(got, want, rtol=0, atol=share * np.abs(want).max())
-
-
-@pytest.mark.parametrize("golden", GOLDEN, indirect=True)
-def test_golden_case(golden) -> None:
-    model = golden.fit()
-    close(model._model.theta, golden.found["theta_hat"])
-    for key, want in golden.found.get("influence", {}).items():
-        effect = golden.influence(model, key)
-        got = effect.values
-        if key in golden.found["metrics_val"]:
-            assert effect.metric_value == pytest.approx(golden.found["metrics_val"][key], rel=1e-8)
-        if isinstance(want, list):
-            close(got, want)
-        else:
-            np.testing.assert_allclose(np.sqrt(got @ got), want["norm"], rtol=1e-8)
-            assert got.argmax() == want["argmax"] and got.argmin() == want["argmin"]
-    if "accuracy" in golden.found["metrics_val"]:
-        assert recant.evaluate(model, *golden.validation).metrics["accuracy"] == pytest.approx(
-            golden.found["metrics_val"]["accuracy"])
-
-
-@pytest.mark.parametrize("golden", [name for name in GOLDEN if name != "separable_n40_d60"], indirect=True)
-def test_golden_weighted_fit(golden) -> None:
-    weighted = golden.found["weighted_fit"]
-    close(golden.fit(weighted["weights"])._model.theta, weighted["theta"])
-
-
-@pytest.mark.parametrize("golden", GOLDEN, indirect=True)
-def test_golden_deletions(golden) -> None:
-    model = golden.fit()
-    assert golden.found["deletions"]
-    for wanted in golden.found["deletions"]:
-        left = copy.copy(model)
-        assert left.forget(wanted["indices"]).done
-        close(left._model.theta, wanted["theta_newton"], 1e-7)
-
-
-@pytest.mark.parametrize("golden", ["synth_d20_l1_b0", "synth_d20_l1_b1"], indirect=True)
-def test_golden_weights_of_rows(golden) -> None:
-    model = golden.fit()
-    for wanted in golden.found["hard_topk"]:
-        found = recant.hard_weights(golden.influence(model, wanted["target"]), count=wanted["k"])
-        assert sorted(found.rows) == sorted(wanted["indices"])
-    for wanted in golden.found["soft_weights"]:
-        found = recant.soft_weights(
-            golden.influence(model, wanted["target"]), golden.influence(model, "util"),
-            kappa=wanted["lambda_e"], bounds=None if wanted["box"] is None else tuple(wanted["box"]))
-        close(found.delta, wanted["e"], 1e-6)
-
-
-def test_golden_soft_weights() -> None:
-    problems = Golden("soft_weights").found["problems"]
-    assert len(problems) > 20
-    for problem in problems:
-        given_by = {"value": problem["budget"], "kappa": problem["lambda_e"]}
-        free = recant.soft_weights(problem["a"], problem["u"], **given_by)
-        np.testing.assert_allclose(free.delta, problem["free"]["e"], rtol=0, atol=1e-8)
-        box = problem["box"]
-        bounded = recant.soft_weights(problem["a"], problem["u"], bounds=(box["lo"], box["hi"]), **given_by)
-        np.testing.assert_allclose(bounded.delta, box["e"], rtol=0, atol=1e-6)
-
-
-def test_golden_values() -> None:
-    knn, loo = Golden("knn_shapley_k5"), Golden("loo_n60")
-    close(recant.values.knn_shapley(knn.fit(), *knn.validation, neighbors=knn.found["K"]).values,
-          knn.found["knn_shapley"])
-    close(recant.values.leave_one_out(loo.fit(), *loo.validation).values, loo.found["loo_value"], 1e-6)
 
 
 # -- influence and weights -----------------------------------------------------------------------
