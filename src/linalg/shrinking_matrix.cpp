@@ -10,7 +10,7 @@
 namespace recant {
 
 ShrinkingMatrix::ShrinkingMatrix(Matrix a, std::optional<Cholesky> factor)
-    : a_(std::move(a)), factor_(std::move(factor)) {
+    : a_(std::move(a)), factor_(std::move(factor)), first_factor_(factor_.has_value()) {
   check_size("columns of a square matrix", a_.cols(), a_.rows());
 }
 
@@ -29,6 +29,7 @@ void ShrinkingMatrix::change(const Matrix& u, double sign) {
   add_outer_products(a_, u, sign);
   columns_ = 0;
   factor_.reset();
+  first_factor_ = false;
 }
 
 void ShrinkingMatrix::add(const Matrix& u) {
@@ -38,14 +39,26 @@ void ShrinkingMatrix::add(const Matrix& u) {
 
 void ShrinkingMatrix::remove(const Matrix& u) {
   check_size("rows of the columns", u.rows(), size());
-  if (!factor_ || columns_ + u.cols() > room()) return change(u, -1);
+  if (!has_room(u)) return change(u, -1);
+  keep(u, factor_->half_solve(u));
+}
+
+void ShrinkingMatrix::remove(const Matrix& u, const Matrix& half) {
+  check_size("rows of the columns", u.rows(), size());
+  check_size("rows of their half solves", half.rows(), size());
+  check_size("columns of their half solves", half.cols(), u.cols());
+  if (!first_factor_ || !has_room(u)) return remove(u);
+  keep(u, half);
+}
+
+void ShrinkingMatrix::keep(const Matrix& u, const Matrix& half) {
   if (u_.cols() == 0) {
     u_.resize(size(), room());
     v_.resize(size(), room());
     k_.resize(room(), room());
   }
   u_.middleCols(columns_, u.cols()) = u;
-  v_.middleCols(columns_, u.cols()) = factor_->half_solve(u);
+  v_.middleCols(columns_, u.cols()) = half;
   for (Index j = columns_; j < columns_ + u.cols(); ++j) {
     for (Index i = 0; i <= j; ++i) k_(j, i) = (i == j ? 1.0 : 0.0) - v_.col(i).dot(v_.col(j));
   }

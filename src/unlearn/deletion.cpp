@@ -238,9 +238,12 @@ void DeletionState::apply(const Rows& rows) {
   changed_gross_ += rows.gross;
   added_trace_ += rows.added_trace;
   added_norms_ += rows.added_norms;
-  if (rows.removed.cols() > 0) note_shrinkage(base_->factor.half_solve(rows.removed));
   if (rows.added.cols() > 0) hessian_.add(rows.added);
-  if (rows.removed.cols() > 0) hessian_.remove(rows.removed);
+  if (rows.removed.cols() > 0) {
+    const Matrix half = base_->factor.half_solve(rows.removed);
+    note_shrinkage(half);
+    hessian_.remove(rows.removed, half);
+  }
   if (!(shrinkage_ < 0.5)) status_ = DeletionStatus::kRebuild;
 }
 

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
 #include <set>
 #include <vector>
@@ -31,6 +32,20 @@ struct NeighborTable {
   }
 };
 
+/// Whether some distance is at most its bound: seldom, and so asked of many at once.
+template <std::size_t kCount>
+bool any_at_most(const double* distances, const double* bounds) {
+  using Pair = double __attribute__((vector_size(16)));
+  decltype(Pair{} <= Pair{}) some{};
+  for (std::size_t k = 0; k < kCount; k += 2) {
+    Pair distance, bound;
+    std::memcpy(&distance, distances + k, sizeof distance);
+    std::memcpy(&bound, bounds + k, sizeof bound);
+    some |= distance <= bound;
+  }
+  return (some[0] | some[1]) != 0;
+}
+
 /// Keeps the K nearest rows of every validation row, nearest first.
 class NeighborSet final : public GrowingSet {
  public:
@@ -50,9 +65,14 @@ class NeighborSet final : public GrowingSet {
   void add(Index row) override {
     if (!table_.counts[static_cast<std::size_t>(row)]) return;
     const auto distances = table_.of(row);
-    for (std::size_t v = 0; v < distances.size(); ++v) {
-      if (distances[v] <= last_[v]) insert(static_cast<Index>(v), {distances[v], row});
+    constexpr std::size_t kStep = 16;
+    std::size_t v = 0;
+    for (; v + kStep <= distances.size(); v += kStep) {
+      if (any_at_most<kStep>(distances.data() + v, last_.data() + v)) {
+        insert_where_near(v, v + kStep, distances, row);
+      }
     }
+    insert_where_near(v, distances.size(), distances, row);
   }
 
   // Counted in whole votes: exact, and so the same for any order of the rows.
@@ -69,6 +89,13 @@ class NeighborSet final : public GrowingSet {
   };
   static constexpr Neighbor kNobody{std::numeric_limits<double>::infinity(),
                                     std::numeric_limits<Index>::max()};
+
+  void insert_where_near(std::size_t begin, std::size_t end, std::span<const double> distances,
+                         Index row) {
+    for (std::size_t v = begin; v < end; ++v) {
+      if (distances[v] <= last_[v]) insert(static_cast<Index>(v), {distances[v], row});
+    }
+  }
 
   void insert(Index v, Neighbor found) {
     const auto k = static_cast<std::size_t>(table_.neighbors);

@@ -25,6 +25,9 @@ class ShrinkingMatrix {
 
   /// H loses U U^T, k columns. Cost: k p^2 multiply-adds; many columns: the half.
   void remove(const Matrix& u);
+  /// The same for whoever has L^{-1} U already, L the factor that this was made with: `half`. It
+  /// saves the half of a solve a column while that is still the factor.
+  void remove(const Matrix& u, const Matrix& half);
   /// H gains U U^T. Cost: k p^2/2.
   void add(const Matrix& u);
   /// Takes all columns into A, so that U is empty; what is computed afterwards differs by rounding.
@@ -47,7 +50,12 @@ class ShrinkingMatrix {
   std::optional<Cholesky> factor_;
   Matrix u_, v_, k_;  // p x room; k_ = K, room x room
   Index columns_ = 0;
+  bool first_factor_ = false;  // factor_ is the one it was made with
 
+  void keep(const Matrix& u, const Matrix& half);
+  [[nodiscard]] bool has_room(const Matrix& u) const noexcept {
+    return factor_.has_value() && columns_ + u.cols() <= room();
+  }
   [[nodiscard]] Index room() const noexcept { return 8 + size() / 16; }
   void change(const Matrix& u, double sign);
 };

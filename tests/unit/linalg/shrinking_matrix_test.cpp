@@ -55,6 +55,34 @@ TEST(ShrinkingMatrix, IsWhatIsLeft) {
   }
 }
 
+/// With the caller's half solves it is the same to the last bit, also once their factor is no
+/// longer the one they were made with; and as long as it is, they are taken for what they are said
+/// to be.
+TEST(ShrinkingMatrix, TakesHalfSolvesOfItsFirstFactor) {
+  constexpr Index kSize = 40;
+  Random random(11);
+  const Matrix a = positive_definite(random, kSize);
+  const Cholesky first = Cholesky::factor(a).value();
+  ShrinkingMatrix with(a, first), without(a, first);
+  const Vector v = random.normals(kSize);
+  bool same = true;
+  for (int step = 0; step < 40; ++step) {
+    const Matrix u = 0.02 * random.normal_matrix(kSize, 1 + step % 2);
+    with.remove(u, first.half_solve(u));
+    without.remove(u);
+    ASSERT_TRUE(with.factored() && without.factored());
+    ASSERT_EQ(with.solve(v), without.solve(v)) << step;
+    same = same && with.matrix() == a;
+  }
+  EXPECT_FALSE(same) << "the factor never changed";
+
+  ShrinkingMatrix wrong(a, first), right(a, first);
+  const Matrix u = 0.2 * random.normal_matrix(kSize, 1);
+  wrong.remove(u, Matrix::Zero(kSize, 1));
+  right.remove(u);
+  EXPECT_NE(wrong.solve(v), right.solve(v)) << "they were worked out again";
+}
+
 TEST(ShrinkingMatrix, SettledIsTheSameMatrix) {
   Random random(3);
   const Matrix a = positive_definite(random, 30);
