@@ -956,8 +956,11 @@ def _plain_classes_of(
             return None
         names = sorted(set(items))
         return np.array(names, dtype=object), _arrays.numbered(items, names)
-    if labels.dtype.kind == "f" and not ((labels == np.rint(labels)) & (np.abs(labels) < 2**53)).all():
-        return None
+    if labels.dtype.kind == "f":
+        if not ((labels == np.rint(labels)) & (np.abs(labels) < 2**53)).all():
+            return None
+        found, codes = _arrays.different(labels.astype(np.int64))
+        return found.astype(labels.dtype), codes
     return _arrays.different(labels) if labels.dtype.kind in "biufU" else None
 
 

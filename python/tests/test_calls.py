@@ -299,6 +299,8 @@ class Places:
         self.csv = folder / "rows.csv"
         pd.DataFrame(self.X, columns=list("abcde")).assign(y=self.y, s=problem.group[problem.train]).to_csv(
             self.csv, index=False)
+        lines = self.csv.read_text().splitlines(keepends=True)
+        (folder / "few.csv").write_text("".join(lines[:4]))
         self.vault = recant.Vault.fit(folder / "v.rct", self.csv, target="y", sensitive="s")
         self.fitted = LogisticRegression().fit(self.X, self.y)
 
@@ -325,16 +327,19 @@ TOLD = {
     "Vault.create": lambda w, p: recant.Vault.create(w.new(), w.model, epsilon=1.0, delta=1e-5, sigma=1.0, progress=p),
     "Vault.fit": lambda w, p: recant.Vault.fit(w.new(), w.csv, target="y", progress=p),
     "Vault.forget": lambda w, p: w.vault.forget(1, progress=p),
-    "Vault.audit": lambda w, p: w.vault.audit(deleted=(w.X[:3], w.y[:3]), progress=p),
+    "Vault.audit": lambda w, p: w.vault.audit(deleted=w.folder / "few.csv", progress=p),
     "Vault.correct": lambda w, p: w.vault.correct(w.csv, output=w.new(), progress=p),
 }
 
 
 def verbs_with_progress() -> set[str]:
     """By their signatures."""
-    owners = [recant, recant.values, recant.LogisticRegression, recant.Vault]
-    public = {name: getattr(owner, name) for owner in owners for name in dir(owner) if not name.startswith("_")}
-    return {name for name, each in public.items() if inspect.isroutine(each)
+    public = [(name, getattr(owner, name)) for owner, names in (
+        (recant, recant.__all__), (recant.values, recant.values.__all__),
+        *((kind, vars(kind)) for base in (recant.LogisticRegression, recant.Vault) for kind in base.__mro__
+          if kind.__module__.startswith("recant"))) for name in names
+        if not name.startswith(("_", "set_"))]  # set_fit_request is scikit-learn's
+    return {name for name, each in public if inspect.isroutine(each)
             and "progress" in inspect.signature(each).parameters}
 
 
