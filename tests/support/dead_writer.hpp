@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -36,7 +37,8 @@ inline std::int64_t receive_rows(const std::filesystem::path& path, Ledger& ledg
 /// A batch by which `rows` go and the state becomes theta, prepared and not begun: of one that dies
 /// while it zeroes rows. The record's generation, files and rows are filled in.
 inline void prepare_batch(const std::filesystem::path& path, BatchRecord record,
-                          const Vector& theta, const std::vector<Index>& rows) {
+                          const Vector& theta, const std::vector<Index>& rows,
+                          std::optional<EnrolmentRecord> enrolment = {}) {
   const ModelFolder folder = read_model_folder(path);
   Ledger ledger = ledger_of(path);
   const std::int64_t request = receive_rows(path, ledger, rows, "{}");
@@ -50,6 +52,7 @@ inline void prepare_batch(const std::filesystem::path& path, BatchRecord record,
   plan.requests = {request};
   plan.chunks = RowEraser(path, folder.row_files(), folder.rows).hashes_after(rows);
   plan.plan = to_text(record);
+  plan.enrolment = std::move(enrolment);
   ledger.prepare(plan);
 }
 

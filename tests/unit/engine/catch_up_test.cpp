@@ -54,11 +54,11 @@ class CatchUpTest : public testing::Test {
   }
   [[nodiscard]] double allowance() const { return Vault::status(path_).budget->allowance; }
   /// A batch in the newer ledger that is under way, of one that would have moved the model so.
-  void leave_under_way(double step_norm, double bound) const {
+  void leave_under_way(double step_norm, double bound, const std::vector<Index>& rows) const {
     BatchRecord record = test::record_by_hand(version());
     record.step_norm = step_norm;
     record.bound = bound;
-    test::prepare_batch(path_, record, fitted_.model.theta, gone_);
+    test::prepare_batch(path_, record, fitted_.model.theta, rows);
   }
 
   test::TemporaryFolder folder_;
@@ -85,7 +85,7 @@ TEST_F(CatchUpTest, ManyDeletionsThatWerePublishedOneByOneAreOneShortStep) {
 
 TEST_F(CatchUpTest, AStepThatMayNotHaveBeenPublishedIsAddedToItsOwn) {
   create_with_difference();
-  leave_under_way(limit_, allowance());  // with ours it is beyond
+  leave_under_way(limit_, allowance(), {gone_.front()});  // with ours it is beyond
   const Vault::CaughtUp refused = catch_up();
   EXPECT_EQ(refused.reason, "difference_exceeded");
   EXPECT_EQ(Vault::status(backup_).rows_left, kRows);
@@ -94,7 +94,7 @@ TEST_F(CatchUpTest, AStepThatMayNotHaveBeenPublishedIsAddedToItsOwn) {
 
 TEST_F(CatchUpTest, AShortStepThatMayNotHaveBeenPublishedIsNoObstacle) {
   create_with_difference();
-  leave_under_way(limit_, 0);
+  leave_under_way(limit_, 0, gone_);
   const Vault::CaughtUp done = catch_up();
   EXPECT_EQ(done.reason, "");
   EXPECT_EQ(done.rows, static_cast<std::int64_t>(gone_.size()));
