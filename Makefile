@@ -100,7 +100,7 @@ fuzz: packages  ## run each fuzzer for SECONDS_PER_FUZZER (60), as many at once 
 	  mkdir -p build/fuzz/corpus/NAME; \
 	  TMPDIR=$$(mktemp -d -p /dev/shm recant-fuzz-XXXXXX 2> /dev/null || mktemp -d); export TMPDIR; \
 	  trap "rm -rf $$TMPDIR" EXIT; trap "exit 255" INT TERM; \
-	  build/fuzz/bin/NAME_fuzz -max_total_time=$(SECONDS_PER_FUZZER) -print_final_stats=1 \
+	  build/fuzz/bin/NAME_fuzz -max_total_time=$(SECONDS_PER_FUZZER) -timeout=60 -print_final_stats=1 \
 	    -artifact_prefix=build/fuzz/NAME- build/fuzz/corpus/NAME fuzz/corpus/NAME > build/fuzz/NAME.log 2>&1 || \
 	    { tail -n 60 build/fuzz/NAME.log; exit 255; }; \
 	  echo "NAME: $$(sed -n "s/stat::number_of_executed_units: *//p" build/fuzz/NAME.log) inputs, nothing found"'

@@ -423,6 +423,56 @@ def test_the_bytes_go_and_the_certificate_stays(folders) -> None:
         folders.plain.published  # noqa: B018
 
 
+def test_nothing_of_rows_that_python_deletes_is_left(tmp_path, monkeypatch, capfd) -> None:
+    house, temporary = tmp_path / "house", tmp_path / "temporary"
+    for place in (house, temporary):
+        place.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    rng = np.random.default_rng(31)
+    rows, gone = 200, [int(row) for row in np.random.default_rng(32).permutation(200)[:80]]
+    ids = [f"canary-id-{rng.bytes(8).hex()}" for _ in range(rows)]
+    jobs = [f"canary-job-{rng.bytes(8).hex()}" if row in gone[:40] else rng.choice(["cook", "nurse"])
+            for row in range(rows)]
+    numbers = rng.normal(size=(rows, 3))
+    labels = np.where(numbers[:, 0] + rng.logistic(size=rows) > 0, "yes", "no")
+    lines = ["id,a,b,c,job,hired"] + [
+        ",".join([ids[row], *map(repr, map(float, numbers[row])), jobs[row], labels[row]]) for row in range(rows)]
+    (tmp_path / "train.csv").write_text("\n".join(lines) + "\n")
+    vault = recant.Vault.fit(house / "m.rct", tmp_path / "train.csv", target="hired", positive="yes", id="id", **BUDGET)
+    encoded = np.load(house / "m.rct/rows/features.npy")
+    texts = {text.encode() for row in gone for text in (ids[row], jobs[row]) if text.startswith("canary")}
+    bits = {number.tobytes() for row in gone for number in (*numbers[row], *encoded[row][:3])}
+    said: list[object] = []
+
+    def everything() -> bytes:
+        files = [path.read_bytes() for place in (house, temporary) for path in place.rglob("*") if path.is_file()]
+        return b"\0\0".join([*files, repr(said).encode(), "".join(capfd.readouterr()).encode()])
+
+    before = everything()
+    assert len(texts) == 120 and all(text in before for text in texts), "the test looks in the right place"
+    assert sum(number in before for number in bits) >= 240
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        done = [vault.forget(ids=[ids[row] for row in gone[:30]], key="first", audit=True)]
+        with vault:
+            done += [vault.forget(gone[30:60]), vault.forget(ids=[ids[row] for row in gone[60:]])]
+            done += [vault.outcome("first"), vault.forget(ids=ids[gone[0]]), vault.forget(gone[1])]
+        for wrong in (lambda: vault.forget(ids=[ids[gone[2]] + "x"]),
+                      lambda: vault.forget(ids=[ids[gone[3]]] * 2),
+                      lambda: vault.forget(ids=[ids[gone[4]]], key="first")):
+            with pytest.raises(recant.Error) as error:
+                wrong()
+            said.append(str(error.value))
+    assert [one.state for one in done] == ["certified"] * 4 + ["already_erased"] * 2
+    said += [str(warning.message) for warning in caught]
+    said += [(repr(one), one.to_dict(), repr(one.audit)) for one in done]
+    said += [repr(vault), repr(vault.status()), vault.status().to_dict(), repr(vault.check())]
+    after = everything()
+    assert not [text for text in texts if text in after]
+    assert not [number for number in bits if number in after]
+    assert all(ids[row].encode() in after for row in range(rows) if row not in gone)
+
+
 def test_a_no_warns_and_what_is_not_there_is_an_error(folders) -> None:
     vault = recant.Vault(folders.copy(folders.enrolled))
     with pytest.raises(recant.NotFoundError, match="not in this model"):

@@ -167,7 +167,8 @@ Vector BatchFinisher::state_of(const BatchRecord& record) const {
   const std::string name = fmt::format("state/{}/theta.npy", record.generation);
   const HashesByFile& files = record.generation == 0 ? folder_.files : record.files;
   const auto written = files.find(name);
-  if (written != files.end()) check_file(file, written->second);
+  if (written == files.end()) throw DamagedError("has no hash in the plan of its batch", name);
+  check_file(file, written->second);
   return read_npy_vector(file);
 }
 
@@ -204,7 +205,19 @@ CertificateStatement BatchFinisher::statement(const Batch& batch, const BatchRec
   return statement;
 }
 
-void BatchFinisher::seal_release(const Batch& batch, const BatchRecord& record, Vector published) {
+void BatchFinisher::seal_release(const Batch& batch, const BatchRecord& record,
+                                 const Vector& state) {
+  try {
+    ledger_.seal(batch.number, drawn_release(batch, record, state));
+  } catch (const UsageError& error) {
+    // Nobody asked for anything here: what is to be certified is all the ledger's.
+    throw DamagedError("holds what cannot be certified: " + error.message(), "ledger",
+                       "restore the model from a backup");
+  }
+}
+
+SealedRelease BatchFinisher::drawn_release(const Batch& batch, const BatchRecord& record,
+                                           Vector published) {
   const std::optional<PrivacyBudget> budget =
       read_enrolment_statement(ledger_.budget().statement, "ledger").budget;
   SealedRelease release;
@@ -230,7 +243,7 @@ void BatchFinisher::seal_release(const Batch& batch, const BatchRecord& record, 
   release.parameters_hash = stated.parameters_hash;
   release.certificate = std::move(issued.certificate);
   release.annex = std::move(issued.annex);
-  ledger_.seal(batch.number, release);
+  return release;
 }
 
 void BatchFinisher::publish(const Batch& batch, const BatchRecord& record) {

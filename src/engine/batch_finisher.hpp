@@ -42,7 +42,9 @@ class BatchFinisher {
 
   void erase_rows(const BatchRecord& record);
   void erase_names(const BatchRecord& record);
-  void seal_release(const Batch& batch, const BatchRecord& record, Vector published);
+  void seal_release(const Batch& batch, const BatchRecord& record, const Vector& state);
+  [[nodiscard]] SealedRelease drawn_release(const Batch& batch, const BatchRecord& record,
+                                            Vector published);
   void publish(const Batch& batch, const BatchRecord& record);
   void certify(const Batch& batch, const BatchRecord& record);
   void mark_certified(const Batch& batch);

@@ -36,9 +36,9 @@ auto reading(const std::string& where, Read read) {
   try {
     return read();
   } catch (const nlohmann::json::exception&) {
-    throw DamagedError("holds something else than a plan of this recant", where);
+    throw DamagedError("holds something else than records of this recant", where);
   } catch (const UsageError&) {
-    throw DamagedError("holds a plan that does not hold together", where);
+    throw DamagedError("holds a record that does not hold together", where);
   }
 }
 
@@ -133,6 +133,22 @@ void tell_step(const BatchRecord& record, ForgetReport& report) {
   report.uniform_distance = record.uniform_bound;
   report.assumptions = record.assumptions;
   report.step_seconds = record.seconds;
+}
+
+PinnedParameters read_pinned_parameters(const std::string& text, const std::string& where) {
+  return reading(where, [&] {
+    const Json object = Json::parse(text);
+    PinnedParameters pinned;
+    pinned.plain = object.at("weighting") == "uniform" && object.at("method") == "newton" &&
+                   object.at("tier_at_most").is_null() && !object.value("third_derivative", false);
+    pinned.version = object.value("version", "");
+    pinned.enrolment = object.value("enrolment", Json(nullptr)).dump();
+    return pinned;
+  });
+}
+
+std::string pinned_statement(const std::string& text, const std::string& where) {
+  return reading(where, [&] { return Json::parse(text).dump(); });
 }
 
 std::string to_text(const EnrolmentStatement& statement) {

@@ -45,6 +45,16 @@ struct BatchRecord {
 /// What a report says of the step itself.
 void tell_step(const BatchRecord& record, ForgetReport& report);
 
+/// How a request was asked for and under what, as the ledger keeps it from its receipt on.
+struct PinnedParameters {
+  bool plain = true;      ///< a Newton step without weights by value and without a limit
+  std::string version;    ///< of the recant that received it; empty if it was not said
+  std::string enrolment;  ///< the statement, as JSON
+};
+/// @throws DamagedError naming `where`.
+[[nodiscard]] PinnedParameters read_pinned_parameters(const std::string& text,
+                                                      const std::string& where);
+
 /// What an enrolment fixed, as the ledger keeps it.
 struct EnrolmentStatement {
   std::optional<PrivacyBudget> budget;
@@ -55,5 +65,7 @@ struct EnrolmentStatement {
 /// @throws DamagedError naming `where`.
 [[nodiscard]] EnrolmentStatement read_enrolment_statement(const std::string& text,
                                                           const std::string& where);
+/// The statement as PinnedParameters have it. @throws DamagedError naming `where`.
+[[nodiscard]] std::string pinned_statement(const std::string& text, const std::string& where);
 
 }  // namespace recant

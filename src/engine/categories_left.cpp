@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "categories_left.hpp"
 
+#include "recant/core/error.hpp"
+
 namespace recant {
 namespace {
 
@@ -75,6 +77,7 @@ void CategoriesLeft::leave(const Counts& leaving) {
 
 void erase_names(FittedModel& model, std::span<const CategoryPlace> places) {
   if (places.empty()) return;
+  if (!model.encoder) throw UsageError("names categories of rows that have none");
   model.encoder->erase_names(places);
   model.rows.columns = model.encoder->column_names();
 }

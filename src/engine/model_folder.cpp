@@ -399,16 +399,40 @@ ModelFolder migrate(const ModelFolder& folder) {
   return migrated;
 }
 
+namespace {
+
+VaultMoment moment_of(const std::optional<Batch>& last) {
+  if (!last) return {};
+  return {.generation = last->number, .last_batch = last->number, .stage = last->stage};
+}
+
+Ledger open_to_read(const ModelFolder& folder) {
+  try {
+    return Ledger::open(folder.ledger_location(), LedgerAccess::kRead);
+  } catch (const NotFoundError& error) {
+    throw DamagedError("the ledger of this model is missing", error.where(),
+                       "restore it from a backup");
+  }
+}
+
+}  // namespace
+
+VaultMoment read_moment(const Ledger& ledger) {
+  return moment_of(ledger.last_batch());
+}
+
+VaultMoment read_moment(const ModelFolder& folder) {
+  return folder.has_ledger() ? read_moment(open_to_read(folder)) : VaultMoment();
+}
+
 VaultView read_view(const Ledger& ledger) {
   VaultView view;
   ledger.read_together([&] {
     for (const ChunkHash& chunk : ledger.chunks())
       view.current[chunk.file][chunk.chunk] = chunk.hash;
     const std::optional<Batch> last = ledger.last_batch();
+    static_cast<VaultMoment&>(view) = moment_of(last);
     if (!last) return;
-    view.last_batch = last->number;
-    view.stage = last->stage;
-    view.generation = last->number;
     if (last->stage == BatchStage::kPrepared && last->number > 0) {
       for (const ChunkHash& chunk : ledger.chunks_of_batch(last->number)) {
         view.pending[chunk.file][chunk.chunk] = chunk.hash;
@@ -420,13 +444,7 @@ VaultView read_view(const Ledger& ledger) {
 }
 
 VaultView read_view(const ModelFolder& folder) {
-  if (!folder.has_ledger()) return {};
-  try {
-    return read_view(Ledger::open(folder.ledger_location(), LedgerAccess::kRead));
-  } catch (const NotFoundError& error) {
-    throw DamagedError("the ledger of this model is missing", error.where(),
-                       "restore it from a backup");
-  }
+  return folder.has_ledger() ? read_view(open_to_read(folder)) : VaultView();
 }
 
 FileHashes expected_hashes(const ModelFolder& folder, const VaultView& view,

@@ -69,26 +69,30 @@ void write_manifest(const ModelFolder& folder);
 /// categories that format 2 kept. Under the writer's lock. @throws DamagedError
 ModelFolder migrate(const ModelFolder& folder);
 
-/// What the ledger says about the files, at one moment. A batch that is prepared will happen: from
-/// then on the state is its.
-struct VaultView {
+/// Where the ledger stands. A batch that is prepared will happen: from then on the state is its.
+struct VaultMoment {
   std::int64_t generation = 0;
-  std::optional<BatchRecord> record;  ///< of the generation, if it is not the fit's
-  std::map<std::string, std::map<std::int64_t, Digest>> current;
-  std::map<std::string, std::map<std::int64_t, Digest>> pending;  ///< while rows are being zeroed
   std::optional<std::int64_t> last_batch;
   BatchStage stage = BatchStage::kCertified;  ///< of the last batch
 
   /// Then rows and state are the same.
-  [[nodiscard]] bool same_batch(const VaultView& other) const {
+  [[nodiscard]] bool same_batch(const VaultMoment& other) const {
     return last_batch == other.last_batch;
   }
-  [[nodiscard]] bool same_moment(const VaultView& other) const {
+  [[nodiscard]] bool same_moment(const VaultMoment& other) const {
     return last_batch == other.last_batch && stage == other.stage;
   }
 };
+/// What it says about the files at that moment.
+struct VaultView : VaultMoment {
+  std::optional<BatchRecord> record;  ///< of the generation, if it is not the fit's
+  std::map<std::string, std::map<std::int64_t, Digest>> current;
+  std::map<std::string, std::map<std::int64_t, Digest>> pending;  ///< while rows are being zeroed
+};
+[[nodiscard]] VaultMoment read_moment(const Ledger& ledger);
 [[nodiscard]] VaultView read_view(const Ledger& ledger);
 /// Of a folder whose ledger may not be there yet.
+[[nodiscard]] VaultMoment read_moment(const ModelFolder& folder);
 [[nodiscard]] VaultView read_view(const ModelFolder& folder);
 
 /// Checks every file that the manifest or the ledger names, and reads the model, while nobody

@@ -92,9 +92,9 @@ void check_published_is_known(const ModelFolder& folder, const Ledger& ledger, s
 }  // namespace
 
 void check_releases(const ModelFolder& folder, const Ledger& ledger, const SigningKey& key) {
-  const VaultView view = read_view(ledger);
-  const std::int64_t sealed =
-      view.last_batch.value_or(-1) - (view.last_batch && view.stage < BatchStage::kNoised ? 1 : 0);
+  const VaultMoment moment = read_moment(ledger);
+  const std::int64_t sealed = moment.last_batch.value_or(-1) -
+                              (moment.last_batch && moment.stage < BatchStage::kNoised ? 1 : 0);
   check_names(folder, sealed);
   for (std::int64_t batch = std::max<std::int64_t>(0, sealed - 1); batch <= sealed; ++batch) {
     const std::optional<Release> release = ledger.release_of_batch(batch);
@@ -106,7 +106,7 @@ void check_releases(const ModelFolder& folder, const Ledger& ledger, const Signi
     check_certificate(folder, *release);
   }
   check_published_is_known(folder, ledger, sealed, key);
-  check_published(folder, ledger, view);
+  check_published(folder, ledger, moment);
 }
 
 }  // namespace recant

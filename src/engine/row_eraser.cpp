@@ -69,6 +69,15 @@ class OpenFile {
   int file_;
 };
 
+/// The rows are the model's own: whatever is wrong with their file is damage.
+NpyHeader header_of(const fs::path& file) {
+  try {
+    return read_npy_header(file);
+  } catch (const DataError& error) {
+    throw DamagedError(error.message(), error.where(), "restore it from a backup");
+  }
+}
+
 using Range = std::pair<std::int64_t, std::int64_t>;  // of a file: [begin, end)
 
 /// The hash that a piece of a file will have when there are zeros in these ranges of it.
@@ -89,7 +98,7 @@ Digest hash_without(const OpenFile& file, std::int64_t first, std::int64_t bytes
 RowEraser::RowEraser(fs::path folder, const std::vector<std::string>& files, Index rows)
     : folder_(std::move(folder)) {
   for (const std::string& name : files) {
-    const NpyHeader header = read_npy_header(folder_ / name);
+    const NpyHeader header = header_of(folder_ / name);
     if (header.shape.empty() || header.shape[0] != rows) {
       throw DamagedError("does not have the model's rows", (folder_ / name).string());
     }

@@ -44,16 +44,16 @@ constexpr const char* kOtherBytes = "does not have the bytes that were written";
 /// Every release has its certificate, to the byte, and there are no others. While a batch is
 /// unfinished some may still be to be written.
 std::int64_t check_certificates(const ModelFolder& folder, const Ledger& ledger,
-                                const VaultView& view) {
+                                const VaultMoment& moment) {
   std::int64_t matched = 0;
   std::set<fs::path> known;
   const auto compare = [&](const fs::path& file, const std::string& bytes, const char* what) {
     known.insert(file);
-    if (view.stage != BatchStage::kCertified && !fs::exists(file)) return;
+    if (moment.stage != BatchStage::kCertified && !fs::exists(file)) return;
     require(read_vault_file(file) == bytes, what, file);
     ++matched;
   };
-  for (std::int64_t batch = 0; view.last_batch && batch <= *view.last_batch; ++batch) {
+  for (std::int64_t batch = 0; moment.last_batch && batch <= *moment.last_batch; ++batch) {
     const std::optional<Release> release = ledger.release_of_batch(batch);
     if (!release) continue;
     compare(certificate_file(folder.path, batch), release->certificate,
@@ -71,7 +71,7 @@ std::int64_t check_certificates(const ModelFolder& folder, const Ledger& ledger,
     }
   }
   // A certificate is written after the ledger has gone on to the stage in which it has it.
-  require(!unknown || !read_view(ledger).same_moment(view),
+  require(!unknown || !read_moment(ledger).same_moment(moment),
           "holds a certificate that the ledger does not know", place);
   return matched / 2;
 }
@@ -79,9 +79,9 @@ std::int64_t check_certificates(const ModelFolder& folder, const Ledger& ledger,
 }  // namespace
 
 /// published/ is what the last certificate is about, to the byte.
-void check_published(const ModelFolder& folder, const Ledger& ledger, const VaultView& view) {
-  if (!view.last_batch || view.stage < BatchStage::kReleased) return;
-  const std::optional<Release> release = ledger.release_of_batch(*view.last_batch);
+void check_published(const ModelFolder& folder, const Ledger& ledger, const VaultMoment& moment) {
+  if (!moment.last_batch || moment.stage < BatchStage::kReleased) return;
+  const std::optional<Release> release = ledger.release_of_batch(*moment.last_batch);
   require(release.has_value(), "has no release for what was published", folder.path);
   const fs::path published = folder.path / "published";
   const fs::path file = published / "parameters.npy";
@@ -97,7 +97,7 @@ void check_published(const ModelFolder& folder, const Ledger& ledger, const Vaul
               release->parameters_hash,
           "are not the parameters that were certified", file);
   // The same shape, and so the same header, as the state that it was made from.
-  const std::string state = read_vault_file(folder.generation(view.generation) / "theta.npy");
+  const std::string state = read_vault_file(folder.generation(moment.generation) / "theta.npy");
   const auto header = bytes.size() - 8 * static_cast<std::size_t>(parameters.size());
   require(bytes.size() == state.size() && bytes.compare(0, header, state, 0, header) == 0,
           kOtherBytes, file);
@@ -132,31 +132,31 @@ void check_all(const fs::path& path, VaultCheck& result) {
       fmt::format("ledger: {} events, {} requests, {} batches, {} checkpoints follow from each "
                   "other; the budget is what they use",
                   chain.events, chain.requests, chain.batches, chain.checkpoints));
-  const VaultView view = read_view(ledger);
+  const VaultMoment moment = read_moment(ledger);
   static_cast<void>(read_beside_writer(path));
   passed("files: have the bytes that manifest and ledger say");
   passed(fmt::format("certificates: {}, as the ledger has them",
-                     check_certificates(folder, ledger, view)));
+                     check_certificates(folder, ledger, moment)));
   check_published_beside_writer(folder, ledger);
   passed("published: what the last certificate is about");
 }
 
 /// Where the vault stands; none if that cannot be said.
-std::optional<VaultView> moment_of(const fs::path& path) {
+std::optional<VaultMoment> moment_of(const fs::path& path) {
   try {
-    return read_view(read_model_folder(path));
+    return read_moment(read_model_folder(path));
   } catch (const Error&) {
     return std::nullopt;
   }
 }
 
 /// Waits for a moment between two batches; finishes one that its writer left.
-VaultView quiet_view(const ModelFolder& folder, const WriterWait& wait) {
+VaultMoment quiet_moment(const ModelFolder& folder, const WriterWait& wait) {
   using namespace std::chrono_literals;
   const auto deadline = std::chrono::steady_clock::now() + 1s;
   while (true) {
-    VaultView view = read_view(folder);
-    if (view.stage == BatchStage::kCertified) return view;
+    const VaultMoment moment = read_moment(folder);
+    if (moment.stage == BatchStage::kCertified) return moment;
     if (std::chrono::steady_clock::now() > deadline) {
       static_cast<void>(Vault::open_for_writing(folder.path, {.wait = wait}));
     }
@@ -168,7 +168,7 @@ VaultView quiet_view(const ModelFolder& folder, const WriterWait& wait) {
 void lock_between_batches(const ModelFolder& folder, const WriterWait& wait,
                           std::optional<WriterLock>& lock) {
   lock.emplace(folder.path, wait);
-  while (read_view(folder).stage != BatchStage::kCertified) {  // its writer died
+  while (read_moment(folder).stage != BatchStage::kCertified) {  // its writer died
     lock.reset();
     static_cast<void>(Vault::open_for_writing(folder.path, {.wait = wait}));
     lock.emplace(folder.path, wait);
@@ -194,35 +194,37 @@ VaultStatus Vault::status(const fs::path& path) {
   status.rows = status.rows_left = folder.rows;
   if (!folder.has_ledger()) return status;
   const Ledger ledger = open_ledger(folder);
-  VaultView view;
+  VaultMoment moment;
   ledger.read_together([&] {
-    view = read_view(ledger);
+    moment = read_moment(ledger);
     status.ledger = ledger.statistics();
   });
-  status.generation = view.generation;
+  status.generation = moment.generation;
   status.rows_left = folder.rows - status.ledger->rows_erased;
   status.ledger_address = folder.ledger;
   const BudgetUse& use = status.ledger->budget;
   status.model_id = use.model_id;
   const EnrolmentStatement enrolment = read_enrolment_statement(use.statement, "ledger");
   if (enrolment.budget) {
+    require(use.used <= enrolment.budget->releases, "holds more releases than its budget has",
+            folder.ledger_location());
     status.budget = enrolment.budget;
     status.spent = budget_status(*enrolment.budget, use.used);
     status.when_spent = enrolment.when_spent;
   }
-  if (view.stage != BatchStage::kCertified) status.unfinished = std::string(name(view.stage));
+  if (moment.stage != BatchStage::kCertified) status.unfinished = std::string(name(moment.stage));
   return status;
 }
 
 VaultCheck Vault::check(const fs::path& path) {
   while (true) {
-    const std::optional<VaultView> before = moment_of(path);
+    const std::optional<VaultMoment> before = moment_of(path);
     VaultCheck result;
     try {
       check_all(path, result);
     } catch (const DamagedError& error) {
       // A writer may have gone on in the meantime: then look again.
-      const std::optional<VaultView> after = moment_of(path);
+      const std::optional<VaultMoment> after = moment_of(path);
       if (before && after && !after->same_moment(*before)) continue;
       result.fault = error.what();
     }
@@ -235,7 +237,7 @@ void Vault::backup(const fs::path& path, const fs::path& destination, const Writ
   StagedFolder staged(destination, false);
   std::optional<WriterLock> lock;  // from when on a writer was in the way, so that none is again
   while (true) {
-    const VaultView before = lock ? read_view(folder) : quiet_view(folder, wait);
+    const VaultMoment before = lock ? read_moment(folder) : quiet_moment(folder, wait);
     try {
       copy_folder(path, staged.path());
       if (folder.has_ledger()) {
@@ -247,7 +249,7 @@ void Vault::backup(const fs::path& path, const fs::path& destination, const Writ
       copy.path = staged.path();
       if (copy.ledger) copy = with_ledger_at(copy, std::nullopt);
       write_file(copy.path / "manifest.json", copy.manifest);
-      if (read_view(folder).same_moment(before)) {
+      if (read_moment(folder).same_moment(before)) {
         check_files(copy, read_view(copy));
         break;
       }

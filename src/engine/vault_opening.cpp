@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <map>
-#include <nlohmann/json.hpp>
 
 #include "checkpoint_signature.hpp"
 #include "generation.hpp"
@@ -17,7 +16,6 @@ namespace recant {
 namespace {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::ordered_json;
 
 }  // namespace
 
@@ -127,12 +125,20 @@ void Vault::Impl::load() {
 
 /// Why a request that was taken in cannot be carried out as it was asked for; empty: it can.
 std::string_view Vault::Impl::cannot_finish(const Request& request) const {
-  const Json pinned = Json::parse(request.parameters);
-  if (pinned.at("weighting") != "uniform" || pinned.at("method") != "newton" ||
-      !pinned.at("tier_at_most").is_null() || pinned.value("third_derivative", false)) {
+  if (!read_pinned_parameters(request.parameters, folder_.ledger_location()).plain) {
     return "interrupted";  // its values, its hold-out are not in the ledger
   }
   return changed_since(request.parameters);
+}
+
+/// The keyed hashes of the rows that a request of the ledger names: it has some.
+std::vector<Digest> Vault::Impl::rows_of(const Request& request) const {
+  try {
+    return ledger_->rows_of_request(request.id);
+  } catch (const NotFoundError&) {
+    throw DamagedError(fmt::format("holds request {} and not its rows", request.id),
+                       folder_.ledger_location(), "restore the model from a backup");
+  }
 }
 
 /// Requests that were taken in and not begun: all together, as they may have been asked for.
@@ -152,7 +158,7 @@ void Vault::Impl::finish_requests() {
               fmt::format("did not begin request {}: it {}", one.id, describe_reason(why)));
           continue;
         }
-        waiting.push_back({one.id, state, {.digests = ledger_->rows_of_request(one.id)}});
+        waiting.push_back({one.id, state, {.digests = rows_of(one)}});
         recovered_.push_back(fmt::format("finished request {}, which was {}", one.id, name(state)));
       }
     }

@@ -99,6 +99,8 @@ auto or_damaged(Work work) {
     throw DamagedError(error.message(), error.where());
   } catch (const NotFoundError& error) {
     throw DamagedError(error.message(), error.where());
+  } catch (const UsageError& error) {
+    throw DamagedError(error.message(), error.where().empty() ? "ledger" : error.where());
   }
 }
 
@@ -119,7 +121,7 @@ std::optional<FittedModel> read_at(const VaultView& view, const ModelFolder& fol
   // The manifest may name them still.
   if (view.record) erase_names(fitted, view.record->emptied);
   // Whatever is gone by now is gone by this batch, or by one before.
-  if (read_view(folder).same_batch(view)) return fitted;
+  if (read_moment(folder).same_batch(view)) return fitted;
   rows = std::move(fitted.rows);
   return std::nullopt;
 }
@@ -148,7 +150,7 @@ std::optional<FittedModel> read_folder(const ModelFolder& folder,
           or_damaged([&] { return read_at(view, folder, checked, rows, rows_were_read); });
       if (fitted) return fitted;
     } catch (const DamagedError&) {
-      if (read_view(folder).same_batch(view) && same_manifest()) throw;
+      if (read_moment(folder).same_batch(view) && same_manifest()) throw;
     }
   }
   return std::nullopt;
@@ -167,11 +169,11 @@ FittedModel read_beside_writer(const fs::path& path, const std::function<void()>
 }
 
 void check_published_beside_writer(const ModelFolder& folder, const Ledger& ledger) {
-  const VaultView view = read_view(ledger);
+  const VaultMoment moment = read_moment(ledger);
   try {
-    check_published(folder, ledger, view);
+    check_published(folder, ledger, moment);
   } catch (const DamagedError&) {
-    if (read_view(ledger).same_moment(view)) throw;
+    if (read_moment(ledger).same_moment(moment)) throw;
   }
 }
 

@@ -24,6 +24,6 @@ namespace recant {
 void check_published_beside_writer(const ModelFolder& folder, const Ledger& ledger);
 
 /// The same at one moment. @throws DamagedError, maybe because a writer went on.
-void check_published(const ModelFolder& folder, const Ledger& ledger, const VaultView& view);
+void check_published(const ModelFolder& folder, const Ledger& ledger, const VaultMoment& moment);
 
 }  // namespace recant

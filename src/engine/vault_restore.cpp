@@ -57,7 +57,8 @@ class CatchUp {
                      bool retrain);
   [[nodiscard]] static DeletionStep step_without(const std::vector<Index>& rows,
                                                  const FittedModel& fitted,
-                                                 const EnrolmentStatement& enrolment, bool retrain);
+                                                 const EnrolmentStatement& enrolment, bool retrain,
+                                                 const Batch& last);
   void count_release(BatchStage found, const DeletionStep& step);
 };
 
@@ -136,7 +137,7 @@ void CatchUp::prepare() {
     result_.reason = "budget_spent";
     return;
   }
-  DeletionStep step = step_without(rows, fitted, enrolment, retrain);
+  DeletionStep step = step_without(rows, fitted, enrolment, retrain, last);
   result_.reason = step.refusal;
   if (!step.refusal.empty()) return;
   if (last.stage != BatchStage::kCertified) count_release(last.stage, step);
@@ -144,14 +145,39 @@ void CatchUp::prepare() {
   result_.rows = static_cast<std::int64_t>(rows.size());
 }
 
+/// Makes the step's norm what it is at most from the state that was published last. That state is
+/// not here, but rests on the same rows: it and ours are known to be so far from training on these.
+/// Where a batch was under way it may be the one before, further by that batch's own step.
+/// False if the promise about releases that follow each other does not hold so far: V + B_max
+/// (docs/mathematics.md section 5.7; here B_max is not needed for the retrained model).
+bool keeps_difference(const PrivacyBudget& budget, const Batch& last, BatchRecord& step) {
+  if (!budget.difference) return true;
+  const BatchRecord there = read_batch_record(last.plan, "ledger");
+  const bool published = last.stage == BatchStage::kCertified;
+  if (!there.bound || !(published || there.step_norm)) {
+    throw DamagedError("holds a plan without bounds", "ledger");
+  }
+  const double most = *there.bound + *step.bound + (published ? 0 : *there.step_norm);
+  step.step_norm = most * (1 + 1e-15);  // the sum was rounded
+  return difference_covers(budget, std::max(0.0, *step.step_norm - budget.allowance));
+}
+
 DeletionStep CatchUp::step_without(const std::vector<Index>& rows, const FittedModel& fitted,
-                                   const EnrolmentStatement& enrolment, bool retrain) {
+                                   const EnrolmentStatement& enrolment, bool retrain,
+                                   const Batch& last) {
   std::vector<Index> counting;
   std::copy_if(rows.begin(), rows.end(), std::back_inserter(counting),
                [&](Index row) { return fitted.rows.weights[row] > 0; });
   const Objective objective = fitted.objective();
-  DeletionStep step =
-      ModelMover(fitted, objective).move(counting, {}, enrolment.budget, retrain, {});
+  ModelMover mover(fitted, objective);
+  const std::optional<PrivacyBudget>& budget = enrolment.budget;
+  DeletionStep step = budget
+                          ? mover.move_within(budget->allowance,
+                                              retrain ? Tier::kRetrain : Tier::kStep, counting, {})
+                          : mover.move(counting, {}, {}, retrain, {});
+  if (budget && step.refusal.empty() && !keeps_difference(*budget, last, step.record)) {
+    step.refusal = "difference_exceeded";
+  }
   if (!step.refusal.empty()) return step;
   BatchFinisher::check_publishable(enrolment.budget, step.theta);
   BatchRecord& record = step.record;

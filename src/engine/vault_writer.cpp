@@ -113,16 +113,18 @@ Digest Vault::Impl::key_of(const std::string& key) const {
 /// What the ledger keeps of how the requests of a batch are to be carried out.
 std::string Vault::Impl::parameters_of(const ForgetRequest& settings) const {
   Json parameters = asked(settings);
-  parameters["enrolment"] = Json::parse(ledger_->budget().statement);
+  parameters["enrolment"] =
+      Json::parse(pinned_statement(ledger_->budget().statement, folder_.ledger_location()));
   parameters["version"] = version();
   return parameters.dump();
 }
 
 std::string_view Vault::Impl::changed_since(const std::string& parameters) const {
-  const Json pinned = Json::parse(parameters);
-  if (pinned.value("version", "") != version()) return "other_version";
-  const Json now = Json::parse(ledger_->budget().statement);
-  return pinned.at("enrolment") == now ? std::string_view() : "other_enrolment";
+  const std::string where = folder_.ledger_location();
+  const PinnedParameters pinned = read_pinned_parameters(parameters, where);
+  if (pinned.version != version()) return "other_version";
+  const std::string now = pinned_statement(ledger_->budget().statement, where);
+  return pinned.enrolment == now ? std::string_view() : "other_enrolment";
 }
 
 Submission Vault::Impl::submission(const ForgetRequest& request, const FoundRows& found,

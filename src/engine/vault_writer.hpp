@@ -86,6 +86,7 @@ class Vault::Impl {
   void load();
   void finish_requests();
   [[nodiscard]] std::string_view cannot_finish(const Request& request) const;
+  [[nodiscard]] std::vector<Digest> rows_of(const Request& request) const;
   void find_by_digest(std::vector<Waiting>& waiting) const;
   void check_ledger_if_gone(const std::vector<Waiting>& waiting) const;
 

@@ -9,6 +9,12 @@
 namespace recant {
 namespace {
 
+/// Numbers are given one after another, from 0 or 1: no ledger gets so far, and one can be added.
+void check_number(std::int64_t number, const Storage& storage) {
+  constexpr std::int64_t kMost = std::int64_t{1} << 53;
+  if (number < 0 || number > kMost) storage.damaged("the ledger holds a number that it never gave");
+}
+
 LedgerEvent event_of(const SqlRow& row) {
   return {.seq = row.integer(0),
           .at = ledger_time(row.integer(1)),
@@ -37,6 +43,8 @@ Head read_head(Storage& storage) {
     head = Head{.events = row.integer(0), .hash = row.digest(1), .writer = row.integer(2)};
   });
   if (!head) storage.damaged("the ledger lacks the row that says where it ends");
+  check_number(head->events, storage);
+  check_number(head->writer, storage);
   return *head;
 }
 
@@ -115,7 +123,9 @@ std::optional<std::int64_t> read_open_batch(Storage& storage) {
 }
 
 std::int64_t read_last_batch(Storage& storage) {
-  return storage.number("SELECT coalesce(max(number), -1) FROM batches");
+  const std::int64_t last = storage.number("SELECT coalesce(max(number), -1) FROM batches");
+  if (last != -1) check_number(last, storage);
+  return last;
 }
 
 std::vector<Digest> read_rows_of_batch(Storage& storage, std::int64_t number) {
@@ -168,6 +178,7 @@ std::optional<EnrolmentRecord> read_enrolment(Storage& storage, std::int64_t num
 BudgetUse read_budget(Storage& storage) {
   BudgetUse budget;
   budget.enrolment = storage.number("SELECT coalesce(max(number), 0) FROM enrolments");
+  check_number(budget.enrolment, storage);
   const auto enrolment = read_enrolment(storage, budget.enrolment);
   if (!enrolment) storage.damaged("the ledger lacks the enrolment of its model");
   budget.model_id = enrolment->model_id;

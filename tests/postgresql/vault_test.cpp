@@ -3,46 +3,30 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
-#include <iterator>
 #include <memory>
 
 #include "expect_error.hpp"
+#include "file_bytes.hpp"
 #include "ledger_place.hpp"
 #include "recant/core/error.hpp"
 #include "recant/engine/enrolment.hpp"
 #include "recant/engine/fit.hpp"
 #include "recant/engine/vault.hpp"
 #include "recant/ledger/ledger.hpp"
-#include "small_tables.hpp"
+#include "small_vault.hpp"
 #include "vault_writer.hpp"
 
 namespace recant {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string read(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
+using test::read_bytes;
 
 class ServerVault : public testing::Test {
  protected:
-  ServerVault() {
-    FitRequest request;
-    request.rows.csv = folder_.write("train.csv", test::small_csv(1, 100));
-    request.table.target = "hired";
-    request.table.positive = "yes";
-    request.table.sensitive = {"sex"};
-    request.table.id = "id";
-    fitted_ = fit(request).first;
-  }
+  ServerVault() { fitted_ = test::small_model(folder_, 100); }
   void create_enrolled() const {
-    EnrolmentRequest request;
-    request.epsilon = 1;
-    request.delta = 1e-5;
-    request.sigma = 1;
-    const EnrolmentPlan enrolment = plan_enrolment(fitted_, request, nullptr);
+    const EnrolmentPlan enrolment = plan_enrolment(fitted_, test::small_budget(), nullptr);
     Vault::create(path_, fitted_, false, &enrolment, address());
   }
   [[nodiscard]] std::string address() const { return place_->location(); }
@@ -109,14 +93,14 @@ TEST_F(ServerVault, APlainModelGetsItsLedgerThereByItsFirstDeletion) {
 
 TEST_F(ServerVault, WhatADeadProcessLeftThereIsTakenUpByItsOwnModelAlone) {
   Vault::create(path_, fitted_, false);
-  const std::string manifest = read(path_ / "manifest.json");
+  const std::string manifest = read_bytes(path_ / "manifest.json");
   const fs::path other = folder_ / "other.rct";
   fs::copy(path_, other, fs::copy_options::recursive);
   const Vault::WriteOptions options{.ledger = address()};
   // As if it had died before the manifest said where the ledger is.
   const ModelFolder moved = with_ledger_at(read_model_folder(path_), address());
   static_cast<void>(create_ledger(moved, address(), nullptr));
-  EXPECT_EQ(read(path_ / "manifest.json"), manifest);
+  EXPECT_EQ(read_bytes(path_ / "manifest.json"), manifest);
   {
     Vault vault = Vault::open_for_writing(path_, options);
     ASSERT_TRUE(vault.forget(row(5)).done());
@@ -145,7 +129,7 @@ TEST_F(ServerVault, ABackupNeedsNoServerAndIsBroughtUpToDateFromIt) {
   const fs::path backup = folder_ / "backup.rct";
   Vault::backup(path_, backup);
   EXPECT_TRUE(fs::exists(backup / "ledger.sqlite"));
-  EXPECT_EQ(read(backup / "manifest.json").find("postgresql"), std::string::npos);
+  EXPECT_EQ(read_bytes(backup / "manifest.json").find("postgresql"), std::string::npos);
   EXPECT_FALSE(Vault::status(backup).ledger_address.has_value());
   expect_sound(backup);
   const fs::path checkpoint = folder_ / "checkpoint.json";
@@ -160,7 +144,7 @@ TEST_F(ServerVault, ABackupNeedsNoServerAndIsBroughtUpToDateFromIt) {
   EXPECT_EQ(Vault::catch_up(backup, address()).rows, 1);
   EXPECT_EQ(Vault::catch_up(backup, address()).rows, 0) << "done already";
   EXPECT_EQ(Vault::status(backup).rows_left, 98);
-  EXPECT_EQ(read(backup / "rows/features.npy"), read(path_ / "rows/features.npy"));
+  EXPECT_EQ(read_bytes(backup / "rows/features.npy"), read_bytes(path_ / "rows/features.npy"));
   expect_sound(backup);
   static_cast<void>(Vault::open_for_writing(backup, {.require_checkpoint = checkpoint}));
 }
@@ -168,7 +152,7 @@ TEST_F(ServerVault, ABackupNeedsNoServerAndIsBroughtUpToDateFromIt) {
 TEST_F(ServerVault, AMissingLedgerIsDamage) {
   create_enrolled();
   const auto elsewhere = test::make_ledger_place();
-  std::string manifest = read(path_ / "manifest.json");
+  std::string manifest = read_bytes(path_ / "manifest.json");
   const std::size_t at = manifest.find(address());
   ASSERT_NE(at, std::string::npos);
   manifest.replace(at, address().size(), elsewhere->location());

@@ -51,8 +51,11 @@ if(TARGET recant_command)
   recant_system_test(several_writers system ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/several_writers_test.py
     $<TARGET_FILE:recant_command>)
 
-  recant_system_test(canary system ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/canary_test.py
-    $<TARGET_FILE:recant_command>)
+  set(canary ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/canary_test.py $<TARGET_FILE:recant_command>)
+  if(NOT RECANT_SANITIZE)
+    list(APPEND canary --interposer $<TARGET_FILE:recant_fault_interposer>)
+  endif()
+  recant_system_test(canary system ${canary})
 
   # Against values of an independent program, which are not in the tree: skipped where they are not.
   function(recant_golden_test name labels)

@@ -3,57 +3,32 @@
 // anything else than before, and a check finds it.
 #include <gtest/gtest.h>
 
-#include <fstream>
-#include <iterator>
 #include <sstream>
 
+#include "file_bytes.hpp"
 #include "recant/core/error.hpp"
-#include "recant/engine/enrolment.hpp"
-#include "recant/engine/fit.hpp"
 #include "recant/engine/json.hpp"
-#include "recant/engine/vault.hpp"
-#include "small_tables.hpp"
+#include "small_vault.hpp"
 
 namespace recant {
 namespace {
 
 namespace fs = std::filesystem;
+using test::read_bytes, test::write_bytes;
 
 constexpr int kTimes = 100;
-
-std::string read(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-void write(const fs::path& file, const std::string& bytes) {
-  std::ofstream(file, std::ios::binary | std::ios::trunc) << bytes;
-}
 
 /// A vault with two deletions, and one whose first is still to come.
 class DamageTest : public testing::TestWithParam<const char*> {
  protected:
   static void SetUpTestSuite() {
     folder_ = new test::TemporaryFolder;
-    FitRequest request;
-    request.rows.csv = folder_->write("train.csv", test::small_csv(1, 40));
-    request.table.target = "hired";
-    request.table.positive = "yes";
-    request.table.sensitive = {"sex"};
-    request.table.id = "id";
-    const FittedModel fitted = fit(request).first;
-    EnrolmentRequest budget;
-    budget.epsilon = 1;
-    budget.delta = 1e-5;
-    budget.sigma = 1;
-    const EnrolmentPlan enrolment = plan_enrolment(fitted, budget, nullptr);
-    Vault::create(*folder_ / "model.rct", fitted, false, &enrolment);
+    const FittedModel fitted = test::small_model(*folder_, 40);
+    test::create_enrolled(*folder_ / "model.rct", fitted);
     {
       Vault vault = Vault::open_for_writing(*folder_ / "model.rct");
       for (const Index row : {3, 17}) {
-        ForgetRequest forget;
-        forget.rows = {row};
-        forget.key = "row " + std::to_string(row);
-        static_cast<void>(vault.forget(forget));
+        static_cast<void>(vault.forget(test::asked({row}, "row " + std::to_string(row))));
       }
     }
     Vault::create(*folder_ / "plain.rct", fitted, false);
@@ -88,7 +63,7 @@ TEST_P(DamageTest, IsNamedOrChangesNothing) {
   const std::string name = GetParam();
   const fs::path path = *folder_ / (name.starts_with("state/0/") ? "plain.rct" : "model.rct");
   const fs::path file = path / name;
-  const std::string whole = read(file);
+  const std::string whole = read_bytes(file);
   ASSERT_FALSE(whole.empty());
   const std::string sound = answer(path, file);
   ASSERT_NE(sound, "damaged");
@@ -100,7 +75,7 @@ TEST_P(DamageTest, IsNamedOrChangesNothing) {
     std::string damaged = cut ? whole.substr(0, at) : whole;
     if (!cut) damaged[at] = static_cast<char>(damaged[at] ^ (1 << random.below(8)));
     SCOPED_TRACE((cut ? "cut to " : "a bit of byte ") + std::to_string(at));
-    write(file, damaged);
+    write_bytes(file, damaged);
     const std::string told = answer(path, file);
     named_by_reader += told == "damaged";
     EXPECT_TRUE(told == "damaged" || told == sound);
@@ -115,7 +90,7 @@ TEST_P(DamageTest, IsNamedOrChangesNothing) {
       EXPECT_FALSE(cut);
     }
   }
-  write(file, whole);
+  write_bytes(file, whole);
   EXPECT_EQ(answer(path, file), sound);
   EXPECT_FALSE(Vault::check(path).fault.has_value());
   RecordProperty("found_by_check", found);

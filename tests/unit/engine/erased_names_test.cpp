@@ -4,11 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "compare.hpp"
 #include "expect_error.hpp"
+#include "file_bytes.hpp"
 #include "file_hash.hpp"
 #include "recant/core/error.hpp"
 #include "recant/engine/enrolment.hpp"
@@ -21,14 +21,10 @@ namespace recant {
 namespace {
 
 namespace fs = std::filesystem;
+using test::read_bytes;
 using Json = nlohmann::ordered_json;
 using testing::ElementsAre;
 using testing::IsEmpty;
-
-std::string read(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
 
 /// Rows 0 to 9 have a city of their own, 10 and 11 share one; all others are of three cities.
 constexpr Index kOwn = 10;
@@ -81,7 +77,7 @@ class ErasedNames : public testing::Test {
   [[nodiscard]] std::vector<Index> named(const fs::path& path) const {
     std::string all;
     for (const auto& entry : fs::recursive_directory_iterator(path)) {
-      if (entry.is_regular_file()) all += read(entry.path());
+      if (entry.is_regular_file()) all += read_bytes(entry.path());
     }
     std::vector<Index> found;
     for (Index row = 0; row <= kOwn; ++row) {
@@ -104,7 +100,7 @@ class ErasedNames : public testing::Test {
 TEST_F(ErasedNames, AreReadFromTheFolderUntilTheLastRowIsDeleted) {
   create_enrolled();
   ASSERT_EQ(named(path_).size(), 11U) << "else this test sees nothing";
-  const Json before = Json::parse(read(path_ / "manifest.json"));
+  const Json before = Json::parse(read_bytes(path_ / "manifest.json"));
   forget({3, 10, 50});
   EXPECT_THAT(named(path_), ElementsAre(0, 1, 2, 4, 5, 6, 7, 8, 9, 10)) << "11 has that of 10";
   forget({0, 11, 1});
@@ -126,11 +122,11 @@ TEST_F(ErasedNames, AreReadFromTheFolderUntilTheLastRowIsDeleted) {
   }
   EXPECT_EQ(opened.rows.columns, opened.encoder->column_names());
   EXPECT_EQ(opened.rows.columns.size(), fitted_.rows.columns.size());
-  Json after = Json::parse(read(path_ / "manifest.json"));
+  Json after = Json::parse(read_bytes(path_ / "manifest.json"));
   EXPECT_EQ(after.at("files"), before.at("files"));
   EXPECT_NE(after.at("enrolment"), before.at("enrolment"))
       << "or the model's id in the certificates would confirm a guess";
-  EXPECT_EQ(Json::parse(read(path_ / "published/parameters.json")).at("encoder"),
+  EXPECT_EQ(Json::parse(read_bytes(path_ / "published/parameters.json")).at("encoder"),
             after.at("encoder"));
 }
 
@@ -167,7 +163,7 @@ TEST_F(ErasedNames, OfOneBatchAndOfManyByTheSameVault) {
     EXPECT_EQ(vault.model().rows.columns, vault.model().encoder->column_names());
   }
   EXPECT_EQ(Vault::open(path_).encoder->to_json(),
-            Json::parse(read(path_ / "manifest.json")).at("encoder").dump(1));
+            Json::parse(read_bytes(path_ / "manifest.json")).at("encoder").dump(1));
   expect_sound(path_);
 }
 
@@ -204,7 +200,7 @@ TEST_F(ErasedNames, UnderReferenceEncodingTheFirstToo) {
   FitRequest asked = request();
   asked.table.encoding = Encoding::kReference;
   asked.table.missing_values = {""};
-  std::string text = read(csv_);
+  std::string text = read_bytes(csv_);
   text.replace(text.find(city(5)), city(5).size(), "AAA-4711");  // before "Bergen"
   fitted_ = fit([&] {
               asked.rows.csv = folder_.write("reference.csv", text);
@@ -214,8 +210,8 @@ TEST_F(ErasedNames, UnderReferenceEncodingTheFirstToo) {
   ASSERT_EQ(fitted_.encoder->features[1].categories[0], "AAA-4711");
   create_enrolled();
   forget({5});
-  EXPECT_EQ(read(path_ / "manifest.json").find("AAA-4711"), std::string::npos);
-  EXPECT_EQ(read(path_ / "published/parameters.json").find("AAA-4711"), std::string::npos);
+  EXPECT_EQ(read_bytes(path_ / "manifest.json").find("AAA-4711"), std::string::npos);
+  EXPECT_EQ(read_bytes(path_ / "published/parameters.json").find("AAA-4711"), std::string::npos);
   expect_sound(path_);
 }
 
@@ -258,7 +254,7 @@ TEST_F(ErasedNames, ABackupBroughtUpToDateForgetsThem) {
 void make_format_two(const fs::path& path, const FittedModel& fitted) {
   for (const char* file : {"manifest.json", "published/parameters.json"}) {
     if (!fs::exists(path / file)) continue;
-    Json object = Json::parse(read(path / file));
+    Json object = Json::parse(read_bytes(path / file));
     object["encoder"] = Json::parse(fitted.encoder->to_json());
     (object.contains("model") ? object["model"] : object)["columns"] = fitted.rows.columns;
     if (object.contains("model")) {
@@ -289,7 +285,7 @@ TEST_F(ErasedNames, WhatAFolderOfFormatTwoKeptGoesWithItsNextDeletion) {
 
 TEST_F(ErasedNames, APlanThatNamesACategoryThatIsNoneIsDamaged) {
   Vault::create(path_, fitted_, false);
-  Json manifest = Json::parse(read(path_ / "manifest.json"));
+  Json manifest = Json::parse(read_bytes(path_ / "manifest.json"));
   for (const Json& categories : {Json({nullptr, "Oslo"}), Json::array({Json::array()})}) {
     manifest["encoder"]["features"][1]["categories"] = categories;
     std::ofstream(path_ / "manifest.json") << manifest.dump();

@@ -4,11 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "compare.hpp"
 #include "expect_error.hpp"
+#include "file_bytes.hpp"
 #include "file_hash.hpp"
 #include "recant/certify/certificate.hpp"
 #include "recant/core/error.hpp"
@@ -23,12 +23,8 @@ namespace recant {
 namespace {
 
 namespace fs = std::filesystem;
+using test::read_bytes;
 using Json = nlohmann::ordered_json;
-
-std::string read(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
 
 class ForgetTest : public testing::Test {
  protected:
@@ -200,7 +196,7 @@ void make_format_one(const fs::path& path) {
     fs::rename(path / "state/0" / file, path / "state" / file);
   }
   fs::remove(path / "state/0");
-  Json manifest = Json::parse(read(path / "manifest.json"));
+  Json manifest = Json::parse(read_bytes(path / "manifest.json"));
   Json files = Json::object();
   for (const char* file :
        {"rows/features.npy", "rows/targets.npy", "rows/weights.npy", "rows/ids.npy",
@@ -235,7 +231,7 @@ TEST_F(ForgetTest, AFolderOfFormatOneOpensAndIsRewrittenByItsFirstDeletion) {
 TEST_F(ForgetTest, ADamagedFolderOfFormatOneStaysOne) {
   Vault::create(path_, fitted_, false);
   make_format_one(path_);
-  std::string theta = read(path_ / "state/theta.npy");
+  std::string theta = read_bytes(path_ / "state/theta.npy");
   theta.back() ^= 1;
   std::ofstream(path_ / "state/theta.npy", std::ios::binary) << theta;
   test::expect_error<DamagedError>([&] { return Vault::open_for_writing(path_); }, {"theta.npy"});

@@ -4,58 +4,32 @@
 
 #include <nlohmann/json.hpp>
 
-#include "batch_finisher.hpp"
-#include "recant/engine/fit.hpp"
+#include "dead_writer.hpp"
 #include "recant/engine/json.hpp"
-#include "recant/engine/vault.hpp"
-#include "small_tables.hpp"
+#include "small_vault.hpp"
 
 namespace recant {
 namespace {
 
 using Json = nlohmann::ordered_json;
+using test::asked;
 
 class PinnedParametersTest : public testing::Test {
  protected:
   PinnedParametersTest() {
-    FitRequest request;
-    request.rows.csv = folder_.write("train.csv", test::small_csv(1, 100));
-    request.table.target = "hired";
-    request.table.positive = "yes";
-    request.table.id = "id";
-    const FittedModel fitted = fit(request).first;
-    EnrolmentRequest budget;
-    budget.epsilon = 1;
-    budget.delta = 1e-5;
-    budget.sigma = 1;
-    const EnrolmentPlan enrolment = plan_enrolment(fitted, budget, nullptr);
-    Vault::create(path_, fitted, false, &enrolment);
+    test::create_enrolled(path_, test::small_model(folder_, 100, {}));
     // What a writer leaves that dies right after it took the request in.
-    static_cast<void>(Vault::open_for_writing(path_).forget(asked(9, "sample")));
+    static_cast<void>(Vault::open_for_writing(path_).forget(asked({9}, "sample")));
     const Ledger ledger = read_ledger();
     pinned_ = Json::parse(ledger.request(1).parameters);
-  }
-  [[nodiscard]] Ledger open_ledger() const {
-    Ledger ledger = Ledger::open((path_ / "ledger.sqlite").string(), LedgerAccess::kWrite);
-    ledger.acquire();
-    return ledger;
   }
   [[nodiscard]] Ledger read_ledger() const {
     return Ledger::open((path_ / "ledger.sqlite").string(), LedgerAccess::kRead);
   }
-  static ForgetRequest asked(Index row, std::string key) {
-    ForgetRequest request;
-    request.rows = {row};
-    request.key = std::move(key);
-    return request;
-  }
   /// Received, and never begun; with a key that nobody knows.
   std::int64_t receive(Index row, const Json& parameters) const {
-    const VaultKey key = VaultSecrets::load(path_).key;
-    const std::string id = Vault::open(path_).rows.ids.text(row);
-    const Submission submission{
-        draw_salt(), draw_salt(), parameters.dump(), {key.keyed_hash("recant.row/1", id)}};
-    return open_ledger().receive(std::span(&submission, 1)).front().request;
+    Ledger ledger = test::ledger_of(path_);
+    return test::receive_rows(path_, ledger, {row}, parameters.dump());
   }
   [[nodiscard]] Request request(std::int64_t id) const { return read_ledger().request(id); }
 
@@ -109,9 +83,9 @@ TEST_F(PinnedParametersTest, AskedForAgainItIsDoneAndTheLedgerTells) {
   std::int64_t id = 0;
   {
     const VaultSecrets secrets = VaultSecrets::load(path_);
-    const ForgetRequest wanted = asked(3, "mine");
+    const ForgetRequest wanted = asked({3}, "mine");
     // The content that the vault makes of it: from a request that it took in itself.
-    Ledger ledger = open_ledger();
+    Ledger ledger = test::ledger_of(path_);
     const Digest key = secrets.key.keyed_hash("recant.request_key/1", wanted.key);
     const Json settings = {{"method", "newton"},      {"weighting", "uniform"},
                            {"alpha", nullptr},        {"form", nullptr},
@@ -125,7 +99,7 @@ TEST_F(PinnedParametersTest, AskedForAgainItIsDoneAndTheLedgerTells) {
   static_cast<void>(Vault::open_for_writing(path_));
   EXPECT_EQ(request(id).reason, "other_version");
   Vault vault = Vault::open_for_writing(path_);
-  const ForgetReport report = vault.forget(asked(3, "mine"));
+  const ForgetReport report = vault.forget(asked({3}, "mine"));
   EXPECT_TRUE(report.done());
   EXPECT_EQ(report.request, id);
   bool told = false;

@@ -4,63 +4,36 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include <fstream>
-#include <functional>
-#include <iterator>
-
+#include "file_bytes.hpp"
 #include "recant/core/error.hpp"
-#include "recant/engine/enrolment.hpp"
-#include "recant/engine/fit.hpp"
-#include "recant/engine/vault.hpp"
-#include "small_tables.hpp"
+#include "small_vault.hpp"
 #include "vault_writer.hpp"
 
 namespace recant {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string read(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-void write(const fs::path& file, const std::string& bytes) {
-  std::ofstream(file, std::ios::binary | std::ios::trunc) << bytes;
-}
+using test::read_bytes, test::write_bytes;
 
 /// A vault with a budget and two deletions, and its ledger as it was before the second.
 class ReleaseCheckTest : public testing::Test {
  protected:
   void SetUp() override {
-    FitRequest request;
-    request.rows.csv = folder_.write("train.csv", test::small_csv(1, 40));
-    request.table.target = "hired";
-    request.table.positive = "yes";
-    request.table.sensitive = {"sex"};
-    request.table.id = "id";
-    const FittedModel fitted = fit(request).first;
-    EnrolmentRequest budget;
-    budget.epsilon = 1;
-    budget.delta = 1e-5;
-    budget.sigma = 1;
-    const EnrolmentPlan enrolment = plan_enrolment(fitted, budget, nullptr);
-    Vault::create(path_, fitted, false, &enrolment);
+    test::create_enrolled(path_, test::small_model(folder_, 40));
     forget(3);
-    former_ledger_ = read(path_ / "ledger.sqlite");
+    former_ledger_ = read_bytes(path_ / "ledger.sqlite");
     forget(17);
   }
 
   void forget(Index row) {
     Vault vault = Vault::open_for_writing(path_);
-    ForgetRequest request;
-    request.rows = {row};
-    ASSERT_TRUE(vault.forget(request).done());
+    ASSERT_TRUE(vault.forget(test::asked({row})).done());
   }
   /// The line that a writer is refused with, none if it is not; a refusal leaves the ledger and
   /// what is published alone.
   [[nodiscard]] std::string refusal() const {
-    const std::string ledger = read(path_ / "ledger.sqlite");
-    const std::string published = read(path_ / "published/parameters.npy");
+    const std::string ledger = read_bytes(path_ / "ledger.sqlite");
+    const std::string published = read_bytes(path_ / "published/parameters.npy");
     std::string line;
     try {
       static_cast<void>(Vault::open_for_writing(path_));
@@ -68,8 +41,8 @@ class ReleaseCheckTest : public testing::Test {
       line = error.what();
     }
     if (line.empty()) return line;
-    EXPECT_TRUE(read(path_ / "ledger.sqlite") == ledger);
-    EXPECT_TRUE(read(path_ / "published/parameters.npy") == published);
+    EXPECT_TRUE(read_bytes(path_ / "ledger.sqlite") == ledger);
+    EXPECT_TRUE(read_bytes(path_ / "published/parameters.npy") == published);
     return line;
   }
 
@@ -80,14 +53,14 @@ class ReleaseCheckTest : public testing::Test {
 
 TEST_F(ReleaseCheckTest, ALedgerThatHasLostWhatWasPublishedIsNotWrittenTo) {
   EXPECT_EQ(refusal(), "");
-  write(path_ / "ledger.sqlite", former_ledger_);
+  write_bytes(path_ / "ledger.sqlite", former_ledger_);
   const std::string line = refusal();
   EXPECT_EQ(line.find((path_ / "ledger.sqlite").string()), 0U) << line;
   EXPECT_NE(line.find("certificates/000003"), std::string::npos) << line;
 }
 
 TEST_F(ReleaseCheckTest, APublishedReleaseIsEnoughToTell) {
-  write(path_ / "ledger.sqlite", former_ledger_);
+  write_bytes(path_ / "ledger.sqlite", former_ledger_);
   for (const char* name : {"000003.json", "000003.annex.json"}) {
     fs::remove(path_ / "certificates" / name);
   }
@@ -103,16 +76,16 @@ TEST_F(ReleaseCheckTest, FilesThatTheNextReleaseRestsOnAreCompared) {
         "certificates/000003.annex.json", "certificates/000002.json", "published/certificate.json",
         "published/parameters.json", "published/public-key.json", "published/parameters.npy"}) {
     const fs::path file = path_ / name;
-    const std::string whole = read(file);
+    const std::string whole = read_bytes(file);
     for (int trial = 0; trial < 25; ++trial) {
       const auto at = static_cast<std::size_t>(random.below(static_cast<Index>(whole.size())));
       SCOPED_TRACE(std::string(name) + ", byte " + std::to_string(at));
       std::string damaged = whole;
       damaged[at] = static_cast<char>(damaged[at] ^ (1 << random.below(8)));
-      write(file, damaged);
+      write_bytes(file, damaged);
       EXPECT_NE(refusal().find(file.filename().string()), std::string::npos);
     }
-    write(file, whole);
+    write_bytes(file, whole);
   }
   EXPECT_EQ(refusal(), "");
 }
@@ -122,7 +95,7 @@ TEST_F(ReleaseCheckTest, KeysOfAnotherVaultAreRefused) {
   const SigningKey other = SigningKey::generate();
   fs::remove(path_ / "secret/signing.key");
   other.save(path_ / "secret/signing.key");
-  write(path_ / "public-key.json", other.public_key_text());
+  write_bytes(path_ / "public-key.json", other.public_key_text());
   EXPECT_NE(refusal().find("signing.key: is not the key that signed"), std::string::npos);
 }
 
@@ -131,7 +104,7 @@ TEST_F(ReleaseCheckTest, AFitIsNotPublishedFromADamagedState) {
   const fs::path path = folder_ / "plain.rct";
   Vault::create(path, Vault::open(path_), false);
   const fs::path theta = path / "state/0/theta.npy";
-  const std::string whole = read(theta);
+  const std::string whole = read_bytes(theta);
   ModelFolder folder = read_model_folder(path);
   const VaultSecrets secrets = VaultSecrets::create(path);
   Ledger ledger = create_ledger(folder, folder.ledger_location(), nullptr);
@@ -143,11 +116,11 @@ TEST_F(ReleaseCheckTest, AFitIsNotPublishedFromADamagedState) {
   const std::int64_t batch = ledger.prepare(plan);
   std::string damaged = whole;
   damaged.back() = static_cast<char>(damaged.back() ^ 1);
-  write(theta, damaged);
+  write_bytes(theta, damaged);
   BatchFinisher finisher(folder, ledger, secrets);
   EXPECT_THROW(finisher.finish(ledger.batch(batch)), DamagedError);
   EXPECT_FALSE(ledger.release_of_batch(batch).has_value());
-  write(theta, whole);
+  write_bytes(theta, whole);
   finisher.finish(ledger.batch(batch));
   EXPECT_TRUE(ledger.release_of_batch(batch).has_value());
 }

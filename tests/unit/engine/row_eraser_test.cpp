@@ -4,10 +4,8 @@
 
 #include <gtest/gtest.h>
 
-#include <fstream>
-#include <iterator>
-
 #include "expect_error.hpp"
+#include "file_bytes.hpp"
 #include "problems.hpp"
 #include "recant/core/error.hpp"
 #include "recant/data/npy.hpp"
@@ -17,11 +15,7 @@ namespace recant {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string read(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
+using test::read_bytes;
 
 class RowEraserTest : public testing::Test {
  protected:
@@ -77,9 +71,9 @@ TEST_F(RowEraserTest, KnowsTheHashesBeforehand) {
 TEST_F(RowEraserTest, ErasingTwiceIsErasingOnce) {
   const std::vector<Index> rows = {17, 1000};
   eraser().erase(rows);
-  const std::string once = read(folder_ / "x.npy") + read(folder_ / "ids.npy");
+  const std::string once = read_bytes(folder_ / "x.npy") + read_bytes(folder_ / "ids.npy");
   eraser().erase(rows);
-  EXPECT_EQ(read(folder_ / "x.npy") + read(folder_ / "ids.npy"), once);
+  EXPECT_EQ(read_bytes(folder_ / "x.npy") + read_bytes(folder_ / "ids.npy"), once);
 }
 
 TEST_F(RowEraserTest, AFileOfOtherRowsIsDamaged) {

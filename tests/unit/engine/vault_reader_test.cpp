@@ -17,15 +17,12 @@
 #include <thread>
 #include <vector>
 
-#include "batch_finisher.hpp"
+#include "dead_writer.hpp"
 #include "expect_error.hpp"
-#include "generation.hpp"
 #include "recant/certify/certificate.hpp"
 #include "recant/core/error.hpp"
-#include "recant/engine/fit.hpp"
-#include "recant/engine/vault.hpp"
 #include "row_eraser.hpp"
-#include "small_tables.hpp"
+#include "small_vault.hpp"
 
 namespace recant {
 namespace {
@@ -38,20 +35,10 @@ constexpr Index kRows = 300, kPerBatch = 5, kBatches = 30;
 class VaultReaderTest : public testing::Test {
  protected:
   VaultReaderTest() {
-    FitRequest request;
-    request.rows.csv = folder_.write("train.csv", test::small_csv(1, kRows));
-    request.table.target = "hired";
-    request.table.positive = "yes";
-    request.table.sensitive = {"sex"};
-    request.table.id = "id";
-    fitted_ = fit(request).first;
-    EnrolmentRequest budget;
-    budget.epsilon = 1;
-    budget.delta = 1e-5;
+    fitted_ = test::small_model(folder_, kRows);
+    EnrolmentRequest budget = test::small_budget();
     budget.releases = kBatches + 5;
-    budget.sigma = 1;
-    const EnrolmentPlan enrolment = plan_enrolment(fitted_, budget, nullptr);
-    Vault::create(path_, fitted_, false, &enrolment);
+    test::create_enrolled(path_, fitted_, budget);
   }
   static std::vector<Index> rows_of(Index batch) {
     std::vector<Index> rows(kPerBatch);
@@ -211,25 +198,8 @@ class DeadWriterTest : public VaultReaderTest {
  protected:
   explicit DeadWriterTest(std::string version = "0.0.1") {
     static_cast<void>(Vault::open_for_writing(path_).forget(asked(0)));
-    const ModelFolder folder = read_model_folder(path_);
-    const VaultSecrets secrets = VaultSecrets::load(path_);
     theta_ = fitted_.model.theta * 0.5;
-    BatchRecord record;
-    record.version = std::move(version);
-    record.generation = 2;
-    record.method = "newton";
-    record.level = CertificateLevel::kCertified;
-    record.tier = "retrain";
-    record.bound = 0.01;
-    record.rows = kPerBatch;
-    record.assumptions = {"made by hand"};
-    record.files = write_generation(path_, 2, theta_, rows_of(1), secrets.key);
-    BatchPlan plan;
-    plan.chunks = RowEraser(path_, folder.row_files(), folder.rows).hashes_after(rows_of(1));
-    plan.plan = to_text(record);
-    Ledger ledger = Ledger::open(folder.ledger_location(), LedgerAccess::kWrite);
-    ledger.acquire();
-    ledger.prepare(plan);
+    test::prepare_batch(path_, test::record_by_hand(std::move(version)), theta_, rows_of(1));
   }
   /// Bytes of a file of rows, from where its values begin.
   void overwrite(const std::string& name, std::int64_t at, const std::string& bytes) const {
