@@ -67,12 +67,12 @@ def test_rows_that_stay_are_weighted_by_value(problem) -> None:
     held, rows = problem.part(problem.validation), [3, 77, 200]
     model, plain = problem.fit(), problem.fit()
     gone = model.forget(rows, weighting="retained", alpha=1.0, holdout=held, allowance=1e-6, audit=True)
-    assert gone.done and gone.tier == "2" and gone.to_dict()["weighting"] == "retained"
+    assert gone.done and gone.tier in ("2", "retrain") and gone.to_dict()["weighting"] == "retained"
     assert gone.audit.verdict == "holds" and 0 < gone.distance <= gone.bound <= 1e-6
     plain.forget(rows)
     assert distance(model, plain) > 1e-3
-    model.forget(5)  # starts from the rows' own weights again
-    assert distance(model, without(problem, [*rows, 5])) < 1e-3
+    model.forget(5, allowance=1e-6)  # to training with the rows' own weights again
+    assert distance(model, without(problem, [*rows, 5])) <= 1e-6
     for more, says in ({"alpha": "auto"}, "a number"), ({"alpha": 1.0, "values": np.ones(400)}, "values"):
         with pytest.raises(recant.UsageError, match=says):
             problem.fit().forget(rows, weighting="retained", holdout=held, **more)
