@@ -36,7 +36,7 @@ PARTS = {
     "passes": "every pass over the rows, next to reading them once",
     "qp": "the program of bounded soft weights, next to OSQP and Clarabel",
     "deletion": "deleting rows, next to retraining by scikit-learn and a Newton step in NumPy",
-    "requests": "durable deletions a second through the command, from its start to its end",
+    "requests": "durable deletions a second through the command; opening a vault with a long ledger",
     "fit": "the fit, next to scikit-learn's solvers and a Newton method in NumPy",
     "correction": "a whole correction, next to the published formulas in NumPy",
     "pipeline": "the whole pipeline by its parts, next to what the machine could do at best",
@@ -165,7 +165,7 @@ class Bench:
 
     def requests(self):
         return self.script("requests/requests.py", self.args.build / "bin" / "recant",
-                           *self.folders(QUICK_SETS), "--syncs", self.programs / "requests" / "syncs.so",
+                           *self.folders(QUICK_SETS), "--programs", self.programs / "requests",
                            "--repeats", 3 if self.args.quick else 7)
 
     def qp(self):

@@ -3,17 +3,23 @@
 
     requests.py COMMAND FOLDER...     COMMAND: recant; FOLDER: as generate.py or encode_csv make them
         --sizes N ...                 requests of a batch (100 1000 10000)
+        --bulk N                      rows of one request (20000), by --rows-from
         --repeats N                   batches of each size (5), each on a fresh copy of the model
-        --syncs LIBRARY               syncs.so, which counts them (beside the programs of the bench preset)
+        --programs DIR                where syncs.so and long_ledger are: the floor of syncs, and opening
+                                      a vault whose ledger is long
+        --events N --batches N        of that ledger (1000000, 1000)
         --json FILE
 
 A model with a budget, its ledger in the folder. Timed is the whole command, from its start to the
 last outcome: opening and checking the folder, receipts, the deletion, zeros over the rows, release
 and certificate. When it ends everything is synced. The outcomes are counted, and after each size
 `recant status --check` derives everything anew. Models are made in a folder beside the data, since
-it is that disk's syncs that count: what one costs is measured too, and with --syncs how many a batch
-asks for, in one batch more that is not timed. The floor is that many syncs of 4 KB each; reading, hashing
-and computing are not in it.
+it is that disk's syncs that count: what one costs is measured too. The floor of a batch is its
+syncs, counted in a run of their own, one after another.
+
+A long ledger is made of a model of the first folder: batches of one row, and for the rest requests for rows that
+are not there. Opening it by the library (reading, writing) and `recant status` stand beside the same of the model
+when it had one batch, which is the floor: hashing its rows, starting a process.
 """
 import argparse
 import json
@@ -55,40 +61,71 @@ class Requests:
         self.call("fit", "--features", data / "train_features.npy", "--targets", data / "train_targets.npy", "--groups",
                   data / "train_groups.npy", "--l2", "1", "--epsilon", "1", "--delta", "1e-5", "-o", scratch / "made.rct")
 
-    def call(self, *arguments, environment=None):
+    def call(self, *arguments):
         return json.loads(subprocess.run([str(part) for part in (self.command, *arguments, "--json")], check=True,
-                                         stdout=subprocess.PIPE, env=os.environ | (environment or {})).stdout)
+                                         stdout=subprocess.PIPE).stdout)
 
-    def batch(self, size, seed, environment=None):
-        """Seconds of one batch on a fresh copy, on the clock and of processors."""
+    def asked(self, size, seed, bulk):
+        """On a fresh copy of the model: what the command gets."""
         model, file = self.scratch / "model.rct", self.scratch / "requests.csv"
         shutil.rmtree(model, ignore_errors=True)
         shutil.copytree(self.scratch / "made.rct", model)
         os.sync()
         rows = random.Random(seed).sample(range(self.rows), size)
+        if bulk:
+            file.write_text("".join(f"{row}\n" for row in rows))
+            return ["forget", model, "--rows-from", file]
         file.write_text("key,row\n" + "".join(f"request {row},{row}\n" for row in rows))
+        return ["forget", model, "--requests", file]
+
+    def batch(self, size, seed, bulk):
+        """Seconds of one batch, on the clock and of processors."""
+        arguments = self.asked(size, seed, bulk)
         before, started = processor_seconds(), time.perf_counter()
-        outcomes = self.call("forget", model, "--requests", file, environment=environment)["deletions"]
+        outcome = self.call(*arguments)
         seconds = time.perf_counter() - started, processor_seconds() - before
-        done = sum(one["state"] == "certified" and not one["repeated"] for one in outcomes)
+        outcomes = outcome.get("deletions", [outcome])
+        done = sum(one["rows"] for one in outcomes if one["state"] == "certified" and not one["repeated"])
         if done != size or len({one["certificate"] for one in outcomes}) != 1:
-            sys.exit(f"{done} of {size} requests done")
+            sys.exit(f"{done} of {size} rows deleted")
         return seconds
 
-    def syncs(self, size, library):
-        """How many one batch asks for."""
-        file = self.scratch / "syncs"
-        self.batch(size, 0, {"LD_PRELOAD": str(library.resolve()), "RECANT_SYNCS": str(file)})
-        return int(file.read_text())
+    def syncs(self, size, bulk, counter):
+        """How often a batch waits for the disk."""
+        count, arguments = self.scratch / "syncs", self.asked(size, 0, bulk)
+        subprocess.run([str(part) for part in (self.command, *arguments, "-q")], check=True, stdout=subprocess.DEVNULL,
+                       env=dict(os.environ, LD_PRELOAD=str(counter), RECANT_SYNCS=str(count)))
+        return int(count.read_text())
 
-    def measure(self, size, repeats):
-        seconds, processor = zip(*(self.batch(size, seed) for seed in range(repeats)))
+    def measure(self, size, repeats, bulk=False):
+        seconds, processor = zip(*(self.batch(size, seed, bulk) for seed in range(repeats)))
         left = self.call("status", self.scratch / "model.rct", "--check")["rows_left"]
         if left != self.rows - size:
             sys.exit(f"{left} rows are left")
-        return {"rows": self.rows, "requests": size, "seconds": statistics.median(seconds),
-                "least_seconds": min(seconds), "most_seconds": max(seconds),
+        return {"rows": self.rows, "requests": 1 if bulk else size, "deleted": size,
+                "seconds": statistics.median(seconds), "least_seconds": min(seconds), "most_seconds": max(seconds),
                 "processor_seconds": statistics.median(processor)}
+
+    def long_ledger(self, program, events, batches):
+        model = self.scratch / "long.rct"
+        self.call("fit", "--features", self.data / "train_features.npy", "--targets", self.data / "train_targets.npy",
+                  "--l2", "1", "--epsilon", "1", "--delta", "1e-5", "--releases", "1000000", "--sigma", "64", "-o", model)
+        shutil.copytree(model, self.scratch / "short.rct")
+        made = subprocess.run([program, model, "--events", str(events), "--batches", str(batches)], check=True,
+                              stdout=subprocess.PIPE)
+        found = json.loads(made.stdout)
+        for name in ("short", "long"):
+            found[name]["command_seconds"] = self.status_seconds(self.scratch / f"{name}.rct")
+        return found
+
+    def status_seconds(self, model):
+        """Of `recant status`, the process with it: the median of nine."""
+        times = []
+        for _ in range(9):
+            started = time.perf_counter()
+            self.call("status", model)
+            times.append(time.perf_counter() - started)
+        return statistics.median(times)
 
 
 def main():
@@ -96,26 +133,38 @@ def main():
     parser.add_argument("command", type=pathlib.Path)
     parser.add_argument("folders", type=pathlib.Path, nargs="+")
     parser.add_argument("--sizes", type=int, nargs="+", default=[100, 1000, 10000])
+    parser.add_argument("--bulk", type=int, default=20000)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--syncs", type=pathlib.Path)
+    parser.add_argument("--programs", type=pathlib.Path)
+    parser.add_argument("--events", type=int, default=1_000_000)
+    parser.add_argument("--batches", type=int, default=1_000)
     parser.add_argument("--json", type=pathlib.Path)
     args = parser.parse_args()
-    found = []
-    print(f"{'':14}{'rows':>9}{'requests':>9}{'seconds':>9}{'least':>8}{'most':>8}{'processor':>11}{'a second':>10}{'a sync':>10}"
-          f"{'syncs':>7}{'floor':>9}{'times':>8}")
+    found = {"batches": [], "opening": None}
+    print(f"{'':14}{'rows':>9}{'requests':>9}{'deleted':>9}{'seconds':>9}{'least':>8}{'most':>8}{'processor':>11}"
+          f"{'rows/s':>10}{'syncs':>7}{'each':>10}{'their floor':>13}")
     for data in args.folders:
         with tempfile.TemporaryDirectory(dir=data.parent, prefix="requests-") as scratch:
             requests = Requests(args.command, data, pathlib.Path(scratch))
             sync = sync_seconds(pathlib.Path(scratch))
-            for size in args.sizes:
-                one = {"data": data.name, **requests.measure(size, args.repeats), "sync_seconds": sync}
-                if args.syncs:
-                    one["syncs"] = requests.syncs(size, args.syncs)
-                    one["floor"] = one["syncs"] * sync
-                found.append(one)
-                floor = f"{one['syncs']:7}{one['floor']:9.4f}{one['seconds'] / one['floor']:6.1f} x" if args.syncs else ""
-                print(f"{data.name:14}{one['rows']:9}{size:9}{one['seconds']:9.3f}{one['least_seconds']:8.3f}"
-                      f"{one['most_seconds']:8.3f}{one['processor_seconds']:11.3f}{size / one['seconds']:10.0f}{1e3 * sync:7.2f} ms{floor}", flush=True)
+            for size, bulk in [*((size, False) for size in args.sizes), (args.bulk, True)]:
+                one = {"data": data.name, **requests.measure(size, args.repeats, bulk), "sync_seconds": sync}
+                if args.programs:
+                    one["syncs"] = requests.syncs(size, bulk, args.programs / "syncs.so")
+                found["batches"].append(one)
+                floor = f"{one['syncs']:7}{1e3 * sync:7.2f} ms{1e3 * sync * one['syncs']:10.1f} ms" if args.programs else ""
+                print(f"{data.name:14}{one['rows']:9}{one['requests']:9}{size:9}{one['seconds']:9.3f}{one['least_seconds']:8.3f}"
+                      f"{one['most_seconds']:8.3f}{one['processor_seconds']:11.3f}{size / one['seconds']:10.0f}{floor}", flush=True)
+            if args.programs and not found["opening"]:
+                found["opening"] = requests.long_ledger(args.programs / "long_ledger", args.events, args.batches)
+                print(f"{'opening ' + data.name:24}{'events':>9}{'batches':>9}{'to read':>11}{'to write':>11}{'status':>11}"
+                      f"{'recant status':>15}")
+                for name in ("short", "long"):
+                    one = found["opening"][name]
+                    print(f"{name:24}{one['events']:9}{one['batches']:9}"
+                          + "".join(f"{1e3 * one[member]:8.1f} ms" for member in
+                                    ("open_seconds", "open_for_writing_seconds", "status_seconds"))
+                          + f"{1e3 * one['command_seconds']:12.1f} ms", flush=True)
     if args.json:
         args.json.write_text(json.dumps(found, indent=1) + "\n")
 
