@@ -109,9 +109,21 @@ bool tears() {
   return plan().action == Action::kTear && operations + 1 == plan().at;
 }
 
+/// The C library's dlsym(), of which there is one below.
+void* next_dlsym(void* library, const char* name) {
+  static auto* const next = [] {
+    void* found = nullptr;
+    for (const char* version : {"GLIBC_2.34", "GLIBC_2.2.5", "GLIBC_2.17"}) {
+      if (found == nullptr) found = dlvsym(RTLD_NEXT, "dlsym", version);
+    }
+    return reinterpret_cast<void* (*)(void*, const char*)>(found);
+  }();
+  return next(library, name);
+}
+
 template <class Function>
 Function* real(const char* name) {
-  return reinterpret_cast<Function*>(dlsym(RTLD_NEXT, name));
+  return reinterpret_cast<Function*>(next_dlsym(RTLD_NEXT, name));
 }
 
 // ---- The log.
@@ -318,6 +330,14 @@ int mkdir_at(int folder, const char* path, mode_t mode) {
 // ---- Messages to a server.
 
 pid_t process_for_us = 0;  // the server's, of the connection that was made last
+void* (*connect_to_server)(const char*) = nullptr;
+int (*process_of_connection)(void*) = nullptr;
+
+void* connect_and_note_process(const char* address) {
+  void* const connection = connect_to_server(address);
+  process_for_us = process_of_connection(connection);
+  return connection;
+}
 
 /// The process that listens at the other end of a local socket.
 pid_t server_of(int socket) {
@@ -498,10 +518,14 @@ ssize_t copy_file_range(int from, off64_t* from_at, int to, off64_t* to_at, size
 ssize_t send(int socket, const void* bytes, size_t count, int flags) {
   return send_message(socket, bytes, count, flags);
 }
-void* PQconnectdb(const char* address) {
-  void* const connection = real<void*(const char*)>("PQconnectdb")(address);
-  process_for_us = real<int(void*)>("PQbackendPID")(connection);
-  return connection;
+/// The program loads libpq itself and asks for its functions here.
+void* dlsym(void* library, const char* name) noexcept {
+  void* const found = next_dlsym(library, name);
+  if (found == nullptr || strcmp(name, "PQconnectdb") != 0) return found;
+  connect_to_server = reinterpret_cast<decltype(connect_to_server)>(found);
+  process_of_connection =
+      reinterpret_cast<decltype(process_of_connection)>(next_dlsym(library, "PQbackendPID"));
+  return reinterpret_cast<void*>(connect_and_note_process);
 }
 
 int fsync(int file) {
