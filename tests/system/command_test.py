@@ -30,7 +30,7 @@ FLAGS = {
             "--difference-epsilon", "--difference-delta", "--difference-step", "--plan", "--ledger"],
     "forget": ["model", "--wait", "--rows", "--rows-from", "--ids", "--ids-from", "--one-by-one", "--request-key", "--method",
                "--tier-at-most", "--third-derivative", "--ledger", "--requests", "--require-checkpoint", "--from-ledger", "--weighting", "--form", "--values", "--value-method", *MEASURED[:4],
-               "--max-steps", "--step-size", "--clip"],
+               "--max-steps", "--step-size", "--rule", "--clip"],
     "status": ["model", "--check", "--checkpoint"],
     "backup": ["model", "destination", "--wait"],
     "evaluate": [*MODEL, "data", *ARRAYS[:3], "--radius", "--threshold", "--attack-correct-only"],

@@ -188,8 +188,8 @@ TEST_F(DeletionFaultsTest, ChangeOfCurvatureForgottenByTheSecondLook) {
       const Objective objective(problem.data, problem.loss, problem.intercept, problem.l2);
       const auto [state, after, rebuilt] = delete_hostile(problem, objective, seed);
       const Vector theta = state.newton_point();
-      const auto truth = exact_minimum(problem.data, problem.loss, problem.intercept, problem.l2,
-                                       after, theta);
+      const auto truth =
+          exact_minimum(problem.data, problem.loss, problem.intercept, problem.l2, after, theta);
       const DistanceBound bound =
           bound_from_residual(state.frame(), state.measure_residual(theta, always));
       count += distance(theta, truth) > bound.corrected_by_second_look;
