@@ -33,6 +33,7 @@ struct Flags {
       tier_at_most, rule = "constant", checkpoint, ledger, newer_ledger;
   RowFlags validation;
   GradientAscentOptions ascent;
+  std::string of_ascent;  // the last flag given that only ascent reads
   bool one_by_one = false, third_derivative = false;
 
   [[nodiscard]] bool name_rows() const {
@@ -181,6 +182,9 @@ ForgetRequest make_request(const Flags& flags) {
   if (request.tier_at_most == Tier::kHalf && !request.third_derivative) {
     throw UsageError("tier half needs the third derivative", "--tier-at-most",
                      "add --third-derivative");
+  }
+  if (!flags.of_ascent.empty() && request.method != ForgetMethod::kAscent) {
+    throw UsageError("is about gradient ascent", flags.of_ascent, "add --method ascent");
   }
   request.ascent = flags.ascent;
   request.ascent.rule = step_rule(flags.rule);
@@ -539,7 +543,9 @@ Run add_forget(CLI::App& app, Common& common) {
                   "constant: every step as long; decaying: step t divided by the root of t")
       ->capture_default_str();
   for (const char* flag : {"--max-steps", "--step-size", "--clip", "--rule"}) {
-    command.get_option(flag)->group("Gradient ascent");
+    command.get_option(flag)
+        ->each([flags, flag](const std::string& /*value*/) { flags->of_ascent = flag; })
+        ->group("Gradient ascent");
   }
   command.add_option("--require-checkpoint", flags->checkpoint,
                      "refuse unless the ledger contains this checkpoint: it may come from an older "

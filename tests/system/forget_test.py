@@ -365,6 +365,8 @@ class Forget(Vaults):
                 (["--rows", "1", "--weighting", "value:1"], 2, "--values"),
                 (["--rows", "1", "--method", "magic"], 2, "newton or ascent"),
                 (["--rows", "1", "--method", "ascent"], 2, "--validation"),
+                (["--rows", "1", "--step-size", "0.1"], 2, "add --method ascent"),
+                (["--rows", "1", "--rule", "decaying"], 2, "add --method ascent"),
                 (["--rows", "1", "--tier-at-most", "7"], 2, "retrain"),
                 (["--rows", "1", "--require-checkpoint", self.root / "none"], 7, "does not exist")]:
             with self.subTest(arguments=arguments):
