@@ -6,6 +6,10 @@ SECONDS_PER_FUZZER ?= 60
 STAGES ?= core linalg
 PYTHON ?= python3
 JOBS := $(shell nproc)
+# Names relative to the checkout, so that the compiler cache knows the same file in another checkout: the wheel's test
+# builds in one.
+export CCACHE_BASEDIR ?= $(CURDIR)
+export CCACHE_NOHASHDIR ?= 1
 FUZZERS := $(patsubst fuzz/%_fuzz.cpp,%,$(wildcard fuzz/*_fuzz.cpp))
 
 # With the Python package where the second word says so.

@@ -1,17 +1,19 @@
 #!/usr/bin/env bash
 # The Python package as a stranger gets it: a clean checkout, `pip wheel .` and `pip install .`, each in a fresh virtual
-# environment with nothing but NumPy, the command that comes with it, and the package at work. The same for every other
-# Python at hand that the package is for: one wheel for 3.12 and all that follow, a wheel of its own for those before.
-#   wheel_test.sh SOURCE PYTHON COMPILER WERROR [COMPILER_LAUNCHER]
+# environment with nothing but NumPy, the command that comes with it, and the package at work. With "others", which takes
+# minutes, the wheels for every other Python at hand that the package is for: one for 3.12 and all that follow, one of its
+# own for those before.
+#   wheel_test.sh own|others SOURCE PYTHON COMPILER WERROR [COMPILER_LAUNCHER]
 # Packages come from where pip is told to look. Exit status 77: this Python makes no virtual environments, or pip finds
 # no packages.
 set -euo pipefail
 
-source=$1
-python=$2
-compiler=$3
-werror=$4
-launcher=${5:-}
+which=$1
+source=$2
+python=$3
+compiler=$4
+werror=$5
+launcher=${6:-}
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 "$python" -c 'import venv, ensurepip' 2> /dev/null || { echo "no venv here"; exit 77; }
@@ -99,11 +101,14 @@ install() {
   works_in "$2"
 }
 
-wheel=$(wheel_for "$python")
-echo "$(basename "$wheel"), $(stat --format=%s "$wheel") bytes"
-install "$python" "$folder/fresh" "$wheel"
-echo "pip install ."
-install "$python" "$folder/direct" "${settings[@]}" .
+if [[ "$which" == own ]]; then
+  wheel=$(wheel_for "$python")
+  echo "$(basename "$wheel"), $(stat --format=%s "$wheel") bytes"
+  install "$python" "$folder/fresh" "$wheel"
+  echo "pip install ."
+  install "$python" "$folder/direct" "${settings[@]}" .
+  exit 0
+fi
 
 lowest=$(tag "$python")
 for other in $(tools/other_python.sh --all "$python"); do
