@@ -2,47 +2,19 @@
 #include "recant/core/blocks.hpp"
 
 #include <atomic>
-#include <chrono>
-#include <condition_variable>
 #include <mutex>
 #include <thread>
 
 #include "pass_of_another.hpp"
 #include "recant/core/interrupt.hpp"
 #include "recant/core/threads.hpp"
+#include "workers.hpp"
 
 namespace recant {
 namespace {
 
 /// A pass within a task of another stays in its thread: the processors are busy with other tasks.
 thread_local bool inside_a_pass = false;
-
-/// Calls work(), which must not throw, on `workers` threads at once and waits for all, calling
-/// `meanwhile` now and then. Threads are started for each pass and none is kept: a pool that waits
-/// by spinning (OpenMP's) makes every pass a hundred times slower where another program keeps the
-/// processors busy, and starting one costs some ten microseconds (docs/decisions/0004).
-void run_on_threads(int workers, const std::function<void()>& work,
-                    const std::function<void()>& meanwhile) {
-  constexpr std::chrono::milliseconds kWhile(50);
-  std::mutex mutex;
-  std::condition_variable ended;
-  int running = workers - 1;
-  std::vector<std::jthread> others;
-  for (int i = 1; i < workers; ++i) {
-    others.emplace_back([&] {
-      work();
-      const std::lock_guard lock(mutex);
-      if (--running == 0) ended.notify_one();
-    });
-  }
-  work();
-  std::unique_lock lock(mutex);
-  while (!ended.wait_for(lock, kWhile, [&] { return running == 0; })) {
-    lock.unlock();
-    meanwhile();
-    lock.lock();
-  }
-}
 
 }  // namespace
 
@@ -78,7 +50,7 @@ void parallel_for(Index count, const std::function<void(Index)>& task) {
   };
   const auto work = [&] {
     inside_a_pass = true;
-    if (std::this_thread::get_id() != caller) work_for_pass(stopped);
+    if (std::this_thread::get_id() != caller) work_for_pass(&stopped);
     for (Index i = take(); i < count; i = take()) {
       try {
         check_interrupt();
@@ -87,9 +59,10 @@ void parallel_for(Index count, const std::function<void(Index)>& task) {
         note_error(i);
       }
     }
+    work_for_pass(nullptr);
     inside_a_pass = false;
   };
-  run_on_threads(workers, work, [&] {
+  run_on_threads(workers - 1, work, [&] {
     try {
       check_interrupt();
     } catch (...) {

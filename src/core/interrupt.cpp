@@ -11,8 +11,8 @@ thread_local InterruptCheck* current = nullptr;
 thread_local const std::atomic<bool>* pass_stopped = nullptr;
 }  // namespace
 
-void work_for_pass(const std::atomic<bool>& stopped) noexcept {
-  pass_stopped = &stopped;
+void work_for_pass(const std::atomic<bool>* stopped) noexcept {
+  pass_stopped = stopped;
 }
 
 InterruptCheck::InterruptCheck(std::function<void()> check)

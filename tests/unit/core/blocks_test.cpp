@@ -3,10 +3,13 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <bit>
 #include <cmath>
+#include <csignal>
 #include <cstdlib>
 #include <stdexcept>
 #include <string>
@@ -113,6 +116,75 @@ TEST_F(Blocks, TasksRunOnSeveralThreadsWhenAskedTo) {
     while (arrived < 2) std::this_thread::yield();
   });
   EXPECT_EQ(arrived, 2);
+}
+
+TEST_F(Blocks, APassDoesNotWaitForAThreadThatIsBusyWithAnother) {
+  set_threads(2);
+  std::atomic<int> arrived{0};
+  std::atomic<bool> go_on{false};
+  std::thread busy([&] {
+    parallel_for(2, [&](Index) {
+      ++arrived;
+      while (!go_on) std::this_thread::yield();
+    });
+  });
+  while (arrived < 2) std::this_thread::yield();
+  EXPECT_NEAR(sum(5000, 8), sum(5000, 8), 0);  // would never end
+  go_on = true;
+  busy.join();
+}
+
+TEST_F(Blocks, PassesOfSeveralThreadsAtOnceAreComputedAllTheSame) {
+  set_threads(3);
+  const double expected = sum(20'000, 8);
+  std::atomic<int> wrong{0};
+  std::vector<std::thread> callers;
+  for (int caller = 0; caller < 6; ++caller) {
+    callers.emplace_back([&] {
+      for (int repeat = 0; repeat < 50; ++repeat) wrong += sum(20'000, 8) != expected;
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+  EXPECT_EQ(wrong, 0);
+}
+
+#ifndef __SANITIZE_THREAD__  // it forbids threads after a fork
+TEST_F(Blocks, AForkedProcessHasThreadsOfItsOwn) {
+  set_threads(2);
+  const auto both_at_once = [] {
+    std::atomic<int> arrived{0};
+    parallel_for(2, [&](Index) {
+      ++arrived;
+      while (arrived < 2) std::this_thread::yield();
+    });
+  };
+  both_at_once();
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::alarm(20);
+    both_at_once();
+    ::_exit(0);
+  }
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+}
+#endif
+
+TEST_F(Blocks, SignalsAreLeftToTheThreadsOfTheProgram) {
+  set_threads(2);
+  std::atomic<int> arrived{0}, blocked{0};
+  parallel_for(2, [&](Index) {
+    sigset_t mask;
+    pthread_sigmask(SIG_BLOCK, nullptr, &mask);
+    blocked += sigismember(&mask, SIGINT);
+    ++arrived;
+    while (arrived < 2) std::this_thread::yield();
+  });
+  EXPECT_EQ(blocked, 1);
+  sigset_t mask;
+  pthread_sigmask(SIG_BLOCK, nullptr, &mask);
+  EXPECT_EQ(sigismember(&mask, SIGINT), 0);
 }
 
 TEST_F(Blocks, TheExceptionOfTheFirstTaskIsRethrown) {
