@@ -22,7 +22,7 @@ and the same command again leaves nothing beside it (making.py). A backup is bro
 of a deletion that was killed anywhere: nothing that was asked for is lost, and no release is drawn twice (restoring.py).
 
 Usage: crash_test.py RECANT INTERPOSER [--full] [--share N [--part K]] [--seed N]
---full: all of that; with --share N every Nth of it, from the Kth on.
+--full: all of that, of two scenarios every second and fifth disturbance; with --share N every Nth of it, from the Kth on.
 """
 import contextlib
 import shutil
@@ -39,6 +39,9 @@ from scenario import Scenario, spread
 
 
 BATCH = "a batch of requests"
+WEIGHTED = "a deletion that weights the rows that stay"
+OLD = "the first deletion in a folder of format 1"
+SHARE = {WEIGHTED: 5, OLD: 2}  # of what the full run does to others: most of their operations are the same
 
 
 def make_folders(program, interposer, folder):
@@ -58,10 +61,13 @@ def scenarios(program, interposer, scratch, folder):
     with contextlib.closing(ForkedCommand(program, interposer)) as command:
         one = ["--ids", ",".join(IDS), "--request-key", "the key"]
         many = ["--requests", folder / "requests.csv"]
+        # What it is weighted by is not in the ledger: before it is decided the client has to ask again.
+        weighted = [*one, "--weighting", "retained:0.5", "--validation", folder / "validation.csv"]
         restored = ["--from-ledger", folder / "latest.rct/ledger.sqlite"]
         for name, base, arguments in (("a deletion", "enrolled", one), ("the first deletion", "plain", one),
-                                      ("the first deletion in a folder of format 1", "old", one),
-                                      (BATCH, "enrolled", many), ("a restored backup", "enrolled", restored)):
+                                      (OLD, "old", one),
+                                      (BATCH, "enrolled", many), (WEIGHTED, "enrolled", weighted),
+                                      ("a restored backup", "enrolled", restored)):
             scratch.mkdir(parents=True)
             yield Scenario(command, name, folder / f"{base}.rct", arguments, scratch)
             shutil.rmtree(scratch)
@@ -132,7 +138,7 @@ def trials(scenario, full, draw):
         add(scenario.random_kill, draw.uniform(0, seconds))
     add(scenario.read_only)
     add(scenario.a_disk_that_lies, draw)
-    return made
+    return made[::SHARE.get(scenario.name, 1)] if full else made
 
 
 def unkilled(counts):
