@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A vault in which one thing is hostile: a file, a cell of its ledger, or a record that came into
-// the ledger by its front door. It is read, checked, written to and caught up with, or is damaged.
+// A vault in which one thing is hostile: a file, a cell of its ledger, a record that came into the
+// ledger by its front door, or the checkpoint that somebody holds against it. It is read, checked,
+// written to and caught up with, or is damaged.
 //
 // Of an input the first three bytes say which vault, what is hostile and how; the rest are the
 // bytes that it gets, or edits: each two bytes of place and one of value.
@@ -122,9 +123,19 @@ void put_record(recant::Ledger& ledger, const fs::path& vault, Input input) {
   ledger.prepare(plan);
 }
 
-void use(const fs::path& vault, const Situation& situation, const fs::path& newer) {
+/// A checkpoint of the vault that somebody changed.
+void write_kept(const fs::path& vault, const fs::path& kept, Input input) {
+  const std::size_t how = input.take();
+  fs::remove(kept);
+  recant::Vault::write_checkpoint(vault, kept);
+  recant::test::write_bytes(kept, input.instead_of(recant::test::read_bytes(kept), how));
+}
+
+void use(const fs::path& vault, const Situation& situation, const fs::path& newer,
+         const std::optional<fs::path>& kept) {
   recant::Vault::WriteOptions at_once;
   at_once.wait.seconds = 0;
+  at_once.require_checkpoint = kept;
   work_or_damaged([&] { static_cast<void>(recant::Vault::status(vault)); });
   work_or_damaged([&] { static_cast<void>(recant::Vault::open(vault)); });
   work_or_damaged([&] { static_cast<void>(recant::Vault::check(vault)); });
@@ -133,7 +144,7 @@ void use(const fs::path& vault, const Situation& situation, const fs::path& newe
       static_cast<void>(recant::Vault::open_for_writing(vault, at_once));
     } else {
       try {
-        static_cast<void>(recant::Vault::catch_up(vault, newer.string(), {}, at_once.wait));
+        static_cast<void>(recant::Vault::catch_up(vault, newer.string(), kept, at_once.wait));
       } catch (const recant::UsageError&) {  // of another model
       }
     }
@@ -144,7 +155,8 @@ void use(const fs::path& vault, const Situation& situation, const fs::path& newe
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   static const recant::test::TemporaryFolder scratch;
-  static const fs::path vault = scratch / "model.rct", newer = scratch / "newer.sqlite";
+  static const fs::path vault = scratch / "model.rct", newer = scratch / "newer.sqlite",
+                        kept = scratch / "checkpoint.json";
   static const Situations situations(vault);
   Input input(bytes, size);
   const Situation& situation = situations.all()[input.take() % situations.all().size()];
@@ -152,20 +164,25 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   recant::test::write_bytes(newer, situation.newer_ledger);
   const bool restored = !situation.newer_ledger.empty();
   const fs::path ledger = restored ? newer : vault / "ledger.sqlite";
-  switch (input.take() % 3) {
+  std::optional<fs::path> required;
+  switch (input.take() % 4) {
     case 0:
       change_file(vault, situation, newer, input);
       break;
     case 1:
       change_cell(ledger, input);
       break;
-    default: {
+    case 2: {
       recant::Ledger written = recant::Ledger::open(ledger.string(), recant::LedgerAccess::kWrite);
       written.acquire();
       put_record(written, vault, input);
+      break;
     }
+    default:
+      write_kept(vault, kept, input);
+      required = kept;
   }
-  use(vault, situation, newer);
+  use(vault, situation, newer, required);
   for (const char* const suffix : {"-wal", "-shm"}) {
     std::error_code ignored;
     fs::remove(newer.string() + suffix, ignored);

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <numbers>
 
 #include "real.hpp"
 #include "recant/core/check.hpp"
@@ -113,16 +114,40 @@ double read_delta(double epsilon, double mu, Read read) {
 }
 
 /// The last number, from 0 up, at which `holds`: it does at 0, and not at the largest double.
-/// Doubles >= 0 are in the order of their bits, so halving those ends at two neighbours.
+/// Doubles >= 0 are in the order of their bits, so halving those ends at two neighbours; first the
+/// range is closed in around `near`, by steps that grow. Where that is does not change the answer.
 template <class Predicate>
-double last_at_which(Predicate holds) {
+double last_at_which(double near, Predicate holds) {
   auto yes = std::bit_cast<std::uint64_t>(0.0);
   auto no = std::bit_cast<std::uint64_t>(std::numeric_limits<double>::max());
-  while (no - yes > 1) {
-    const std::uint64_t middle = yes + (no - yes) / 2;
-    (holds(std::bit_cast<double>(middle)) ? yes : no) = middle;
+  const auto look = [&](std::uint64_t at) {
+    const bool found = holds(std::bit_cast<double>(at));
+    (found ? yes : no) = at;
+    return found;
+  };
+  const auto start = std::bit_cast<std::uint64_t>(near);
+  if (start > yes && start < no) {
+    const bool up = look(start);
+    for (std::uint64_t step = 1; no - yes > step; step *= 8) {
+      if (look(up ? yes + step : no - step) != up) break;
+    }
   }
+  while (no - yes > 1) look(yes + (no - yes) / 2);
   return std::bit_cast<double>(yes);
+}
+
+/// delta(epsilon; mu) in doubles, where little may be left of it: to know where to look.
+double rough_delta(double epsilon, double mu) {
+  const double a = epsilon / mu - mu / 2;
+  return (std::erfc(a / std::numbers::sqrt2) -
+          std::exp(epsilon) * std::erfc((a + mu) / std::numbers::sqrt2)) /
+         2;
+}
+
+/// A step of Newton's from `x`, where delta is `found`; x if that leads nowhere.
+double nearer(double x, double found, double wanted, double slope) {
+  const double next = x - (found - wanted) / slope;
+  return next > 0 && next < std::numeric_limits<double>::max() ? next : x;
 }
 
 double next_up(double x) {
@@ -153,13 +178,24 @@ double gaussian_epsilon(double delta, double mu) {
   check_delta(delta);
   check_non_negative("mu", mu);
   if (delta_at_most(0, mu, delta)) return 0;
-  return next_up(last_at_which([&](double e) { return !delta_at_most(e, mu, delta); }));
+  const double rough = last_at_which(0, [&](double e) { return rough_delta(e, mu) > delta; });
+  // d delta / d epsilon
+  const double slope =
+      -std::exp(rough) * std::erfc((rough / mu + mu / 2) / std::numbers::sqrt2) / 2;
+  const double near = nearer(rough, gaussian_delta(rough, mu), delta, slope);
+  return next_up(last_at_which(near, [&](double e) { return !delta_at_most(e, mu, delta); }));
 }
 
 double gaussian_mu(double epsilon, double delta) {
   check_non_negative("epsilon", epsilon);
   check_delta(delta);
-  return last_at_which([&](double mu) { return delta_at_most(epsilon, mu, delta); });
+  const double rough =
+      last_at_which(0, [&](double mu) { return !(rough_delta(epsilon, mu) > delta); });
+  const double a = epsilon / rough - rough / 2;
+  // d delta / d mu
+  const double slope = std::exp(-a * a / 2) / std::sqrt(2 * std::numbers::pi);
+  const double near = nearer(rough, gaussian_delta(epsilon, rough), delta, slope);
+  return last_at_which(near, [&](double mu) { return delta_at_most(epsilon, mu, delta); });
 }
 
 double gaussian_sigma(double epsilon, double delta, double l2_sensitivity) {

@@ -17,6 +17,20 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// Whoever wrote last died, or a reader kept the -wal from being moved into the ledger's file.
+bool left_unfinished(const ModelFolder& folder) {
+  std::error_code code;
+  const auto size = fs::file_size(folder.ledger_location() + "-wal", code);
+  return !folder.ledger && !code && size > 0;
+}
+
+/// Reads all of it. @throws DamagedError naming the first thing that does not fit.
+void check_ledger(const ModelFolder& folder, const Ledger& ledger) {
+  const LedgerCheck check = ledger.check();
+  if (!check.fault) return;
+  throw DamagedError(*check.fault, folder.ledger_location(), "restore the model from a backup");
+}
+
 }  // namespace
 
 Vault::Impl::Impl(const fs::path& path, const WriteOptions& options)
@@ -45,9 +59,12 @@ void Vault::Impl::open_ledger(const std::optional<std::string>& wanted) {
   }
   secrets_ = VaultSecrets::load(folder_.path);
   try {
-    // Through a reader: a writer would write what is left of a damaged -wal back, and end it.
-    check_releases(folder_, Ledger::open(folder_.ledger_location(), LedgerAccess::kRead),
-                   secrets_->signing);
+    {
+      // Through a reader: a writer would write what is left of a damaged -wal back, and end it.
+      const Ledger left = Ledger::open(folder_.ledger_location(), LedgerAccess::kRead);
+      check_releases(folder_, left, secrets_->signing);
+      if (left_unfinished(folder_)) check_ledger(folder_, left);
+    }
     ledger_ = Ledger::open(folder_.ledger_location(), LedgerAccess::kWrite);
   } catch (const NotFoundError& error) {
     throw DamagedError("the ledger of this model is missing", error.where(),
@@ -178,10 +195,7 @@ void Vault::Impl::check_ledger_if_gone(const std::vector<Waiting>& waiting) cons
                    [](const Waiting& one) { return one.found.erased || one.found.missing; })) {
     return;
   }
-  const LedgerCheck check = ledger_->check();
-  if (check.fault) {
-    throw DamagedError(*check.fault, folder_.ledger_location(), "restore the model from a backup");
-  }
+  check_ledger(folder_, *ledger_);
 }
 
 /// The rows behind keyed hashes.

@@ -27,15 +27,22 @@ T listed(std::optional<T> value, std::string_view what, std::int64_t number,
                      storage.where());
 }
 
+/// The last batch whose rows are gone; -1 without one.
+std::int64_t last_applied(Storage& storage) {
+  const std::int64_t last = read_last_batch(storage);
+  const bool pending =
+      storage.number("SELECT count(*) FROM batches WHERE number = $1 AND stage = $2",
+                     {last, name(BatchStage::kPrepared)}) != 0;
+  return pending ? last - 1 : last;
+}
+
 /// The newest hash of each chunk: batches run in the order of their numbers.
 std::vector<ChunkHash> read_current_chunks(Storage& storage) {
   std::map<std::tuple<std::string, std::int64_t>, Digest> newest;
-  storage.run(
-      "SELECT c.file, c.chunk, c.hash FROM chunks c JOIN batches b ON b.number = c.batch "
-      "WHERE b.stage <> $1 ORDER BY c.batch",
-      {name(BatchStage::kPrepared)}, [&](const SqlRow& row) {
-        newest.insert_or_assign(std::tuple(row.text(0), row.integer(1)), row.digest(2));
-      });
+  storage.run("SELECT file, chunk, hash FROM chunks WHERE batch <= $1 ORDER BY batch",
+              {last_applied(storage)}, [&](const SqlRow& row) {
+                newest.insert_or_assign(std::tuple(row.text(0), row.integer(1)), row.digest(2));
+              });
   std::vector<ChunkHash> chunks;
   for (const auto& [place, hash] : newest) {
     chunks.push_back({.file = std::get<0>(place), .chunk = std::get<1>(place), .hash = hash});

@@ -184,8 +184,10 @@ BudgetUse read_budget(Storage& storage) {
   budget.model_id = enrolment->model_id;
   budget.statement = enrolment->statement;
   budget.releases = enrolment->releases;
-  budget.used =
-      storage.number("SELECT count(*) FROM releases WHERE enrolment = $1", {budget.enrolment});
+  // They are numbered from 1, without gaps: no need to count them.
+  budget.used = storage.number(
+      "SELECT coalesce(max(release), 0) FROM releases WHERE enrolment = $1", {budget.enrolment});
+  check_number(budget.used, storage);
   return budget;
 }
 

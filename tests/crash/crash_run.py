@@ -35,10 +35,12 @@ class CrashRun:
     def work(self, folder, worker, workers):
         """A worker's part; all workers draw the same trials."""
         failures, counts = [], collections.Counter()
+        begun = time.monotonic()
         for scenario in self.scenarios(self.program, self.interposer, folder / f"worker-{worker}", folder):
             all_of_them = self.trials(scenario, self.full, random.Random(self.seed))[self.part::self.share]
             if worker == 0:
                 print(scenario.describe(), flush=True)
+            made = time.monotonic()
             for trial in all_of_them[worker::workers]:
                 try:
                     trial(scenario)
@@ -48,6 +50,10 @@ class CrashRun:
                     if len(failures) > 20:
                         return failures, counts + scenario.counts
             counts += scenario.counts
+            if worker == 0:
+                print(f"  {len(all_of_them)} disturbances, {time.monotonic() - made:.0f} s after {made - begun:.0f} s "
+                      "to see what there is to disturb", flush=True)
+            begun = time.monotonic()
         return failures, counts
 
     def run(self):

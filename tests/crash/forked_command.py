@@ -17,8 +17,8 @@ class ForkedCommand:
     """One run at a time. To be closed."""
 
     def __init__(self, command, interposer):
-        # On one thread: a process that has several cannot be forked.
-        environment = dict(os.environ, LD_PRELOAD=str(interposer), RECANT_FORK_SERVER="1", OMP_NUM_THREADS="1")
+        # On one thread: a process that has several cannot be forked. What is bound once is not bound by every fork.
+        environment = dict(os.environ, LD_PRELOAD=str(interposer), RECANT_FORK_SERVER="1", OMP_NUM_THREADS="1", LD_BIND_NOW="1")
         self.server = subprocess.Popen([command], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def close(self):

@@ -116,7 +116,7 @@ class Scenario:
             "files": sorted(str(p.relative_to(model)) for p in model.rglob("*")
                             if p.is_file() and not p.name.startswith("ledger.sqlite-")),
             "bytes": {name: (model / name).read_bytes() for name in ROW_FILES},
-            "state": [p.read_bytes() for p in model.glob("state/*/theta.npy")],
+            "state": [p.read_bytes() for name in ("theta", "trained_weights") for p in model.glob(f"state/*/{name}.npy")],
             "certificates": [without_chance((model / "certificates" / name).read_text()) for name in certificates],
             "published": without_chance((model / "published/parameters.json").read_text()),
             "named": named(model), "manifest": (model / "manifest.json").read_bytes(),

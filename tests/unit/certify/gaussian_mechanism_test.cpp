@@ -99,14 +99,18 @@ TEST(GaussianMechanism, InversesMeetTheirDefinition) {
   std::mt19937_64 random(5);
   std::uniform_real_distribution<double> uniform(0, 1);
   for (int i = 0; i < 20; ++i) {
-    const double epsilon = std::exp(5 * uniform(random) - 3);
-    const double delta = std::exp(-1 - 40 * uniform(random));
+    const double wide = i % 2 == 0 ? 1 : 6;  // where doubles have nothing left of delta, too
+    const double epsilon = std::exp(wide * (5 * uniform(random) - 3));
+    const double delta = std::exp(-1 - wide * 40 * uniform(random));
     const double mu = gaussian_mu(epsilon, delta);
     EXPECT_LE(gaussian_delta(epsilon, mu), delta);
     EXPECT_GT(gaussian_delta(epsilon, mu * (1 + 1e-14)), delta);
     const double back = gaussian_epsilon(delta, mu);
     EXPECT_LE(back, epsilon);
     EXPECT_LE(gaussian_delta(back, mu), delta);
+    // To the last double, wherever the search began.
+    EXPECT_GT(gaussian_delta(epsilon, std::nextafter(mu, kInfinity)), delta);
+    EXPECT_GT(gaussian_delta(std::nextafter(back, 0.0), mu), delta);
     EXPECT_GE(1 / gaussian_sigma(epsilon, delta, 1), mu * (1 - 1e-15));
   }
 }

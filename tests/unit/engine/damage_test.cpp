@@ -18,7 +18,7 @@ using test::read_bytes, test::write_bytes;
 
 constexpr int kTimes = 100;
 
-/// A vault with two deletions, and one whose first is still to come.
+/// A vault with two deletions, one whose first is still to come, and one whose rows are weighted.
 class DamageTest : public testing::TestWithParam<const char*> {
  protected:
   static void SetUpTestSuite() {
@@ -32,6 +32,13 @@ class DamageTest : public testing::TestWithParam<const char*> {
       }
     }
     Vault::create(*folder_ / "plain.rct", fitted, false);
+    Vault::create(*folder_ / "weighted.rct", fitted, false);
+    Vault weighted = Vault::open_for_writing(*folder_ / "weighted.rct");
+    ForgetRequest request = test::asked({3});
+    request.weighting.retained = true;
+    request.weighting.alpha = 1;
+    request.holdout = &fitted.rows;
+    static_cast<void>(weighted.forget(request));
   }
   static void TearDownTestSuite() { delete folder_; }
 
@@ -61,7 +68,9 @@ test::TemporaryFolder* DamageTest::folder_ = nullptr;
 
 TEST_P(DamageTest, IsNamedOrChangesNothing) {
   const std::string name = GetParam();
-  const fs::path path = *folder_ / (name.starts_with("state/0/") ? "plain.rct" : "model.rct");
+  const fs::path path = *folder_ / (name.starts_with("state/0/")   ? "plain.rct"
+                                    : name.starts_with("state/1/") ? "weighted.rct"
+                                                                   : "model.rct");
   const fs::path file = path / name;
   const std::string whole = read_bytes(file);
   ASSERT_FALSE(whole.empty());
@@ -110,7 +119,8 @@ INSTANTIATE_TEST_SUITE_P(
     Files, DamageTest,
     testing::Values("manifest.json", "rows/features.npy", "rows/targets.npy", "rows/weights.npy",
                     "rows/ids.npy", "rows/groups.npy", "state/2/theta.npy", "state/0/theta.npy",
-                    "state/0/gradient.npy", "published/parameters.npy", "published/parameters.json",
+                    "state/0/gradient.npy", "state/1/trained_weights.npy",
+                    "published/parameters.npy", "published/parameters.json",
                     "published/certificate.json", "published/public-key.json",
                     "certificates/000002.json", "certificates/000002.annex.json", "ledger.sqlite",
                     "public-key.json", "secret/vault.key", "secret/signing.key"),
