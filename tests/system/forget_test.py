@@ -438,7 +438,7 @@ class Forget(Vaults):
         for more in (["--rule", "decaying"], ["--clip", "0.5"]):
             done = self.call("forget", model, *ascent, *more, "--request-key", "A", code=2)
             self.assertIn("this key was used for another request", done.err)
-        done = self.call("forget", model, "--rows", "11", *ascent[2:], "--max-steps", "0", code=2)
+        done = self.call("forget", model, "--rows", "11", *ascent[2:-1], "0", code=2)
         self.assertIn("max_steps", done.err)
 
     def test_the_rows_that_stay_weighted_by_value(self):
