@@ -11,10 +11,13 @@
 
 #include "cases.hpp"
 #include "machine.hpp"
+#include "recant/certify/bounds.hpp"
 #include "recant/core/stopwatch.hpp"
 #include "recant/core/threads.hpp"
 #include "recant/metrics/metric.hpp"
 #include "recant/model/objective.hpp"
+#include "recant/model/trainer.hpp"
+#include "recant/unlearn/deletion.hpp"
 
 namespace recant::bench {
 namespace {
@@ -46,6 +49,7 @@ class Passes {
         objective_(data_, Loss(LossKind::kLogistic), true, 1.0),
         model_{objective_.loss(), true, columns, numbers(objective_.parameters(), -0.3, 0.3, 5)},
         along_(numbers(objective_.parameters(), -1e-3, 1e-3, 6)),
+        deletions_(objective_, train(objective_, data_.weights).theta, data_.weights),
         solved_(objective_.parameters(), 3) {
     settings_.privileged = {"1"};
     for (unsigned m = 0; m < 3; ++m) {
@@ -53,13 +57,15 @@ class Passes {
     }
   }
 
-  [[nodiscard]] std::vector<Pass> all() const {
+  [[nodiscard]] std::vector<Pass> all() {
     const Vector &theta = model_.theta, &w = data_.weights;
     return {
         {"read", [&] { read_all(data_.features.view()); }},
         {"gradient", [&] { keep(objective_.evaluate(theta, w).value); }},
         {"hessian_times", [&] { keep(objective_.hessian_times(theta, w, along_)(0)); }},
         {"residual", [&] { keep(objective_.residual(theta, w, along_).gross); }},
+        {"deletion_at_tier_1", [&] { delete_next(false); }},
+        {"deletion_at_tier_1_twice", [&] { delete_next(true); }},
         {"influences_of_3", [&] { keep(objective_.row_gradient_products(theta, solved_)(0)); }},
         gradients("gradient_of_utility", {"utility"}),
         gradients("gradients_of_2", {"utility", "demographic_parity"}),
@@ -75,6 +81,18 @@ class Passes {
 
  private:
   static void keep(double value) { benchmark::DoNotOptimize(value); }
+
+  /// All of a deletion that tier 0 does not bound: a row leaves, the model moves, both tiers.
+  void delete_next(bool twice) {
+    const Index row[] = {next_row_++};
+    require(deletions_.delete_rows(row) == DeletionStatus::kDone, "a row leaves");
+    const Vector moved = deletions_.newton_point();
+    keep(bound_from_step(deletions_.frame(), deletions_.measure_step(moved)).value);
+    const auto again = [twice](const ResidualMeasure& /*first*/) { return twice; };
+    const ResidualMeasure found = deletions_.measure_residual(moved, again);
+    const double bound = bound_from_residual(deletions_.frame(), found).value;
+    require(bound > 0 && bound < DistanceBound::kInfinite, "a bound");
+  }
 
   [[nodiscard]] std::vector<Metric> resolve(std::initializer_list<const char*> names) const {
     std::vector<Metric> metrics;
@@ -94,6 +112,8 @@ class Passes {
   LinearModel model_;
   MetricSettings settings_;
   Vector along_;
+  DeletionState deletions_;
+  Index next_row_ = 0;
   Matrix solved_;
 };
 
@@ -103,7 +123,7 @@ nlohmann::ordered_json run(const Request& request) {
   // Read before each pass if rows are to come from memory: no cache holds anything else then.
   const RowMatrix others = RowMatrix::Ones(request.cold ? 1 << 16 : 0, 256);
   const RowsView evicting(others.data(), others.rows(), others.cols());
-  const Passes on(request.rows, request.columns);
+  Passes on(request.rows, request.columns);
   std::vector<Pass> passes = on.all();
   std::erase_if(passes, [&](const Pass& pass) {
     return !request.only.empty() && pass.name != std::string_view("read") &&

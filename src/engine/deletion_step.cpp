@@ -266,11 +266,7 @@ void ModelMover::unbounded(std::span<const Index> rows, const ForgetRequest& req
     step.record.assumptions.emplace_back(kWithoutNoise);
     return;
   }
-  if (weighting.by_value && !weighting.alpha) {
-    throw UsageError("alpha is chosen from the allowance of a budget, and this model has none",
-                     "weighting", "give value:ALPHA");
-  }
-  const double alpha = weighting.by_value ? weighting.alpha.value_or(0) : 0;
+  const double alpha = weighting.by_value ? weighting.alpha.value() : 0;
   const Vector& weights = fitted_.rows.weights;
   const Vector left = weights_without(weights, rows);
   if (request.method == ForgetMethod::kAscent || alpha > 0) {

@@ -52,6 +52,7 @@ void check_settings(const ForgetRequest& request, const Loss& loss, Index rows) 
     throw UsageError("the third derivative serves losses of one score", "third_derivative",
                      "leave it out for softmax");
   }
+  if (request.method == ForgetMethod::kAscent) validate(request.ascent);
   if (request.method == ForgetMethod::kAscent && request.holdout == nullptr) {
     throw UsageError("gradient ascent needs rows never seen, to know when to stop", "validation",
                      "give --validation");

@@ -29,11 +29,19 @@ std::string text_of(const Digest& digest) {
   return {reinterpret_cast<const char*>(digest.data()), digest.size()};
 }
 
+/// How gradient ascent is to climb.
+Json ascent_of(const GradientAscentOptions& ascent) {
+  return {{"max_steps", ascent.max_steps},
+          {"step_size", ascent.step_size},
+          {"rule", name(ascent.rule)},
+          {"clip", ascent.clip ? Json(*ascent.clip) : Json(nullptr)}};
+}
+
 /// Everything that was asked for, but the rows and their values.
 Json asked(const ForgetRequest& request) {
   const ForgetWeighting& weighting = request.weighting;
   const bool by_value = weighting.by_value || weighting.retained;
-  return {
+  Json settings = {
       {"method", name(request.method)},
       {"weighting", name_of_weighting(weighting)},
       {"alpha",
@@ -41,6 +49,8 @@ Json asked(const ForgetRequest& request) {
       {"form", by_value ? Json(name(weighting.form)) : Json(nullptr)},
       {"tier_at_most", request.tier_at_most ? Json(name(*request.tier_at_most)) : Json(nullptr)},
       {"third_derivative", request.third_derivative}};
+  if (request.method == ForgetMethod::kAscent) settings["ascent"] = ascent_of(request.ascent);
+  return settings;
 }
 
 ForgetReport refused(const ForgetRequest& request, RequestState state, std::string_view reason) {
@@ -177,6 +187,12 @@ std::vector<ForgetReport> Vault::Impl::forget(std::span<const ForgetRequest> req
   if (requests.empty()) return {};
   Stopwatch watch;
   check_settings(requests.front(), objective_->loss(), fitted_.rows.rows());
+  const ForgetWeighting& weighting = requests.front().weighting;
+  if (weighting.by_value && !weighting.alpha &&
+      !read_enrolment_statement(ledger_->budget().statement, folder_.ledger_location()).budget) {
+    throw UsageError("alpha is chosen from the allowance of a budget, and this model has none",
+                     "weighting", "give value:ALPHA");
+  }
   std::vector<std::optional<ForgetReport>> answers(requests.size());
   std::vector<FoundRows> found(requests.size());
   std::vector<Submission> submissions;
@@ -204,7 +220,8 @@ void Vault::Impl::submit(std::span<const ForgetRequest> requests,
   for (std::size_t i = 0; i < requests.size(); ++i) {
     const ForgetRequest& request = requests[i];
     if (asked(request) != settings) {
-      throw UsageError("the requests of a batch share method, weighting and tier", "forget");
+      throw UsageError(
+          "the requests of a batch share method, weighting and tier and their settings", "forget");
     }
     if (fault_of_rows(request, fitted_.rows.rows()).reason.empty()) found[i] = find(request);
     answers[i] = answer(request, found[i]);

@@ -431,6 +431,15 @@ class Forget(Vaults):
         self.assertEqual(self.forget(self.copy(self.plain), *ascent)["step_norm"], moved["constant"])
         done = self.call("forget", self.copy(self.plain), *ascent, "--rule", "rising", code=2)
         self.assertIn("constant or decaying", done.err)
+        model = self.copy(self.plain)
+        first = self.forget(model, *ascent, "--request-key", "A")
+        self.assertTrue(self.forget(model, *ascent, "--request-key", "A")["repeated"])
+        self.assertFalse(first["repeated"])
+        for more in (["--rule", "decaying"], ["--clip", "0.5"]):
+            done = self.call("forget", model, *ascent, *more, "--request-key", "A", code=2)
+            self.assertIn("this key was used for another request", done.err)
+        done = self.call("forget", model, "--rows", "11", *ascent[2:-1], "0", code=2)
+        self.assertIn("max_steps", done.err)
 
     def test_the_rows_that_stay_weighted_by_value(self):
         model = self.root / "stay.rct"

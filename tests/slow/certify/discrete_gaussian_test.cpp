@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// 10^8 draws, for what a million cannot tell.
+// 10^8 draws, for what a million cannot tell. Prints the scores of docs/experiments/nightly.md.
 #include "recant/certify/discrete_gaussian.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -23,6 +24,7 @@ TEST(DiscreteGaussian100M, SecureDraws) {  // false alarm: below 1e-9
     statistics.add(draws);
   }
   statistics.expect_quiet();
+  for (const auto& [what, score] : statistics.scores()) fmt::print("{}: {:.2f}\n", what, score);
 }
 
 TEST(DiscreteGaussian100M, AThousandthOfSigmaIsNoticed) {
@@ -37,6 +39,8 @@ TEST(DiscreteGaussian100M, AThousandthOfSigmaIsNoticed) {
     }
     for (const auto& [what, score] : statistics.scores()) {
       if (what != "moment 2") continue;
+      fmt::print("variance times {}: {} {:.1f}\n", static_cast<double>(numerator) / 1e6, what,
+                 score);
       EXPECT_GT(std::abs(score), NoiseStatistics::kAlarm) << numerator;
     }
   }

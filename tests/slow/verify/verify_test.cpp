@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "certificate_damage.hpp"
@@ -8,10 +9,12 @@ namespace {
 
 TEST(VerifySlow, EveryBitOf200CertificatesCounts) {
   SampleCertificates samples(200);
+  std::size_t flips = 0;
   for (int i = 0; i < 200; ++i) {
-    expect_no_flipped_bit_fits(samples);
+    expect_no_flipped_bit_fits(samples, flips);
     if (HasFatalFailure()) return;
   }
+  fmt::print("{} flipped bits refused\n", flips);
 }
 
 }  // namespace

@@ -130,12 +130,27 @@ TEST_F(ForgetTest, WhatTheRequestRefusesLeavesNoTrace) {
   by_value.weighting.values = Vector::Zero(3);
   ForgetRequest ascent = rows({1});
   ascent.method = ForgetMethod::kAscent;
-  for (const ForgetRequest& bad : {ForgetRequest{}, both, rows({1, 1}), by_value, ascent}) {
+  ForgetRequest no_steps = ascent;
+  no_steps.holdout = &fitted_.rows;
+  no_steps.ascent.max_steps = 0;
+  for (const ForgetRequest& bad :
+       {ForgetRequest{}, both, rows({1, 1}), by_value, ascent, no_steps}) {
     EXPECT_THROW(static_cast<void>(vault.forget(bad)), UsageError);
   }
   EXPECT_THROW(static_cast<void>(vault.forget(rows({150}))), NotFoundError);
   EXPECT_THROW(static_cast<void>(vault.forget(rows({-1}))), NotFoundError);
   EXPECT_THROW(static_cast<void>(vault.outcome("no such key")), NotFoundError);
+  EXPECT_EQ(Vault::status(path_).ledger->events, before);
+}
+
+TEST_F(ForgetTest, AlphaThatNoAllowanceChoosesLeavesNoTrace) {
+  Vault::create(path_, fitted_, false);
+  Vault vault = Vault::open_for_writing(path_);
+  const auto before = Vault::status(path_).ledger->events;
+  ForgetRequest request = rows({1, 2});
+  request.weighting.by_value = true;
+  request.weighting.values = Vector::LinSpaced(150, 0, 1);
+  test::expect_error<UsageError>([&] { return vault.forget(request); }, {"this model has none"});
   EXPECT_EQ(Vault::status(path_).ledger->events, before);
 }
 
@@ -156,6 +171,41 @@ TEST_F(ForgetTest, AKeyIsAnsweredOnce) {
   EXPECT_TRUE(known.repeated);
   EXPECT_EQ(known.request, first.request);
   EXPECT_EQ(known.certificate, first.certificate);
+}
+
+/// Steps, step size, rule and clip are part of what was asked for.
+TEST_F(ForgetTest, AKeyBindsTheSettingsOfGradientAscent) {
+  Vault::create(path_, fitted_, false);
+  Vault vault = Vault::open_for_writing(path_);
+  ForgetRequest request = rows({5});
+  request.key = "k";
+  request.method = ForgetMethod::kAscent;
+  request.holdout = &fitted_.rows;
+  request.ascent = {.max_steps = 3, .step_size = 0.01, .rule = StepRule::kDecaying, .clip = 2};
+  const ForgetReport first = vault.forget(request);
+  ASSERT_TRUE(first.done());
+  const ForgetReport again = vault.forget(request);
+  EXPECT_TRUE(again.repeated);
+  EXPECT_EQ(again.request, first.request);
+
+  std::vector<ForgetRequest> others(5, request);
+  others[0].ascent.max_steps = 4;
+  others[1].ascent.step_size = 0.02;
+  others[2].ascent.rule = StepRule::kConstant;
+  others[3].ascent.clip = 3;
+  others[4].ascent.clip.reset();
+  for (const ForgetRequest& other : others) {
+    test::expect_error<UsageError>([&] { return vault.forget(other); }, {"another request"});
+    const ForgetRequest batch[] = {request, other};
+    test::expect_error<UsageError>([&] { return vault.forget(batch); }, {"share method"});
+  }
+  EXPECT_EQ(Vault::status(path_).rows_left, 149);
+  // Of a Newton step they are no part.
+  ForgetRequest newton = rows({6});
+  newton.key = "n";
+  ASSERT_TRUE(vault.forget(newton).done());
+  newton.ascent.max_steps = 4;
+  EXPECT_TRUE(vault.forget(newton).repeated);
 }
 
 TEST_F(ForgetTest, AnotherWriterIsBusyAndAReaderIsNot) {
