@@ -67,7 +67,8 @@ python-stub: python-env  ## write python/recant/_core.pyi anew, after a change o
 	@cp build/release/python/_core.pyi python/recant/_core.pyi
 
 .PHONY: sanitize
-sanitize: packages  ## the unit tests under the address and undefined-behaviour sanitizers
+sanitize: packages  ## the unit tests under the address and undefined-behaviour sanitizers; needs Clang
+	@tools/install_packages.sh fuzz
 	@$(call configure,asan)
 	@$(call compile,asan)
 	@$(call check,asan) --label-regex unit
@@ -98,13 +99,13 @@ guard: packages  ## instructions of the hottest kernels, next to what was record
 .PHONY: fuzz
 fuzz: packages  ## run each fuzzer for SECONDS_PER_FUZZER (60), as many at once as there are cores; needs Clang
 	@tools/install_packages.sh fuzz
-	@$(call configure,fuzz)
-	@$(call compile,fuzz) --target $(FUZZERS:%=%_fuzz)
+	@$(call configure,asan)
+	@$(call compile,asan) --target $(FUZZERS:%=%_fuzz)
 	@printf '%s\n' $(FUZZERS) | xargs -P $(JOBS) -I NAME sh -c '\
 	  mkdir -p build/fuzz/corpus/NAME; \
 	  TMPDIR=$$(mktemp -d -p /dev/shm recant-fuzz-XXXXXX 2> /dev/null || mktemp -d); export TMPDIR; \
 	  trap "rm -rf $$TMPDIR" EXIT; trap "exit 255" INT TERM; \
-	  build/fuzz/bin/NAME_fuzz -max_total_time=$(SECONDS_PER_FUZZER) -timeout=60 -print_final_stats=1 \
+	  build/asan/bin/NAME_fuzz -max_total_time=$(SECONDS_PER_FUZZER) -timeout=60 -print_final_stats=1 \
 	    -artifact_prefix=build/fuzz/NAME- build/fuzz/corpus/NAME fuzz/corpus/NAME > build/fuzz/NAME.log 2>&1 || \
 	    { tail -n 60 build/fuzz/NAME.log; exit 255; }; \
 	  echo "NAME: $$(sed -n "s/stat::number_of_executed_units: *//p" build/fuzz/NAME.log) inputs, nothing found"'

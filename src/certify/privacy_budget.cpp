@@ -126,8 +126,8 @@ Enrolment enrol(const EnrolmentOptions& options, std::int64_t dimension) {
                        .releases = options.releases,
                        .dimension = dimension};
   const double mu_total = gaussian_mu(options.epsilon, options.delta);
-  Loudness loudness{mu_total / std::sqrt(static_cast<double>(options.releases)) / kGridTheorem *
-                    kDown};
+  Loudness loudness{.release = mu_total / std::sqrt(static_cast<double>(options.releases)) /
+                               kGridTheorem * kDown};
   double start = options.allowance ? *options.allowance / loudness.release : *options.max_sigma;
   if (options.difference_step) {
     budget.difference = {*options.difference_epsilon, *options.difference_delta,

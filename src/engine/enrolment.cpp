@@ -110,8 +110,11 @@ EnrolmentPlan plan_enrolment(const FittedModel& fitted, const EnrolmentRequest& 
   plan.priced_on_training = validation == nullptr;
   const bool by_price = !request.sigma && !request.allowance;
 
-  EnrolmentOptions options{request.epsilon, request.delta, request.releases, request.allowance,
-                           request.sigma};
+  EnrolmentOptions options{.epsilon = request.epsilon,
+                           .delta = request.delta,
+                           .releases = request.releases,
+                           .allowance = request.allowance,
+                           .max_sigma = request.sigma};
   if (by_price) {
     const std::optional<PricedSigma> priced = sigma_for_price(
         fitted.model, rows, request.utility_price.value_or(kDefaultPrice), {}, progress);

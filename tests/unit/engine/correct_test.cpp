@@ -86,8 +86,9 @@ TEST_F(CorrectTest, TheCorrectedModelHasTheNewWeightsAndIsTheirOptimum) {
     if (after.optimal) {
       EXPECT_NO_THROW(static_cast<void>(correct(after, validation, nullptr, again)));
     } else {
-      test::expect_error<UsageError>([&] { return correct(after, validation, nullptr, again); },
-                                     {"approximate update"});
+      test::expect_error<UsageError>(
+          [&, &after = after] { return correct(after, validation, nullptr, again); },
+          {"approximate update"});
     }
   }
 }
@@ -138,7 +139,7 @@ TEST_F(CorrectTest, RefusesGoalsItCannotResolve) {
   for (const auto& [goal, text] : {std::pair("beauty", "'beauty' is not a metric"),
                                    std::pair("demographic_parity:age", "not a sensitive column")}) {
     test::expect_error<UsageError>(
-        [&] {
+        [&, goal = goal] {
           return correct(model, data, nullptr, {{goal}, {}});
         },
         {text});

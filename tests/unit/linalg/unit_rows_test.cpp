@@ -45,7 +45,7 @@ TEST_P(UnitRowsOf, BoundTheLargestSpreadClosely) {
       for (Index i = 0; i < rows; ++i) truth = std::max(truth, spread(x.col(i), v));
       const double longest =
           kept.lengths().maxCoeff() * column_size * (v / column_size).colwise().norm().maxCoeff();
-      for_each_instruction_set([&] {
+      for_each_instruction_set([&, width = width, columns = columns] {
         const double found = kept.largest_spread(v);
         EXPECT_GE(found, truth);
         const double off = (columns > 1 ? 2.2 : 1.1) * 0x1p-23 * static_cast<double>(width + 8);

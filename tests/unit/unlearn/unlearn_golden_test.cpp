@@ -311,7 +311,8 @@ TEST_P(UnlearnGolden, Deletions) {
       const auto m = static_cast<std::size_t>(t.column(key));
       ASSERT_LT(m, t.keys.size());
       const double absolute = 1e-9 * std::max(1.0, std::abs(t.before[m]));
-      const auto expect_change = [&](const char* which, double found) {
+      const auto expect_change = [&, &key = key, &changes = changes](const char* which,
+                                                                     double found) {
         if (changes.contains(which))
           test::expect_close(found, changes.at(which), 1e-6, absolute, key + " " + which);
       };
