@@ -29,11 +29,12 @@ std::string text_of(const Digest& digest) {
   return {reinterpret_cast<const char*>(digest.data()), digest.size()};
 }
 
-/// Everything that was asked for, but the rows and their values.
+/// Everything that was asked for, but the rows and their values. What only gradient ascent reads is
+/// not among what other requests are, whose keys earlier versions have hashed without it.
 Json asked(const ForgetRequest& request) {
   const ForgetWeighting& weighting = request.weighting;
   const bool by_value = weighting.by_value || weighting.retained;
-  return {
+  Json all = {
       {"method", name(request.method)},
       {"weighting", name_of_weighting(weighting)},
       {"alpha",
@@ -41,6 +42,14 @@ Json asked(const ForgetRequest& request) {
       {"form", by_value ? Json(name(weighting.form)) : Json(nullptr)},
       {"tier_at_most", request.tier_at_most ? Json(name(*request.tier_at_most)) : Json(nullptr)},
       {"third_derivative", request.third_derivative}};
+  if (request.method == ForgetMethod::kAscent) {
+    const GradientAscentOptions& ascent = request.ascent;
+    all["ascent"] = {{"rule", name(ascent.rule)},
+                     {"max_steps", ascent.max_steps},
+                     {"step_size", ascent.step_size},
+                     {"clip", ascent.clip ? Json(*ascent.clip) : Json(nullptr)}};
+  }
+  return all;
 }
 
 ForgetReport refused(const ForgetRequest& request, RequestState state, std::string_view reason) {
