@@ -63,7 +63,7 @@ int run(Flags& flags, const Common& common) {
   comparison.files.insert(comparison.files.end(), splits.files.begin(), splits.files.end());
   common.print_json(to_json(comparison, watch.lap()));
   for (const CompareFile& file : comparison.files) {
-    common.say_read(file.name, file.rows_dropped, file.unseen);
+    common.say_read(file.name, file.rows_dropped.value_or(0), file.unseen);
   }
   common.say(describe_comparison(comparison));
   return kDone;

@@ -11,13 +11,13 @@
 #include <iterator>
 #include <memory>
 #include <string_view>
-#include <unordered_map>
+#include <utility>
 
 #include "command.hpp"
 #include "recant/core/stopwatch.hpp"
-#include "recant/data/csv.hpp"
 #include "recant/data/npy.hpp"
 #include "recant/engine/json.hpp"
+#include "recant/engine/requests_file.hpp"
 #include "recant/engine/value.hpp"
 #include "recant/engine/vault.hpp"
 
@@ -214,41 +214,6 @@ std::vector<ForgetRequest> split(const ForgetRequest& request, bool one_by_one) 
     add(std::move(one));
   }
   return each;
-}
-
-/// A request for every key, in the order in which keys come first; all else as in `settings`. A row
-/// that is no number rejects its request alone.
-std::vector<ForgetRequest> read_requests(const std::string& path, const ForgetRequest& settings) {
-  CsvReader csv(path);
-  const auto malformed = [&](const char* what) {
-    return DataError(what, csv.where(), "the header is key,row or key,id");
-  };
-  if (!csv.next() || csv.cells().size() != 2 || csv.cells()[0] != "key" ||
-      (csv.cells()[1] != "row" && csv.cells()[1] != "id")) {
-    throw malformed("is not a file of requests");
-  }
-  const bool by_id = csv.cells()[1] == "id";
-  constexpr Index kNoRow = -1;
-  std::vector<ForgetRequest> requests;
-  std::unordered_map<std::string, std::size_t> place;
-  while (csv.next()) {
-    const std::string key(csv.cells()[0]), row(csv.cells()[1]);
-    if (key.empty()) throw malformed("has no key");
-    const auto [at, first] = place.emplace(key, requests.size());
-    if (first) requests.push_back(settings);
-    ForgetRequest& request = requests[at->second];
-    request.key = key;
-    if (by_id) {
-      request.ids.push_back(row);
-    } else {
-      const char* const end = row.data() + row.size();
-      Index number = kNoRow;
-      const auto [stopped, code] = std::from_chars(row.data(), end, number);
-      request.rows.push_back(code == std::errc() && stopped == end ? number : kNoRow);
-    }
-  }
-  if (requests.empty()) throw UsageError("names no row to delete", path);
-  return requests;
 }
 
 std::string text_of(const std::optional<double>& value) {
@@ -448,10 +413,12 @@ int run(const Flags& flags, const Common& common) {
   int code = kDone;
   std::vector<ForgetReport> reports;
   if (many) {
+    const Vector values = std::exchange(request.weighting.values, {});
     for (ForgetRequest& one : requests) {
       one.holdout = request.holdout;
       one.weighting = request.weighting;
     }
+    requests.front().weighting.values = values;  // of all: a number a row
     reports = vault.forget(std::span<const ForgetRequest>(requests), common.callback());
     common.print_json(to_json(std::span<const ForgetReport>(reports)));
     return describe_batch(reports, flags.model, common);

@@ -4,18 +4,20 @@
 
     door.py DOOR_BENCH [--parts PART...] [--rounds 5] [--rows 1000000] [--repeats 7] [--json FILE]
 
-DOOR_BENCH is the program beside this script, built with -DRECANT_BENCH=ON; the package is the one
-that `import recant` finds. All on one thread. Calls: 60 rows x 5 and 60 to measure on, so that the
-core does little; C++ and Python by turns, in each round what the fastest tenth takes of 300 calls or
-of as many as two seconds allow (of 40 deletions on disk, in a folder in memory where there is one), and of
-the rounds the least: what else the machine does is in the others. Slower calls: those in which the
-package does more than to pass arrays on, 200 rows. Large: rows x 100, by turns, the least processor time of all.
+DOOR_BENCH is the library beside this script, door_bench.so, built with -DRECANT_BENCH=ON; the package
+is the one that `import recant` finds. Both in this process, on one thread. Calls: 60 rows x 5 and 60 to
+measure on, so that the core does little; C++ and Python by turns, in each round what the fastest tenth
+takes of 300 calls or of as many as two seconds allow (of 40 deletions on disk, in a folder in memory
+where there is one), and of the rounds the least: what else the machine does is in the others. Slower
+calls: those in which the package does more than to pass arrays on, 200 rows. Large: rows x 100, by turns,
+the least processor time of all.
 Import, and first use (import, fit and predict, beyond
 NumPy's import): the least processor time of ten new interpreters.
 """
 import argparse
 import copy
 import csv
+import ctypes
 import itertools
 import json
 import os
@@ -40,9 +42,10 @@ def made_up(rows, columns, seed):
     return X, (X[:, 0] + group + rng.logistic(size=rows) > 0.5).astype(np.float64), group
 
 
-def of_cpp(program, folder, repeats):
-    done = subprocess.run([program, folder, str(repeats)], check=True, capture_output=True, text=True)
-    return json.loads(done.stdout)
+def of_cpp(library, folder, repeats):
+    told = ctypes.CDLL(str(library)).door_bench
+    told.restype = ctypes.c_char_p
+    return json.loads(told(str(folder).encode(), repeats))
 
 
 def seconds_of(work, repeats, clock=time.perf_counter, on=lambda: ()):
@@ -197,24 +200,24 @@ def microseconds(seconds):
 SAME = {"predict": "decision_function", "score": "decision_function"}
 
 
-def one_round(program, folder, repeats):
+def one_round(library, folder, repeats):
     """Microseconds in C++ and in Python, by call."""
     case = Case(folder, 60, 5, 60)
     case.write_tables()
-    cpp = of_cpp(program, folder, repeats)
+    cpp = of_cpp(library, folder, repeats)
     ours = {call: seconds_of(work, repeats, on=on) for call, (work, on) in case.calls().items()}
     ours.update(Folders(folder).seconds(repeats))
     return ({call: microseconds(each["seconds"]) for call, each in cpp.items()},
             {call: microseconds(seconds) for call, seconds in ours.items()})
 
 
-def calls(program, rounds, repeats=300):
+def calls(library, rounds, repeats=300):
     """Of small rows, by turns: the least of the rounds."""
     cpp, ours = {}, {}
     in_memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     for _ in range(rounds):
         with tempfile.TemporaryDirectory(dir=in_memory) as name:
-            for least, found in zip((cpp, ours), one_round(program, pathlib.Path(name), repeats)):
+            for least, found in zip((cpp, ours), one_round(library, pathlib.Path(name), repeats)):
                 least.update((call, min(us, least.get(call, us))) for call, us in found.items())
     return {call: {"python_us": us, "cpp_us": cpp[SAME.get(call, call)]} for call, us in ours.items()}
 
@@ -225,11 +228,11 @@ def slower_calls(folder):
             for call, work in case.slower_calls().items()}
 
 
-def large_call(program, folder, rows, repeats):
+def large_call(library, folder, rows, repeats):
     case = Case(folder, rows, 100, 1000)
     ours, theirs = [], []
     for _ in range(2):
-        theirs += of_cpp(program, folder, repeats)["influence"]["processor_seconds"]
+        theirs += of_cpp(library, folder, repeats)["influence"]["processor_seconds"]
         ours += seconds_of(case.influence, repeats, time.process_time)
     return {"rows": rows, "python_s": min(ours), "cpp_s": min(theirs),
             "python_median_s": statistics.median(ours), "cpp_median_s": statistics.median(theirs)}
@@ -252,11 +255,11 @@ def measured(args, folder):
     """The parts that were asked for."""
     found = {}
     if "calls" in args.parts:
-        found["calls"] = calls(args.program, args.rounds)
+        found["calls"] = calls(args.library, args.rounds)
     if "slower" in args.parts:
         found["slower_calls_us"] = slower_calls(folder)
     if "large" in args.parts:
-        found["influence"] = large_call(args.program, folder, args.rows, args.repeats)
+        found["influence"] = large_call(args.library, folder, args.rows, args.repeats)
     if "import" in args.parts:
         found["import_ms"] = {"recant": processor_ms("import recant"), "numpy": processor_ms("import numpy")}
         found["first_use_ms"] = processor_ms(USE, ROWS)
@@ -284,7 +287,7 @@ PARTS = ["calls", "slower", "large", "import"]
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("program", type=pathlib.Path)
+    parser.add_argument("library", type=pathlib.Path)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--rounds", type=int, default=5)

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /// What the calls of door.py cost in C++: the same rows, the same calls, no Python.
 ///
-///   door_bench FOLDER REPEATS
-/// reads features, targets and groups of training (X.npy, y.npy, g.npy) and validation (V.npy,
-/// v.npy, h.npy), theta.npy to be adopted and, of few rows, train.csv and held.csv; prints
+/// A library that door.py loads beside the package: in one process both find the same memory, the
+/// same caches and the same files, and what is left between them is the door. It reads features,
+/// targets and groups of training (X.npy, y.npy, g.npy) and validation (V.npy, v.npy, h.npy),
+/// theta.npy to be adopted and, of few rows, train.csv and held.csv, and tells
 /// {"influence": {"seconds": [...], "processor_seconds": [...]}, ...}, of one thread. What the
 /// package makes into the command's JSON at once, all but a correction, is made into it here too.
 #include <fmt/format.h>
-#include <malloc.h>
 #include <sys/mman.h>
 
 #include <algorithm>
-#include <climits>
 #include <cstdlib>
 #include <ctime>
 #include <filesystem>
@@ -41,14 +40,6 @@ namespace {
 
 using namespace recant;
 using std::filesystem::path;
-
-/// Keeps what is freed, as glibc does by itself in a process that has freed large arrays, which the
-/// process of door.py has: 33 MB of vectors a call would else come from the system anew, page by
-/// page.
-void keep_freed_memory() {
-  mallopt(M_MMAP_THRESHOLD, INT_MAX);
-  mallopt(M_TRIM_THRESHOLD, INT_MAX);
-}
 
 /// A copy in huge pages, which NumPy asks for too.
 FeatureMatrix as_numpy_keeps(const FeatureMatrix& features) {
@@ -239,14 +230,10 @@ void time_folders(const path& folder, Times& times, Times& few) {
   });
 }
 
-}  // namespace
-
-int main(int, char** arguments) {
+std::string measured(const path& folder, int repeats) {
   set_threads(1);
-  keep_freed_memory();
-  const path folder = arguments[1];
   const Case rows(folder);
-  Times times(std::stoi(arguments[2]));
+  Times times(repeats);
   times.of("influence", [&] {
     const auto [values, report] = influence(rows.fitted, rows.held.data, "utility");
     static_cast<void>(to_json(report));
@@ -258,5 +245,18 @@ int main(int, char** arguments) {
     time_folders(folder, times, few);
     times.take(few);
   }
-  fmt::print("{}\n", times.json());
+  return times.json();
+}
+
+}  // namespace
+
+/// The text, until the next call; of what went wrong a text that is no JSON.
+extern "C" const char* door_bench(const char* folder, int repeats) {
+  static std::string told;
+  try {
+    told = measured(folder, repeats);
+  } catch (const std::exception& error) {
+    told = error.what();
+  }
+  return told.c_str();
 }

@@ -44,8 +44,10 @@ if TYPE_CHECKING:
     from ._results import (
         Adoption,
         Audit,
+        Comparison,
         Correction,
         Deletion,
+        Deletions,
         Evaluation,
         FitResult,
         HardWeights,
@@ -56,13 +58,13 @@ if TYPE_CHECKING:
         Verification,
     )
     from ._vault import Vault
-    from ._verbs import evaluate, hard_weights, influence, load, soft_weights
+    from ._verbs import compare, evaluate, hard_weights, influence, load, soft_weights
 
-__all__ = ["Adoption", "Audit", "BusyError", "ConvergenceWarning", "Correction", "DamagedError",
-           "DataError", "Deletion", "Error", "Evaluation", "FitResult", "HardWeights",
-           "Influence", "InternalError", "LogisticRegression", "NotDeletedWarning",
+__all__ = ["Adoption", "Audit", "BusyError", "Comparison", "ConvergenceWarning", "Correction",
+           "DamagedError", "DataError", "Deletion", "Deletions", "Error", "Evaluation", "FitResult",
+           "HardWeights", "Influence", "InternalError", "LogisticRegression", "NotDeletedWarning",
            "NotFoundError", "NotKeptError", "RidgeRegression", "SoftWeights", "Status", "UsageError",
-           "Values", "Vault", "Verification", "__version__", "adopt", "certificate", "errors",
+           "Values", "Vault", "Verification", "__version__", "adopt", "certificate", "compare", "errors",
            "evaluate", "hard_weights", "influence", "load", "set_threads", "soft_weights",
            "threads", "values"]
 
@@ -71,10 +73,11 @@ __version__ = version()
 # Loaded when first used: with them comes scikit-learn's own import, where it is installed.
 _LAZY = {
     **dict.fromkeys(["LogisticRegression", "RidgeRegression"], "._estimators"),
-    **dict.fromkeys(["Adoption", "Audit", "Correction", "Deletion", "Evaluation", "FitResult",
-                     "HardWeights", "Influence", "SoftWeights", "Status", "Values",
+    **dict.fromkeys(["Adoption", "Audit", "Comparison", "Correction", "Deletion", "Deletions",
+                     "Evaluation", "FitResult", "HardWeights", "Influence", "SoftWeights", "Status", "Values",
                      "Verification"], "._results"),
-    **dict.fromkeys(["evaluate", "hard_weights", "influence", "load", "soft_weights"], "._verbs"),
+    **dict.fromkeys(["compare", "evaluate", "hard_weights", "influence", "load", "soft_weights"],
+                    "._verbs"),
     "adopt": "._adopt",
     "Vault": "._vault",
 }

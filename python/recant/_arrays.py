@@ -396,11 +396,12 @@ def group_columns(sensitive: Any, rows: int, known: KnownGroups | None = None) -
         names, found = _factorise(values, where)
         _require_no_written_nan(values, names, where)
         groups = list(known[c][1]) if known else []
-        groups += sorted(set(names) - set(groups), key=lambda text: text.encode())
+        if names != groups:
+            groups += sorted(set(names) - set(groups), key=lambda text: text.encode())
         if names != groups:
             place = {group: code for code, group in enumerate(groups)}
             found = np.array([place[text] for text in names])[found]
-        result.append((name, groups, found.astype(np.int32)))
+        result.append((name, groups, found.astype(np.int32, copy=False)))
     return result
 
 

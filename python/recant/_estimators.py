@@ -129,8 +129,9 @@ class _LinearEstimator(_sklearn.EstimatorStandIn):
         model = self._fitted()
         targets = self._codes(y)
         _require_as_many(targets, features)
-        groups = _arrays.group_columns(sensitive_features, len(features), model.groups or known)
-        return _core.Rows(features, targets, None, model.columns, model.class_names, groups)
+        groups = [] if sensitive_features is None else _arrays.group_columns(
+            sensitive_features, len(features), model.groups or known)
+        return model.measured_rows(features, targets, groups)
 
     # -- the coefficients --------------------------------------------------------------------
 
@@ -336,7 +337,7 @@ class _LinearEstimator(_sklearn.EstimatorStandIn):
             corrected, delta, text, applied = _core.correct(
                 model, validation, held, [metric] if isinstance(metric, str) else list(metric),
                 scheme, update, rounds, bounds is not None, count, share,
-                [] if rows is None else _forget.row_positions(rows, len(model.weights)),
+                [] if rows is None else _forget.row_positions(rows, len(model)),
                 _arrays.privileged_groups(privileged), callback,
                 {"keep_utility": keep is not None, "target_gap": target_gap,
                  "utility_tolerance": utility_tolerance, "kappa": kappa, "kappa_rel": kappa_rel,
@@ -350,8 +351,8 @@ class _LinearEstimator(_sklearn.EstimatorStandIn):
     def forget(self, rows: Any, weighting: str = "uniform", *, method: str = "newton",
                allowance: float | None = None, alpha: float | str | None = None, values: Any = None,
                tier_at_most: str | None = None, holdout: tuple[Any, Any] | None = None,
-               max_steps: int = 100, step_size: float = 0.1, clip: float | None = 1.0,
-               audit: bool = False,
+               third_derivative: bool = False, max_steps: int = 100, step_size: float = 0.1,
+               clip: float | None = 1.0, rule: str = "constant", audit: bool = False,
                progress: bool | ProgressCallback | None = None) -> _results.Deletion:
         r"""Delete training rows: move the model to where training without them would have put it.
 
@@ -388,12 +389,16 @@ class _LinearEstimator(_sklearn.EstimatorStandIn):
             How much values matter; auto: the most that half of the allowance pays for.
         values : Values or array-like of shape (n,), optional
             One for every training row, as of :mod:`recant.values`.
-        tier_at_most : {"0", "1", "2", "retrain"}, optional
+        tier_at_most : {"0", "half", "1", "2", "retrain"}, optional
             Look no closer than this.
+        third_derivative : bool
+            Keep the loss's third derivative, which makes a tier ``half``. Not for softmax.
         holdout : tuple (X, y), optional
             For ``ascent`` and ``retained``: rows never seen.
         max_steps, step_size, clip : int, float, float or None
             Of ``ascent``; a longer mean gradient is shortened to ``clip``.
+        rule : {"constant", "decaying"}
+            Of ``ascent``: every step as long, or step t divided by the root of t.
         audit : bool
             Train again without the rows and tell the true distance.
         progress : bool or callable, optional
@@ -429,12 +434,13 @@ class _LinearEstimator(_sklearn.EstimatorStandIn):
         ('heuristic', None)
         """
         model = self._fitted()
-        ask = _forget.asked(method, weighting, alpha, values, max_steps, step_size, clip)
+        how = _forget.asked(method, weighting, alpha, values, tier_at_most, third_derivative,
+                            max_steps, step_size, clip, rule)
         held = None if holdout is None else self._measured(*holdout)
         with progress_of(progress) as callback:
             left, text, applied, audited = _core.forget(
-                model, _forget.row_positions(rows, len(model.weights)), ask.method, ask.weighting,
-                ask.alpha, ask.values, tier_at_most, held, ask.ascent, allowance, audit, callback)
+                model, _forget.row_positions(rows, len(model)), how, held, allowance, audit,
+                callback)
         found = None if audited is None else _results.Audit(audited)
         if applied:
             self._take(left)

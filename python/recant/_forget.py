@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,11 +13,18 @@ from . import _arrays, _core, _results
 from .errors import NotDeletedWarning, NotFoundError, UsageError
 
 _METHODS = {"newton": "newton", "ascent": "ascent", "gradient_ascent": "ascent"}
+#: What only ascent reads, and what it is where nobody says otherwise.
+_OF_ASCENT = {"max_steps": 100, "step_size": 0.1, "clip": 1.0, "rule": "constant"}
 _WEIGHTINGS = ("uniform", "sigmoid", "rank", "exp", "retained")
 
 
 def row_positions(rows: Any, count: int) -> list[int]:
     """A position, several, or a mask of all rows, as positions."""
+    if type(rows) is int:
+        rows = [rows]
+    if type(rows) is list and set(map(type, rows)) == {int}:
+        _require_beyond_no_row(max(rows))
+        return rows
     try:
         array = np.atleast_1d(np.asarray(rows))
     except ValueError:  # of lists of different lengths
@@ -30,33 +37,43 @@ def row_positions(rows: Any, count: int) -> list[int]:
     if array.size and array.dtype.kind not in "iu":
         raise UsageError("rows: must be whole numbers, positions among the training rows from 0, or "
                          "a mask")
-    if array.size and array.max() > np.iinfo(np.int64).max:
-        raise NotFoundError("rows: a position is beyond the training rows")
+    if array.size:
+        _require_beyond_no_row(array.max())
     return [int(row) for row in array.ravel()]
 
 
-@dataclass(frozen=True)
-class Asked:
-    """Method and weighting as the core takes them."""
-
-    method: str
-    weighting: str
-    alpha: float | None
-    values: _arrays.Floats | None
-    ascent: dict[str, object]
+def _require_beyond_no_row(largest: Any) -> None:
+    """Positions have 63 bits in the core."""
+    if largest >= 2**63:
+        raise NotFoundError("rows: a position is beyond the training rows")
 
 
-def asked(method: str, weighting: str, alpha: float | str | None, values: Any, max_steps: int,
-          step_size: float, clip: float | None) -> Asked:
-    """Checks what the core would only see as numbers."""
+def asked(method: str, weighting: str, alpha: float | str | None, values: Any,
+          tier_at_most: str | None, third_derivative: bool, max_steps: int, step_size: float,
+          clip: float | None, rule: str) -> dict[str, object]:
+    """How rows are to be deleted, as the core takes it; checks what the core would only see as
+    numbers."""
     if method not in _METHODS:
         raise UsageError(f"method: {method!r} is none; choose newton or ascent")
     if weighting not in _WEIGHTINGS:
         raise UsageError(f"weighting: {weighting!r} is none; choose {', '.join(_WEIGHTINGS)}")
+    if weighting != "uniform" or alpha is not None or values is not None:
+        _require_weighting(weighting, alpha, values)
+    given = {"max_steps": max_steps, "step_size": step_size, "clip": clip, "rule": rule}
+    if _METHODS[method] != "ascent":
+        for name, value in _OF_ASCENT.items():
+            if given[name] != value:
+                raise UsageError(f"{name}: is about gradient ascent; give method=\"ascent\"")
+    return {"method": _METHODS[method], "weighting": weighting,
+            "alpha": None if alpha in (None, "auto") else float(alpha),
+            "values": None if values is None else _arrays.one_a_row(values, "values"),
+            "tier_at_most": tier_at_most, "third_derivative": third_derivative, **given}
+
+
+def _require_weighting(weighting: str, alpha: float | str | None, values: Any) -> None:
     if weighting == "uniform":
-        if alpha is not None or values is not None:
-            raise UsageError("weighting: alpha and values go with sigmoid, rank and exp")
-    elif weighting == "retained":
+        raise UsageError("weighting: alpha and values go with sigmoid, rank and exp")
+    if weighting == "retained":
         if values is not None:
             raise UsageError("values: of rows that stay they are computed here, without those that "
                              "leave")
@@ -68,9 +85,32 @@ def asked(method: str, weighting: str, alpha: float | str | None, values: Any, m
                          "alpha, a number or \"auto\"")
     if isinstance(alpha, str) and alpha != "auto":
         raise UsageError(f"alpha: {alpha!r} is neither a number nor \"auto\"")
-    given = None if values is None else _arrays.one_a_row(values, "values")
-    return Asked(_METHODS[method], weighting, None if alpha in (None, "auto") else float(alpha), given,
-                 {"max_steps": max_steps, "step_size": step_size, "clip": clip})
+
+
+def named(requests: Any, by: str, count: int) -> list[tuple[str, list[int], list[str]]]:
+    """Key, rows and ids of each request, of a mapping from keys."""
+    if not isinstance(requests, Mapping):
+        raise UsageError("requests: must be a path or a mapping from keys to rows or ids, not "
+                         f"{type(requests).__name__}")
+    if not requests:
+        raise UsageError("requests: names no row to delete")
+    if by not in ("row", "id"):
+        raise UsageError(f"by: {by!r} is none; choose row or id")
+    keys = [_arrays.utf8(key, "requests") for key in requests]
+    if "" in keys or len(set(keys)) < len(keys):
+        raise UsageError("requests: a key is empty, or two have the same text")
+    return [(key, [], ids_of(each)) if by == "id" else (key, row_positions(each, count), [])
+            for key, each in zip(keys, requests.values(), strict=True)]
+
+
+def ids_of(ids: Any) -> list[str]:
+    """Ids as texts; one alone is a list of one."""
+    if isinstance(ids, (str, int, np.integer)):
+        ids = [ids]
+    if isinstance(ids, bytes) or not isinstance(ids, Iterable):
+        raise UsageError(f"ids: must be a text, a whole number or several of these, not "
+                         f"{type(ids).__name__}")
+    return [_arrays.utf8(each, "ids") for each in ids]
 
 
 def told(deletion: _results.Deletion, stacklevel: int) -> _results.Deletion:

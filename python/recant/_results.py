@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -435,6 +435,69 @@ class Deletion(Result):
             lines["certificate"] = d["certificate"]
         for number, text in enumerate(d["assumptions"]):
             lines[f"assumption {number + 1}"] = text
+        return lines
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Deletions(Result):
+    """What came of the requests of a batch, in their order; see :meth:`recant.Vault.forget_requests`."""
+
+    _owner: Any = field(repr=False)
+
+    def _all(self) -> list[dict[str, Any]]:
+        return cast("list[dict[str, Any]]", self.to_dict()["deletions"])
+
+    def _each(self, reports: list[dict[str, Any]]) -> Iterator[Deletion]:
+        """As the command tells of one alone."""
+        head = {"schema": "recant.deletion/1", "version": self.to_dict()["version"]}
+        for report in reports:
+            yield Deletion(json.dumps({**head, **report}), self._owner)
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    def __getitem__(self, number: int) -> Deletion:
+        return next(self._each([self._all()[number]]))
+
+    def __iter__(self) -> Iterator[Deletion]:
+        return self._each(self._all())
+
+    @property
+    def done(self) -> bool:
+        """Whether all of them are."""
+        return all(each["state"] == "certified" for each in self._all())
+
+    def _lines(self) -> dict[str, object]:
+        found = self._all()
+        lines: dict[str, object] = {"requests": len(found)}
+        states = [each["reason"] or each["state"] for each in found]
+        lines.update((state, states.count(state)) for state in dict.fromkeys(states))
+        lines["rows"] = sum(each["rows"] for each in found if each["state"] == "certified")
+        return lines
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Comparison(Result):
+    """Soft weights and deletion of rows under every update; see :func:`recant.compare`."""
+
+    @property
+    def models(self) -> list[dict[str, Any]]:
+        """Nine, the one that was there first: ``scheme``, ``update``, and figures by split."""
+        return cast("list[dict[str, Any]]", self.to_dict()["models"])
+
+    @property
+    def target_gap(self) -> float:
+        """The size that the validation gap had to come down to."""
+        return float(self.to_dict()["target_gap"])
+
+    def _lines(self) -> dict[str, object]:
+        lines: dict[str, object] = {"target gap, validation": self.target_gap}
+        for model in self.models:
+            of = model["test"]
+            low, high = of["gap_interval"]
+            accuracy = "" if of["accuracy"] is None else f", accuracy {of['accuracy']:.4f}"
+            lines[" ".join(filter(None, (model["scheme"], model["update"]))) + ", test"] = (
+                f"gap {of['gap']:+.4f} ({low:+.4f} .. {high:+.4f}), loss {of['log_loss_mean']:.4f}{accuracy}")
         return lines
 
 

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-import json
+import inspect
 import os
 import threading
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -19,7 +20,7 @@ from ._checked import checked
 from ._estimators import LogisticRegression, RidgeRegression, from_model
 from ._progress import ProgressCallback, progress_of
 from ._verbs import unwrapped
-from .errors import NotFoundError, UsageError
+from .errors import NotDeletedWarning, NotFoundError, UsageError
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -39,21 +40,44 @@ def _enrolment(epsilon: float | None, delta: float | None, releases: int,
     return {"epsilon": float(epsilon), "delta": float(delta), "releases": releases, **more}
 
 
+def _kept(model: Any) -> _core.Model:
+    """The final step of a pipeline, or the model itself, as a folder keeps it."""
+    final = model.steps[-1][1] if hasattr(model, "steps") else model
+    return unwrapped(final, None)[0]._to_keep()
+
+
+@checked
+def _trained(csv: _Path, *, target: str, positive: str | None = None,
+             sensitive: str | Sequence[str] = (), privileged: Any = None, id: str | None = None,
+             weight: str | None = None, drop: Sequence[str] = (), missing: str = "drop",
+             na: Sequence[str] | None = None, encoding: str = "full", header: bool = True,
+             schema: _Path | None = None, loss: str = "logistic", l2: float | None = None,
+             l2_per_row: float | None = None, intercept: bool = True, tolerance: float = 1e-10,
+             max_iterations: int = 200,
+             progress: bool | ProgressCallback | None = None) -> _core.Model:
+    """The model of a CSV file; see :meth:`Vault.fit`."""
+    table: dict[str, object] = {
+        "target": target, "sensitive": [sensitive] if isinstance(sensitive, str) else list(sensitive),
+        "drop": list(drop), "missing": missing, "encoding": encoding, "header": header}
+    optional = {"positive": positive, "id": id, "weight": weight,
+                "na": None if na is None else list(na),
+                "schema": None if schema is None else os.fspath(schema)}
+    table.update({name: value for name, value in optional.items() if value is not None})
+    with progress_of(progress) as callback:
+        model = _core.fit_csv(os.fspath(csv), table, loss, l2, l2_per_row, intercept,
+                              _arrays.privileged_groups(privileged),
+                              {"tolerance": tolerance, "max_iterations": max_iterations}, callback)
+    if not model.optimal:
+        raise UsageError("max_iterations: the fit did not converge, so nothing was written; raise "
+                         "max_iterations or l2")
+    return model
+
+
 def _rows_of(model: _core.Model, rows: _Rows) -> _core.Rows:
     if isinstance(rows, (str, os.PathLike)):
         return model.read_csv(os.fspath(rows))
     X, y = rows
     return from_model(model)._measured(X, y)
-
-
-def _ids(ids: Any) -> list[str]:
-    """Ids as texts; one alone is a list of one."""
-    if isinstance(ids, (str, int, np.integer)):
-        ids = [ids]
-    if isinstance(ids, bytes) or not isinstance(ids, Iterable):
-        raise UsageError(f"ids: must be a text, a whole number or several of these, not "
-                         f"{type(ids).__name__}")
-    return [_arrays.utf8(each, "ids") for each in ids]
 
 
 def _seconds(wait: float) -> float:
@@ -77,6 +101,10 @@ class Vault:
     require_checkpoint : path, optional
         A checkpoint that the ledger must contain to be written to: else the folder comes from an
         older backup, and deletions since then are not in it.
+    ledger : str, optional
+        Where the first deletion of a model without a budget makes the ledger: an empty schema of a
+        PostgreSQL server, ``postgresql://...``; the password comes from PGPASSWORD or ~/.pgpass.
+        In the folder without it.
     wait : float
         Seconds that :meth:`forget`, :meth:`outcome`, :meth:`catch_up` and :meth:`backup` wait while
         another process or object writes to the folder; 0: a BusyError at once.
@@ -104,18 +132,20 @@ class Vault:
 
     @checked
     def __init__(self, path: _Path, *, require_checkpoint: _Path | None = None,
-                 wait: float = 60.0) -> None:
+                 ledger: str | None = None, wait: float = 60.0) -> None:
         self.path = Path(path)
         self._wait = _seconds(wait)
         self._checkpoint = None if require_checkpoint is None else os.fspath(require_checkpoint)
+        self._ledger = ledger
         self._turn = threading.RLock()
         self._held = False
         self._writer: _core.Writer | None = None
         self._read: _core.Model | None = _core.Model.open(os.fspath(self.path))
-        self._rows = len(self._read.rows)
+        self._rows = len(self._read)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.path,)
+        return partial(type(self), require_checkpoint=self._checkpoint, ledger=self._ledger,
+                       wait=self._wait), (self.path,)
 
     # -- new folders -------------------------------------------------------------------------
 
@@ -127,7 +157,7 @@ class Vault:
                difference_epsilon: float | None = None, difference_delta: float | None = None,
                difference_step: float | None = None,
                on_budget_spent: str = "refuse", validation: tuple[Any, Any] | None = None,
-               replace: bool = False,
+               ledger: str | None = None, replace: bool = False,
                progress: bool | ProgressCallback | None = None) -> Vault:
         """Write a fitted model with its rows to a folder; with epsilon and delta under a budget.
 
@@ -157,6 +187,9 @@ class Vault:
             What happens to a deletion after the last release.
         validation : tuple (X, y), optional
             Rows on which the noise is priced; the training rows without it.
+        ledger : str, optional
+            Under a budget: keep the ledger in an empty schema of a PostgreSQL server,
+            ``postgresql://...``; the password comes from PGPASSWORD or ~/.pgpass.
         replace : bool
             Whether a model that is there may be replaced.
         progress : bool or callable, optional
@@ -178,13 +211,12 @@ class Vault:
         ----------
         docs/formats/vault.md; docs/mathematics.md, section 5.
         """
-        final = model.steps[-1][1] if hasattr(model, "steps") else model
-        fitted = unwrapped(final, None)[0]._to_keep()
+        fitted = _kept(model)
         held = None if validation is None else _rows_of(fitted, validation)
         budget = _enrolment(epsilon, delta, releases, sigma=sigma, allowance=allowance,
                             utility_price=utility_price, difference_epsilon=difference_epsilon,
                             difference_delta=difference_delta, difference_step=difference_step)
-        return cls._created(path, fitted, budget, on_budget_spent, held, replace, progress)
+        return cls._created(path, fitted, budget, on_budget_spent, ledger, held, replace, progress)
 
     @classmethod
     @checked
@@ -198,7 +230,8 @@ class Vault:
             releases: int = 100, sigma: float | None = None, allowance: float | None = None,
             utility_price: float | None = None, difference_epsilon: float | None = None,
             difference_delta: float | None = None, difference_step: float | None = None,
-            on_budget_spent: str = "refuse", validation: _Path | None = None, replace: bool = False,
+            on_budget_spent: str = "refuse", validation: _Path | None = None,
+            ledger: str | None = None, replace: bool = False,
             progress: bool | ProgressCallback | None = None) -> Vault:
         """``recant fit``: train on a CSV file, and keep the model with its rows.
 
@@ -228,7 +261,7 @@ class Vault:
         l2, l2_per_row, intercept, tolerance, max_iterations
             As in :class:`LogisticRegression`; l2 is 1 where neither of the two is given.
         epsilon, delta, releases, sigma, allowance, utility_price, difference_epsilon, difference_delta,
-        difference_step, on_budget_spent, replace, progress
+        difference_step, on_budget_spent, ledger, replace, progress
             As in :meth:`create`.
         validation : path, optional
             CSV file on which the noise is priced.
@@ -251,35 +284,83 @@ class Vault:
         budget = _enrolment(epsilon, delta, releases, sigma=sigma, allowance=allowance,
                             utility_price=utility_price, difference_epsilon=difference_epsilon,
                             difference_delta=difference_delta, difference_step=difference_step)
-        table: dict[str, object] = {
-            "target": target, "sensitive": [sensitive] if isinstance(sensitive, str) else list(sensitive),
-            "drop": list(drop), "missing": missing, "encoding": encoding, "header": header}
-        optional = {"positive": positive, "id": id, "weight": weight,
-                    "na": None if na is None else list(na),
-                    "schema": None if schema is None else os.fspath(schema)}
-        table.update({name: value for name, value in optional.items() if value is not None})
-        with progress_of(progress) as callback:
-            model = _core.fit_csv(os.fspath(csv), table, loss, l2, l2_per_row, intercept,
-                                  _arrays.privileged_groups(privileged),
-                                  {"tolerance": tolerance, "max_iterations": max_iterations}, callback)
-        if not model.optimal:
-            raise UsageError("max_iterations: the fit did not converge, so nothing was written; raise "
-                             "max_iterations or l2")
+        model = _trained(
+            csv, target=target, positive=positive, sensitive=sensitive, privileged=privileged, id=id,
+            weight=weight, drop=drop, missing=missing, na=na, encoding=encoding, header=header,
+            schema=schema, loss=loss, l2=l2, l2_per_row=l2_per_row, intercept=intercept,
+            tolerance=tolerance, max_iterations=max_iterations, progress=progress)
         held = None if validation is None else model.read_csv(os.fspath(validation))
-        return cls._created(path, model, budget, on_budget_spent, held, replace, progress)
+        vault = cls._created(path, model, budget, on_budget_spent, ledger, held, replace, progress)
+        vault._rows_dropped = model.rows_dropped
+        return vault
 
     @classmethod
     def _created(cls, path: _Path, model: _core.Model, budget: dict[str, object] | None,
-                 on_budget_spent: str, validation: _core.Rows | None, replace: bool,
-                 progress: bool | ProgressCallback | None) -> Vault:
+                 on_budget_spent: str, ledger: str | None, validation: _core.Rows | None,
+                 replace: bool, progress: bool | ProgressCallback | None) -> Vault:
         with progress_of(progress) as callback:
             text = _core.create_vault(model, os.fspath(path), replace, budget, on_budget_spent,
-                                      validation, callback)
+                                      ledger, validation, callback)
         vault = cls(path)
         vault._fit_result = _results.FitResult(text)
         return vault
 
+    @classmethod
+    @checked
+    def plan(cls, trained: Any, *, epsilon: float, delta: float, releases: int = 100,
+             sigma: float | None = None, allowance: float | None = None,
+             utility_price: float | None = None, difference_epsilon: float | None = None,
+             difference_delta: float | None = None, difference_step: float | None = None,
+             on_budget_spent: str = "refuse", validation: _Rows | None = None,
+             progress: bool | ProgressCallback | None = None, **fit: Any) -> _results.FitResult:
+        """``recant fit --plan``: what a budget would cost in loss. Nothing is written.
+
+        Parameters
+        ----------
+        trained : LogisticRegression, RidgeRegression, Pipeline that ends in one, or path
+            A fitted model, or a CSV file to train one on.
+        epsilon, delta, releases, sigma, allowance, utility_price, difference_epsilon,
+        difference_delta, difference_step, on_budget_spent, progress
+            As in :meth:`create`.
+        validation : tuple (X, y) or path, optional
+            Rows on which the noise is priced; the training rows without it.
+        **fit
+            Of a CSV file: what :meth:`fit` is told about columns and training, ``target`` at least.
+
+        Returns
+        -------
+        FitResult
+            ``to_dict()["enrolment"]`` is the plan: its outcome is ``planned``, or ``no`` with the
+            reason why no deletion could be certified so.
+
+        Raises
+        ------
+        UsageError
+            For options out of range, or where the fit does not converge.
+        NotFoundError, DataError
+
+        References
+        ----------
+        docs/algorithms/forget.md; docs/mathematics.md, section 5.
+        """
+        from_csv = isinstance(trained, (str, os.PathLike))
+        for name in fit:
+            if not from_csv or name not in inspect.signature(_trained).parameters:
+                raise UsageError(f"{name}: " + ("is no option of a fit" if from_csv else
+                                                "goes with a CSV file; the model is trained already"))
+        if from_csv and "target" not in fit:
+            raise UsageError("target: is needed to train on a CSV file")
+        model = _trained(trained, progress=progress, **fit) if from_csv else _kept(trained)
+        held = None if validation is None else _rows_of(model, validation)
+        budget = _enrolment(epsilon, delta, releases, sigma=sigma, allowance=allowance,
+                            utility_price=utility_price, difference_epsilon=difference_epsilon,
+                            difference_delta=difference_delta, difference_step=difference_step)
+        with progress_of(progress) as callback:
+            return _results.FitResult(_core.plan_enrolment(
+                model, cast("dict[str, object]", budget), on_budget_spent, held, callback))
+
     _fit_result: _results.FitResult | None = None
+    _rows_dropped: int | None = None  # of the training file; a folder does not know
 
     @property
     def fit_result(self) -> _results.FitResult:
@@ -447,7 +528,8 @@ class Vault:
         with self._turn:
             opened = self._writer is None
             if self._writer is None:
-                self._writer = _core.Writer(os.fspath(self.path), self._checkpoint, self._wait)
+                self._writer = _core.Writer(os.fspath(self.path), self._checkpoint, self._ledger,
+                                            self._wait)
             try:
                 for line in self._writer.recovered() if opened else []:
                     warnings.warn(line, stacklevel=5)
@@ -468,9 +550,9 @@ class Vault:
     def forget(self, rows: Any = None, *, ids: Any = None, key: str = "",
                weighting: str = "uniform", method: str = "newton",
                alpha: float | str | None = None, values: Any = None,
-               tier_at_most: str | None = None, holdout: _Rows | None = None,
-               max_steps: int = 100, step_size: float = 0.1, clip: float | None = 1.0,
-               audit: bool = False,
+               tier_at_most: str | None = None, third_derivative: bool = False,
+               holdout: _Rows | None = None, max_steps: int = 100, step_size: float = 0.1,
+               clip: float | None = 1.0, rule: str = "constant", audit: bool = False,
                progress: bool | ProgressCallback | None = None) -> _results.Deletion:
         """``recant forget``: delete rows from the model and from its folder, and publish the rest.
 
@@ -488,8 +570,12 @@ class Vault:
             training file, from 1.
         key : str
             Your name for this request: the same key again is answered, not done again.
-        weighting, method, alpha, values, tier_at_most, max_steps, step_size, clip
+        weighting, method, alpha, values, tier_at_most, max_steps, step_size, clip, rule
             As in :meth:`LogisticRegression.forget`.
+        third_derivative : bool
+            Keep the loss's third derivative with the base, and so have a tier ``half``: many
+            deletions one by one in a ``with`` block then need no pass over the rows. Costs as much
+            as a Hessian for every parameter, once. Not for softmax.
         holdout : path or tuple (X, y), optional
             For ``ascent`` and ``retained``: rows never seen.
         audit : bool
@@ -515,27 +601,94 @@ class Vault:
         ----------
         docs/algorithms/forget.md; docs/mathematics.md, section 5.
         """
-        ask = _forget.asked(method, weighting, alpha, values, max_steps, step_size, clip)
-        named = [] if ids is None else _ids(ids)
+        how = _forget.asked(method, weighting, alpha, values, tier_at_most, third_derivative,
+                            max_steps, step_size, clip, rule)
+        named = [] if ids is None else _forget.ids_of(ids)
         positions = [] if rows is None else _forget.row_positions(rows, self._rows)
         found = None
         with progress_of(progress) as callback, self._writing() as writer:
             held = None if holdout is None else _rows_of(self._model, holdout)
             before = writer.model() if audit else None
             gone = None if before is None else _core.pick_rows(before, positions, named)
-            text = writer.forget(positions, named, key, ask.method, ask.weighting, ask.alpha,
-                                 ask.values, tier_at_most, held, ask.ascent, callback)
-            report = json.loads(text)
-            state = report["state"]
+            text, state, repeated, bound = writer.forget(positions, named, key, how, held, callback)
             self._read = None
-            if before is not None and state == "certified" and not report["repeated"]:
+            if before is not None and state == "certified" and not repeated:
                 found = _results.Audit(_core.audit(
-                    writer.model(), gone, before, None, False, False, report["bound"]["distance"], 0, [],
-                    1, callback))
+                    writer.model(), gone, before, None, False, False, bound, 0, [], 1, callback))
         if state == "not_found":
             raise NotFoundError("rows: nothing was deleted: a row is not in this model")
         deletion = _results.Deletion(text, self, found)
         return deletion if state == "certified" else _forget.told(deletion, stacklevel=3)
+
+    @checked
+    def forget_requests(self, requests: Any, *, by: str = "row", weighting: str = "uniform",
+                        method: str = "newton", alpha: float | str | None = None, values: Any = None,
+                        tier_at_most: str | None = None, third_derivative: bool = False,
+                        holdout: _Rows | None = None, max_steps: int = 100, step_size: float = 0.1,
+                        clip: float | None = 1.0, rule: str = "constant",
+                        progress: bool | ProgressCallback | None = None) -> _results.Deletions:
+        """``recant forget --requests``: many requests as one batch, with one step, one release and one
+        certificate for all that can be done.
+
+        What is wrong with one request is said in its deletion and holds up no other: ``reason`` is
+        ``no_row``, ``row_twice``, ``row_unknown`` or ``key_used`` then. Of a row that two requests
+        name the second is ``already_erased``.
+
+        Parameters
+        ----------
+        requests : mapping or path
+            By key the rows of a request, as :meth:`forget` takes them; or a CSV file with the header
+            ``key,row`` or ``key,id``, in which lines with the same key are one request.
+        by : {"row", "id"}
+            What the mapping names: positions from 0, or ids.
+        weighting, method, alpha, values, tier_at_most, third_derivative, holdout, max_steps,
+        step_size, clip, rule, progress
+            As in :meth:`forget`, of all requests.
+
+        Returns
+        -------
+        Deletions
+            In the order of the requests. Where some are not ``done`` a NotDeletedWarning says how
+            many.
+
+        Raises
+        ------
+        BusyError
+            If another process still writes when the wait is over.
+        UsageError, DataError, NotFoundError, DamagedError
+            For what is wrong with all of them, or with the file.
+
+        References
+        ----------
+        docs/algorithms/forget.md; docs/formats/json.md, recant.deletions/1.
+
+        Examples
+        --------
+        >>> import numpy as np, recant, tempfile
+        >>> rng = np.random.default_rng(0)
+        >>> X = rng.normal(size=(300, 3)); y = (X[:, 0] + rng.normal(size=300) > 0).astype(int)
+        >>> model = recant.LogisticRegression().fit(X, y)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     vault = recant.Vault.create(f"{folder}/m.rct", model, epsilon=1.0, delta=1e-5, sigma=1.0)
+        ...     done = vault.forget_requests({"anna": 7, "ben": [11, 12]})
+        ...     [each.rows for each in done], vault.status().budget["releases_used"]
+        ([1, 2], 2)
+        """
+        how = _forget.asked(method, weighting, alpha, values, tier_at_most, third_derivative,
+                            max_steps, step_size, clip, rule)
+        file = os.fspath(requests) if isinstance(requests, (str, os.PathLike)) else None
+        if file is not None and by != "row":
+            raise UsageError("by: goes with a mapping; the header of a file says it")
+        named = [] if file is not None else _forget.named(requests, by, self._rows)
+        with progress_of(progress) as callback, self._writing() as writer:
+            held = None if holdout is None else _rows_of(self._model, holdout)
+            text, refused = writer.forget_requests(named, file, how, held, callback)
+            self._read = None
+        deletions = _results.Deletions(text, self)
+        if refused:
+            warnings.warn(f"nothing was deleted for {refused} of {len(deletions)} requests; each "
+                          "says why", NotDeletedWarning, stacklevel=3)
+        return deletions
 
     @checked
     def outcome(self, key: str) -> _results.Deletion:
@@ -752,3 +905,42 @@ class Vault:
             corrected.save(os.fspath(output), replace)
         weights = corrected.weights if applied else self._model.weights
         return _results.Correction(text, weights, delta, applied)
+
+    @checked
+    def compare(self, test: _Path, *, validation: _Path | None = None,
+                metric: str = "demographic_parity", close_share: float = 0.8, rounds: int = 8,
+                resamples: int = 1000, seed: int = 1,
+                progress: bool | ProgressCallback | None = None) -> _results.Comparison:
+        """``recant compare``: soft weights and deletion of rows under every update, next to training
+        again. Nothing is written.
+
+        Parameters
+        ----------
+        test : path
+            CSV file only measured on.
+        validation : path, optional
+            CSV file that the gap is closed on; without it the first half of the test rows is, and the
+            second half is only measured on.
+        metric, close_share, rounds, resamples, seed, progress
+            As in :func:`recant.compare`.
+
+        Returns
+        -------
+        Comparison
+            ``to_dict()["data"]["train"]["rows_dropped"]`` is None where this object has not trained
+            the model: a folder does not keep it.
+
+        Raises
+        ------
+        NotFoundError, DataError, UsageError
+
+        References
+        ----------
+        arXiv 2505.18783; docs/algorithms/compare.md.
+        """
+        model = self._model
+        held = None if validation is None else model.read_csv(os.fspath(validation))
+        with progress_of(progress) as callback:
+            return _results.Comparison(_core.compare(
+                model, held, model.read_csv(os.fspath(test)), self._rows_dropped, [], callback, metric,
+                close_share, True, -1.0, 1.0, rounds, resamples, seed))

@@ -52,6 +52,15 @@ struct Rows {
   MeasuredRows measured;
 };
 
+/// A sensitive column: its name, its groups, the number of each row's.
+using Groups = std::tuple<std::string, std::vector<std::string>, CodeArray>;
+
+/// Rows that look at the features and copy the rest. @throws DataError for what is not sound.
+[[nodiscard]] Rows make_rows(const FeatureArray& features, const NumberArray& targets,
+                             const std::optional<NumberArray>& weights,
+                             std::vector<std::string> columns, std::vector<std::string> class_names,
+                             const std::vector<Groups>& sensitive);
+
 /// A fitted model. Nobody changes it: whatever moves a model makes another.
 struct Model {
   std::shared_ptr<const FittedModel> fitted;

@@ -6,26 +6,6 @@
 namespace recant::python {
 namespace {
 
-using Groups = std::tuple<std::string, std::vector<std::string>, CodeArray>;
-
-MeasuredRows make_rows(const FeatureArray& features, const NumberArray& targets,
-                       const std::optional<NumberArray>& weights, std::vector<std::string> columns,
-                       std::vector<std::string> class_names, const std::vector<Groups>& sensitive) {
-  Dataset data;
-  data.features = features_of(features);
-  data.columns = std::move(columns);
-  data.targets = numbers_of(targets);
-  data.class_names = std::move(class_names);
-  data.weights = weights ? Vector(numbers_of(*weights)) : Vector::Ones(data.rows());
-  for (const auto& [name, groups, codes] : sensitive) {
-    data.sensitive.push_back({name, groups, {codes.data(), codes.data() + codes.size()}});
-  }
-  data.ids.numbers.resize(static_cast<std::size_t>(data.rows()));
-  std::iota(data.ids.numbers.begin(), data.ids.numbers.end(), 1);
-  require_sound(data);
-  return {std::move(data), 0, {}};
-}
-
 /// A look at numbers that `owner` keeps.
 template <class Values>
 nb::ndarray<nb::numpy, const double, nb::ndim<1>> look_at(const Values& values, nb::handle owner) {
@@ -51,6 +31,24 @@ std::vector<GroupsOut> groups_of(const Dataset& data) {
 }
 
 }  // namespace
+
+Rows make_rows(const FeatureArray& features, const NumberArray& targets,
+               const std::optional<NumberArray>& weights, std::vector<std::string> columns,
+               std::vector<std::string> class_names, const std::vector<Groups>& sensitive) {
+  Dataset data;
+  data.features = features_of(features);
+  data.columns = std::move(columns);
+  data.targets = numbers_of(targets);
+  data.class_names = std::move(class_names);
+  data.weights = weights ? Vector(numbers_of(*weights)) : Vector::Ones(data.rows());
+  for (const auto& [name, groups, codes] : sensitive) {
+    data.sensitive.push_back({name, groups, {codes.data(), codes.data() + codes.size()}});
+  }
+  data.ids.numbers.resize(static_cast<std::size_t>(data.rows()));
+  std::iota(data.ids.numbers.begin(), data.ids.numbers.end(), 1);
+  require_sound(data);
+  return {{std::move(data), 0, {}}};
+}
 
 ReadOnlyArray read_only(Vector values) {
   auto owned = std::make_unique<Vector>(std::move(values));
@@ -81,8 +79,8 @@ void bind_data(nb::module_& module) {
           [](Rows* self, const FeatureArray& features, const NumberArray& targets,
              const std::optional<NumberArray>& weights, std::vector<std::string> columns,
              std::vector<std::string> class_names, const std::vector<Groups>& sensitive) {
-            new (self) Rows{make_rows(features, targets, weights, std::move(columns),
-                                      std::move(class_names), sensitive)};
+            new (self) Rows(make_rows(features, targets, weights, std::move(columns),
+                                      std::move(class_names), sensitive));
           },
           nb::arg("features").noconvert(), nb::arg("targets").noconvert(),
           nb::arg("weights").none() = nb::none(), nb::arg("columns") = std::vector<std::string>(),

@@ -165,6 +165,33 @@ std::tuple<Model, ReadOnlyArray, LateJson, bool> correct_model(
   return {std::move(moved), read_only(std::move(delta)), std::move(json), outcome};
 }
 
+/// What the files of a comparison lacked; of training rows that are in a folder nobody knows.
+CompareFile file_of(const char* name, const MeasuredRows& rows) {
+  return {name, rows.data.rows(), rows.rows_dropped, rows.unseen};
+}
+
+/// recant.comparison/1. Without validation rows the first half of `test` are those.
+std::string compare_json(const Model& model, const Rows* validation, const Rows& test,
+                         std::optional<Index> train_rows_dropped,
+                         const std::vector<std::string>& privileged, nb::handle progress,
+                         const CompareRequest& request) {
+  return without_lock(progress, [&](const ProgressCallback& callback) {
+    Stopwatch watch;
+    const Dataset& all = test.measured.data;
+    const Index half = validation == nullptr ? all.rows() / 2 : 0;
+    const Dataset chosen = half > 0 ? slice(all, {0, half}) : Dataset();
+    const Dataset& chooses = validation == nullptr ? chosen : validation->measured.data;
+    const auto fitted = measured_by(model, chooses, privileged);
+    const FittedModel left = without_erased_rows(*fitted);
+    CompareReport report =
+        compare(left, chooses, half > 0 ? slice(all, {half, all.rows()}) : all, request, callback);
+    report.files = {{"train", left.rows.rows(), train_rows_dropped, {}}};
+    if (validation != nullptr) report.files.push_back(file_of("validation", validation->measured));
+    report.files.push_back(file_of("test", test.measured));
+    return to_json(report, watch.lap());
+  });
+}
+
 /// C x d, of the features alone; read-only.
 nb::ndarray<nb::numpy, const double, nb::ndim<2>> coefficients_of(const Model& model) {
   const LinearModel& linear = model.fitted->model;
@@ -213,6 +240,7 @@ void bind_model(nb::module_& module) {
       .def_prop_ro("loss", [](const Model& self) { return name(self.fitted->model.loss.kind()); })
       .def_prop_ro("intercept", [](const Model& self) { return self.fitted->model.intercept; })
       .def_prop_ro("features", [](const Model& self) { return self.fitted->model.features; })
+      .def("__len__", [](const Model& self) { return self.fitted->rows.rows(); })
       .def_prop_ro("theta", [](const Model& self) { return Vector(self.fitted->model.theta); })
       .def_prop_ro("coef", &coefficients_of, nb::rv_policy::automatic)
       .def_prop_ro("intercepts", &intercepts_of, nb::rv_policy::automatic)
@@ -227,6 +255,11 @@ void bind_model(nb::module_& module) {
                    [](const Model& self) -> std::optional<int> {
                      if (!self.report) return {};
                      return self.report->training.iterations;
+                   })
+      .def_prop_ro("rows_dropped",
+                   [](const Model& self) -> std::optional<Index> {
+                     if (!self.report) return {};
+                     return self.report->rows_dropped;
                    })
       .def_prop_ro("from_csv", [](const Model& self) { return self.fitted->encoder.has_value(); })
       .def_prop_ro("columns", [](const Model& self) { return self.fitted->rows.columns; })
@@ -247,6 +280,15 @@ void bind_model(nb::module_& module) {
           "probabilities",
           [](const Model& self, const FeatureArray& x) { return scores_of(self, x, true); },
           nb::arg("features").noconvert())
+      .def(
+          "measured_rows",
+          [](const Model& self, const FeatureArray& features, const NumberArray& targets,
+             const std::vector<Groups>& sensitive) {
+            const Dataset& trained = self.fitted->rows;
+            return make_rows(features, targets, {}, trained.columns, trained.class_names,
+                             sensitive);
+          },
+          nb::arg("features").noconvert(), nb::arg("targets").noconvert(), nb::arg("sensitive"))
       .def("fit_json", &fit_json)
       .def("read_csv", &rows_from_csv, nb::arg("path"))
       .def(
@@ -317,6 +359,26 @@ void bind_engine(nb::module_& module) {
       nb::arg("scheme"), nb::arg("update"), nb::arg("rounds").none(), nb::arg("bounded"),
       nb::arg("count").none(), nb::arg("share").none(), nb::arg("delete_rows"),
       nb::arg("privileged"), nb::arg("progress").none(), nb::arg("options"));
+  module.def(
+      "compare",
+      [](const Model& model, const Rows* validation, const Rows& test,
+         std::optional<Index> train_rows_dropped, const std::vector<std::string>& privileged,
+         nb::object progress, std::string goal, double close_share, bool keep_utility, double lower,
+         double upper, int rounds, int resamples, std::uint64_t seed) {
+        return compare_json(model, validation, test, train_rows_dropped, privileged, progress,
+                            {.goal = std::move(goal),
+                             .close_share = close_share,
+                             .keep_utility = keep_utility,
+                             .lower = lower,
+                             .upper = upper,
+                             .rounds = rounds,
+                             .resamples = resamples,
+                             .seed = seed});
+      },
+      nb::arg("model"), nb::arg("validation").none(), nb::arg("test"),
+      nb::arg("train_rows_dropped").none(), nb::arg("privileged"), nb::arg("progress").none(),
+      nb::arg("metric"), nb::arg("close_share"), nb::arg("keep_utility"), nb::arg("lower"),
+      nb::arg("upper"), nb::arg("rounds"), nb::arg("resamples"), nb::arg("seed"));
 }
 
 }  // namespace recant::python

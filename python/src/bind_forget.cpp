@@ -13,7 +13,8 @@ std::optional<Tier> tier_named(const std::optional<std::string>& text) {
   for (const Tier tier : all_tiers()) {
     if (*text == name(tier)) return tier;
   }
-  throw UsageError("'" + *text + "' is not a tier", "tier_at_most", "choose 0, 1, 2 or retrain");
+  throw UsageError("'" + *text + "' is not a tier", "tier_at_most",
+                   "choose 0, half, 1, 2 or retrain");
 }
 
 /// The model without the rows, recant.deletion/1, whether the rows are out of it and, if asked for,
@@ -39,26 +40,33 @@ std::tuple<Model, std::string, bool, std::optional<std::string>> forget(
 
 }  // namespace
 
-ForgetRequest forget_request(const ForgetOptions& options, const Rows* holdout,
-                             const Named& ascent) {
+ForgetRequest forget_request(const Named& how, const Rows* holdout) {
+  using Text = std::optional<std::string>;
   ForgetRequest request;
-  request.method = forget_method(options.method);
-  request.tier_at_most = tier_named(options.tier_at_most);
-  take_fields(request.ascent, ascent);
+  request.method = forget_method(nb::cast<std::string>(how["method"]));
+  request.tier_at_most = tier_named(nb::cast<Text>(how["tier_at_most"]));
+  request.third_derivative = nb::cast<bool>(how["third_derivative"]);
+  if (request.tier_at_most == Tier::kHalf && !request.third_derivative) {
+    throw UsageError("tier half needs the third derivative", "tier_at_most",
+                     "give third_derivative=True");
+  }
+  request.ascent = {.max_steps = nb::cast<int>(how["max_steps"]),
+                    .step_size = nb::cast<double>(how["step_size"]),
+                    .rule = step_rule(nb::cast<std::string>(how["rule"])),
+                    .clip = nb::cast<std::optional<double>>(how["clip"])};
   if (holdout != nullptr) request.holdout = &holdout->measured.data;
-  if (options.weighting == "uniform") return request;
+  const auto form = nb::cast<std::string>(how["weighting"]);
+  if (form == "uniform") return request;
   ForgetWeighting& weighting = request.weighting;
-  if (options.weighting == "retained") {
+  weighting.alpha = nb::cast<std::optional<double>>(how["alpha"]);
+  if (form == "retained") {
     weighting.retained = true;
-    weighting.alpha = options.alpha;
     weighting.source = "knn_shapley";
     return request;
   }
   weighting.by_value = true;
-  weighting.form = value_form(options.weighting);
-  weighting.alpha = options.alpha;
-  if (!options.values) throw UsageError("weighting by value needs one for every row", "values");
-  weighting.values = numbers_of(*options.values);
+  weighting.form = value_form(form);
+  weighting.values = numbers_of(nb::cast<NumberArray>(how["values"]));
   weighting.source = source_of_given(weighting.values);
   return request;
 }
@@ -67,20 +75,14 @@ void bind_forget(nb::module_& module) {
   module.def("describe_reason", &describe_reason, nb::arg("reason"));
   module.def(
       "forget",
-      [](const Model& model, std::vector<Index> rows, std::string method, std::string weighting,
-         std::optional<double> alpha, std::optional<NumberArray> values,
-         std::optional<std::string> tier_at_most, const Rows* holdout, const Named& ascent,
+      [](const Model& model, std::vector<Index> rows, const Named& how, const Rows* holdout,
          std::optional<double> allowance, bool audit, nb::object progress) {
-        ForgetRequest request = forget_request({std::move(method), std::move(weighting), alpha,
-                                                std::move(values), std::move(tier_at_most)},
-                                               holdout, ascent);
+        ForgetRequest request = forget_request(how, holdout);
         request.rows = std::move(rows);
         return forget(model, std::move(request), allowance, audit, progress);
       },
-      nb::arg("model"), nb::arg("rows"), nb::arg("method"), nb::arg("weighting"),
-      nb::arg("alpha").none(), nb::arg("values").noconvert().none(), nb::arg("tier_at_most").none(),
-      nb::arg("holdout").none(), nb::arg("ascent"), nb::arg("allowance").none(), nb::arg("audit"),
-      nb::arg("progress").none());
+      nb::arg("model"), nb::arg("rows"), nb::arg("how"), nb::arg("holdout").none(),
+      nb::arg("allowance").none(), nb::arg("audit"), nb::arg("progress").none());
 }
 
 }  // namespace recant::python

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <mutex>
 #include <optional>
 #include <set>
+#include <span>
+#include <utility>
 
 #include "forget_options.hpp"
 #include "recant/core/error.hpp"
@@ -9,6 +12,7 @@
 #include "recant/engine/audit.hpp"
 #include "recant/engine/enrolment.hpp"
 #include "recant/engine/json.hpp"
+#include "recant/engine/requests_file.hpp"
 #include "recant/engine/vault.hpp"
 
 namespace recant::python {
@@ -17,8 +21,9 @@ namespace {
 /// The one writer of a folder, until it is closed. Python's threads take turns.
 class Writer {
  public:
-  Writer(const std::string& path, const std::optional<std::string>& checkpoint, double wait) {
-    Vault::WriteOptions options{.wait = {.seconds = wait}};
+  Writer(const std::string& path, const std::optional<std::string>& checkpoint,
+         const std::optional<std::string>& ledger, double wait) {
+    Vault::WriteOptions options{.ledger = ledger, .wait = {.seconds = wait}};
     if (checkpoint) options.require_checkpoint = *checkpoint;
     vault_.emplace(Vault::open_for_writing(path, options));
   }
@@ -85,23 +90,36 @@ FitRequest csv_request(const std::string& path, const Named& table, const std::s
   return request;
 }
 
-/// recant.fit/1 with the enrolment; the metrics are those of the training rows.
+/// recant.fit/1 with the enrolment; the metrics are those of the training rows. Of a model that was
+/// trained elsewhere, or moved since, it says where it is: a fit that begins there and takes no
+/// step.
 std::string fit_json(const FittedModel& fitted, const Model& model, const EnrolmentPlan* plan) {
   FitReport report = model.report ? *model.report : FitReport{.training = {}, .evaluation = {}};
   report.rows = fitted.rows.rows();
+  if (!model.report) {
+    report.training =
+        train_from(fitted.objective(), fitted.rows.weights, fitted.model.theta,
+                   {.tolerance = fitted.tolerance, .max_iterations = 0, .refine = false});
+  }
   Stopwatch watch;
   report.evaluation = evaluate(fitted.rows, fitted.model, fitted.settings);
   report.evaluate_seconds = watch.lap();
   return to_json(fitted, report, plan);
 }
 
+EnrolmentRequest enrolment_of(const Named& fields, const std::string& on_budget_spent) {
+  EnrolmentRequest request;
+  take_fields(request, fields);
+  request.when_spent = when_spent(on_budget_spent);
+  return request;
+}
+
 /// Writes a new folder; with `enrolment` under a budget. What the command prints of the fit.
 std::string create(const Model& model, const std::string& path, bool replace,
                    const std::optional<Named>& enrolment, const std::string& on_budget_spent,
-                   const Rows* validation, nb::handle progress) {
-  EnrolmentRequest request;
-  if (enrolment) take_fields(request, *enrolment);
-  request.when_spent = when_spent(on_budget_spent);
+                   const std::optional<std::string>& ledger, const Rows* validation,
+                   nb::handle progress) {
+  const EnrolmentRequest request = enrolment_of(enrolment.value_or(Named()), on_budget_spent);
   return without_lock(progress, [&](const ProgressCallback& callback) {
     Vault::check_replaceable(path);
     const FittedModel fitted = without_erased_rows(*model.fitted);
@@ -110,8 +128,21 @@ std::string create(const Model& model, const std::string& path, bool replace,
       plan = plan_enrolment(fitted, request,
                             validation != nullptr ? &validation->measured.data : nullptr, callback);
     }
-    Vault::create(path, fitted, replace, plan ? &*plan : nullptr);
+    Vault::create(path, fitted, replace, plan ? &*plan : nullptr, ledger);
     return fit_json(fitted, model, plan ? &*plan : nullptr);
+  });
+}
+
+/// What enrolling the model would cost; nothing is written.
+std::string plan(const Model& model, const Named& enrolment, const std::string& on_budget_spent,
+                 const Rows* validation, nb::handle progress) {
+  const EnrolmentRequest request = enrolment_of(enrolment, on_budget_spent);
+  return without_lock(progress, [&](const ProgressCallback& callback) {
+    const FittedModel fitted = without_erased_rows(*model.fitted);
+    EnrolmentPlan found = plan_enrolment(
+        fitted, request, validation != nullptr ? &validation->measured.data : nullptr, callback);
+    found.only_planned = true;
+    return fit_json(fitted, model, &found);
   });
 }
 
@@ -181,36 +212,71 @@ std::string audit_json(const Model& model, const Rows* deleted, const Model* bef
   });
 }
 
+/// recant.deletion/1; state, whether it is the answer to a key that was known, and bound.
+using Told = std::tuple<std::string, std::string, bool, std::optional<double>>;
+
+Told told(const ForgetReport& report) {
+  return {to_json(report), std::string(name(report.state)), report.repeated, report.distance};
+}
+
+/// The key of a request, and its rows or ids.
+using Request = std::tuple<std::string, std::vector<Index>, std::vector<std::string>>;
+
+/// Requests as one batch, or those of a file: recant.deletions/1, and how many are not done.
+std::pair<std::string, std::size_t> forget_requests(Writer& writer,
+                                                    const std::vector<Request>& requests,
+                                                    const std::optional<std::string>& file,
+                                                    const Named& how, const Rows* holdout,
+                                                    nb::handle progress) {
+  ForgetRequest settings = forget_request(how, holdout);
+  // Of values, a number a row, the first request has those of all.
+  const Vector values = std::exchange(settings.weighting.values, {});
+  std::vector<ForgetRequest> batch;
+  for (const auto& [key, rows, ids] : requests) {
+    ForgetRequest& request = batch.emplace_back(settings);
+    request.key = key;
+    request.rows = rows;
+    request.ids = ids;
+  }
+  return writer.with_vault(progress, [&](Vault& vault, const auto& callback) {
+    if (file) batch = read_requests(*file, settings);
+    if (!batch.empty()) batch.front().weighting.values = values;
+    const std::vector<ForgetReport> reports =
+        vault.forget(std::span<const ForgetRequest>(batch), callback);
+    const auto refused =
+        std::ranges::count_if(reports, [](const ForgetReport& report) { return !report.done(); });
+    return std::pair(to_json(std::span<const ForgetReport>(reports)),
+                     static_cast<std::size_t>(refused));
+  });
+}
+
 void bind_writer(nb::module_& module) {
   nb::class_<Writer>(module, "Writer", "The one writer of a model folder, as long as it lives.")
       .def(
           "__init__",
           [](Writer* self, const std::string& path, const std::optional<std::string>& checkpoint,
-             double wait) {
+             const std::optional<std::string>& ledger, double wait) {
             without_lock(nb::none(),
-                         [&](const auto&) { new (self) Writer(path, checkpoint, wait); });
+                         [&](const auto&) { new (self) Writer(path, checkpoint, ledger, wait); });
           },
-          nb::arg("path"), nb::arg("require_checkpoint").none(), nb::arg("wait"))
+          nb::arg("path"), nb::arg("require_checkpoint").none(), nb::arg("ledger").none(),
+          nb::arg("wait"))
       .def(
           "forget",
           [](Writer& self, std::vector<Index> rows, std::vector<std::string> ids, std::string key,
-             std::string method, std::string weighting, std::optional<double> alpha,
-             std::optional<NumberArray> values, std::optional<std::string> tier_at_most,
-             const Rows* holdout, const Named& ascent, nb::object progress) {
-            ForgetRequest request = forget_request({std::move(method), std::move(weighting), alpha,
-                                                    std::move(values), std::move(tier_at_most)},
-                                                   holdout, ascent);
+             const Named& how, const Rows* holdout, nb::object progress) {
+            ForgetRequest request = forget_request(how, holdout);
             request.rows = std::move(rows);
             request.ids = std::move(ids);
             request.key = std::move(key);
             return self.with_vault(progress, [&](Vault& vault, const auto& callback) {
-              return to_json(vault.forget(request, callback));
+              return told(vault.forget(request, callback));
             });
           },
-          nb::arg("rows"), nb::arg("ids"), nb::arg("key"), nb::arg("method"), nb::arg("weighting"),
-          nb::arg("alpha").none(), nb::arg("values").noconvert().none(),
-          nb::arg("tier_at_most").none(), nb::arg("holdout").none(), nb::arg("ascent"),
-          nb::arg("progress").none())
+          nb::arg("rows"), nb::arg("ids"), nb::arg("key"), nb::arg("how"),
+          nb::arg("holdout").none(), nb::arg("progress").none())
+      .def("forget_requests", &forget_requests, nb::arg("requests"), nb::arg("file").none(),
+           nb::arg("how"), nb::arg("holdout").none(), nb::arg("progress").none())
       .def(
           "outcome",
           [](Writer& self, const std::string& key) {
@@ -253,8 +319,10 @@ void bind_vault(nb::module_& module) {
       nb::arg("l2_per_row").none(), nb::arg("intercept"), nb::arg("privileged"), nb::arg("trainer"),
       nb::arg("progress").none());
   module.def("create_vault", &create, nb::arg("model"), nb::arg("path"), nb::arg("replace"),
-             nb::arg("enrolment").none(), nb::arg("on_budget_spent"), nb::arg("validation").none(),
-             nb::arg("progress").none());
+             nb::arg("enrolment").none(), nb::arg("on_budget_spent"), nb::arg("ledger").none(),
+             nb::arg("validation").none(), nb::arg("progress").none());
+  module.def("plan_enrolment", &plan, nb::arg("model"), nb::arg("enrolment"),
+             nb::arg("on_budget_spent"), nb::arg("validation").none(), nb::arg("progress").none());
   module.def("vault_status", &status_json, nb::arg("path"), nb::arg("check"));
   module.def(
       "backup_vault",

@@ -6,16 +6,10 @@
 
 namespace recant::python {
 
-/// How rows are asked for and weighted; shared by models in memory and on disk.
-struct ForgetOptions {
-  std::string method, weighting;  ///< weighting: "uniform", "retained" or a form
-  std::optional<double> alpha;    ///< none: auto
-  std::optional<NumberArray> values;
-  std::optional<std::string> tier_at_most;
-};
-
-/// `ascent`: fields of GradientAscentOptions. Looks at `holdout`, which must outlive the request.
-[[nodiscard]] ForgetRequest forget_request(const ForgetOptions& options, const Rows* holdout,
-                                           const Named& ascent);
+/// How rows are asked for and weighted, as _forget.py puts it: method, weighting ("uniform",
+/// "retained" or a form), alpha, values, tier_at_most, third_derivative, rule and the fields of
+/// GradientAscentOptions. Looks at `holdout`, which must outlive the request.
+/// @throws UsageError for a value that is none.
+[[nodiscard]] ForgetRequest forget_request(const Named& how, const Rows* holdout);
 
 }  // namespace recant::python

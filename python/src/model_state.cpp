@@ -10,6 +10,9 @@ namespace {
 using Sensitive =
     std::vector<std::tuple<std::string, std::vector<std::string>, std::vector<std::int32_t>>>;
 
+/// A TrainerIteration.
+using Step = std::tuple<int, double, double, double, bool>;
+
 nb::tuple rows_state(const Dataset& rows) {
   // The array looks at the features; whoever holds the state holds them.
   auto kept = std::make_unique<FeatureMatrix>(features_without_erased(rows));
@@ -48,8 +51,14 @@ Dataset rows_of(const nb::tuple& state) {
 nb::object report_state(const FitReport* report) {
   if (report == nullptr) return nb::none();
   const TrainerResult& t = report->training;
+  std::vector<Step> history;
+  for (const TrainerIteration& step : t.history) {
+    history.emplace_back(step.iteration, step.value, step.gradient_norm, step.step_size,
+                         step.new_hessian);
+  }
   return nb::make_tuple(report->rows, t.converged, t.value, t.data_loss, t.gradient_norm,
-                        t.gradient_tolerance, t.iterations, t.hessians, t.passes, t.seconds);
+                        t.gradient_tolerance, t.iterations, t.hessians, t.passes, t.seconds,
+                        history);
 }
 
 std::shared_ptr<const FitReport> report_of(const nb::object& state, const FittedModel& fitted) {
@@ -67,6 +76,9 @@ std::shared_ptr<const FitReport> report_of(const nb::object& state, const Fitted
   t.hessians = nb::cast<int>(values[7]);
   t.passes = nb::cast<int>(values[8]);
   t.seconds = nb::cast<double>(values[9]);
+  for (const auto& [iteration, value, norm, size, anew] : nb::cast<std::vector<Step>>(values[10])) {
+    t.history.push_back({iteration, value, norm, size, anew});
+  }
   t.theta = fitted.model.theta;
   t.gradient = fitted.gradient;
   return std::make_shared<const FitReport>(std::move(report));
@@ -82,11 +94,11 @@ ModelState state_of(const Model& model) {
                      fitted.model.intercept, fitted.model.theta, fitted.l2, fitted.tolerance,
                      fitted.gradient, fitted.optimal, settings.positive_class, settings.privileged,
                      fitted.encoder ? nb::cast(fitted.encoder->to_json()) : nb::none(),
-                     report_state(model.report.get()), fitted.label_type));
+                     report_state(model.report.get()), fitted.label_type, fitted.trained_weights));
 }
 
 Model model_of(const ModelState& state) {
-  if (state.size() != 14 || nb::cast<std::string>(state[0]) != version()) {
+  if (state.size() != 15 || nb::cast<std::string>(state[0]) != version()) {
     throw DamagedError("was written by another version of recant", "pickle",
                        "save the model to a folder to keep it");
   }
@@ -106,8 +118,10 @@ Model model_of(const ModelState& state) {
     fitted->encoder = Encoder::from_json(nb::cast<std::string>(state[11]));
   }
   fitted->label_type = nb::cast<std::string>(state[13]);
+  fitted->trained_weights = nb::cast<std::optional<Vector>>(state[14]);
   const Index parameters = loss.outputs() * fitted->model.width();
   if (fitted->model.theta.size() != parameters || fitted->gradient.size() != parameters ||
+      (fitted->trained_weights && fitted->trained_weights->size() != fitted->rows.rows()) ||
       fitted->settings.positive_class < 0 ||
       fitted->settings.positive_class >= std::max<Index>(2, loss.outputs())) {
     throw DamagedError("does not fit together", "pickle");

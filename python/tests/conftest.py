@@ -7,6 +7,9 @@ import json
 import os
 import shutil
 import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +50,21 @@ def adult() -> Path:
     if not folder.is_dir():
         pytest.skip(f"{folder} is not there")
     return folder
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[object]:
+    """A PostgreSQL server of the tests' own."""
+    sys.path.append(str(ROOT / "tests" / "crash"))
+    import postgresql
+
+    if postgresql.programs() is None:
+        pytest.skip("there is no PostgreSQL server here (package postgresql)")
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)  # it runs as another user where root tests
+        own = postgresql.PostgresqlServer(Path(folder) / "server")
+        yield own
+        own.close()
 
 
 class Problem:

@@ -145,6 +145,32 @@ def test_forget_status_audit_and_verify(encoded, command, tmp_path, under_a_budg
              "--annex", mine[1].to_dict()["annex"]))
 
 
+def test_compare(encoded, command, tmp_path) -> None:
+    vault = recant.Vault.fit(tmp_path / "m.rct", encoded.train, **encoded.FIT)
+    ours = vault.compare(encoded.test, validation=encoded.validation, resamples=40, rounds=2)
+    theirs = say(command, "compare", encoded.train, *encoded.FLAGS, "--validation", encoded.validation, "--test",
+                 encoded.test, "--resamples", 40, "--rounds", 2)
+    same(ours.to_dict(), theirs)
+    X, y, sex = encoded.arrays()
+    model = recant.LogisticRegression().fit(X, y, sensitive_features=sex)
+    V, v, sex_v = encoded.arrays(encoded.validation)
+    from_arrays = recant.compare(model, V, v, sensitive_features=sex_v, test=encoded.arrays(encoded.test), resamples=40,
+                                 rounds=2)
+    same(from_arrays.to_dict(), theirs, ARRAYS_LACK)
+
+
+def test_plan_and_a_batch(encoded, command, tmp_path) -> None:
+    flags = [text for name, value in BUDGET.items() for text in (f"--{name}", value)]
+    ours = recant.Vault.plan(encoded.train, **encoded.FIT, **BUDGET, l2_per_row=0.01, validation=encoded.validation)
+    same(ours.to_dict(), say(command, "fit", encoded.train, *encoded.FLAGS, *flags, "--l2-per-row", 0.01,
+                             "--validation", encoded.validation, "--plan"))
+    path = recant.Vault.fit(tmp_path / "m.rct", encoded.train, **encoded.FIT, **BUDGET, l2_per_row=0.01).path
+    vault, theirs = encoded.two(path)
+    (tmp_path / "requests.csv").write_text("key,id\na,5\nb,6\na,7\n")
+    same(vault.forget_requests({"a": [5, 7], "b": 6}, by="id").to_dict(),
+         say(command, "forget", theirs, "--requests", tmp_path / "requests.csv"))
+
+
 VALUES = {"knn_shapley": {"neighbors": 3, "top": 4}, "influence": {"flip_check": 0.1, "seed": 3},
           "data_shapley": {"max_samples": 10, "seed": 2},
           "beta_shapley": {"max_samples": 10, "alpha": 4.0, "beta": 1.0}, "data_banzhaf": {"max_samples": 40}}

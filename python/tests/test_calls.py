@@ -8,6 +8,7 @@ import inspect
 import os
 import pickle
 import re
+import shutil
 import signal
 import threading
 import time
@@ -21,7 +22,7 @@ from sklearn.linear_model import LogisticRegression
 
 import recant
 from recant._arrays import group_columns
-from recant._vault import _ids
+from recant._forget import ids_of
 
 
 class Long:
@@ -34,6 +35,15 @@ class Long:
 
     def values(self, **options: object) -> recant.Values:
         return recant.values.knn_shapley(self.model, self.X, self.y, **options)
+
+    def data_shapley(self) -> recant.Values:
+        return recant.values.data_shapley(self.model, self.X[:5000], self.y[:5000], max_samples=10**6)
+
+    def beta_shapley(self) -> recant.Values:
+        return recant.values.beta_shapley(self.model, self.X[:50], self.y[:50], utility="log_loss", max_samples=10**6)
+
+    def data_banzhaf(self) -> recant.Values:
+        return recant.values.data_banzhaf(self.model, self.X[:5000], self.y[:5000], max_samples=10**6)
 
     def leave_one_out(self) -> recant.Values:
         return recant.values.leave_one_out(self.model, self.X[:500], self.y[:500], tolerance=1e-12)
@@ -69,12 +79,67 @@ def stops_at_once_after(seconds: float, work) -> None:
         signal.signal(signal.SIGINT, before)
 
 
-@pytest.mark.parametrize("what", ["values", "leave_one_out"])
-def test_ctrl_c_stops_within_a_second(long, what: str) -> None:
-    stops_at_once_after(0.3, getattr(long, what))
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("what", ["values", "leave_one_out", "data_shapley", "beta_shapley", "data_banzhaf"])
+def test_ctrl_c_stops_within_a_second(long, what: str, threads: int) -> None:
+    recant.set_threads(threads)
+    try:
+        stops_at_once_after(0.3, getattr(long, what))
+    finally:
+        recant.set_threads(0)
     # What was there is as it was, and can be used again.
     np.testing.assert_array_equal(long.model.coef_,
                                   recant.LogisticRegression().fit(long.X, long.y).coef_)
+
+
+def test_ctrl_c_while_values_are_drawn_keeps_those_that_are(long, tmp_path) -> None:
+    """A run that goes on from there ends where one that nobody stopped does."""
+    X, y = long.X[:300], long.y[:300]
+    model = recant.LogisticRegression().fit(X, y)
+
+    def draw(file, samples: int) -> recant.Values:
+        return recant.values.data_shapley(model, X[:100], y[:100], max_samples=samples, state_file=tmp_path / file)
+
+    stops_at_once_after(0.5, lambda: draw("stopped", 10**7))
+    begun = draw("stopped", 2).to_dict()["sampling"]["resumed"]
+    assert begun >= 2
+    on, whole = draw("stopped", begun + 100), draw("whole", begun + 100)
+    assert on.to_dict()["sampling"]["resumed"] == begun
+    np.testing.assert_array_equal(on.values, whole.values)
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory) -> recant.Vault:
+    """A folder of 256 MB."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(160_000, 200)), np.arange(160_000) % 2
+    return recant.Vault.create(tmp_path_factory.mktemp("large") / "m.rct", recant.LogisticRegression(l2=1e3).fit(X, y))
+
+
+@pytest.mark.parametrize("seconds", [0.05, 0.1, 0.3])
+def test_ctrl_c_in_a_backup_leaves_nothing_of_it(large, seconds: float) -> None:
+    """In the middle of a copy, or of the look at it. Of what is there nothing is kept: it is overwritten first."""
+    place = large.path.parent
+
+    def work() -> None:
+        for number in range(100):
+            large.backup(place / f"b{number}.rct")
+            shutil.rmtree(place / f"b{number}.rct")
+
+    stops_at_once_after(seconds, work)
+    left = [each.name for each in place.iterdir() if not each.name.startswith("b")]  # one that was through may be there
+    assert left == ["m.rct"] and large.status().rows_left == 160_000
+
+
+def test_ctrl_c_while_a_model_is_written_leaves_nothing_of_it(large, tmp_path) -> None:
+    model = large.estimator
+
+    def work() -> None:
+        while True:
+            model.save(tmp_path / "n.rct", replace=True)
+
+    stops_at_once_after(0.2, work)
+    assert {each.name for each in tmp_path.iterdir()} <= {"n.rct"}
 
 
 def test_ctrl_c_in_a_pass_that_reports_nothing(long) -> None:
@@ -329,6 +394,11 @@ TOLD = {
     "Vault.forget": lambda w, p: w.vault.forget(1, progress=p),
     "Vault.audit": lambda w, p: w.vault.audit(deleted=w.folder / "few.csv", progress=p),
     "Vault.correct": lambda w, p: w.vault.correct(w.csv, output=w.new(), progress=p),
+    "Vault.compare": lambda w, p: w.vault.compare(w.csv, resamples=40, progress=p),
+    "Vault.plan": lambda w, p: recant.Vault.plan(w.csv, target="y", epsilon=1.0, delta=1e-5, sigma=1.0, progress=p),
+    "Vault.forget_requests": lambda w, p: w.vault.forget_requests({"a": 1, "b": [2, 3]}, progress=p),
+    "compare": lambda w, p: recant.compare(w.model, *w.V, sensitive_features=w.group, test=(*w.V, w.group),
+                                           resamples=40, progress=p),
 }
 
 
@@ -479,7 +549,9 @@ WRONG = {
     "path": lambda m, X, y: recant.load(3),
     "path, save": lambda m, X, y: m.save("\ud800"),
     "certificate": lambda m, X, y: recant.certificate.verify(3),
-    "ids": lambda m, X, y: _ids(3.5),
+    "ids": lambda m, X, y: ids_of(3.5),
+    "resamples": lambda m, X, y: recant.compare(m, X, y, test=(X, y), resamples="a"),
+    "test, compare": lambda m, X, y: recant.compare(m, X, y, test=(X,)),
     "fit_intercept": lambda m, X, y: recant.adopt(m, X, y, tolerance="a"),
 }
 

@@ -80,6 +80,30 @@ def test_rows_that_stay_are_weighted_by_value(problem) -> None:
         problem.fit().forget(rows, weighting="retained", alpha=1.0)
 
 
+def test_a_pickle_keeps_what_the_model_is_compared_with(problem, tmp_path) -> None:
+    """Weights of rows that stay: a folder of the copy is audited against training on rows so weighted."""
+    held, rows = problem.part(problem.validation), [3, 77, 200]
+    model = problem.fit()
+    model.forget(rows, weighting="retained", alpha=1.0, holdout=held, allowance=1e-8)
+    distances = []
+    for number, each in enumerate((model, pickle.loads(pickle.dumps(model)), copy.deepcopy(model))):
+        each.save(tmp_path / f"{number}.rct")
+        gone = problem.X[rows], problem.y[rows]
+        distances.append(recant.Vault(tmp_path / f"{number}.rct").audit(deleted=gone, reconstruction=False).distance)
+    assert max(distances) < 1e-7 and len(set(distances)) == 1
+
+
+def test_a_vault_that_was_pickled_waits_and_looks_for_its_checkpoint(folders, tmp_path) -> None:
+    vault = recant.Vault(folders.copy(folders.plain))
+    vault.forget(1)
+    vault.write_checkpoint(tmp_path / "c")
+    again = pickle.loads(pickle.dumps(recant.Vault(vault.path, require_checkpoint=tmp_path / "c", wait=0.25)))
+    assert again.path == vault.path and again._wait == 0.25 and again.forget(2).done
+    older = recant.Vault(folders.copy(folders.plain), require_checkpoint=tmp_path / "c")
+    with pytest.raises(recant.DamagedError):
+        pickle.loads(pickle.dumps(older)).forget(3)
+
+
 def test_an_allowance_is_met_by_looking_closer_up_to_retraining(problem) -> None:
     first = problem.fit().forget([1, 2], allowance=1.0)
     assert first.tier == "0" and first.bound <= 1.0
@@ -154,6 +178,9 @@ def test_what_is_asked_wrongly_is_an_error(problem) -> None:
                  lambda: model.forget(1, "exp", alpha="much", values=values),
                  lambda: model.forget(1, "exp", alpha=1.0, values=values[:3]),
                  lambda: model.forget(1, method="ascent"), lambda: model.forget(1, tier_at_most="3"),
+                 lambda: model.forget(1, tier_at_most="half"), lambda: model.forget(1, rule="decaying"),
+                 lambda: model.forget(1, max_steps=7), lambda: model.forget(1, clip=None),
+                 lambda: model.forget(1, method="ascent", holdout=problem.part(problem.test), rule="steep"),
                  lambda: model.forget(1, allowance=0.0), lambda: model.forget(1, allowance=np.nan)]:
         with pytest.raises(recant.UsageError):
             call()
@@ -398,6 +425,134 @@ def test_gradient_ascent_on_disk_reads_a_hold_out(folders, command) -> None:
     assert comparable(ours.to_dict()) == comparable(run(
         command, "forget", theirs, "--rows", "1,2", "--method", "ascent", "--validation", folders.held,
         "--max-steps", 5))
+
+
+def test_the_rule_of_ascent_is_the_command_s(folders, command) -> None:
+    vault, theirs = folders.two(folders.plain)
+    flags = ["--rows", "1,2", "--method", "ascent", "--validation", folders.held, "--max-steps", 5]
+    ours = vault.forget([1, 2], key="k", method="ascent", holdout=folders.held, max_steps=5, rule="decaying")
+    assert ours.to_dict()["rule"] == "decaying"
+    assert comparable(ours.to_dict()) == comparable(
+        run(command, "forget", theirs, *flags, "--rule", "decaying", "--request-key", "k"))
+    # The answer to the key knows the rule too, and another rule is another request.
+    assert vault.outcome("k").to_dict()["rule"] == "decaying"
+    with pytest.raises(recant.UsageError, match="another request"):
+        vault.forget([1, 2], key="k", method="ascent", holdout=folders.held, max_steps=5)
+    assert vault.forget(3).to_dict()["rule"] is None
+
+
+def test_tier_half_is_the_command_s(folders, command) -> None:
+    vault, theirs = folders.two(folders.enrolled)
+    ours = vault.forget([3], third_derivative=True, tier_at_most="half")
+    assert comparable(ours.to_dict()) == comparable(run(
+        command, "forget", theirs, "--rows", "3", "--third-derivative", "--tier-at-most", "half"))
+    with pytest.raises(recant.UsageError, match="third_derivative=True"):
+        vault.forget([4], tier_at_most="half")
+
+
+@pytest.mark.parametrize("kind", ["plain", "enrolled"])
+def test_a_batch_is_the_command_s(folders, command, tmp_path, kind: str) -> None:
+    vault, theirs = folders.two(getattr(folders, kind))
+    requests = {"anna": [3, 9], "ben": 20, "twice": [5, 5], "beyond": 200, "late": [9]}
+    file = tmp_path / "requests.csv"
+    file.write_text("key,row\n" + "".join(f"{key},{row}\n" for key, rows in requests.items()
+                                          for row in np.atleast_1d(rows)))
+    with pytest.warns(recant.NotDeletedWarning, match="for 3 of 5 requests"):
+        ours = vault.forget_requests(requests)
+    of_command = run(command, "forget", theirs, "--requests", file, code=4)
+    for one, other in zip(ours.to_dict()["deletions"], of_command["deletions"], strict=True):
+        assert comparable(one) == comparable(other)
+    assert {**ours.to_dict(), "deletions": 0, "seconds": 0} == {**of_command, "deletions": 0, "seconds": 0}
+    assert [each.reason or each.state for each in ours] == [
+        "certified", "certified", "row_twice", "row_unknown", "already_erased"]
+    with pytest.raises(IndexError):
+        ours[5]
+    assert len(ours) == 5 and not ours.done and ours[1].done and ours[-1].state == "already_erased"
+    assert ours[0].certificate == ours[1].certificate and ours[0].rows == 2
+    assert "already_erased: 1" in repr(ours) and "rows: 3" in repr(ours)
+    assert {name for name in ours[0].to_dict()} == {name for name in vault.outcome("anna").to_dict()}
+    assert vault.status().rows_left == 197
+    # The file itself, and ids; the same keys are answered and not done again.
+    with pytest.warns(recant.NotDeletedWarning):
+        again = recant.Vault(theirs).forget_requests(file)
+    assert [each.to_dict()["repeated"] for each in again][:2] == [True, True]
+    assert vault.forget_requests({"carl": "p7-30", "dora": ["p7-31", "p7-32"]}, by="id").done
+    assert vault.status().rows_left == 194
+
+
+def test_a_batch_that_is_none_is_refused(folders, tmp_path) -> None:
+    vault = recant.Vault(folders.copy(folders.plain))
+    (tmp_path / "no.csv").write_text("name,row\na,1\n")
+    for requests, more, error in [({}, {}, "names no row"), ([1, 2], {}, "requests: must be"), ({"": 1}, {}, "a key is empty"),
+                                  ({1: 3, "1": 4}, {}, "two have the same text"), ({"a": 1}, {"by": "name"}, "by: 'name'"),
+                                  ({"a": 1.5}, {}, "rows: must be whole"), ({"a": 3.5}, {"by": "id"}, "ids: must be"),
+                                  (tmp_path / "no.csv", {"by": "id"}, "by: goes with"),
+                                  (tmp_path / "no.csv", {}, "is not a file of requests"),
+                                  (tmp_path / "none.csv", {}, "there is no such file")]:
+        with pytest.raises(recant.Error, match=error):
+            vault.forget_requests(requests, **more)
+    assert vault.status().rows_left == 200
+
+
+def test_a_batch_shares_values_and_what_is_asked(folders, command, tmp_path) -> None:
+    vault, theirs = folders.two(folders.enrolled)
+    values = np.random.default_rng(0).normal(size=200)
+    np.save(tmp_path / "v.npy", values)
+    (tmp_path / "r.csv").write_text("key,row\na,1\nb,2\nb,3\n")
+    ours = vault.forget_requests({"a": 1, "b": [2, 3]}, weighting="rank", alpha=0.01, values=values)
+    of_command = run(command, "forget", theirs, "--requests", tmp_path / "r.csv", "--weighting", "value:0.01", "--form",
+                     "rank", "--values", tmp_path / "v.npy")
+    assert ours.done and ours[0].to_dict()["alpha"] == 0.01
+    for one, other in zip(ours.to_dict()["deletions"], of_command["deletions"], strict=True):
+        assert comparable(one) == comparable(other)
+
+
+def test_a_plan_is_the_command_s(folders, command, tmp_path) -> None:
+    flags = [text for name, value in {**FIT, **BUDGET}.items() for text in (f"--{name}", value)]
+    theirs = run(command, "fit", folders.train, *flags, "--validation", folders.held, "--plan")
+    ours = recant.Vault.plan(folders.train, **FIT, **BUDGET, validation=folders.held)
+    assert comparable(ours.to_dict()) == comparable(theirs)
+    assert theirs["enrolment"]["outcome"] == "planned" and theirs["enrolment"]["price"]["rows"] == "validation"
+    few = {**BUDGET, "sigma": 1e-9}
+    flags = [text for name, value in {**FIT, **few}.items() for text in (f"--{name}", value)]
+    refused = recant.Vault.plan(folders.train, **FIT, **few).to_dict()
+    assert refused["enrolment"]["outcome"] == "no" and refused["enrolment"]["reason"]
+    assert comparable(refused) == comparable(run(command, "fit", folders.train, *flags, "--plan", code=4))
+    # Of a model that is there: the same plan, and where the model is.
+    model = folders.plain.estimator
+    of_model = recant.Vault.plan(model, **BUDGET, validation=folders.held).to_dict()
+    assert of_model["enrolment"] == theirs["enrolment"] and of_model["converged"]
+    assert (of_model["loss"], of_model["gradient_norm"]) == pytest.approx((theirs["loss"], theirs["gradient_norm"]))
+    assert of_model["iterations"] == 0
+    for wrong in (lambda: recant.Vault.plan(model, **BUDGET, target="hired"),
+                  lambda: recant.Vault.plan(folders.train, **FIT, **{**BUDGET, "epsilon": -1.0}),
+                  lambda: recant.Vault.plan(folders.train, **BUDGET), lambda: recant.Vault.plan(folders.train, **FIT, **BUDGET, path="m"),
+                  lambda: recant.Vault.plan(folders.train, **FIT, **BUDGET, max_iterations=1)):
+        with pytest.raises(recant.UsageError):
+            wrong()
+
+
+@pytest.mark.parametrize("halved", [False, True])
+def test_comparison_is_the_command_s(folders, command, tmp_path, halved: bool) -> None:
+    train = tmp_path / "train.csv"
+    train.write_text(folders.train.read_text() + "p7-999,,Oslo,f,yes\n")  # a row that is dropped
+    vault = recant.Vault.fit(tmp_path / "m.rct", train, **FIT)
+    test = write_csv(tmp_path / "test.csv", 150, 9)
+    options = {} if halved else {"validation": folders.held}
+    ours = vault.compare(test, **options, close_share=0.5, rounds=4, resamples=50, seed=3)
+    flags = [text for name, value in {**FIT, **options}.items() for text in (f"--{name}", value)]
+    theirs = run(command, "compare", train, *flags, "--test", test, "--close-share", 0.5, "--rounds", 4, "--resamples", 50,
+                 "--seed", 3)
+    without_times = lambda each: {name: value for name, value in each.items() if name != "seconds"}  # noqa: E731
+    for one, other in zip(ours.models, theirs["models"], strict=True):
+        assert without_times(one) == without_times(other)
+    assert {**ours.to_dict(), "models": 0, "seconds": 0} == {**theirs, "models": 0, "seconds": 0}
+    assert ours.to_dict()["data"]["train"] == {"rows": 200, "rows_dropped": 1, "unseen_categories": {}}
+    assert ours.target_gap == theirs["target_gap"] and len(ours.models) == 9 and "soft polish, test" in repr(ours)
+    opened = recant.Vault(vault.path).compare(test, **options, close_share=0.5, rounds=4, resamples=50, seed=3)
+    assert opened.to_dict()["data"]["train"]["rows_dropped"] is None
+    vault.forget([1, 2])
+    assert vault.compare(test, resamples=40).to_dict()["data"]["train"]["rows"] == 198
 
 
 def test_the_bytes_go_and_the_certificate_stays(folders) -> None:
@@ -645,4 +800,69 @@ def test_budgets_that_cannot_be_are_refused_before_anything_is_written(problem, 
                     {"max_iterations": 1}):
         with pytest.raises((recant.UsageError, recant.DataError)):
             recant.Vault.fit(tmp_path / "m.rct", folders.train, **{**FIT, **options})
+    assert not (tmp_path / "m.rct").exists()
+
+
+# -- a ledger on a server ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def schema(server, request) -> object:
+    """Makes an empty schema: its address."""
+    def make(name: str) -> str:
+        server.psql(f"CREATE SCHEMA {name}")
+        return server.address(name)
+
+    return make
+
+
+@pytest.mark.parametrize("kind", ["plain", "enrolled"])
+def test_a_ledger_on_a_server_is_the_command_s(folders, command, tmp_path, schema, kind: str) -> None:
+    """Made with the budget or, without one, by the first deletion; from then on the folder knows it."""
+    budget = BUDGET if kind == "enrolled" else {}
+    flags = [text for name, value in {**FIT, **budget}.items() for text in (f"--{name}", value)]
+    addresses = [schema(f"{kind}_{who}") for who in ("ours", "theirs")]
+    of_fit = [{"ledger": each} if budget else {} for each in addresses]
+    of_first = [{} if budget else {"ledger": each} for each in addresses]
+    vault = recant.Vault.fit(tmp_path / "ours.rct", folders.train, **FIT, **budget, **of_fit[0])
+    vault = recant.Vault(vault.path, **of_first[0])
+    theirs = tmp_path / "theirs.rct"
+    run(command, "fit", folders.train, *flags, *(["--ledger", addresses[1]] if budget else []), "-o", theirs)
+    first = [] if budget else ["--ledger", addresses[1]]
+    ours = [vault.forget([3, 9], key="k"), recant.Vault(vault.path).forget([3, 9], key="k"), vault.forget(20)]
+    for gone, more in zip(ours, [["--rows", "3,9", "--request-key", "k", *first], ["--rows", "3,9", "--request-key", "k"],
+                                 ["--rows", "20"]], strict=True):
+        assert gone.done and comparable(gone.to_dict()) == comparable(run(command, "forget", theirs, *more))
+    status, of_command = vault.status().to_dict(), run(command, "status", theirs)
+    assert status.pop("ledger_address").replace(f"{kind}_ours", "") == of_command.pop(
+        "ledger_address").replace(f"{kind}_theirs", "")
+    assert comparable(status) == comparable(of_command) and vault.check().fault is None
+    assert not (vault.path / "ledger.sqlite").exists()
+    with pytest.raises(recant.UsageError, match="another place"):
+        recant.Vault(vault.path, ledger="postgresql://nowhere/db").forget(5)
+
+
+def test_a_server_s_ledger_is_backed_up_into_a_file_and_caught_up_with(folders, tmp_path, schema) -> None:
+    address = schema("backed_up")
+    vault = recant.Vault.create(tmp_path / "m.rct", folders.plain.estimator, **BUDGET, ledger=address)
+    vault.forget(1)
+    vault.backup(tmp_path / "b.rct")
+    vault.forget(2)
+    older = recant.Vault(tmp_path / "b.rct")
+    assert older.status().rows_left == 199 and older.status().to_dict()["ledger_address"] is None
+    assert older.catch_up(address) == 1 and older.status().rows_left == 198
+
+
+def test_ledgers_that_cannot_be_are_refused(folders, tmp_path) -> None:
+    model = folders.plain.estimator
+    for ledger, says in [("postgresql://anna:swordfish@localhost/db", "PGPASSWORD"), ("elsewhere.sqlite", "postgresql://")]:
+        with pytest.raises(recant.UsageError, match=says) as error:
+            recant.Vault.create(tmp_path / "m.rct", model, **BUDGET, ledger=ledger)
+        assert "swordfish" not in str(error.value)
+        with pytest.raises(recant.UsageError, match=says):
+            recant.Vault(folders.copy(folders.plain), ledger=ledger).forget(1)
+    with pytest.raises(recant.UsageError, match="from its first deletion"):
+        recant.Vault.create(tmp_path / "m.rct", model, ledger="postgresql://localhost/db")
+    with pytest.raises(recant.UsageError, match="ledger: must be"):
+        recant.Vault(folders.plain.path, ledger=3)
     assert not (tmp_path / "m.rct").exists()

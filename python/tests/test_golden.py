@@ -6,8 +6,8 @@ No verb of the package says, so that nothing here compares: Hessians and their d
 eigenvalues; gradients of rows and of metrics, and these times the inverse Hessian; derivatives of losses by the
 score; bounds that recant does not use (bound_g3_half, bound_guo: what recant claims is compared with the
 true distance instead); the leverage of ridge rows; what every set of rows is worth (utility_by_mask), the weights of set
-sizes, and leave-one-out of the neighbours' vote; the Gaussian mechanism by itself (of the privacy case only compositions and
-conversions that a budget on disk shows). The tests of the core have all of these.
+sizes, and leave-one-out of the neighbours' vote; of the privacy case delta by itself, compositions of releases that cost
+different amounts, which no budget has, and whatever is below delta 1e-12 or above mu 4. The tests of the core have all of these.
 """
 
 from __future__ import annotations
@@ -505,3 +505,50 @@ def test_leave_one_out() -> None:
         assert model.forget(row, allowance=1e-9).done
         near(theta_of(model), theta, 1e-8, 2e-9)
         near(recant.evaluate(model, case.V, case.v).metrics["log_loss_sum"], without, 1e-8)
+
+
+# -- budgets -----------------------------------------------------------------------------------------
+
+
+def conversions() -> list[tuple[float, float, float]]:
+    """epsilon, delta and mu that belong together, of every kind that a budget of one release can have."""
+    if not BASE.is_dir():
+        return []
+    found = found_in("privacy")
+    all_of_them = [(each["eps"], each["delta"], each.get("mu", each.get("mu_gdp")))
+                   for kind in ("gaussian_calibration", "gdp_mu", "gdp_eps", "gdp_delta") for each in found[kind]]
+    return [each for each in all_of_them if 0 < each[0] and 1e-12 < each[1] < 0.5 and each[2] <= 4]
+
+
+@pytest.fixture(scope="module")
+def any_model() -> recant.LogisticRegression:
+    rng = np.random.default_rng(0)
+    return recant.LogisticRegression().fit(rng.normal(size=(60, 2)), np.arange(60) % 2)
+
+
+def test_conversions_are_many() -> None:
+    assert len(conversions()) >= 50
+
+
+@pytest.mark.parametrize("epsilon, delta, mu", conversions())
+def test_what_one_release_costs(any_model, tmp_path, epsilon: float, delta: float, mu: float) -> None:
+    """A budget that one release uses up: its mu, what that is at delta, and the noise for a sensitivity."""
+    vault = recant.Vault.create(tmp_path / "m.rct", any_model, epsilon=epsilon, delta=delta, releases=1, sigma=2.0)
+    spent = vault.status().budget
+    near(spent["mu_spent"], mu, 1e-9)
+    near(spent["epsilon_spent"], epsilon, 1e-9)
+    # The allowance is the sensitivity that this noise bears, but for the share of the grid.
+    near(spent["sigma"] / spent["allowance"], 1 / mu, 3e-3)
+
+
+def test_what_releases_cost_together(any_model, tmp_path) -> None:
+    """Of releases that cost the same, which those of a budget do: the root of the sum of squares."""
+    vault = recant.Vault.create(tmp_path / "m.rct", any_model, epsilon=1.0, delta=1e-5, releases=9, sigma=2.0)
+    mus = [vault.status().budget["mu_spent"]]
+    with vault:
+        for row in range(3):
+            vault.forget(row)
+            mus.append(vault.status().budget["mu_spent"])
+    near(mus, mus[0] * np.sqrt([1, 2, 3, 4]), 1e-12)
+    whole = next(mu for epsilon, delta, mu in conversions() if (epsilon, delta) == (1.0, 1e-5))
+    near(3 * mus[0], whole, 1e-9)

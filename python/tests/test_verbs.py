@@ -57,6 +57,34 @@ def test_values_are_the_command_s(problem, command, tmp_path) -> None:
         assert (ours.standard_errors is None) == (theirs["standard_error_max"] is None)
 
 
+def test_comparison_of_arrays_is_of_nine_models(problem) -> None:
+    model, V, group = problem.fit(), problem.part(problem.validation), problem.group
+    coef = model.coef_
+    found = recant.compare(model, *V, sensitive_features=group[problem.validation], close_share=0.5, resamples=50,
+                           test=(*problem.part(problem.test), group[problem.test]))
+    names = [(each["scheme"], each["update"]) for each in found.models]
+    updates = ("influence", "newton", "polish", "retrain")
+    assert set(names) == {("original", None), *((scheme, update) for scheme in ("soft", "hard") for update in updates)}
+    of = {name: each for name, each in zip(names, found.models, strict=True)}
+    before = recant.evaluate(model, *V, sensitive_features=group[problem.validation]).metrics["demographic_parity"]
+    assert of["original", None]["validation"]["gap"] == pytest.approx(before, rel=1e-12)
+    assert found.target_gap == pytest.approx(abs(before) / 2, rel=1e-12)
+    soft = of["soft", "polish"]
+    assert abs(soft["validation"]["gap"]) <= found.target_gap * (1 + 1e-6) and soft["reached"]
+    assert of["soft", "retrain"]["test"]["gap"] == pytest.approx(soft["test"]["gap"], abs=1e-6)
+    low, high = soft["test"]["gap_interval"]
+    assert low < soft["test"]["gap"] < high and soft["train"] is None  # the training rows have no groups
+    assert model.coef_ is coef and found.to_dict()["data"]["test"]["rows"] == 400
+    assert "soft retrain, test" in found._repr_html_()
+    tighter = recant.compare(model, *V, sensitive_features=group[problem.validation], close_share=0.5, resamples=50,
+                             bounds=(-0.1, 0.1), keep_utility=False, test=(*problem.part(problem.test), group[problem.test]))
+    assert tighter.models != found.models
+    for wrong in ({"close_share": 2.0}, {"resamples": 3}, {"metric": "fairness"}, {"metric": "utility"}, {"rounds": 0}):
+        with pytest.raises(recant.UsageError):
+            recant.compare(model, *V, sensitive_features=group[problem.validation], test=(*V, group[problem.validation]),
+                           **wrong)
+
+
 def test_certificates_are_checked_as_by_the_command(command, tmp_path) -> None:
     folder = ROOT / "examples" / "certificate"
     certificate, key = folder / "certificate.json", folder / "public-key.json"

@@ -9,6 +9,7 @@
 
 #include "recant/core/atomic_file.hpp"
 #include "recant/core/error.hpp"
+#include "recant/core/interrupt.hpp"
 #include "recant/data/npy.hpp"
 
 namespace recant {
@@ -64,7 +65,12 @@ NpyView::NpyView(std::span<const std::string> texts) : texts_(texts), item_bytes
 void NpyView::write(std::ostream& out) const {
   out << header_;
   if (item_bytes_ == 0) {
-    out.write(static_cast<const char*>(values_), static_cast<std::streamsize>(bytes_));
+    constexpr std::size_t kPart = std::size_t{1} << 24;  // a moment each, for who wants it to end
+    for (std::size_t done = 0; done < bytes_ && out; done += kPart) {
+      check_interrupt();
+      out.write(static_cast<const char*>(values_) + done,
+                static_cast<std::streamsize>(std::min(kPart, bytes_ - done)));
+    }
     return;
   }
   std::string item(item_bytes_, '\0');

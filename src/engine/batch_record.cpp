@@ -59,6 +59,7 @@ std::string to_text(const BatchRecord& record) {
                        {"emptied", emptied},
                        {"method", record.method},
                        {"weighting", record.weighting},
+                       {"rule", json_of(record.rule)},
                        {"level", name(record.level)},
                        {"tier", json_of(record.tier)},
                        {"cheaper", json_of(record.cheaper)},
@@ -106,6 +107,7 @@ BatchRecord read_batch_record(const std::string& text, const std::string& where)
     record.alpha = read_optional<double>(object.at("alpha"));
     // Not of older plans, which know the first form only.
     record.weighting = object.value("weighting", record.alpha ? "value" : "uniform");
+    record.rule = read_optional<std::string>(object.value("rule", Json(nullptr)));
     record.uniform_bound = read_optional<double>(object.at("uniform_bound"));
     record.seconds = object.at("seconds");
     for (const Json& digits : object.at("request_digests")) {
@@ -119,6 +121,7 @@ BatchRecord read_batch_record(const std::string& text, const std::string& where)
 void tell_step(const BatchRecord& record, ForgetReport& report) {
   report.method = record.method;
   report.weighting = record.weighting;
+  report.rule = record.rule;
   report.level = record.level;
   report.tier = record.tier;
   report.cheaper = record.cheaper;

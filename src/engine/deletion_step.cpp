@@ -38,6 +38,12 @@ ValueWeights weights_of(std::span<const Index> rows, const ForgetWeighting& weig
   return value_weights(weighting.values, rows, weights, {weighting.form, alpha});
 }
 
+void note_request(const ForgetRequest& request, BatchRecord& record) {
+  record.method = name(request.method);
+  record.weighting = name_of_weighting(request.weighting);
+  if (request.method == ForgetMethod::kAscent) record.rule = std::string(name(request.ascent.rule));
+}
+
 void note_bound(const TierChoice& choice, DeletionStep& step) {
   BatchRecord& record = step.record;
   record.tier = std::string(name(choice.tier));
@@ -314,8 +320,7 @@ DeletionStep ModelMover::move(std::span<const Index> rows, const ForgetRequest& 
   Stopwatch watch;
   DeletionStep step;
   last_cost_ = 0;
-  step.record.method = name(request.method);
-  step.record.weighting = name_of_weighting(request.weighting);
+  note_request(request, step.record);
   unbounded(rows, request, step, progress);
   step.record.step_norm = (step.theta - fitted_.model.theta).norm();
   step.record.seconds = watch.lap();
@@ -328,8 +333,7 @@ DeletionStep ModelMover::move_within(double allowance, Tier first, std::span<con
   Stopwatch watch;
   DeletionStep step;
   last_cost_ = 0;
-  step.record.method = name(request.method);
-  step.record.weighting = name_of_weighting(request.weighting);
+  note_request(request, step.record);
   if (request.weighting.retained) {
     retained(rows, request, allowance, first, step, progress);
   } else {

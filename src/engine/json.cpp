@@ -117,10 +117,12 @@ Json unseen_json(const std::vector<UnseenCategories>& unseen) {
   return object;
 }
 
-/// What became of the rows of a file.
-Json file_json(Index rows, Index rows_dropped, const std::vector<UnseenCategories>& unseen) {
-  return {
-      {"rows", rows}, {"rows_dropped", rows_dropped}, {"unseen_categories", unseen_json(unseen)}};
+/// What became of the rows of a file; rows dropped: none where nobody knows.
+Json file_json(Index rows, std::optional<Index> rows_dropped,
+               const std::vector<UnseenCategories>& unseen) {
+  return {{"rows", rows},
+          {"rows_dropped", rows_dropped ? Json(*rows_dropped) : Json(nullptr)},
+          {"unseen_categories", unseen_json(unseen)}};
 }
 
 Json rounds_json(const CorrectionResult& result) {
@@ -274,6 +276,7 @@ Json deletion_json(const ForgetReport& report) {
           {"rows", report.rows},
           {"method", moved ? Json(report.method) : Json(nullptr)},
           {"weighting", moved ? Json(report.weighting) : Json(nullptr)},
+          {"rule", text_or_null(report.rule)},
           {"level", moved ? Json(name(report.level)) : Json(nullptr)},
           {"tier", text_or_null(report.tier)},
           {"cheaper", text_or_null(report.cheaper)},

@@ -16,6 +16,7 @@
 #include "recant/core/error.hpp"
 #include "recant/data/npy.hpp"
 #include "recant/engine/vault.hpp"
+#include "tree_copy.hpp"
 #include "vault_file.hpp"
 #include "vault_reader.hpp"
 #include "vault_secrets.hpp"
@@ -176,11 +177,10 @@ void lock_between_batches(const ModelFolder& folder, const WriterWait& wait,
 }
 
 void copy_folder(const fs::path& from, const fs::path& to) {
-  const auto options = fs::copy_options::recursive | fs::copy_options::overwrite_existing;
   for (const char* name :
        {"public-key.json", "rows", "state", "published", "certificates", "secret"}) {
     fs::remove_all(to / name);
-    if (fs::exists(from / name)) fs::copy(from / name, to / name, options);
+    if (fs::exists(from / name)) copy_tree(from / name, to / name);
   }
 }
 

@@ -37,7 +37,8 @@ Json ascent_of(const GradientAscentOptions& ascent) {
           {"clip", ascent.clip ? Json(*ascent.clip) : Json(nullptr)}};
 }
 
-/// Everything that was asked for, but the rows and their values.
+/// Everything that was asked for, but the rows and their values. What only gradient ascent reads is
+/// not among what other requests are, whose keys earlier versions have hashed without it.
 Json asked(const ForgetRequest& request) {
   const ForgetWeighting& weighting = request.weighting;
   const bool by_value = weighting.by_value || weighting.retained;

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "recant/core/error.hpp"
+#include "recant/core/interrupt.hpp"
 #include "schema.hpp"
 
 namespace recant {
@@ -53,6 +54,22 @@ void create_file(const fs::path& path) {
   const int code = errno;
   if (code == EEXIST) throw UsageError("exists already", path.string(), "choose another name");
   throw DataError(fmt::format("cannot be created: {}", std::strerror(code)), path.string());
+}
+
+/// Copies a database page by page, and looks for an interrupt now and then.
+void copy_pages(sqlite3* from, sqlite3* to, const fs::path& path) {
+  constexpr int kPages = 4096;
+  const std::unique_ptr<sqlite3_backup, int (*)(sqlite3_backup*)> backup(
+      sqlite3_backup_init(to, "main", from, "main"), &sqlite3_backup_finish);
+  if (backup == nullptr) throw DataError("cannot be written", path.string());
+  int code = SQLITE_OK;
+  while (code == SQLITE_OK) {
+    check_interrupt();
+    code = sqlite3_backup_step(backup.get(), kPages);
+  }
+  if (code != SQLITE_DONE) {
+    throw DataError(fmt::format("the copy failed: {}", sqlite3_errstr(code)), path.string());
+  }
 }
 
 class SqliteRow final : public SqlRow {
@@ -357,14 +374,11 @@ bool SqliteStorage::copy_file(const fs::path& to) {
                                           SQLITE_OPEN_READWRITE | SQLITE_OPEN_EXRESCODE, nullptr);
     const Connection copy(opened);
     if (open_code != SQLITE_OK) throw DataError("cannot be opened", to.string());
-    sqlite3_backup* const backup =
-        sqlite3_backup_init(copy.get(), "main", connection_.get(), "main");
-    if (backup == nullptr) throw DataError("cannot be written", to.string());
-    sqlite3_backup_step(backup, -1);
-    const int code = sqlite3_backup_finish(backup);
-    if (code != SQLITE_OK) {
-      throw DataError(fmt::format("the copy failed: {}", sqlite3_errstr(code)), to.string());
-    }
+    // One moment of the ledger: else a change meanwhile would begin the copy anew.
+    Transaction transaction(*this, LedgerAccess::kRead);
+    static_cast<void>(format_version());
+    copy_pages(connection_.get(), copy.get(), to);
+    transaction.commit();
   } catch (...) {
     remove_database(to);
     throw;

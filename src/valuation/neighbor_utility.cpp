@@ -12,6 +12,7 @@
 #include "class_text.hpp"
 #include "recant/core/check.hpp"
 #include "recant/core/error.hpp"
+#include "recant/core/interrupt.hpp"
 
 namespace recant {
 namespace {
@@ -219,7 +220,11 @@ std::unique_ptr<SubsetUtility> neighbor_utility(const Dataset& train, const Data
   });
   Fingerprint fingerprint;
   fingerprint.add(neighbors);
-  fingerprint.add(std::span<const double>(table.distances));
+  fingerprint.add(static_cast<std::int64_t>(table.distances.size()));
+  for (Index i = 0; i < n; ++i) {
+    check_interrupt();  // the whole table takes seconds
+    for (const double distance : table.of(i)) fingerprint.add(distance);
+  }
   for (const Vector* targets : {&table.targets, &table.validation_targets}) {
     fingerprint.add(
         std::span<const double>(targets->data(), static_cast<std::size_t>(targets->size())));

@@ -13,6 +13,7 @@
 #include "recant/core/blocks.hpp"
 #include "recant/core/check.hpp"
 #include "recant/core/error.hpp"
+#include "recant/core/interrupt.hpp"
 #include "recant/core/seeded_random.hpp"
 #include "recant/core/stopwatch.hpp"
 #include "recant/core/threads.hpp"
@@ -29,6 +30,9 @@ constexpr double kSecondsBetweenSaves = 10, kSecondsOfABatch = 1;
 /// Terms of permutations count as such from this n q_r on. All others together have weights of at
 /// most 1% of the whole, so a row that has only them is not known.
 constexpr double kLeastWeight = 0.01;
+
+/// A row more costs a look at every validation row.
+constexpr Index kRowsBetweenLooks = 64;
 
 /// Mean and squared deviations of numbers that come one by one [Welford1962], in three columns of
 /// a row of sums.
@@ -91,6 +95,7 @@ class PermutationSampler final : public Sampler {
     set.clear();
     double before = none_;
     for (Index r = 0; r < n; ++r) {
+      if (r % kRowsBetweenLooks == 0) check_interrupt();
       if (close_ && std::abs(all_ - before) <= *close_) {
         sample.truncated = true;
         return;
@@ -141,6 +146,7 @@ class SubsetSampler final : public Sampler {
     set.clear();
     std::uint64_t bits = 0;
     for (Index row = 0; row < rows_; ++row) {
+      if (row % kRowsBetweenLooks == 0) check_interrupt();
       if (row % 64 == 0) bits = random.bits();
       if ((bits >> (row % 64) & 1) == 0) continue;
       sample.rows(row) = 1;
@@ -235,7 +241,10 @@ class Sampling {
   void measure_ends() {
     const auto set = utility_.empty_set();
     result_.none = set->value();
-    for (Index row = 0; row < utility_.rows(); ++row) set->add(row);
+    for (Index row = 0; row < utility_.rows(); ++row) {
+      if (row % kRowsBetweenLooks == 0) check_interrupt();
+      set->add(row);
+    }
     result_.all = set->value();
   }
 

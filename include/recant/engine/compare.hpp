@@ -68,7 +68,8 @@ struct CompareRow {
 /// A file that rows came from, for whoever reads it to say.
 struct CompareFile {
   std::string name;  ///< "train", "validation", "test"
-  Index rows = 0, rows_dropped = 0;
+  Index rows = 0;
+  std::optional<Index> rows_dropped;  ///< none where nobody knows: of a folder's training rows
   std::vector<UnseenCategories> unseen;
 };
 

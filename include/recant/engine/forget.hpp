@@ -80,6 +80,7 @@ struct ForgetReport {
 
   // Of a release:
   std::string method, weighting;
+  std::optional<std::string> rule;  ///< of the steps of gradient ascent
   CertificateLevel level = CertificateLevel::kHeuristic;
   std::optional<std::string> tier, cheaper, dearer;  ///< none without a budget
   std::vector<TierBound> tried;
