@@ -121,9 +121,10 @@ class Vault {
                                     const ProgressCallback& progress = {});
 
   /// Several requests as one batch: one step, one release, one certificate for all that can be
-  /// done. They share method, weighting and tier; values are read from the first. Each has its own report, in order, and what is
-  /// wrong with one is said in its report and holds up no other: reason row_twice, row_unknown,
-  /// no_row, key_used. A request for a row that an earlier one deletes is already_erased.
+  /// done. They share method, weighting and tier; values are read from the first. Each has its own
+  /// report, in order, and what is wrong with one is said in its report and holds up no other:
+  /// reason row_twice, row_unknown, no_row, key_used. A request for a row that an earlier one
+  /// deletes is already_erased.
   /// @throws as above for what is wrong with all of them.
   [[nodiscard]] std::vector<ForgetReport> forget(std::span<const ForgetRequest> requests,
                                                  const ProgressCallback& progress = {});
