@@ -221,7 +221,7 @@ void clip(const double* y, const double* lower, const double* upper, Index m, do
     const double low = lower[i], high = upper[i], value = y[i];
     const double raised = value > low ? value : low;
     e[i] = raised < high ? raised : high;
-    free[i] = (value > low) & (value < high) ? 1.0 : 0.0;
+    free[i] = ((value > low) & (value < high)) ? 1.0 : 0.0;
   }
 }
 
