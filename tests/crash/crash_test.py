@@ -27,6 +27,7 @@ it, from the Kth on.
 """
 import contextlib
 import shutil
+import statistics
 import sys
 import time
 
@@ -88,6 +89,13 @@ def scenarios(program, interposer, scratch, folder):
             shutil.rmtree(scratch)
 
 
+def duration(scenario):
+    folder = scenario.fresh()
+    started = time.monotonic()
+    scenario.ask(folder)
+    return time.monotonic() - started
+
+
 def trials(scenario, full, draw):
     """What is done to a scenario, as calls: in full, or a sample."""
     begin = draw.randrange(SHARE.get(scenario.name, 1))
@@ -133,10 +141,8 @@ def trials(scenario, full, draw):
         add(scenario.power_loss_of_recovery, draw.randint(1, operations), draw.random(), draw.random())
     for number in spread(draw, 1, operations, 100 if full else 4):
         add(scenario.damaged_wal, number, draw.random())
-    started = time.monotonic()
-    scenario.ask(scenario.fresh())
-    seconds = time.monotonic() - started
     # Of 1,250 moments of a batch some come when it has ended: a good 1,000 kill it.
+    seconds = statistics.median(duration(scenario) for _ in range(5))
     moments = 1250 if scenario.name == BATCH else 50
     for _ in range(moments if full else 2):
         add(scenario.random_kill, draw.uniform(0, seconds))
