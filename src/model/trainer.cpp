@@ -22,7 +22,7 @@ constexpr double kLeastNewtonGain = 0.05;
 /// What a Hessian is taken to cost in gradient passes. A pass reads 8 bytes for two multiply-adds a
 /// score, a Hessian does p (C+1)/2 multiply-adds for them: measured, they are even at 15 to 30 of
 /// these. Taken as even at 10, fits are the fastest: what rebuild_pays() expects of a new Hessian
-/// is more than it gives (docs/performance.md, "Fits").
+/// is more than it gives (docs/decisions/0002).
 double hessian_cost_in_passes(const Objective& objective) {
   const auto width = static_cast<double>(objective.width());
   return std::max(1.0, width * static_cast<double>(objective.loss().outputs() + 1) / 20);
