@@ -10,6 +10,8 @@
 #include "panels.hpp"
 #include "recant/core/check.hpp"
 #include "recant/core/error.hpp"
+#include "recant/linalg/cholesky.hpp"
+#include "recant/linalg/symmetric.hpp"
 
 namespace recant {
 namespace {
@@ -61,6 +63,28 @@ Eigenvalues eigenvalues(Matrix a) {
   const double least = values(0), largest = values(p - 1);  // LAPACK sorts them
   const double error = 4.0 * static_cast<double>(p) * 0x1p-53 * values.stableNorm();
   return {std::move(values), least, largest, error};
+}
+
+double largest_eigenvalue_bound(const Matrix& a) {
+  constexpr int kIterations = 16;
+  const Index p = a.rows();
+  Vector x = Vector::Ones(p);
+  double guess = 0;
+  for (int i = 0; i < kIterations; ++i) {
+    x = symmetric_times(a, x / x.norm());
+    guess = x.norm();
+    if (!(guess > 0)) break;
+  }
+  for (const double above : {1.03, 1.1, 1.2, 1.3}) {
+    const double t = above * guess;
+    Matrix rest = -a;
+    rest.diagonal().array() += t;
+    if (!Cholesky::factor(std::move(rest))) continue;
+    // The factor is of a matrix that is off by at most gamma_{p+2} of its trace, which is below p
+    // t.
+    return t * (1 + static_cast<double>(2 * p * (p + 2)) * 0x1p-53);
+  }
+  return eigenvalues(a).upper();
 }
 
 }  // namespace recant

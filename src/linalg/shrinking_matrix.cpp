@@ -1,16 +1,59 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "recant/linalg/shrinking_matrix.hpp"
 
-#include <Eigen/Cholesky>
 #include <utility>
 
+#include "blas.hpp"
 #include "recant/core/check.hpp"
+#include "recant/linalg/eigenvalues.hpp"
 #include "recant/linalg/symmetric.hpp"
 
 namespace recant {
+namespace {
+
+/// M^T x of the first columns of M.
+Vector products_with(const Matrix& m, Index columns, ConstVectorRef x) {
+  Vector products = Vector::Zero(columns);
+  if (columns == 0 || m.rows() == 0) return products;
+  const int n = static_cast<int>(m.rows());
+  single_threaded_blas();
+  cblas_dgemv(CblasColMajor, CblasTrans, n, static_cast<int>(columns), 1.0, m.data(), n, x.data(),
+              1, 0.0, products.data(), 1);
+  return products;
+}
+
+/// x += sign M c of the first columns of M.
+void add_combination(const Matrix& m, const Vector& c, double sign, Vector& x) {
+  if (c.size() == 0 || m.rows() == 0) return;
+  const int n = static_cast<int>(m.rows());
+  single_threaded_blas();
+  cblas_dgemv(CblasColMajor, CblasNoTrans, n, static_cast<int>(c.size()), sign, m.data(), n,
+              c.data(), 1, 1.0, x.data(), 1);
+}
+
+/// Column k, which holds that of K above the diagonal and on it, becomes that of T^T, and D on the
+/// diagonal, K = T D T^T.
+void extend_factor(Matrix& t, Index k) {
+  auto column = t.col(k);
+  for (Index i = 0; i < k; ++i) column(i) -= t.col(i).head(i).dot(column.head(i));
+  for (Index i = 0; i < k; ++i) {
+    const double scaled = column(i);  // of T D
+    column(i) = scaled / t(i, i);
+    column(k) -= scaled * column(i);
+  }
+}
+
+/// K^{-1} b in the place of b.
+void solve_factored(const Matrix& t, Vector& b) {
+  for (Index i = 0; i < b.size(); ++i) b(i) -= t.col(i).head(i).dot(b.head(i));
+  for (Index i = 0; i < b.size(); ++i) b(i) /= t(i, i);
+  for (Index i = b.size() - 1; i > 0; --i) b.head(i) -= b(i) * t.col(i).head(i);
+}
+
+}  // namespace
 
 ShrinkingMatrix::ShrinkingMatrix(Matrix a, std::optional<Cholesky> factor)
-    : a_(std::move(a)), factor_(std::move(factor)), first_factor_(factor_.has_value()) {
+    : a_(std::move(a)), factor_(std::move(factor)) {
   check_size("columns of a square matrix", a_.cols(), a_.rows());
 }
 
@@ -29,7 +72,7 @@ void ShrinkingMatrix::change(const Matrix& u, double sign) {
   add_outer_products(a_, u, sign);
   columns_ = 0;
   factor_.reset();
-  first_factor_ = false;
+  ++changes_;
 }
 
 void ShrinkingMatrix::add(const Matrix& u) {
@@ -39,7 +82,7 @@ void ShrinkingMatrix::add(const Matrix& u) {
 
 void ShrinkingMatrix::remove(const Matrix& u) {
   check_size("rows of the columns", u.rows(), size());
-  if (!has_room(u)) return change(u, -1);
+  if (!has_room(u.cols())) return change(u, -1);
   keep(u, factor_->half_solve(u));
 }
 
@@ -47,7 +90,7 @@ void ShrinkingMatrix::remove(const Matrix& u, const Matrix& half) {
   check_size("rows of the columns", u.rows(), size());
   check_size("rows of their half solves", half.rows(), size());
   check_size("columns of their half solves", half.cols(), u.cols());
-  if (!first_factor_ || !has_room(u)) return remove(u);
+  if (!has_room(u.cols())) return change(u, -1);
   keep(u, half);
 }
 
@@ -58,33 +101,43 @@ void ShrinkingMatrix::keep(const Matrix& u, const Matrix& half) {
     k_.resize(room(), room());
   }
   u_.middleCols(columns_, u.cols()) = u;
-  v_.middleCols(columns_, u.cols()) = half;
-  for (Index j = columns_; j < columns_ + u.cols(); ++j) {
-    for (Index i = 0; i <= j; ++i) k_(j, i) = (i == j ? 1.0 : 0.0) - v_.col(i).dot(v_.col(j));
+  for (Index j = 0; j < u.cols(); ++j, ++columns_) {
+    v_.col(columns_) = half.col(j);
+    k_.col(columns_).head(columns_ + 1) = -products_with(v_, columns_ + 1, half.col(j));
+    k_(columns_, columns_) += 1;
+    extend_factor(k_, columns_);
   }
-  columns_ += u.cols();
 }
 
 Vector ShrinkingMatrix::times(ConstVectorRef v) const {
   Vector product = symmetric_times(a_, v);
-  if (columns_ > 0) {
-    const auto u = u_.leftCols(columns_);
-    const Vector along = u.transpose() * v;
-    product -= u * along;
-  }
+  add_combination(u_, products_with(u_, columns_, v), -1, product);
   return product;
 }
 
-Vector ShrinkingMatrix::solve(ConstVectorRef b) const {
-  if (columns_ == 0) return factor_->solve(b);
-  const auto v = v_.leftCols(columns_);
+double ShrinkingMatrix::kept_aside(ConstVectorRef v) const {
+  return products_with(u_, columns_, v).squaredNorm();
+}
+
+double ShrinkingMatrix::kept_share() const {
+  if (columns_ == 0) return 0;
+  return largest_eigenvalue_bound(inner_products(v_.leftCols(columns_)));
+}
+
+Matrix ShrinkingMatrix::half_solve(ConstMatrixRef b) const {
+  return factor_->half_solve(b);
+}
+
+Vector ShrinkingMatrix::other_half_solve(Vector half) const {
   // H = L (I - V V^T) L^T, and (I - V V^T)^{-1} = I + V K^{-1} V^T.
-  Vector x = factor_->half_solve(b);
-  const Vector along = v.transpose() * x;
-  const Vector shared =
-      k_.topLeftCorner(columns_, columns_).selfadjointView<Eigen::Lower>().ldlt().solve(along);
-  x += v * shared;
-  return factor_->other_half_solve(std::move(x));
+  Vector shared = products_with(v_, columns_, half);
+  solve_factored(k_, shared);
+  add_combination(v_, shared, 1, half);
+  return factor_->other_half_solve(std::move(half));
+}
+
+Vector ShrinkingMatrix::solve(ConstVectorRef b) const {
+  return other_half_solve(half_solve(b));
 }
 
 }  // namespace recant

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstdlib>
+#include <cstring>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "simd_kernels.cpp"
@@ -528,6 +530,74 @@ void unit_row_spreads(const float* rows, std::size_t panels, std::size_t width,
   }
 }
 
+#if HWY_TARGET == HWY_SCALAR
+
+void largest_coarse_products(const std::int16_t* rows, std::size_t panels, std::size_t pairs,
+                             const std::int16_t* column, std::int32_t* largest) {
+  for (std::size_t panel = 0; panel < panels; ++panel) {
+    std::int32_t sums[kUnitRowsPanel] = {};
+    for (std::size_t j = 0; j < pairs; ++j, rows += 2 * kUnitRowsPanel) {
+      for (std::size_t i = 0; i < kUnitRowsPanel; ++i) {
+        sums[i] += rows[2 * i] * column[2 * j] + rows[2 * i + 1] * column[2 * j + 1];
+      }
+    }
+    largest[panel] = 0;
+    for (const std::int32_t sum : sums) largest[panel] = std::max(largest[panel], std::abs(sum));
+  }
+}
+
+#else
+
+using IntTag = hn::CappedTag<std::int32_t, kUnitRowsPanel>;
+using Ints = hn::Vec<IntTag>;
+constexpr std::size_t kInts = hn::MaxLanes(IntTag());
+constexpr std::size_t kIntsOfPanel = kUnitRowsPanel / kInts;
+
+/// P panels side by side, so that additions do not wait for one another.
+template <std::size_t P>
+HWY_INLINE void largest_coarse_products_tile(const std::int16_t* rows, std::size_t pairs,
+                                             const std::int16_t* column, std::int32_t* largest) {
+  const IntTag tag;
+  const hn::Repartition<std::int16_t, IntTag> pair_tag;
+  constexpr std::size_t kSums = P * kIntsOfPanel;
+  Ints even[kSums], odd[kSums];
+#pragma GCC unroll 16
+  for (std::size_t s = 0; s < kSums; ++s) even[s] = odd[s] = hn::Zero(tag);
+  for (std::size_t j = 0; j < pairs; ++j) {
+    std::int32_t both = 0;
+    std::memcpy(&both, column + 2 * j, sizeof both);
+    const auto factor = hn::BitCast(pair_tag, hn::Set(tag, both));
+#pragma GCC unroll 16
+    for (std::size_t s = 0; s < kSums; ++s) {
+      const std::int16_t* from = rows + (s / kIntsOfPanel * pairs + j) * 2 * kUnitRowsPanel;
+      even[s] = hn::ReorderWidenMulAccumulate(
+          tag, hn::Load(pair_tag, from + s % kIntsOfPanel * 2 * kInts), factor, even[s], odd[s]);
+    }
+  }
+  for (std::size_t panel = 0; panel < P; ++panel) {
+    Ints most = hn::Zero(tag);
+    for (std::size_t s = panel * kIntsOfPanel; s < (panel + 1) * kIntsOfPanel; ++s) {
+      most = hn::Max(most, hn::Abs(hn::RearrangeToOddPlusEven(even[s], odd[s])));
+    }
+    largest[panel] = hn::GetLane(hn::MaxOfLanes(tag, most));
+  }
+}
+
+void largest_coarse_products(const std::int16_t* rows, std::size_t panels, std::size_t pairs,
+                             const std::int16_t* column, std::int32_t* largest) {
+  constexpr std::size_t kTogether = kIntsOfPanel >= 4 ? 1 : 4 / kIntsOfPanel;
+  const std::size_t panel_size = pairs * 2 * kUnitRowsPanel;
+  std::size_t i = 0;
+  for (; i + kTogether <= panels; i += kTogether) {
+    largest_coarse_products_tile<kTogether>(rows + i * panel_size, pairs, column, largest + i);
+  }
+  for (; i < panels; ++i) {
+    largest_coarse_products_tile<1>(rows + i * panel_size, pairs, column, largest + i);
+  }
+}
+
+#endif
+
 }  // namespace recant::simd::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -543,6 +613,7 @@ HWY_EXPORT(panel_width);
 HWY_EXPORT(pack);
 HWY_EXPORT(add_gram);
 HWY_EXPORT(unit_row_spreads);
+HWY_EXPORT(largest_coarse_products);
 
 void scores(const double* rows, std::size_t m, std::size_t d, bool intercept,
             const double* coefficients, std::size_t ld, std::size_t columns, double* out,
@@ -588,6 +659,11 @@ void add_gram(const double* panels, std::size_t panel, std::size_t m, std::size_
 void unit_row_spreads(const float* rows, std::size_t panels, std::size_t width,
                       const float* columns, std::size_t count, float* spreads) {
   HWY_DYNAMIC_DISPATCH(unit_row_spreads)(rows, panels, width, columns, count, spreads);
+}
+
+void largest_coarse_products(const std::int16_t* rows, std::size_t panels, std::size_t pairs,
+                             const std::int16_t* column, std::int32_t* largest) {
+  HWY_DYNAMIC_DISPATCH(largest_coarse_products)(rows, panels, pairs, column, largest);
 }
 
 }  // namespace recant::simd

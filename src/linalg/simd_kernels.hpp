@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include "recant/linalg/row_kernels.hpp"
 
@@ -54,5 +55,11 @@ double largest_size(const double* values, const double* weights, std::size_t cou
 /// Columns are one after another.
 void unit_row_spreads(const float* rows, std::size_t panels, std::size_t width,
                       const float* columns, std::size_t count, float* spreads);
+
+/// largest[k] = max |row^T column| of panel k, in whole numbers of which no sum is above 2^31. The
+/// numbers of a panel stand in pairs, those of all its rows one after another, at a multiple of 64
+/// bytes.
+void largest_coarse_products(const std::int16_t* rows, std::size_t panels, std::size_t pairs,
+                             const std::int16_t* column, std::int32_t* largest);
 
 }  // namespace recant::simd

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 #include <utility>
 
 #include "recant/core/check.hpp"
@@ -30,12 +31,33 @@ double product_error(Index width) {
   return lost < 0.5 ? 1.01 * lost / (1 - lost) : 1;
 }
 
+/// What a number between -1 and 1 is in 16 bits.
+constexpr double kCoarse = 32767;
+
+std::int16_t coarse(double value) {
+  return static_cast<std::int16_t>(std::lrint(kCoarse * value));
+}
+
+/// What a product of two unit vectors in whole numbers may be off by, over kCoarse^2: each is off
+/// by half at most in every place, and one has been in single precision.
+double coarse_error(Index width) {
+  const auto places = static_cast<double>(width);
+  return 1.01 * (std::sqrt(places) / kCoarse + places / (4 * kCoarse * kCoarse) + 0x1p-23);
+}
+
+Index pairs_of(Index width) {
+  return (width + 1) / 2;
+}
+
 }  // namespace
 
 UnitRows::UnitRows(Index rows, Index width)
     : width_(width),
       lengths_(Vector::Zero(rows)),
-      directions_(static_cast<std::size_t>(panels_of(rows) * kPanel * width)) {}
+      directions_(static_cast<std::size_t>(panels_of(rows) * kPanel * width)),
+      coarse_(static_cast<std::size_t>(panels_of(rows) * pairs_of(width)), Pairs{}) {
+  static_assert(simd::kUnitRowsPanel == std::extent_v<decltype(Pairs::of_rows)>);
+}
 
 std::size_t UnitRows::at(Index row, Index column) const noexcept {
   return static_cast<std::size_t>((row / kPanel * width_ + column) * kPanel + row % kPanel);
@@ -47,11 +69,21 @@ void UnitRows::set(Index i, ConstVectorRef x) {
   for (Index j = 0; j < width_; ++j) {
     directions_[at(i, j)] = lengths_(i) > 0 ? static_cast<float>(x(j) / lengths_(i)) : 0.0F;
   }
+  set_coarse(i);
+}
+
+void UnitRows::set_coarse(Index row) {
+  for (Index j = 0; j < width_; ++j) {
+    const auto pair = static_cast<std::size_t>(row / kPanel * pairs_of(width_) + j / 2);
+    coarse_[pair].of_rows[row % kPanel][j % 2] =
+        coarse(std::clamp(static_cast<double>(directions_[at(row, j)]), -1.0, 1.0));
+  }
 }
 
 void UnitRows::clear(Index i) {
   lengths_(i) = 0;
   for (Index j = 0; j < width_; ++j) directions_[at(i, j)] = 0;
+  set_coarse(i);
 }
 
 double UnitRows::largest_spread(ConstMatrixRef v) const {
@@ -75,6 +107,32 @@ double UnitRows::largest_spread(ConstMatrixRef v) const {
          (1 + (4 * static_cast<double>(width_) + 40) * 0x1p-53);
 }
 
+bool UnitRows::is_spread_at_most(ConstVectorRef v, double limit) const {
+  check_size("rows of the column", v.size(), width_);
+  const double longest = length(v);
+  if (!std::isfinite(longest) || !(limit > 0)) return false;
+  std::vector<std::int16_t> column(static_cast<std::size_t>(2 * pairs_of(width_)));
+  for (Index j = 0; j < width_ && longest > 0; ++j) {
+    column[static_cast<std::size_t>(j)] = coarse(v(j) / longest);
+  }
+  const Index panels = panels_of(rows());
+  std::vector<std::int32_t> largest(static_cast<std::size_t>(panels));
+  if (panels == 0 || width_ == 0) return true;
+  simd::largest_coarse_products(&coarse_.front().of_rows[0][0], static_cast<std::size_t>(panels),
+                                static_cast<std::size_t>(pairs_of(width_)), column.data(),
+                                largest.data());
+  const double error = coarse_error(width_);
+  double bound = 0;
+  for (Index panel = 0; panel < panels; ++panel) {
+    const Index first = panel * kPanel;
+    const double product = largest[static_cast<std::size_t>(panel)] / (kCoarse * kCoarse) + error;
+    const auto lengths = lengths_.segment(first, std::min(kPanel, rows() - first));
+    bound = std::max(bound, std::min(product, 1.0) * lengths.maxCoeff());
+  }
+  // Halved, so that no product of lengths is out of range where the limit is not.
+  return longest / 2 * bound * (1 + 0x1p-40) <= limit / 2;
+}
+
 bool UnitRows::restore(Vector lengths, std::vector<float> directions) {
   const bool shaped = lengths.size() == rows() && directions.size() == directions_.size();
   const auto unit = [](float value) { return std::abs(value) <= 1.001F; };
@@ -84,6 +142,7 @@ bool UnitRows::restore(Vector lengths, std::vector<float> directions) {
   }
   lengths_ = std::move(lengths);
   directions_ = std::move(directions);
+  for (Index i = 0; i < rows(); ++i) set_coarse(i);
   return true;
 }
 

@@ -19,8 +19,7 @@
 namespace recant {
 namespace {
 
-/// Rows whose columns are in memory at once.
-constexpr Index kBatchRows = 256;
+constexpr Index kBatchRows = LostCurvature::kRows;
 
 /// phi'' of one row of probabilities as B B^T with C - 1 columns: class after class against all
 /// that come later, sums and products of probabilities only.
@@ -52,10 +51,10 @@ double product_gamma(Index size) {
   return gamma(3 * size + 40);
 }
 
-/// v^T A v from A v, rounding upward. `scale`: of A, in Frobenius' norm.
-double norm_from(const Vector& v, const Vector& product, double scale) {
+/// The root of v^T A v + `more` from A v, rounding upward. `scale`: of A, in Frobenius' norm.
+double norm_from(const Vector& v, const Vector& product, double scale, double more = 0) {
   const double squared =
-      std::max(v.dot(product), 0.0) + product_gamma(v.size()) * scale * v.squaredNorm();
+      std::max(v.dot(product) + more, 0.0) + product_gamma(v.size()) * scale * v.squaredNorm();
   return std::sqrt(squared) * (1 + 8 * kUnit);
 }
 
@@ -99,6 +98,7 @@ struct DeletionState::Gathered {
 struct DeletionState::Rows {
   Matrix removed, added;  // P x columns, so that the Hessian loses U U^T and gains the other
   Vector gradient;        // sum delta_j g_j(theta_0), P
+  Vector along;           // gradient = removed along, of one row and one score
   double trace = 0, gross = 0, added_trace = 0, added_norms = 0;
 };
 
@@ -120,6 +120,7 @@ DeletionState::DeletionState(const Objective& objective, ConstVectorRef weights,
       hessian_(base_->hessian, base_->factor),
       third_(std::move(built.third)) {
   for (Index i = 0; i < weights_.size(); ++i) weights_mark_ += weight_mark(i, weights_(i));
+  find_factor();
 }
 
 void DeletionState::check_rows(std::span<const Index> rows) const {
@@ -228,6 +229,9 @@ DeletionState::Rows DeletionState::rows_of(std::span<const Index> rows,
   residuals.array().colwise() *= delta.array();
   add_weighted_rows(at_base.view(), objective_->intercept(), residuals, sums);
   changed.gradient = contrast_.reduce(gradient);
+  // Not where phi'' is nothing beside phi', as it is far from the boundary.
+  const bool known = k == 1 && outputs == 1 && removals == 1 && std::abs(roots(0, 0)) > 1e-100;
+  if (known) changed.along = residuals.row(0) / (std::sqrt(-delta(0)) * roots(0, 0));
   return changed;
 }
 
@@ -236,15 +240,52 @@ void DeletionState::apply(const Rows& rows) {
   changes_ += 2 * (rows.removed.cols() + rows.added.cols());
   changed_trace_ += rows.trace;
   changed_gross_ += rows.gross;
-  added_trace_ += rows.added_trace;
-  added_norms_ += rows.added_norms;
-  if (rows.added.cols() > 0) hessian_.add(rows.added);
-  if (rows.removed.cols() > 0) {
-    const Matrix half = base_->factor.half_solve(rows.removed);
-    note_shrinkage(half);
-    hessian_.remove(rows.removed, half);
+  if (rows.added.cols() > 0) {
+    lost_.none_kept(kept_share());
+    hessian_.add(rows.added);
+    added_trace_ += rows.added_trace;
+    added_norms_ += rows.added_norms;
   }
+  if (rows.removed.cols() > 0) remove(rows);
   if (!(shrinkage_ < 0.5)) status_ = DeletionStatus::kRebuild;
+}
+
+/// Whether the factor of what is left bounds the share that leaves: it is of a matrix below the
+/// base's as long as nothing was added, and of at most thrice its condition.
+bool DeletionState::factor_serves() const {
+  return added_trace_ == 0 && (at_base() || downdate_rounding() <= base_->least_eigenvalue / 8);
+}
+
+/// A half solve of each column serves the matrix and the bound of what leaves it, with the factor
+/// of what is left: it is no shorter than with that of the base. It is another vector, though, and
+/// where many have to be looked at together they are solved again.
+void DeletionState::remove(const Rows& rows) {
+  const Matrix& u = rows.removed;
+  const bool own = factor_serves() && hessian_.can_keep(u.cols());
+  const bool kept = own && hessian_.has_room(u.cols()), solved = !own || at_base();
+  const Matrix half = own ? hessian_.half_solve(u) : base_->factor.half_solve(u);
+  if (!kept) lost_.none_kept(kept_share());
+  if (own) {
+    hessian_.remove(u, half);
+  } else {
+    hessian_.remove(u);
+  }
+  if (kept && half_gradient_of_ == hessian_.changes() && rows.along.size() > 0) {
+    half_gradient_ += half * rows.along;
+  } else {
+    half_gradient_of_ = kNoFactor;
+  }
+  note_shrinkage(solved ? half : u, solved, half.squaredNorm(), kept);
+}
+
+/// Of columns that hessian_ keeps aside.
+double DeletionState::kept_share() const {
+  return factor_serves() ? hessian_.kept_share() + product_error() : INFINITY;
+}
+
+/// What a product of columns that left may be off by.
+double DeletionState::product_error() const {
+  return gamma(changes_ + contrast_.size() + 8) * lost_.total;
 }
 
 DeletionStatus DeletionState::reweight(std::span<const Index> rows, ConstVectorRef delta) {
@@ -273,7 +314,7 @@ DeletionStatus DeletionState::reweight_checked(std::span<const Index> rows, Cons
     apply(rows_of(some, delta.segment(begin, count)));
     if (keeps_third_derivative()) take_from_third(some, delta.segment(begin, count));
   }
-  if (status_ == DeletionStatus::kDone && !hessian_.factored()) status_ = DeletionStatus::kRebuild;
+  find_factor();
   std::vector<Index> gone;
   for (Index i = 0; i < k; ++i) {
     const Index row = rows[static_cast<std::size_t>(i)];
@@ -289,10 +330,25 @@ DeletionStatus DeletionState::reweight_checked(std::span<const Index> rows, Cons
   return status_;
 }
 
+/// What is left has a factor, and the half solve of the gradient is of that one.
+void DeletionState::find_factor() {
+  if (status_ != DeletionStatus::kDone) return;
+  if (!hessian_.factored()) {
+    status_ = DeletionStatus::kRebuild;
+  } else if (half_gradient_of_ != hessian_.changes()) {
+    half_gradient_ = hessian_.half_solve(gradient_);
+    half_gradient_of_ = hessian_.changes();
+  }
+}
+
 void DeletionState::settle() {
   const DeletionStatus before = std::exchange(status_, DeletionStatus::kRebuild);
+  lost_.solve(base_->factor);
+  lost_.none_kept(INFINITY);
   hessian_.settle();
-  if (before == DeletionStatus::kDone && hessian_.factored()) status_ = before;
+  half_gradient_of_ = kNoFactor;
+  status_ = before;
+  find_factor();
 }
 
 DeletionStatus DeletionState::delete_rows(std::span<const Index> rows) {
@@ -304,63 +360,34 @@ DeletionStatus DeletionState::delete_rows(std::span<const Index> rows) {
   return reweight(rows, delta);
 }
 
-Index DeletionState::pending_room() const noexcept {
-  return contrast_.size() + kBatchRows * contrast_.outputs();
-}
-
-void DeletionState::note_shrinkage(const Matrix& half) {
+/// `solved`: `columns` are half solves by the base's factor, else what left. `squared`: of half
+/// solves, as computed. `kept`: hessian_ keeps them aside.
+void DeletionState::note_shrinkage(const Matrix& columns, bool solved, double squared, bool kept) {
   const Index size = contrast_.size();
-  if (pending_.cols() == 0) pending_.resize(size, pending_room());
-  if (pending_columns_ + half.cols() > pending_.cols()) {
-    know_shrinkage();
-    if (gram_.size() == 0) gram_ = Matrix::Zero(size, size);
-    add_outer_products(gram_, pending_.leftCols(pending_columns_));
-    pending_columns_ = known_columns_ = 0;
+  if (lost_.pending.cols() == 0) {
+    lost_.pending.resize(size, LostCurvature::room(size, contrast_.outputs()));
   }
-  pending_.middleCols(pending_columns_, half.cols()) = half;
-  pending_columns_ += half.cols();
-  const double trace = half.squaredNorm() * 1.0001;
-  total_shrinkage_ += trace;
-  since_ += trace;
-  // The trace costs nothing. When it has grown too loose, lambda_max of what came since is added to
-  // what is known; when that is too loose as well, everything is looked at, which costs P^3.
-  const auto loose = [&] {
-    return !(known_shrinkage_ + since_ <= std::max(0.25, 2 * known_shrinkage_));
-  };
-  constexpr Index kFewColumns = 96;
-  if (loose() && pending_columns_ - known_columns_ <= kFewColumns) {
-    const auto later = pending_.middleCols(known_columns_, pending_columns_ - known_columns_);
-    since_ = std::min(since_, eigenvalues(inner_products(later)).upper() + product_error());
-  }
-  if (loose()) know_shrinkage();
-  // The computed L^{-1} U is off by `slip` of its size, and L by factor_error.
-  const double slip =
+  const double rounding = gamma(changes_ + size + 8);
+  lost_.add(base_->factor, columns, solved, squared * 1.0001, rounding);
+  if (!kept) lost_.none_kept(INFINITY);
+  if (lost_.loose()) lost_.look_at_kept(kept_share());
+  lost_.look(base_->factor, rounding);
+  // The computed L^{-1} U is off by `slip` of its size, and L by factor_error. Of a later factor's
+  // matrix, off by downdate_rounding(), the condition is at most thrice the base's.
+  double slip =
       2 * gamma(size + 1) *
       std::sqrt(static_cast<double>(size) * base_->largest_eigenvalue / base_->least_eigenvalue);
-  const double root = std::sqrt(known_shrinkage_ + since_) + slip * std::sqrt(total_shrinkage_);
-  shrinkage_ = root * root * (1 + base_->factor_error);
+  double error = 1 + base_->factor_error;
+  if (!at_base()) {
+    slip *= 2;
+    error =
+        (1 + 3 * base_->factor_error) * (1 + 1.02 * downdate_rounding() / base_->least_eigenvalue);
+  }
+  const double root = std::sqrt(lost_.largest()) + slip * std::sqrt(lost_.total);
+  shrinkage_ = root * root * error;
   if (deletion_faults.mean_shrinkage) {
-    shrinkage_ = total_shrinkage_ / static_cast<double>(contrast_.size());
+    shrinkage_ = lost_.total / static_cast<double>(contrast_.size());
   }
-}
-
-/// What a product of kept columns may be off by.
-double DeletionState::product_error() const {
-  return gamma(changes_ + contrast_.size() + 8) * total_shrinkage_;
-}
-
-/// lambda_max(G) of all that has left.
-void DeletionState::know_shrinkage() {
-  const auto pending = pending_.leftCols(pending_columns_);
-  known_columns_ = pending_columns_;
-  since_ = 0;
-  if (gram_.size() == 0 && pending_columns_ < contrast_.size()) {
-    known_shrinkage_ = eigenvalues(inner_products(pending)).upper() + product_error();
-    return;
-  }
-  Matrix sum = gram_.size() == 0 ? Matrix(Matrix::Zero(contrast_.size(), contrast_.size())) : gram_;
-  add_outer_products(sum, pending);
-  known_shrinkage_ = eigenvalues(std::move(sum)).upper() + product_error();
 }
 
 double DeletionState::largest_norm() const {
@@ -373,7 +400,8 @@ double DeletionState::downdate_rounding() const {
 
 Vector DeletionState::newton_point() const {
   need_factor();
-  return contrast_.expand(contrast_.reduce(base_->theta) - hessian_.solve(gradient_));
+  return contrast_.expand(contrast_.reduce(base_->theta) -
+                          hessian_.other_half_solve(half_gradient_));
 }
 
 Vector DeletionState::newton_point(ConstVectorRef p) const {
@@ -463,7 +491,14 @@ CurvatureFrame DeletionState::frame(FrameKind kind) const {
   return frame;
 }
 
-double DeletionState::range(ConstVectorRef step) const {
+double DeletionState::base_norm(const Vector& v) const {
+  return norm_from(v, symmetric_times(base_->hessian, v), base_->frobenius);
+}
+
+/// `in_base`: at least the norm of the step in the base's Hessian, asked for where it may say more
+/// than the step's length, as it is `low` at the least.
+template <class Norm>
+double DeletionState::range(ConstVectorRef step, double low, const Norm& in_base) const {
   const Loss& loss = objective_->loss();
   if (loss.self_concordance() == 0) return 0;
   const Eigen::Map<const Matrix> columns(step.data(), objective_->width(), loss.outputs());
@@ -472,17 +507,18 @@ double DeletionState::range(ConstVectorRef step) const {
   // the rounding of the lists at most, and either is a bound.
   const ExtremeRows* extreme = &by_norm_;
   double others = by_norm_.next * length;
-  if (others > 0 && !by_leverage_.rows.empty()) {
-    const Vector v = contrast_.reduce(step);
-    const double by_leverage =
-        by_leverage_.next * norm_from(v, symmetric_times(base_->hessian, v), base_->frobenius);
+  if (!by_leverage_.rows.empty() && by_leverage_.next * low < others) {
+    const double by_leverage = by_leverage_.next * in_base();
     if (by_leverage < others) {
       extreme = &by_leverage_;
       others = by_leverage;
     }
   }
-  const double kept = extreme->values.largest_spread(columns);
-  const double found = others > kept ? others : kept;  // a NaN, which `kept` is then, stays one
+  double found = others;
+  if (columns.cols() > 1 || !extreme->values.is_spread_at_most(columns.col(0), others)) {
+    const double kept = extreme->values.largest_spread(columns);
+    found = others > kept ? others : kept;  // a NaN, which `kept` is then, stays one
+  }
   const double rounding = gamma(step.size() + 8) * base_->largest_norm * length;
   return loss.self_concordance() * (found + rounding) * (1 + 8 * kUnit);
 }
@@ -490,9 +526,9 @@ double DeletionState::range(ConstVectorRef step) const {
 /// Of a vector in contrast coordinates.
 double DeletionState::range_of(ConstVectorRef reduced) const {
   const Loss& loss = objective_->loss();
-  return range(contrast_.expand(reduced)) + loss.self_concordance() * loss.spread_factor() *
-                                                contrast_.rounding() * base_->largest_norm *
-                                                reduced.norm() * (1 + 8 * kUnit);
+  return range(contrast_.expand(reduced), 0, [&] { return base_norm(reduced); }) +
+         loss.self_concordance() * loss.spread_factor() * contrast_.rounding() *
+             base_->largest_norm * reduced.norm() * (1 + 8 * kUnit);
 }
 
 double DeletionState::linear_rounding(ConstVectorRef step) const {
@@ -515,12 +551,17 @@ StepMeasure DeletionState::measure_step(ConstVectorRef theta, FrameKind kind) co
   const double frobenius = scale();
 
   StepMeasure measure;
-  measure.range = range(step);
-  if (kind == FrameKind::kDowndated) {
-    measure.step_norm = norm_from(v, product, frobenius);
-  } else {
-    measure.step_norm = norm_from(v, symmetric_times(base_->hessian, v), base_->frobenius);
-  }
+  // A is the base's Hessian until it takes in columns, and v^T A v is v^T H v + |U^T v|^2.
+  const auto in_base = [&] {
+    return at_base() ? norm_from(v, product, frobenius + changed_trace_, hessian_.kept_aside(v))
+                     : base_norm(v);
+  };
+  // And H is below the base's, unless weights have grown.
+  const double off = product_gamma(v.size()) * frobenius + downdate_rounding();
+  const double least = v.dot(product) - off * v.squaredNorm();
+  const double low = added_trace_ > 0 ? 0 : std::sqrt(std::max(least, 0.0)) * (1 - 8 * kUnit);
+  measure.range = range(step, low, in_base);
+  measure.step_norm = kind == FrameKind::kDowndated ? norm_from(v, product, frobenius) : in_base();
   // v itself is rounded: theta - theta_0 is known to half a unit in the last place.
   measure.step_norm += std::sqrt(frobenius) * (2 * kUnit + contrast_.rounding()) * step.norm();
   measure.linear_residual = (gradient_ + product).norm() * (1 + gamma(v.size() + 4));
@@ -563,7 +604,7 @@ ResidualMeasure DeletionState::expanded_residual(ConstVectorRef theta) const {
   const Solution solution = solve_measured(hessian_, scale(), r);
 
   ResidualMeasure measure;
-  measure.range = range(v);
+  measure.range = range(v, 0, [&] { return base_norm(v); });
   measure.step_norm = norm_from(v, product, frobenius) + std::sqrt(frobenius) * 2 * kUnit * length;
   measure.residual_norm = r.norm() * (1 + gamma(r.size() + 4));
   measure.sum_rounding = linear_rounding(v) + third_rounding() * length * length;

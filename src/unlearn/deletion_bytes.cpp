@@ -249,12 +249,13 @@ void DeletionState::visit(Archive& archive, Base& base, State& state) {
   archive.number(state.changes_);
   for (auto* value :
        {&state.changed_trace_, &state.changed_gross_, &state.added_trace_, &state.added_norms_,
-        &state.total_shrinkage_, &state.known_shrinkage_, &state.since_, &state.shrinkage_}) {
+        &state.lost_.total, &state.lost_.known, &state.lost_.since, &state.shrinkage_}) {
     archive.number(*value);
   }
-  archive.perhaps_lower(state.gram_, size);
-  archive.columns(state.pending_, state.pending_columns_, size, state.pending_room());
-  archive.number(state.known_columns_);
+  archive.perhaps_lower(state.lost_.gram, size);
+  archive.columns(state.lost_.pending, state.lost_.pending_columns, size,
+                  LostCurvature::room(size, state.contrast_.outputs()));
+  archive.number(state.lost_.known_columns);
 }
 
 std::string DeletionState::to_bytes() const {
@@ -279,11 +280,17 @@ DeletionState DeletionState::from_bytes(const Objective& objective, ConstVectorR
   visit(reader, base, state);
   reader.finish();
   if (!(state.changes_ >= 0 && state.changes_ <= kMostChanges) || state.by_norm_.rows.empty() ||
-      !(state.known_columns_ >= 0 && state.known_columns_ <= state.pending_columns_) ||
+      !(state.lost_.known_columns >= 0 &&
+        state.lost_.known_columns <= state.lost_.pending_columns) ||
       (state.status_ == DeletionStatus::kDone && !state.hessian_.factored())) {
     damaged();
   }
   state.base_ = std::make_shared<const DeletionBase>(std::move(base));
+  state.from_base_ = state.changes_ == 0;
+  state.lost_.solved_columns = state.lost_.pending_columns;
+  state.lost_.before = state.lost_.since;
+  state.half_gradient_of_ = kNoFactor;
+  state.find_factor();
   return state;
 }
 

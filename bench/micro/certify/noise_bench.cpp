@@ -79,8 +79,14 @@ void draw_naively(benchmark::State& state) {
 }
 
 void build_table(benchmark::State& state) {
+  const auto build = [&] {
+    return DiscreteGaussian({.exponent = static_cast<int>(state.range(0))});
+  };
+  std::vector<std::int64_t> draws(1 << 16);
+  build().draw(draws);
+  require_variance(draws, state.range(0));
   for (auto _ : state) {
-    DiscreteGaussian gaussian({.exponent = static_cast<int>(state.range(0))});
+    const DiscreteGaussian gaussian = build();
     benchmark::DoNotOptimize(&gaussian);
   }
 }
@@ -102,11 +108,24 @@ void calibrate(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(gaussian_mu(1, 1e-5));
 }
 
+/// delta(epsilon; mu) by its formula, in doubles.
+double delta_of(double epsilon, double mu) {
+  const auto normal = [](double z) { return std::erfc(-z / std::numbers::sqrt2) / 2; };
+  return normal(mu / 2 - epsilon / mu) - std::exp(epsilon) * normal(-mu / 2 - epsilon / mu);
+}
+
 void enrolment(benchmark::State& state) {
-  for (auto _ : state) {
-    benchmark::DoNotOptimize(
-        enrol({.epsilon = 1, .delta = 1e-5, .releases = 1000, .allowance = 0.01}, 785));
-  }
+  const EnrolmentOptions options{.epsilon = 1, .delta = 1e-5, .releases = 1000, .allowance = 0.01};
+  constexpr int kDimension = 785;
+  const auto budget = enrol(options, kDimension).budget;
+  require(budget && budget->allowance >= 0.01, "the allowance is granted");
+  const auto promised = [&](double sigma, double allowance) {
+    const double loudness = allowance + budget->grid_step() * std::sqrt(kDimension);
+    return delta_of(options.epsilon, std::sqrt(1000) * (1 + 0x1p-20) * loudness / sigma);
+  };
+  require(promised(budget->sigma(), budget->allowance) <= 1e-5 * (1 + 1e-6), "the promise is kept");
+  require(promised(budget->sigma() / std::numbers::sqrt2, 0.01) > 1e-5, "by the least sigma");
+  for (auto _ : state) benchmark::DoNotOptimize(enrol(options, kDimension));
 }
 
 BENCHMARK(draw)->Arg(20)->Arg(21)->Arg(30)->Arg(40)->ArgName("log2_variance");

@@ -63,6 +63,9 @@ void require_equal(const Vector& found, const Vector& wanted, const char* what) 
 
 void construction(benchmark::State& state) {
   const Case input(state);
+  Vector norms(input.data.rows());
+  for (Index i = 0; i < norms.size(); ++i) norms(i) = input.row(i).norm();
+  require_equal(input.objective.row_norms(), norms, "row norms");
   for (auto _ : state) {
     const Objective objective(input.data, Loss(LossKind::kLogistic), true, 1.0);
     benchmark::DoNotOptimize(objective.rows());

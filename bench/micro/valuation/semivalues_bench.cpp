@@ -6,7 +6,9 @@
 
 #include <benchmark/benchmark.h>
 
+#include <bit>
 #include <cmath>
+#include <vector>
 
 #include "cases.hpp"
 #include "machine.hpp"
@@ -23,6 +25,40 @@ constexpr Index kValidation = 500;  // rows that models are scored on
 /// Of the rows, how many join a set in a sample: all of them one by one, or half of them at once.
 double joining(Semivalue kind, Index rows) {
   return static_cast<double>(rows) * (kind == Semivalue::kDataShapley ? 1.0 : 0.5);
+}
+
+/// Of few rows, next to the sum over all sets of the others, by the size of the set.
+void require_unbiased(const SubsetUtility& utility, Semivalue kind) {
+  const Index n = utility.rows();
+  const auto count = std::size_t{1} << n;
+  std::vector<double> worth(count);
+  for (std::size_t set = 0; set < count; ++set) {
+    const auto grown = utility.empty_set();
+    for (Index i = 0; i < n; ++i) {
+      if ((set >> i & 1) != 0) grown->add(i);
+    }
+    worth[set] = grown->value();
+  }
+  // The share of each set of a size among the n sizes of sets of others.
+  std::vector<double> share(static_cast<std::size_t>(n), std::exp2(1 - static_cast<double>(n)));
+  if (kind == Semivalue::kDataShapley) {
+    double sets = 1;
+    for (Index size = 0; size < n; ++size) {
+      share[static_cast<std::size_t>(size)] = 1 / (static_cast<double>(n) * sets);
+      sets *= static_cast<double>(n - 1 - size) / static_cast<double>(size + 1);
+    }
+  }
+  const SampledValues found = sample_values(utility, kind, {.max_samples = 4096});
+  for (Index i = 0; i < n; ++i) {
+    double value = 0;
+    for (std::size_t set = 0; set < count; ++set) {
+      if ((set >> i & 1) != 0) continue;
+      const auto size = static_cast<std::size_t>(std::popcount(set));
+      value += share[size] * (worth[set | std::size_t{1} << i] - worth[set]);
+    }
+    require(std::abs(found.values(i) - value) <= 7 * found.standard_errors(i) + 1e-12,
+            "values of few rows");
+  }
 }
 
 void sample(benchmark::State& state, const SubsetUtility& utility, Semivalue kind,
@@ -45,6 +81,7 @@ void sample(benchmark::State& state, const SubsetUtility& utility, Semivalue kin
 void neighbors(benchmark::State& state, Semivalue kind) {
   set_threads(static_cast<int>(state.range(2)));
   const Dataset& data = logistic_data(state.range(0) + state.range(1), 20);
+  require_unbiased(*neighbor_utility(slice(data, {0, 10}), slice(data, {10, 40}), 5), kind);
   const auto utility = neighbor_utility(slice(data, {0, state.range(0)}),
                                         slice(data, {state.range(0), data.rows()}), 5);
   const Index rows = state.range(0), validation = state.range(1);

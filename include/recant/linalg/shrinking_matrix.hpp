@@ -13,20 +13,19 @@ namespace recant {
 ///   H = A - U U^T,      A = L L^T kept with its factor, U the columns since the last factor.
 ///
 /// Few columns cost reading L once: products and solves go through A and U, with the k x k matrix
-/// K = I - V^T V, V = L^{-1} U (Woodbury). Once there are more than about p/16, A takes them in and
-/// is factored again, by BLAS level 3, which shared out among them is less than a downdate of the
-/// factor would be. An InterruptCheck that ends what changes H leaves it undefined.
-/// docs/decisions/0008-no-downdates-for-deletions.md.
+/// K = I - V^T V, V = L^{-1} U (Woodbury), whose factor grows with each column. Once there are more
+/// than about p/8, A takes them in and is factored again, by BLAS level 3, which shared out among
+/// them is less than a downdate of the factor would be. An InterruptCheck that ends what changes H
+/// leaves it undefined. docs/decisions/0008-no-downdates-for-deletions.md.
 class ShrinkingMatrix {
  public:
   ShrinkingMatrix() = default;
   /// Of `a` (p x p, its lower triangle is read), and of its factor where there is one.
   explicit ShrinkingMatrix(Matrix a, std::optional<Cholesky> factor = std::nullopt);
 
-  /// H loses U U^T, k columns. Cost: k p^2 multiply-adds; many columns: the half.
+  /// H loses U U^T, k columns. Cost: k p^2/2 multiply-adds.
   void remove(const Matrix& u);
-  /// The same for whoever has L^{-1} U already, L the factor that this was made with: `half`. It
-  /// saves the half of a solve a column while that is still the factor.
+  /// The same for whoever has half_solve(u) already, which saves all but 2kp.
   void remove(const Matrix& u, const Matrix& half);
   /// H gains U U^T. Cost: k p^2/2.
   void add(const Matrix& u);
@@ -38,25 +37,42 @@ class ShrinkingMatrix {
 
   /// H v: off by at most gamma_{2p+32} (|A|_F + |U|_F^2) |v|. Cost: p^2 + 2kp multiply-adds.
   [[nodiscard]] Vector times(ConstVectorRef v) const;
+  /// |U^T v|^2, which v^T H v is less than v^T A v by. Cost: kp.
+  [[nodiscard]] double kept_aside(ConstVectorRef v) const;
   /// H^{-1} b, to working precision at best: measure what it leaves. Ask factored() before.
-  /// Cost: 2p^2 + 2kp.
+  /// Cost: p^2 + 2kp.
   [[nodiscard]] Vector solve(ConstVectorRef b) const;
 
-  [[nodiscard]] const Matrix& matrix() const noexcept { return a_; }  ///< A; lower triangle
+  /// L^{-1} B, L the factor of A. Ask factored() before. Cost: p^2/2 a column.
+  [[nodiscard]] Matrix half_solve(ConstMatrixRef b) const;
+  /// solve(b) for whoever has half_solve(b), of this L. Cost: p^2/2 + 2kp.
+  [[nodiscard]] Vector other_half_solve(Vector half) const;
+  /// At least lambda_max(V^T V), the share of A that the columns kept aside take. Off by at most
+  /// gamma_p |V|_F^2. Cost: k^2 p/2 + k^3/6.
+  [[nodiscard]] double kept_share() const;
+  /// How often A has changed: half solves of another number are of another L.
+  [[nodiscard]] Index changes() const noexcept { return changes_; }
+  /// Whether so many columns can be kept aside, and whether they are now, so that A and L stay.
+  [[nodiscard]] bool can_keep(Index columns) const noexcept {
+    return factor_.has_value() && columns <= room();
+  }
+  [[nodiscard]] bool has_room(Index columns) const noexcept {
+    return factor_.has_value() && columns_ + columns <= room();
+  }
+
+  /// A; its lower triangle.
+  [[nodiscard]] const Matrix& matrix() const noexcept { return a_; }
   [[nodiscard]] Index size() const noexcept { return a_.rows(); }
 
  private:
   Matrix a_;
   std::optional<Cholesky> factor_;
-  Matrix u_, v_, k_;  // p x room; k_ = K, room x room
-  Index columns_ = 0;
-  bool first_factor_ = false;  // factor_ is the one it was made with
+  Matrix u_, v_;  // p x room
+  Matrix k_;      // room x room: K = T D T^T, T below the diagonal, which holds D
+  Index columns_ = 0, changes_ = 0;
 
   void keep(const Matrix& u, const Matrix& half);
-  [[nodiscard]] bool has_room(const Matrix& u) const noexcept {
-    return factor_.has_value() && columns_ + u.cols() <= room();
-  }
-  [[nodiscard]] Index room() const noexcept { return 8 + size() / 16; }
+  [[nodiscard]] Index room() const noexcept { return 16 + size() / 8; }
   void change(const Matrix& u, double sign);
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -30,6 +31,11 @@ class UnitRows {
   /// Cost: rows width C multiply-adds in single precision.
   [[nodiscard]] double largest_spread(ConstMatrixRef v) const;
 
+  /// Whether max_i |x_i^T v| is certainly no more than `limit`, by what is kept of the directions
+  /// in 16 bits: an answer from half the bytes where the limit is above the maximum by more than
+  /// (width^(1/2) + 1) 2^-15 max |x_i| |v|.
+  [[nodiscard]] bool is_spread_at_most(ConstVectorRef v, double limit) const;
+
   [[nodiscard]] Index rows() const noexcept { return lengths_.size(); }
   [[nodiscard]] Index width() const noexcept { return width_; }
 
@@ -44,8 +50,14 @@ class UnitRows {
   Vector lengths_;
   // Panels of simd::kUnitRowsPanel rows: the first number of all its rows, then the second, ...
   std::vector<float> directions_;
+  // The same times 2^15 - 1, in whole numbers: of each panel the first two of all its rows, ...
+  struct alignas(64) Pairs {
+    std::int16_t of_rows[16][2];
+  };
+  std::vector<Pairs> coarse_;
 
   [[nodiscard]] std::size_t at(Index row, Index column) const noexcept;
+  void set_coarse(Index row);
 };
 
 }  // namespace recant

@@ -14,6 +14,7 @@
 #include "recant/model/deviation.hpp"
 #include "recant/model/objective.hpp"
 #include "recant/unlearn/extreme_rows.hpp"
+#include "recant/unlearn/lost_curvature.hpp"
 
 /// Deleting rows by one Newton step, and measuring where it led: docs/mathematics.md sections 5.3
 /// and 5.4, docs/algorithms/certified_deletion.md. Source: [Guo2020] for the step, [Bach2010] for
@@ -123,7 +124,7 @@ class DeletionState {
   /// Tier 2: a new base at theta, for the weights as they are now.
   [[nodiscard]] DeletionState rebuilt_at(ConstVectorRef theta) const;
 
-  void settle();  ///< factors what is left; later answers differ from those without it by rounding
+  void settle();  ///< factors what is left; later answers differ by rounding, and how near g is
   /// Everything but the objective and the weights, to the last bit, as settle() leaves it: a state
   /// that was settled and stored goes on as one that was settled alone. Size: 16 P^2 bytes and
   /// those of the rows kept aside. Secret: the difference of base and present Hessian tells of the
@@ -146,24 +147,19 @@ class DeletionState {
   ExtremeRows by_norm_;      // |x_i|
   DeletionStatus status_ = DeletionStatus::kDone;
   Vector weights_;
-  // Counted along: rows of weight > 0, and a sum that tells these weights from others.
-  Index rows_left_;
-  std::uint64_t weights_mark_ = 0;
-
-  Vector gradient_;                               // grad F_S(theta_0), P
-  ShrinkingMatrix hessian_;                       // of the base, changed row by row
+  Index rows_left_;                 // of weight > 0
+  std::uint64_t weights_mark_ = 0;  // a sum that tells these weights from others
+  Vector gradient_;                 // grad F_S(theta_0), P
+  ShrinkingMatrix hessian_;         // of the base, changed row by row
+  bool from_base_ = true;           // it began as the base's
+  static constexpr Index kNoFactor = -1;
+  Vector half_gradient_;  // L^{-1} gradient_ of the L that hessian_ had after so many changes:
+  Index half_gradient_of_ = kNoFactor;
   Vector third_;                                  // T_S, packed; empty where it is not kept
   Index changes_ = 0;                             // columns taken from hessian_ or added to it
   double changed_trace_ = 0, changed_gross_ = 0;  // sums of |delta| phi'' |x|^2, |delta| |phi'| |x|
   double added_trace_ = 0, added_norms_ = 0;      // of rows whose weight grew
-
-  // G = L^{-1} U U^T L^{-T} of the weight that left is gram_ + pending_ pending_^T.
-  Matrix gram_, pending_;
-  Index pending_columns_ = 0;
-  double total_shrinkage_ = 0;  // tr G
-  double known_shrinkage_ = 0;  // lambda_max(G) when it was last computed
-  double since_ = 0;            // at least lambda_max of what came after
-  Index known_columns_ = 0;     // of pending_, in what is known
+  LostCurvature lost_;
   double shrinkage_ = 0;
 
   DeletionState(const Objective& objective, ConstVectorRef weights, NewDeletionBase built);
@@ -177,15 +173,20 @@ class DeletionState {
   [[nodiscard]] Rows rows_of(std::span<const Index> rows, ConstVectorRef delta) const;
   [[nodiscard]] DeletionStatus reweight_checked(std::span<const Index> rows, ConstVectorRef asked);
   void apply(const Rows& rows);
+  void remove(const Rows& rows);
+  [[nodiscard]] bool factor_serves() const;
+  [[nodiscard]] double kept_share() const;
+  [[nodiscard]] double product_error() const;
+  void find_factor();
+  [[nodiscard]] bool at_base() const noexcept { return from_base_ && hessian_.changes() == 0; }
   /// Of what H is the difference of, in Frobenius' norm.
   [[nodiscard]] double scale() const noexcept { return base_->frobenius + changed_trace_; }
-  [[nodiscard]] Index pending_room() const noexcept;
-  void note_shrinkage(const Matrix& removed);
-  void know_shrinkage();
-  [[nodiscard]] double product_error() const;
+  void note_shrinkage(const Matrix& columns, bool solved, double squared, bool kept);
   [[nodiscard]] double largest_norm() const;
   [[nodiscard]] double downdate_rounding() const;
-  [[nodiscard]] double range(ConstVectorRef step) const;
+  [[nodiscard]] double base_norm(const Vector& v) const;
+  template <class Norm>
+  [[nodiscard]] double range(ConstVectorRef step, double low, const Norm& in_base) const;
   [[nodiscard]] double range_of(ConstVectorRef reduced) const;
   [[nodiscard]] double linear_rounding(ConstVectorRef step) const;
   [[nodiscard]] double third_rounding() const;

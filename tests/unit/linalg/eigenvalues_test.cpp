@@ -48,6 +48,43 @@ TEST(Eigenvalues, IsNotFooledByAnEigenvalueThatAnIterationMisses) {
   EXPECT_NEAR(eigenvalues(11 * Matrix::Identity(p, p) - a).least, 1, 1e-12);
 }
 
+TEST(LargestEigenvalue, IsBoundedFromAbove) {
+  for (const Index p : {1, 2, 3, 7, 30, 100}) {
+    for (const Index rank : {p, p / 2, Index{1}, 3 * p}) {
+      if (rank == 0) continue;
+      Random random(static_cast<std::uint64_t>(17 * p + rank));
+      const Matrix u = random.normal_matrix(p, rank), a = u * u.transpose();
+      const double largest = eigenvalues(a).largest, found = largest_eigenvalue_bound(a);
+      EXPECT_GE(found, largest) << p << ", " << rank;
+      EXPECT_LE(found, 1.11 * largest) << p << ", " << rank;
+    }
+    const Matrix same = 3 * Matrix::Identity(p, p);
+    EXPECT_GE(largest_eigenvalue_bound(same), 3);
+    EXPECT_LE(largest_eigenvalue_bound(same), 3.1);
+  }
+}
+
+TEST(LargestEigenvalue, IsNotFooledByWhatAnIterationMisses) {
+  const Index p = 64;
+  Vector hidden = Vector::Ones(p);
+  hidden.tail(p / 2).setConstant(-1);
+  const Matrix a =
+      Matrix::Identity(p, p) + 9 * hidden * hidden.transpose() / static_cast<double>(p);
+  EXPECT_GE(largest_eigenvalue_bound(a), 10 - 1e-12);
+  EXPECT_LE(largest_eigenvalue_bound(a), 11);
+}
+
+TEST(LargestEigenvalue, ReadsTheLowerTriangleAndRefusesWhatIsNotFinite) {
+  Matrix a = with_eigenvalues(Vector::LinSpaced(5, 1, 9), 2);
+  const double wanted = largest_eigenvalue_bound(a);
+  a(0, 4) = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_EQ(largest_eigenvalue_bound(a), wanted);
+  a(4, 0) = std::numeric_limits<double>::quiet_NaN();
+  expect_error<DataError>([&] { return largest_eigenvalue_bound(a); }, {"not finite"});
+  EXPECT_EQ(largest_eigenvalue_bound(Matrix(0, 0)), 0);
+  EXPECT_EQ(largest_eigenvalue_bound(Matrix::Zero(3, 3)), 0);
+}
+
 TEST(Eigenvalues, ReadsTheLowerTriangleAndRefusesWhatIsNotFinite) {
   Matrix a = with_eigenvalues(Vector::LinSpaced(5, 1, 9), 2);
   const Eigenvalues wanted = eigenvalues(a);

@@ -55,6 +55,33 @@ TEST_P(UnitRowsOf, BoundTheLargestSpreadClosely) {
   }
 }
 
+/// Never of a limit below the truth, always of one above it by what 16 bits leave open.
+TEST_P(UnitRowsOf, AnswerOfALimitOnTheSafeSide) {
+  const auto [rows, width, columns] = GetParam();
+  std::mt19937_64 engine(7);
+  std::normal_distribution<double> normal;
+  const auto random = [&] { return normal(engine); };
+  for (const double size : {1.0, 1e-100, 1e100}) {
+    const Matrix x = size * Matrix::NullaryExpr(width, rows, random);
+    Vector v = Vector::NullaryExpr(width, random) / size;
+    if (columns > 1) v = x.col(rows - 1) / size / size;  // as far as Cauchy and Schwarz go
+    UnitRows kept(rows, width);
+    for (Index i = 0; i < rows; ++i) kept.set(i, x.col(i));
+    double truth = 0;
+    for (Index i = 0; i < rows; ++i) {
+      truth = std::max(truth, static_cast<double>(spread(x.col(i), v)));
+    }
+    const double open = 1.1 * (std::sqrt(static_cast<double>(width)) + 1) * 0x1p-15 *
+                        kept.lengths().maxCoeff() * (v * size).norm() / size;
+    for_each_instruction_set([&] {
+      EXPECT_FALSE(kept.is_spread_at_most(v, truth * (1 - 1e-12)));
+      EXPECT_TRUE(kept.is_spread_at_most(v, std::min(truth + open, 1e300)));
+      EXPECT_FALSE(kept.is_spread_at_most(v, 0));
+      EXPECT_FALSE(kept.is_spread_at_most(v, std::nan("")));
+    });
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Shapes, UnitRowsOf,
                          testing::Values(Shape{1, 1, 1}, Shape{2, 3, 1}, Shape{16, 5, 1},
                                          Shape{17, 101, 1}, Shape{64, 100, 1}, Shape{65, 33, 1},
@@ -85,6 +112,9 @@ TEST(UnitRows, DoNotLoseWhatIsNoNumber) {
   EXPECT_EQ(kept.largest_spread(Vector{{std::numeric_limits<double>::infinity(), 1}}),
             std::numeric_limits<double>::infinity());
   EXPECT_EQ(kept.largest_spread(Vector{{0, 0}}), 0);
+  EXPECT_FALSE(kept.is_spread_at_most(Vector{{1, std::nan("")}}, 1e300));
+  EXPECT_FALSE(kept.is_spread_at_most(Vector{{1e300, 1e300}}, 1e300));
+  EXPECT_TRUE(kept.is_spread_at_most(Vector{{0, 0}}, 1e-300));
   Matrix columns = Matrix::Ones(2, 2);
   columns(1, 0) = std::nan("");
   EXPECT_TRUE(std::isnan(kept.largest_spread(columns)));
@@ -98,6 +128,7 @@ TEST(UnitRows, ForgetARowAltogether) {
   kept.clear(1);
   EXPECT_EQ(kept.lengths()(1), 0);
   EXPECT_LT(kept.largest_spread(Vector{{0, 1, 0}}), 1e-5);
+  EXPECT_TRUE(kept.is_spread_at_most(Vector{{0, 1, 0}}, 1e-3));
   UnitRows same(2, 3);
   same.set(0, Vector{{1, 0, 0}});
   EXPECT_TRUE(std::equal(same.directions().begin(), same.directions().end(),
@@ -111,6 +142,8 @@ TEST(UnitRows, AreRestoredFromWhatTheyCanHaveMadeAlone) {
   UnitRows again(2, 3);
   ASSERT_TRUE(again.restore(kept.lengths(), directions));
   EXPECT_EQ(again.largest_spread(Vector{{1, 1, 1}}), kept.largest_spread(Vector{{1, 1, 1}}));
+  EXPECT_FALSE(again.is_spread_at_most(Vector{{1, -2, 0.5}}, 5));
+  EXPECT_TRUE(again.is_spread_at_most(Vector{{1, -2, 0.5}}, 5.3));
 
   EXPECT_FALSE(again.restore(Vector::Ones(3), directions));
   EXPECT_FALSE(again.restore(Vector{{1, -1}}, directions));
