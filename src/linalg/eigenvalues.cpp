@@ -67,7 +67,9 @@ Eigenvalues eigenvalues(Matrix a) {
 
 double largest_eigenvalue_bound(const Matrix& a) {
   constexpr int kIterations = 16;
+  constexpr Index kFew = 8;  // of which all are found as fast
   const Index p = a.rows();
+  if (p <= kFew) return eigenvalues(a).upper();
   Vector x = Vector::Ones(p);
   double guess = 0;
   for (int i = 0; i < kIterations; ++i) {

@@ -45,15 +45,17 @@ void LostCurvature::solve(const Cholesky& base) {
 void LostCurvature::look_at_all(const Cholesky& base, double rounding) {
   solve(base);
   const auto all = pending.leftCols(pending_columns);
-  known_columns = pending_columns;
-  since = before = 0;
+  double found = 0;
   if (gram.size() == 0 && pending_columns < base.size()) {
-    known = largest_eigenvalue_bound(inner_products(all)) + rounding * total;
-    return;
+    found = largest_eigenvalue_bound(inner_products(all));
+  } else {
+    Matrix sum = gram.size() == 0 ? Matrix(Matrix::Zero(base.size(), base.size())) : gram;
+    add_outer_products(sum, all);
+    found = largest_eigenvalue_bound(sum);
   }
-  Matrix sum = gram.size() == 0 ? Matrix(Matrix::Zero(base.size(), base.size())) : gram;
-  add_outer_products(sum, all);
-  known = largest_eigenvalue_bound(sum) + rounding * total;
+  known = std::min(largest(), found + rounding * total);
+  since = before = 0;
+  known_columns = pending_columns;
 }
 
 }  // namespace recant

@@ -32,8 +32,8 @@ class UnitRows {
   [[nodiscard]] double largest_spread(ConstMatrixRef v) const;
 
   /// Whether max_i |x_i^T v| is certainly no more than `limit`, by what is kept of the directions
-  /// in 16 bits: an answer from half the bytes where the limit is above the maximum by more than
-  /// (width^(1/2) + 1) 2^-15 max |x_i| |v|.
+  /// in 16 bits: an answer from half the bytes. Of rows of one length it is yes where the limit is
+  /// above by (width^(1/2) + 1) 2^-15 |x_i| |v|; else rows beside each other count as the longest.
   [[nodiscard]] bool is_spread_at_most(ConstVectorRef v, double limit) const;
 
   [[nodiscard]] Index rows() const noexcept { return lengths_.size(); }

@@ -75,7 +75,7 @@ TEST(ShrinkingMatrix, TakesHalfSolvesOfItsFactor) {
     ASSERT_EQ(with.solve(v), without.solve(v)) << step;
     ASSERT_EQ(with.other_half_solve(with.half_solve(v)), with.solve(v)) << step;
   }
-  EXPECT_GT(with.changes(), 2) << "the factor hardly ever changed";
+  EXPECT_GE(with.changes(), 2) << "the factor hardly ever changed";
 
   ShrinkingMatrix wrong(a, Cholesky::factor(a)), right(a, Cholesky::factor(a));
   const Matrix u = 0.2 * random.normal_matrix(kSize, 1);

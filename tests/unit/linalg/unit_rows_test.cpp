@@ -62,7 +62,9 @@ TEST_P(UnitRowsOf, AnswerOfALimitOnTheSafeSide) {
   std::normal_distribution<double> normal;
   const auto random = [&] { return normal(engine); };
   for (const double size : {1.0, 1e-100, 1e100}) {
-    const Matrix x = size * Matrix::NullaryExpr(width, rows, random);
+    Matrix directions = Matrix::NullaryExpr(width, rows, random);
+    directions.colwise().normalize();
+    const Matrix x = size * directions;
     Vector v = Vector::NullaryExpr(width, random) / size;
     if (columns > 1) v = x.col(rows - 1) / size / size;  // as far as Cauchy and Schwarz go
     UnitRows kept(rows, width);
@@ -78,6 +80,17 @@ TEST_P(UnitRowsOf, AnswerOfALimitOnTheSafeSide) {
       EXPECT_TRUE(kept.is_spread_at_most(v, std::min(truth + open, 1e300)));
       EXPECT_FALSE(kept.is_spread_at_most(v, 0));
       EXPECT_FALSE(kept.is_spread_at_most(v, std::nan("")));
+    });
+    // Of rows of all lengths.
+    truth = 0;
+    for (Index i = 0; i < rows; ++i) {
+      const Vector longer = static_cast<double>(1 + i % 5) * x.col(i);
+      kept.set(i, longer);
+      truth = std::max(truth, static_cast<double>(spread(longer, v)));
+    }
+    for_each_instruction_set([&] {
+      EXPECT_FALSE(kept.is_spread_at_most(v, truth * (1 - 1e-12)));
+      EXPECT_TRUE(kept.is_spread_at_most(v, 5.1 * (v * size).norm()));
     });
   }
 }
