@@ -124,7 +124,7 @@ class Passes {
     const Vector moved = deletions_.newton_point();
     keep(bound_from_step(deletions_.frame(), deletions_.measure_step(moved)).value);
     const auto again = [twice](const ResidualMeasure& /*first*/) { return twice; };
-    const ResidualMeasure found = deletions_.measure_residual(moved, again);
+    const ResidualMeasure found = deletions_.measure_and_keep(moved, again);
     const double bound = bound_from_residual(deletions_.frame(), found).value;
     require(bound > 0 && bound < DistanceBound::kInfinite, "a bound");
   }

@@ -57,10 +57,15 @@ void forget_bounded(DeletionState& state, std::span<const Index> rows, double& s
                     Answers& answers) {
   forget(state, rows, answers);
   if (std::isfinite(answers.bound)) return;
+  if (state.keeps_pass()) {
+    answers.bound = bound_from_residual(state.frame(), state.carried_residual(answers.theta)).value;
+    answers.bounded_without_a_pass += std::isfinite(answers.bound) ? 1 : 0;
+    if (std::isfinite(answers.bound)) return;
+  }
   const auto n = static_cast<double>(state.weights().size());
   const auto p = static_cast<double>(answers.theta.size());
   spent += 4 * n * p;
-  answers.bound = bound_from_residual(state.frame(), state.measure_residual(answers.theta)).value;
+  answers.bound = bound_from_residual(state.frame(), state.measure_and_keep(answers.theta)).value;
   if (std::isfinite(answers.bound) && spent < (2 * n + p) * p * p) {
     ++answers.bounded_by_a_pass;
     return;
@@ -69,7 +74,7 @@ void forget_bounded(DeletionState& state, std::span<const Index> rows, double& s
   ++answers.rebuilt;
   spent = 0;
   answers.theta = state.newton_point();
-  answers.bound = bound_from_residual(state.frame(), state.measure_residual(answers.theta)).value;
+  answers.bound = bound_from_residual(state.frame(), state.measure_and_keep(answers.theta)).value;
   require(std::isfinite(answers.bound), "a finite bound");
   ++answers.bounded_by_a_new_base;
 }

@@ -53,6 +53,11 @@ void add_measure(const ResidualMeasure& residual, TermList& terms) {
   add_solution(residual.solution_norm, residual.solution_decrement, residual.solve_residual, terms);
   terms.add("computed_rho_s", residual.solution_range);
   terms.add("dropped", residual.dropped);
+  if (residual.way_norm != 0) {
+    terms.add("way_h_norm", residual.way_norm);
+    terms.add("way_rho", residual.way_range);
+    terms.add("start_rho", residual.start_range);
+  }
   if (!residual.second) return;
   const SecondLook& look = *residual.second;
   terms.add("second_residual", look.residual);
@@ -91,6 +96,7 @@ std::vector<BoundTerm> terms_of(const DistanceBound& bound) {
   terms.add("b", bound.b);
   terms.add("rho", bound.range);
   terms.add("kappa", bound.kappa);
+  if (bound.way_factor > 0) terms.add("E_way", bound.way_factor);
   terms.add("c", bound.leverage);
   terms.add("eta", bound.eta);
   terms.add("s_norm", bound.solution);

@@ -257,10 +257,18 @@ DistanceBound bound_from_residual(const CurvatureFrame& frame,
   const double off = sums + residual.score_rounding;
   const double scores = std::sqrt(b) * residual.score_rounding_dual;
   const double rounding = std::min(known(off / root), known(sums / root + scores));
-  const bool expanded = residual.step_norm != 0;
+  const bool expanded = residual.step_norm != 0, carried = residual.way_norm != 0;
   const double kappa = expanded ? self_concordance_remainder_3(known(residual.range)) : 0;
-  const double missing = kappa > 0 ? b * kappa * residual.step_norm : 0;
-  const double missing_off = kappa > 0 ? known(out * kappa * residual.step_norm) : 0;
+  double missing = kappa > 0 ? b * kappa * residual.step_norm : 0;
+  double missing_off = kappa > 0 ? known(out * kappa * residual.step_norm) : 0;
+  double way_factor = 0;
+  if (carried) {
+    const double start = known(residual.start_range), way = known(residual.way_range);
+    way_factor = known(correction_factor(frame.below + e / mu, frame.above + e / mu, start, way));
+    missing = known(way_factor * residual.way_norm);
+    const double grown = std::exp(start) * (1 + self_concordance_remainder(way));
+    missing_off = known(((grown + 1) * out + e / root) * residual.way_norm);
+  }
 
   const double dual = residual.solution_decrement + rounding + missing;
   const double correction =
@@ -270,6 +278,7 @@ DistanceBound bound_from_residual(const CurvatureFrame& frame,
       from_dual(frame, residual.range, dual, rounding,
                 known((frame.l2 + e) * correction + out * dual), residual.dropped);
   bound.kappa = kappa;
+  bound.way_factor = way_factor;
   bound.solution = known(correction);
   if (bound.a > 0 && bound.b < kInfinite) {
     const double start =
@@ -281,7 +290,7 @@ DistanceBound bound_from_residual(const CurvatureFrame& frame,
     bound.corrected =
         std::min({bound.corrected_by_eta, bound.corrected_by_ball, bound.corrected_by_second_look});
   }
-  if (!expanded) {
+  if (!expanded && !carried) {
     bound.strong_convexity = known(outward(
         (residual.residual_norm + residual.residual_rounding()) / frame.l2 + residual.dropped));
   }

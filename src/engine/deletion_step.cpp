@@ -57,6 +57,16 @@ void note_bound(const TierChoice& choice, DeletionStep& step) {
   record.terms = terms_of(choice.bound);
 }
 
+/// From the step and, where that is not enough, from the last pass: the lesser bound.
+DistanceBound bound_without_a_pass(const DeletionStep& step, double allowance) {
+  const DeletionState& state = *step.state;
+  const CurvatureFrame frame = state.frame();
+  DistanceBound bound = bound_from_step(frame, state.measure_step(step.theta));
+  if (bound.value <= allowance || !state.keeps_pass()) return bound;
+  DistanceBound carried = bound_from_residual(frame, state.carried_residual(step.theta));
+  return carried.value < bound.value ? carried : bound;
+}
+
 /// By a pass, and a second look where the first is above the allowance and that may change it.
 DistanceBound bound_here(DeletionStep& step, double allowance) {
   const CurvatureFrame frame = step.state->frame();
@@ -65,7 +75,7 @@ DistanceBound bound_here(DeletionStep& step, double allowance) {
     // It says more of how far |s| is from the distance, of which |s| is the larger part.
     return bound.value > allowance && bound.solution <= allowance && bound.range > 0;
   };
-  const ResidualMeasure residual = step.state->measure_residual(step.theta, look_again);
+  const ResidualMeasure residual = step.state->measure_and_keep(step.theta, look_again);
   step.record.residual_norm = residual.residual_norm;
   return bound_from_residual(frame, residual);
 }
@@ -108,7 +118,7 @@ DistanceBound ModelMover::bound_at(Tier tier, std::span<const Index> rows,
       }
       if (request.method == ForgetMethod::kNewton && !by_value) {
         step.theta = step.state->newton_point();
-        return bound_from_step(step.state->frame(), step.state->measure_step(step.theta));
+        return bound_without_a_pass(step, allowance);
       }
       if (request.method == ForgetMethod::kNewton) {
         const ValueWeights values =

@@ -7,6 +7,7 @@
 
 #include "deletion_base.hpp"
 #include "deletion_faults.hpp"
+#include "deletion_parts.hpp"
 #include "recant/core/check.hpp"
 #include "recant/core/error.hpp"
 #include "recant/core/interrupt.hpp"
@@ -46,54 +47,7 @@ double largest_left(const ExtremeRows& extreme) {
   return extreme.next;
 }
 
-/// gamma for the product of a matrix with a vector and one more sum: ShrinkingMatrix::times().
-double product_gamma(Index size) {
-  return gamma(3 * size + 40);
-}
-
-/// The root of v^T A v + `more` from A v, rounding upward. `scale`: of A, in Frobenius' norm.
-double norm_from(const Vector& v, const Vector& product, double scale, double more = 0) {
-  const double squared =
-      std::max(v.dot(product) + more, 0.0) + product_gamma(v.size()) * scale * v.squaredNorm();
-  return std::sqrt(squared) * (1 + 8 * kUnit);
-}
-
-/// What is known of s with H s = r, whatever the factor was that gave it.
-struct Solution {
-  Vector s;
-  double norm = 0, decrement = 0;  // |s|, |s|_H
-  double residual = 0;             // |r - H s|, its own rounding included
-};
-
-/// `solved` is about H^{-1} r, `times` multiplies by H.
-template <class Times>
-Solution measure_solution(Vector solved, const Times& times, double scale, ConstVectorRef r) {
-  const Vector product = times(solved);
-  const double residual = (r - product).norm() * (1 + gamma(r.size() + 4)) +
-                          1.02 * product_gamma(r.size()) * (scale * solved.norm() + r.norm());
-  const double norm = solved.norm() * (1 + gamma(r.size() + 4));
-  const double decrement = norm_from(solved, product, scale);
-  return {std::move(solved), norm, decrement, residual};
-}
-
-Solution solve_measured(const ShrinkingMatrix& h, double scale, ConstVectorRef r) {
-  return measure_solution(
-      h.solve(r), [&](const Vector& s) { return h.times(s); }, scale, r);
-}
-
 }  // namespace
-
-struct DeletionState::Gradient {
-  ResidualMeasure measure;
-  Vector r, s;               // contrast coordinates
-  double curvature_sum = 0;  // at least sum_i w_i tr phi''_i |x_i|^2 at theta
-};
-
-struct DeletionState::Gathered {
-  RowMatrix x;
-  Matrix scores, residuals;  // k x C
-  [[nodiscard]] RowsView view() const { return {x.data(), x.rows(), x.cols()}; }
-};
 
 struct DeletionState::Rows {
   Matrix removed, added;  // P x columns, so that the Hessian loses U U^T and gains the other
@@ -161,7 +115,8 @@ void DeletionState::need_factor() const {
   }
 }
 
-DeletionState::Gathered DeletionState::gather(std::span<const Index> rows) const {
+DeletionState::Gathered DeletionState::gather(std::span<const Index> rows,
+                                              const Vector& theta) const {
   const Index k = static_cast<Index>(rows.size()), outputs = objective_->loss().outputs();
   Gathered gathered{RowMatrix(k, objective_->features().columns()), Matrix(k, outputs),
                     Matrix(k, outputs)};
@@ -170,7 +125,7 @@ DeletionState::Gathered DeletionState::gather(std::span<const Index> rows) const
     gathered.x.row(i) = objective_->features().row(rows[static_cast<std::size_t>(i)]);
     targets(i) = objective_->targets()(rows[static_cast<std::size_t>(i)]);
   }
-  const Eigen::Map<const Matrix> coefficients(base_->theta.data(), objective_->width(), outputs);
+  const Eigen::Map<const Matrix> coefficients(theta.data(), objective_->width(), outputs);
   row_scores(gathered.view(), objective_->intercept(), coefficients, gathered.scores);
   objective_->loss().residuals(gathered.scores, targets, gathered.residuals);
   return gathered;
@@ -181,7 +136,7 @@ DeletionState::Rows DeletionState::rows_of(std::span<const Index> rows,
   const Loss& loss = objective_->loss();
   const Index k = static_cast<Index>(rows.size()), p = objective_->width();
   const Index outputs = loss.outputs(), columns = contrast_.outputs();
-  Gathered at_base = gather(rows);
+  Gathered at_base = gather(rows, base_->theta);
   const RowMatrix& x = at_base.x;
   Matrix& residuals = at_base.residuals;
   Matrix roots(k, columns * columns);
@@ -313,6 +268,7 @@ DeletionStatus DeletionState::reweight_checked(std::span<const Index> rows, Cons
         rows.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count));
     apply(rows_of(some, delta.segment(begin, count)));
     if (keeps_third_derivative()) take_from_third(some, delta.segment(begin, count));
+    if (kept_) take_from_kept(some, delta.segment(begin, count));
   }
   find_factor();
   std::vector<Index> gone;
@@ -346,6 +302,7 @@ void DeletionState::settle() {
   lost_.solve(base_->factor);
   lost_.none_kept(INFINITY);
   hessian_.settle();
+  kept_.reset();
   half_gradient_of_ = kNoFactor;
   status_ = before;
   find_factor();
@@ -419,7 +376,8 @@ Vector DeletionState::row_gradients(std::span<const Index> rows, ConstVectorRef 
   for (Index begin = 0; begin < c.size(); begin += kBatchRows) {
     const Index count = std::min(kBatchRows, c.size() - begin);
     Gathered some =
-        gather(rows.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count)));
+        gather(rows.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count)),
+               base_->theta);
     some.residuals.array().colwise() *= c.segment(begin, count).array();
     add_weighted_rows(some.view(), objective_->intercept(), some.residuals, sums);
   }
@@ -435,7 +393,7 @@ void DeletionState::need_third() const {
 
 void DeletionState::take_from_third(std::span<const Index> rows, ConstVectorRef delta) {
   if (deletion_faults.third_derivative_kept) return;
-  const Gathered some = gather(rows);
+  const Gathered some = gather(rows, base_->theta);
   const Index k = delta.size();
   Vector factors(k), tilts(k), x = Vector::Ones(contrast_.size());
   objective_->loss().curvatures(some.scores, 0, 0, {factors.data(), static_cast<std::size_t>(k)});
@@ -523,6 +481,10 @@ double DeletionState::range(ConstVectorRef step, double low, const Norm& in_base
   return loss.self_concordance() * (found + rounding) * (1 + 8 * kUnit);
 }
 
+double DeletionState::range(ConstVectorRef step) const {
+  return range(step, 0, [&] { return base_norm(contrast_.reduce(step)); });
+}
+
 /// Of a vector in contrast coordinates.
 double DeletionState::range_of(ConstVectorRef reduced) const {
   const Loss& loss = objective_->loss();
@@ -560,7 +522,7 @@ StepMeasure DeletionState::measure_step(ConstVectorRef theta, FrameKind kind) co
   const double off = product_gamma(v.size()) * frobenius + downdate_rounding();
   const double least = v.dot(product) - off * v.squaredNorm();
   const double low = added_trace_ > 0 ? 0 : std::sqrt(std::max(least, 0.0)) * (1 - 8 * kUnit);
-  measure.range = range(step, low, in_base);
+  measure.range = range_by_way(theta, range(step, low, in_base));
   measure.step_norm = kind == FrameKind::kDowndated ? norm_from(v, product, frobenius) : in_base();
   // v itself is rounded: theta - theta_0 is known to half a unit in the last place.
   measure.step_norm += std::sqrt(frobenius) * (2 * kUnit + contrast_.rounding()) * step.norm();
@@ -604,7 +566,7 @@ ResidualMeasure DeletionState::expanded_residual(ConstVectorRef theta) const {
   const Solution solution = solve_measured(hessian_, scale(), r);
 
   ResidualMeasure measure;
-  measure.range = range(v, 0, [&] { return base_norm(v); });
+  measure.range = range(v);
   measure.step_norm = norm_from(v, product, frobenius) + std::sqrt(frobenius) * 2 * kUnit * length;
   measure.residual_norm = r.norm() * (1 + gamma(r.size() + 4));
   measure.sum_rounding = linear_rounding(v) + third_rounding() * length * length;
@@ -613,89 +575,6 @@ ResidualMeasure DeletionState::expanded_residual(ConstVectorRef theta) const {
   measure.solve_residual = solution.residual;
   measure.solution_range = range_of(solution.s);
   return measure;
-}
-
-DeletionState::Gradient DeletionState::pass_at(ConstVectorRef theta) const {
-  need_factor();
-  check_size("theta", theta.size(), objective_->parameters());
-  const Loss& loss = objective_->loss();
-  const Vector step = theta - base_->theta;
-  const auto pass = objective_->residual(theta, weights_, step);
-  const Vector r = contrast_.reduce(pass.gradient);
-
-  ResidualMeasure measure;
-  const double moved = pass.spread + gamma(step.size() + 8) * base_->largest_norm *
-                                         loss.spread_factor() * step.norm();
-  measure.range =
-      loss.self_concordance() > 0 ? loss.self_concordance() * moved * (1 + 8 * kUnit) : 0;
-  const double curvature_sum =
-      std::min(1.05 * std::exp(measure.range) * (base_->data_trace + added_trace_) *
-                   (1 + score_rounding(*objective_, theta, base_->largest_norm)) *
-                   (1 + score_rounding(*objective_, base_->theta, base_->largest_norm)),
-               loss.largest_curvature() * loss.spread_factor() *
-                   (base_->squared_norms + 1.02 * added_norms_));
-  GradientRounding rounding = gradient_rounding(*objective_, contrast_, theta, pass, curvature_sum);
-  if (deletion_faults.rounding_forgotten) rounding = {};
-  measure.sum_rounding = rounding.sums;
-  measure.score_rounding = rounding.scores;
-  // From the scores at theta to those at theta_0, in whose Hessian's norm it is wanted.
-  measure.score_rounding_dual =
-      rounding.scores_dual *
-      std::sqrt(std::exp(measure.range) *
-                (1 + score_rounding(*objective_, theta, base_->largest_norm)));
-  measure.residual_norm = r.norm() * (1 + gamma(r.size() + 4));
-  Solution solution = solve_measured(hessian_, scale(), r);
-  measure.solution_norm = solution.norm;
-  measure.solution_decrement = solution.decrement;
-  measure.solve_residual = solution.residual;
-  measure.solution_range = range_of(solution.s);
-  measure.dropped = contrast_.dropped(theta) + contrast_.rounding() * theta.norm();
-  return {measure, r, std::move(solution.s), curvature_sum};
-}
-
-ResidualMeasure DeletionState::measure_residual(ConstVectorRef theta,
-                                                const LookAgain& again) const {
-  Gradient found = pass_at(theta);
-  if (again && again(found.measure)) {
-    found.measure.second = second_look(theta, found);
-  }
-  return found.measure;
-}
-
-/// Of H_S(theta) s for s of length 1, in contrast coordinates.
-double DeletionState::product_rounding(ConstVectorRef theta, double curvature_sum) const {
-  const Index outputs = objective_->loss().outputs();
-  // One score: every term is off by little of itself. Several: phi'' s is a difference of terms,
-  // each off by little of |s| at most twice, and so is a change of scores, which has C of them.
-  const double rows = outputs == 1 ? curvature_sum
-                                   : 4 * static_cast<double>(outputs) *
-                                         (base_->squared_norms + 1.02 * added_norms_);
-  const double relative = gamma(objective_->sum_depth() + objective_->width() + outputs + 24) +
-                          score_rounding(*objective_, theta, base_->largest_norm);
-  return 1.02 *
-         (relative * rows + (8 * kUnit + 2 * contrast_.rounding()) * (rows + objective_->l2()));
-}
-
-SecondLook DeletionState::second_look(ConstVectorRef theta, const Gradient& found) const {
-  const Vector& s = found.s;
-  const Vector product =
-      contrast_.reduce(objective_->hessian_times(theta, weights_, contrast_.expand(s)));
-  const Vector z = found.r - product;
-  const Solution change = solve_measured(hessian_, scale(), z);
-  const Vector sum = s + change.s;
-
-  SecondLook look;
-  // s + w is what was stored: its rounding counts as one of w.
-  const double stored = 2 * kUnit * sum.norm();
-  look.residual =
-      change.residual + 1.02 * scale() * stored + 2 * kUnit * (found.r.norm() + product.norm());
-  look.product_rounding = product_rounding(theta, found.curvature_sum) * s.norm();
-  look.change_decrement = change.decrement + std::sqrt(scale()) * stored;
-  if (deletion_faults.change_forgotten) look.change_decrement = 0;
-  look.solution_norm = sum.norm() * (1 + gamma(sum.size() + 4));
-  look.solution_decrement = norm_from(sum, hessian_.times(sum), scale());
-  look.solution_range = range_of(sum);
-  return look;
 }
 
 DeletionState DeletionState::rebuilt_at(ConstVectorRef theta) const {

@@ -15,6 +15,8 @@ struct DeletionFaults {
   bool pull_forgotten = false;         ///< uneven weights bounded as if p were 0
   bool third_derivative_kept = false;  ///< T of rows that were deleted stays in T_S
   bool change_forgotten = false;       ///< a second look solves with H as if it were H at the model
+  bool way_forgotten = false;          ///< curvature between the last pass and the model taken as H
+  bool kept_pass_stale = false;        ///< rows that left since the last pass stay in its gradient
   bool outside_forgotten = false;      ///< directions that the rows leave out taken as exactly flat
 };
 

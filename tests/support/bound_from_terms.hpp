@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <string>
 
@@ -27,7 +28,7 @@ class BoundFromTerms {
     finish();
   }
 
-  Number a = 0, b = 0, ell = 0, kappa = 0, rounding = 0, residual = 0, s_norm = 0;
+  Number a = 0, b = 0, ell = 0, kappa = 0, way_factor = 0, rounding = 0, residual = 0, s_norm = 0;
   Number rho_s = kInfinite, pull = 0, x = 0, eta = kInfinite, zeta = kInfinite;
   Number factor = kInfinite, ball_factor = kInfinite, zeta_ball = kInfinite;
   Number statement_2 = kInfinite, by_eta = kInfinite, by_ball = kInfinite, statement_4 = kInfinite;
@@ -74,8 +75,9 @@ class BoundFromTerms {
     return std::min(all,
                     known(std::hypot(h_norm / std::sqrt(at("span_eigenvalue")), p / at("lambda"))));
   }
-  Number error_of(Number change) const {
-    const Number mean = std::log1p(remainder(change, 2)), rho = at("rho");
+  Number error_of(Number change) const { return error_of(at("rho"), change); }
+  Number error_of(Number rho, Number change) const {
+    const Number mean = std::log1p(remainder(change, 2));
     return std::max({std::expm1(std::log1p(at("above") + lost()) + rho + mean),
                      -std::expm1(std::log1p(-at("below") - lost()) - rho + mean - change),
                      Number{0}});
@@ -115,8 +117,16 @@ class BoundFromTerms {
     const Number sums = at("solve_residual") + at("r_sum_rounding");
     const Number off = sums + at("r_score_rounding");
     const Number scores = std::sqrt(b) * at("r_score_rounding_dual");
-    const Number w = kappa > 0 ? b * kappa * at("v_h_norm") : 0;
-    const Number w_off = kappa > 0 ? known(ell * kappa * at("v_h_norm")) : 0;
+    Number w = kappa > 0 ? b * kappa * at("v_h_norm") : 0;
+    Number w_off = kappa > 0 ? known(ell * kappa * at("v_h_norm")) : 0;
+    const bool carried = has("way_h_norm");
+    if (carried) {
+      const Number way = at("way_h_norm"), start = at("start_rho"), change = at("way_rho");
+      way_factor = known(error_of(start, change));
+      if (way_factor > std::numeric_limits<double>::max()) way_factor = kInfinite;
+      w = known(way_factor * way);
+      w_off = known(((exponential(start) * (1 + remainder(change, 2)) + 1) * ell + e / root) * way);
+    }
     rounding = std::min(known(off / root), known(sums / root + scores));
     residual = at("computed_s_h_norm") + rounding + w;
     s_norm = known(at("computed_s_norm") +
@@ -125,7 +135,7 @@ class BoundFromTerms {
     pull = known((at("lambda") + e) * s_norm + ell * residual);
     rho_s = std::min(known(at("computed_rho_s") + at("c") * (rounding + w) * (1 + 1e-12L)),
                      known(at("c") * residual));
-    if (!(at("v_h_norm") != 0)) {
+    if (!(at("v_h_norm") != 0) && !carried) {
       statement_4 = known(
           outward((at("r_norm") + at("r_sum_rounding") + at("r_score_rounding")) / at("lambda") +
                   at("dropped")));

@@ -138,6 +138,28 @@ inline AfterDeletion delete_hostile(const HostileDeletion& problem, const Object
   return after;
 }
 
+/// The same rows, with a pass on the way: after half of them, or before the only one, half of the
+/// time at a model that is some way off. Nothing where they ask for a new base.
+inline std::optional<DeletionState> delete_past_a_pass(const HostileDeletion& problem,
+                                                       const Objective& objective,
+                                                       std::uint64_t seed) {
+  DeletionState state(objective, problem.theta, problem.weights);
+  const auto half = static_cast<Index>(problem.rows.size()) / 2;
+  const std::span<const Index> rows(problem.rows);
+  const auto first = rows.first(static_cast<std::size_t>(half));
+  const auto others = rows.subspan(static_cast<std::size_t>(half));
+  if (state.reweight(first, problem.delta.head(half)) != DeletionStatus::kDone) return {};
+  Random random(seed * 2 + 40'000'001);
+  Vector theta = state.newton_point();
+  if (random.uniform() < 0.5) {
+    theta += std::pow(10, random.between(-6, -1)) * random.normals(theta.size());
+  }
+  static_cast<void>(state.measure_and_keep(theta));
+  const Vector left = problem.delta.tail(problem.delta.size() - half);
+  if (state.reweight(others, left) != DeletionStatus::kDone) return {};
+  return state;
+}
+
 /// To look again whatever the first look found.
 inline bool always(const ResidualMeasure& /*first*/) {
   return true;
@@ -176,6 +198,7 @@ struct Tightness {
 
 struct TierTightness {
   Tightness downdated, base, by_value, expanded, third_order, measured, twice, rebuilt;
+  Tightness near_pass, carried;   ///< tier 0 after a pass: with its range, from its gradient
   int rebuilds = 0, spanned = 0;  ///< `spanned`: rows in nearly a subspace, and bounded so
   int wide = 0;                   ///< instances whose truth was computed with 128 bits as well
 };
@@ -263,6 +286,15 @@ inline TierTightness compare_with_truth(LossKind kind, std::uint64_t first, std:
     compare(bound_from_step(state.frame(FrameKind::kBase),
                             state.measure_step(by_value, FrameKind::kBase)),
             by_value, seen.by_value, "0 by value with the Hessian of the base");
+    if (const auto past = delete_past_a_pass(problem, objective, seed)) {
+      const Vector there = past->newton_point();
+      compare(bound_from_step(past->frame(), past->measure_step(there)), there, seen.near_pass,
+              "0 after a pass");
+      for (const Vector& at : {there, by_value}) {
+        compare(bound_from_residual(past->frame(), past->carried_residual(at)), at, seen.carried,
+                "0 from the last pass");
+      }
+    }
     const DeletionState again = state.rebuilt_at(theta);
     const Vector better = again.newton_point();
     compare(bound_from_residual(again.frame(), again.measure_residual(better)), better,

@@ -12,6 +12,7 @@
 ///
 ///   1  |r|_{H^{-1}} <= |grad F_S(theta_0) + H_S v|_{H^{-1}} + b kappa(rho(v)) |v|_H
 ///      |r|_{H^{-1}} <= |... + T_S[v, v] / 2|_{H^{-1}} + b kappa_3(rho(v)) |v|_H
+///      |r|_{H^{-1}} <= |grad F_S(theta_1) + H v'|_{H^{-1}} + E |v'|_H,  v' = theta - theta_1
 ///   2  q = e^{rho(v)} |r|_{H^{-1}} / a,  c q < 1:   |theta - theta*| <= eta / sqrt(mu),
 ///      eta = -log(1 - c q) / c
 ///   3  |theta - theta*| <= |H^{-1} r| + E eta / sqrt(mu)     r measured, or known but for 1's last
@@ -53,6 +54,7 @@ struct DistanceBound {
   double a = 0, b = kInfinite;  ///< a H <= H_S(theta_0) <= b H
   double range = 0;             ///< rho(v)
   double kappa = 0;             ///< kappa or kappa_3 of rho(v); 0 where r was measured
+  double way_factor = 0;        ///< E of the way along which r was carried; 0 where it was not
   double leverage = 0;          ///< c
   double least_eigenvalue = 0;  ///< mu
   double span_eigenvalue = 0;   ///< mu_V; 0 where the rows leave no direction out
@@ -91,7 +93,8 @@ struct DistanceBound {
 [[nodiscard]] DistanceBound bound_from_step(const CurvatureFrame& frame,
                                             const StepMeasure& step) noexcept;
 
-/// Statements 2, 3 and 4, from the measured gradient; 2 and 3 from its expansion (tier 1/2).
+/// Statements 2, 3 and 4, from the measured gradient; 2 and 3 from its expansion (tier 1/2), or
+/// from one that was measured at another model (tier 0).
 [[nodiscard]] DistanceBound bound_from_residual(const CurvatureFrame& frame,
                                                 const ResidualMeasure& residual) noexcept;
 

@@ -68,6 +68,9 @@ struct ResidualMeasure {
   /// |v|_H where r is its expansion at theta_0 up to v^2, made without a pass; 0 where it was
   /// measured.
   double step_norm = 0;
+  // Where r is known from the gradient at another model theta_1, carried along v' = theta - theta_1
+  // by H: |v'|_H, which is 0 else, rho(v') and rho(theta_1 - theta_0).
+  double way_norm = 0, way_range = 0, start_range = 0;
   std::optional<SecondLook> second;  ///< of r as measured
 
   [[nodiscard]] double residual_rounding() const noexcept { return sum_rounding + score_rounding; }

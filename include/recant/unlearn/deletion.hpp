@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -13,33 +14,15 @@
 #include "recant/model/contrast.hpp"
 #include "recant/model/deviation.hpp"
 #include "recant/model/objective.hpp"
+#include "recant/unlearn/deletion_base.hpp"
 #include "recant/unlearn/extreme_rows.hpp"
+#include "recant/unlearn/kept_pass.hpp"
 #include "recant/unlearn/lost_curvature.hpp"
 
 /// Deleting rows by one Newton step, and measuring where it led: docs/mathematics.md sections 5.3
 /// and 5.4, docs/algorithms/certified_deletion.md. Source: [Guo2020] for the step, [Bach2010] for
 /// what makes it measurable.
 namespace recant {
-
-/// What is known at a model theta_0 of the rows it was trained on; O(p^2) memory, fixed once built.
-/// In contrast coordinates (model/contrast.hpp), P of them.
-struct DeletionBase {
-  Vector theta;     ///< theta_0, C*p
-  Vector gradient;  ///< grad F_D(theta_0) as computed, P; never taken as 0
-  double gradient_rounding = 0;
-  Matrix hessian;               ///< H as computed, P x P; everything else is about this matrix
-  double hessian_rounding = 0;  ///< |H - H_D(theta_0)|, spectral
-  Cholesky factor;              ///< of `hessian`
-  double frobenius = 0;         ///< of `hessian`, an upper bound
-  double largest_eigenvalue = 0, least_eigenvalue = 0;  ///< above and below those of `hessian`
-  /// Where the rows leave directions out: below the eigenvalues of `hessian` in the space V that
-  /// they do span, and above the data's curvature in the rest. 0 where V would be everything.
-  double span_eigenvalue = 0, off_span_curvature = 0;
-  double factor_error = 0;   ///< x^T H^{-1} x <= (1 + factor_error) |L^{-1} x|^2
-  double data_trace = 0;     ///< tr H_D - l2 P
-  double squared_norms = 0;  ///< sum_i w_i |x_i|^2
-  double largest_norm = 0;   ///< max |x_i|
-};
 
 struct NewDeletionBase;
 
@@ -120,11 +103,20 @@ class DeletionState {
   using LookAgain = std::function<bool(const ResidualMeasure& first)>;
   [[nodiscard]] ResidualMeasure measure_residual(ConstVectorRef theta,
                                                  const LookAgain& again = {}) const;
+  /// The same, and keeps what it found: until the next one, measure_step() may find a smaller
+  /// range, and there is a carried_residual(). Each row that leaves then costs O(p) more.
+  [[nodiscard]] ResidualMeasure measure_and_keep(ConstVectorRef theta, const LookAgain& again = {});
+  [[nodiscard]] bool keeps_pass() const noexcept { return kept_.has_value(); }
+  /// Tier 0: the gradient at theta over the rows that stay, from the one that was kept. No pass:
+  /// O(P^2). @throws UsageError if none was kept.
+  [[nodiscard]] ResidualMeasure carried_residual(ConstVectorRef theta) const;
 
   /// Tier 2: a new base at theta, for the weights as they are now.
   [[nodiscard]] DeletionState rebuilt_at(ConstVectorRef theta) const;
 
-  void settle();  ///< factors what is left; later answers differ by rounding, and how near g is
+  /// Factors what is left and forgets a pass that was kept. Later answers differ from those without
+  /// it by rounding, by how near g is, and by what the pass told.
+  void settle();
   /// Everything but the objective and the weights, to the last bit, as settle() leaves it: a state
   /// that was settled and stored goes on as one that was settled alone. Size: 16 P^2 bytes and
   /// those of the rows kept aside. Secret: the difference of base and present Hessian tells of the
@@ -161,6 +153,7 @@ class DeletionState {
   double added_trace_ = 0, added_norms_ = 0;      // of rows whose weight grew
   LostCurvature lost_;
   double shrinkage_ = 0;
+  std::optional<KeptPass> kept_;
 
   DeletionState(const Objective& objective, ConstVectorRef weights, NewDeletionBase built);
   template <class Archive, class Base, class State>
@@ -169,7 +162,7 @@ class DeletionState {
   void check_rows(std::span<const Index> rows) const;
   void check(std::span<const Index> rows, ConstVectorRef delta) const;
   void need_factor() const;
-  [[nodiscard]] Gathered gather(std::span<const Index> rows) const;
+  [[nodiscard]] Gathered gather(std::span<const Index> rows, const Vector& theta) const;
   [[nodiscard]] Rows rows_of(std::span<const Index> rows, ConstVectorRef delta) const;
   [[nodiscard]] DeletionStatus reweight_checked(std::span<const Index> rows, ConstVectorRef asked);
   void apply(const Rows& rows);
@@ -187,7 +180,9 @@ class DeletionState {
   [[nodiscard]] double base_norm(const Vector& v) const;
   template <class Norm>
   [[nodiscard]] double range(ConstVectorRef step, double low, const Norm& in_base) const;
+  [[nodiscard]] double range(ConstVectorRef step) const;
   [[nodiscard]] double range_of(ConstVectorRef reduced) const;
+  [[nodiscard]] double range_by_way(ConstVectorRef theta, double found) const;
   [[nodiscard]] double linear_rounding(ConstVectorRef step) const;
   [[nodiscard]] double third_rounding() const;
   [[nodiscard]] Gradient pass_at(ConstVectorRef theta) const;
@@ -195,6 +190,7 @@ class DeletionState {
   [[nodiscard]] double product_rounding(ConstVectorRef theta, double curvature_sum) const;
   void need_third() const;
   void take_from_third(std::span<const Index> rows, ConstVectorRef delta);
+  void take_from_kept(std::span<const Index> rows, ConstVectorRef delta);
 };
 
 }  // namespace recant

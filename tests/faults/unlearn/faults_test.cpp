@@ -201,6 +201,49 @@ TEST_F(DeletionFaultsTest, ChangeOfCurvatureForgottenByTheSecondLook) {
   EXPECT_GT(failures(), 0);
 }
 
+TEST_F(DeletionFaultsTest, CurvatureOnTheWayFromThePassForgotten) {
+  const auto failures = [] {
+    int count = 0;
+    for (std::uint64_t seed = 0; seed < 300; ++seed) {
+      const HostileDeletion problem = hostile_deletion(LossKind::kLogistic, seed);
+      const Objective objective(problem.data, problem.loss, problem.intercept, problem.l2);
+      const auto state = delete_past_a_pass(problem, objective, seed);
+      if (!state) continue;
+      const Vector theta = state->newton_point();
+      const auto truth = exact_minimum(problem.data, problem.loss, problem.intercept, problem.l2,
+                                       state->weights(), theta);
+      count += distance(theta, truth) >
+               bound_from_residual(state->frame(), state->carried_residual(theta)).value;
+    }
+    return count;
+  };
+  EXPECT_EQ(failures(), 0);
+  deletion_faults.way_forgotten = true;
+  EXPECT_GT(failures(), 0);
+}
+
+TEST_F(DeletionFaultsTest, RowsThatLeftSinceThePassKeptInItsGradient) {
+  Random random(6);
+  const Dataset data = made_up_rows(random, 200, 3, Loss());
+  const Objective objective(data, Loss(), true, 1);
+  const Vector theta = train(objective, data.weights).theta;
+  Vector after = data.weights;
+  after(7) = 0;
+  const auto truth = exact_minimum(data, Loss(), true, 1, after, theta);
+  // Where the pass was, the gradient that it found is next to nothing.
+  const auto check = [&] {
+    DeletionState state(objective, theta, data.weights);
+    static_cast<void>(state.measure_and_keep(theta));
+    const Index rows[] = {7};
+    EXPECT_EQ(state.delete_rows(rows), DeletionStatus::kDone);
+    return distance(theta, truth) <=
+           bound_from_residual(state.frame(), state.carried_residual(theta)).value;
+  };
+  EXPECT_TRUE(check());
+  deletion_faults.kept_pass_stale = true;
+  EXPECT_FALSE(check());
+}
+
 TEST_F(DeletionFaultsTest, RoundingForgotten) {
   // One step is exact for squared loss: what is left of the distance is rounding alone.
   const auto failures = [] {

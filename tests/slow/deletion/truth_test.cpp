@@ -32,6 +32,8 @@ class DeletionTruth : public testing::TestWithParam<std::tuple<LossKind, int>> {
         {"0", seen.downdated},
         {"0, Hessian of the base", seen.base},
         {"0, by value", seen.by_value},
+        {"0, after a pass", seen.near_pass},
+        {"0, from the last pass", seen.carried},
         {"half", seen.expanded},
         {"half, third order", seen.third_order},
         {"1", seen.measured},

@@ -170,6 +170,26 @@ TEST(Bounds, OfAnExpansionHaveItsRemainder) {
   EXPECT_EQ(bound.strong_convexity, kInf);  // the residual itself is not known
 }
 
+TEST(Bounds, OfAResidualCarriedFromAPassHaveTheCurvatureOfTheWay) {
+  const CurvatureFrame frame = plain_frame();
+  ResidualMeasure residual = plain_residual();
+  residual.start_range = 0.25;
+  residual.way_range = 0.5;
+  residual.way_norm = 0.75;
+  const DistanceBound bound = bound_from_residual(frame, residual);
+  const double factor = std::max(std::exp(0.25) * (std::exp(0.5) - 1) / 0.5 - 1,
+                                 1 - std::exp(-0.25) * (1 - std::exp(-0.5)) / 0.5);
+  EXPECT_NEAR(bound.way_factor, factor, 1e-13);
+  EXPECT_NEAR(bound.residual, 0.125 + 0.75 * factor, 1e-13);
+  EXPECT_NEAR(bound.solution, 0.0625 + 0.75 * factor / 2, 1e-13);
+  EXPECT_EQ(bound.kappa, 0);
+  EXPECT_EQ(bound.strong_convexity, kInf);  // the residual itself is not known
+  residual.way_range = kInf;
+  EXPECT_EQ(bound_from_residual(frame, residual).value, kInf);
+  residual.way_range = kNaN;
+  EXPECT_EQ(bound_from_residual(frame, residual).value, kInf);
+}
+
 TEST(Bounds, RoundedScoresCostLessAlongTheRows) {
   const CurvatureFrame frame = plain_frame();
   ResidualMeasure residual = plain_residual();

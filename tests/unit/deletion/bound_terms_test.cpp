@@ -43,6 +43,7 @@ void check_terms(const DistanceBound& bound, const std::string& tier, const std:
   near(again.b, bound.b, "b");
   near(again.ell, bound.leak, "ell");
   near(again.kappa, bound.kappa, "kappa");
+  near(again.way_factor, bound.way_factor, "E_way");
   near(again.rounding, bound.rounding, "rounding");
   near(again.residual, bound.residual, "residual_h_inverse_norm");
   near(again.s_norm, bound.solution, "s_norm");
@@ -84,6 +85,7 @@ INSTANTIATE_TEST_SUITE_P(Losses, BoundTerms,
 
 TEST_P(BoundTerms, GiveTheBoundAgain) {
   Counts counts;
+  int way = 0;
   for (std::uint64_t seed = 0; seed < 500; ++seed) {
     const HostileDeletion problem = hostile_deletion(GetParam(), seed);
     const Objective objective(problem.data, problem.loss, problem.intercept, problem.l2);
@@ -104,6 +106,13 @@ TEST_P(BoundTerms, GiveTheBoundAgain) {
     check(bound_from_residual(state.frame(), state.measure_residual(theta)), "1");
     check(bound_from_residual(state.frame(), state.measure_residual(theta, always)), "1, twice");
     check(bound_from_residual(state.frame(), state.measure_residual(by_value)), "1 by value");
+    if (const auto past = delete_past_a_pass(problem, objective, seed)) {
+      check(bound_from_step(past->frame(), past->measure_step(theta)), "0 after a pass");
+      const DistanceBound carried =
+          bound_from_residual(past->frame(), past->carried_residual(theta));
+      check(carried, "0 from the last pass");
+      way += carried.way_factor > 0 && carried.value < INFINITY;
+    }
     const DeletionState again = state.rebuilt_at(theta);
     check(bound_from_residual(again.frame(), again.measure_residual(again.newton_point())), "2");
     const Vector exact = train_from(objective, state.weights(), theta).theta;
@@ -117,6 +126,7 @@ TEST_P(BoundTerms, GiveTheBoundAgain) {
       RecordProperty("tier_" + tier + "_statement_" + statement, times);
     }
   }
+  EXPECT_GE(way, 100);
   const bool squared = GetParam() == LossKind::kSquared;
   for (const char* statement : {"2", "3a"}) EXPECT_GE(by_statement[statement], 100);
   EXPECT_GE(by_statement["4"], squared ? 5 : 100);

@@ -24,6 +24,8 @@ TEST_P(DeletionTruth, IsNeverAboveABound) {
   EXPECT_EQ(seen.measured.finite, 500);
   EXPECT_EQ(seen.wide, 27);
   EXPECT_GE(seen.spanned, 50);
+  EXPECT_GE(seen.near_pass.finite, 200);
+  EXPECT_GE(seen.carried.finite, 400);
   if (GetParam() != LossKind::kSoftmax) {
     EXPECT_GE(seen.expanded.finite, 250);
     EXPECT_GE(seen.third_order.finite, 250);

@@ -180,6 +180,46 @@ TEST(DeletionState, AsksForANewBaseWhenHalfOfTheCurvatureIsGone) {
   EXPECT_EQ(again.newton_point().size(), 4);
 }
 
+/// Where tier 0 has run out, the last pass goes on bounding for a while.
+TEST(DeletionState, APassThatWasKeptBoundsTheModelsAfterIt) {
+  Random random(4);
+  const Dataset data = made_up_rows(random, 600, 40, Loss());
+  const Objective objective(data, Loss(), true, 6.0);
+  DeletionState state(objective, train(objective, data.weights).theta, data.weights);
+  EXPECT_FALSE(state.keeps_pass());
+  expect_error<UsageError>([&] { return state.carried_residual(state.newton_point()); },
+                           {"keeps no pass", "measure_and_keep"});
+  const auto without_pass = [&](const Vector& theta) {
+    return bound_from_step(state.frame(), state.measure_step(theta)).value;
+  };
+  Index row = 0;
+  const auto next = [&] {
+    const Index one[] = {row++};
+    EXPECT_EQ(state.delete_rows(one), DeletionStatus::kDone);
+    return state.newton_point();
+  };
+  Vector theta = next();
+  while (without_pass(theta) < INFINITY) theta = next();
+  const ResidualMeasure measured = state.measure_and_keep(theta);
+  EXPECT_TRUE(state.keeps_pass());
+  EXPECT_EQ(measured.range, state.measure_residual(theta).range);
+  EXPECT_LE(state.measure_step(theta).range, measured.range * (1 + 1e-9)) << "what the pass found";
+  // Nothing has left since: it is what was measured, but for rounding.
+  const ResidualMeasure here = state.carried_residual(theta);
+  EXPECT_EQ(here.way_norm, 0);
+  EXPECT_NEAR(here.solution_norm, measured.solution_norm, 1e-12);
+  for (int k = 0; k < 3; ++k) {
+    theta = next();
+    const DistanceBound carried = bound_from_residual(state.frame(), state.carried_residual(theta));
+    const DistanceBound exact = bound_from_residual(state.frame(), state.measure_residual(theta));
+    EXPECT_LT(carried.value, INFINITY) << k;
+    EXPECT_GE(carried.value, exact.solution - 1e-12);
+    EXPECT_GE(carried.range, exact.range);
+  }
+  state.settle();
+  EXPECT_FALSE(state.keeps_pass());
+}
+
 // Changes that a stored weight does not show must not be counted either: 100,000 of them moved the
 // gradient away from that of the weights, and the bound with it.
 TEST(RepeatedReweighting, CountsWhatTheStoredWeightsChangeBy) {

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "recant/unlearn/deletion.hpp"
+#include "rounding.hpp"
+
+/// What the files of DeletionState share.
+namespace recant {
+
+/// gamma for the product of a matrix with a vector and one more sum: ShrinkingMatrix::times().
+inline double product_gamma(Index size) {
+  return gamma(3 * size + 40);
+}
+
+/// The root of v^T A v + `more` from A v, rounding upward. `scale`: of A, in Frobenius' norm.
+inline double norm_from(const Vector& v, const Vector& product, double scale, double more = 0) {
+  const double squared =
+      std::max(v.dot(product) + more, 0.0) + product_gamma(v.size()) * scale * v.squaredNorm();
+  return std::sqrt(squared) * (1 + 8 * kUnit);
+}
+
+/// What is known of s with H s = r, whatever the factor was that gave it.
+struct Solution {
+  Vector s;
+  double norm = 0, decrement = 0;  // |s|, |s|_H
+  double residual = 0;             // |r - H s|, its own rounding included
+};
+
+/// `solved` is about H^{-1} r, `times` multiplies by H.
+template <class Times>
+Solution measure_solution(Vector solved, const Times& times, double scale, ConstVectorRef r) {
+  const Vector product = times(solved);
+  const double residual = (r - product).norm() * (1 + gamma(r.size() + 4)) +
+                          1.02 * product_gamma(r.size()) * (scale * solved.norm() + r.norm());
+  const double norm = solved.norm() * (1 + gamma(r.size() + 4));
+  const double decrement = norm_from(solved, product, scale);
+  return {std::move(solved), norm, decrement, residual};
+}
+
+inline Solution solve_measured(const ShrinkingMatrix& h, double scale, ConstVectorRef r) {
+  return measure_solution(
+      h.solve(r), [&](const Vector& s) { return h.times(s); }, scale, r);
+}
+
+struct DeletionState::Gradient {
+  ResidualMeasure measure;
+  Vector r, s;               // contrast coordinates
+  double curvature_sum = 0;  // at least sum_i w_i tr phi''_i |x_i|^2 at theta
+};
+
+struct DeletionState::Gathered {
+  RowMatrix x;
+  Matrix scores, residuals;  // k x C
+  [[nodiscard]] RowsView view() const { return {x.data(), x.rows(), x.cols()}; }
+};
+
+}  // namespace recant
