@@ -261,6 +261,11 @@ void describe_bound(const ForgetReport& report, const Common& common) {
     }
   }
   if (report.dearer) common.say(fmt::format("  tier {} would look closer", *report.dearer));
+  if (report.ascent) {
+    const AscentRun& run = *report.ascent;
+    common.say(fmt::format("  gradient ascent, {} step{}: {}", run.steps, run.steps == 1 ? "" : "s",
+                           describe(run.stop)));
+  }
   if (report.weighting == "retained") {
     common.say(fmt::format(
         "  the rows that stay weighted by value, alpha {:.4g}: compared with training on them so "

@@ -123,6 +123,9 @@ class Passes {
     require(deletions_.delete_rows(row) == DeletionStatus::kDone, "a row leaves");
     const Vector moved = deletions_.newton_point();
     keep(bound_from_step(deletions_.frame(), deletions_.measure_step(moved)).value);
+    if (deletions_.keeps_pass()) {
+      keep(bound_from_residual(deletions_.frame(), deletions_.carried_residual(moved)).value);
+    }
     const auto again = [twice](const ResidualMeasure& /*first*/) { return twice; };
     const ResidualMeasure found = deletions_.measure_and_keep(moved, again);
     const double bound = bound_from_residual(deletions_.frame(), found).value;

@@ -22,6 +22,11 @@ std::optional<T> read_optional(const Json& json) {
   return json.get<T>();
 }
 
+Json json_of_ascent(const std::optional<AscentRun>& ascent) {
+  if (!ascent) return nullptr;
+  return {{"rule", name(ascent->rule)}, {"stop", name(ascent->stop)}, {"steps", ascent->steps}};
+}
+
 CertificateLevel read_level(const std::string& text) {
   for (const auto level :
        {CertificateLevel::kExact, CertificateLevel::kCertified, CertificateLevel::kHeuristic}) {
@@ -59,7 +64,7 @@ std::string to_text(const BatchRecord& record) {
                        {"emptied", emptied},
                        {"method", record.method},
                        {"weighting", record.weighting},
-                       {"rule", json_of(record.rule)},
+                       {"ascent", json_of_ascent(record.ascent)},
                        {"level", name(record.level)},
                        {"tier", json_of(record.tier)},
                        {"cheaper", json_of(record.cheaper)},
@@ -107,7 +112,12 @@ BatchRecord read_batch_record(const std::string& text, const std::string& where)
     record.alpha = read_optional<double>(object.at("alpha"));
     // Not of older plans, which know the first form only.
     record.weighting = object.value("weighting", record.alpha ? "value" : "uniform");
-    record.rule = read_optional<std::string>(object.value("rule", Json(nullptr)));
+    // Nor does an older plan say how an ascent went.
+    if (const Json ascent = object.value("ascent", Json(nullptr)); !ascent.is_null()) {
+      record.ascent =
+          AscentRun{step_rule(ascent.at("rule").get<std::string>()),
+                    ascent_stop(ascent.at("stop").get<std::string>()), ascent.at("steps")};
+    }
     record.uniform_bound = read_optional<double>(object.at("uniform_bound"));
     record.seconds = object.at("seconds");
     for (const Json& digits : object.at("request_digests")) {
@@ -121,7 +131,7 @@ BatchRecord read_batch_record(const std::string& text, const std::string& where)
 void tell_step(const BatchRecord& record, ForgetReport& report) {
   report.method = record.method;
   report.weighting = record.weighting;
-  report.rule = record.rule;
+  report.ascent = record.ascent;
   report.level = record.level;
   report.tier = record.tier;
   report.cheaper = record.cheaper;

@@ -27,7 +27,7 @@ struct BatchRecord {
   std::int64_t rows = 0;
   std::vector<CategoryPlace> emptied;  ///< their names go with the rows
   std::string method, weighting = "uniform";
-  std::optional<std::string> rule;  ///< of gradient ascent
+  std::optional<AscentRun> ascent;
   CertificateLevel level = CertificateLevel::kExact;
   std::optional<std::string> tier, cheaper, dearer;
   std::vector<TierBound> tried;

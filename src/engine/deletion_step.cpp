@@ -41,7 +41,14 @@ ValueWeights weights_of(std::span<const Index> rows, const ForgetWeighting& weig
 void note_request(const ForgetRequest& request, BatchRecord& record) {
   record.method = name(request.method);
   record.weighting = name_of_weighting(request.weighting);
-  if (request.method == ForgetMethod::kAscent) record.rule = std::string(name(request.ascent.rule));
+}
+
+/// How it went, and where it ended: what stands in the record and in the step.
+void note_ascent(const GradientAscentOptions& options, const GradientAscentResult& result,
+                 DeletionStep& step) {
+  step.theta = result.update.theta;
+  step.record.ascent =
+      AscentRun{options.rule, result.stop, static_cast<std::int64_t>(result.path.size()) - 1};
 }
 
 void note_bound(const TierChoice& choice, DeletionStep& step) {
@@ -178,10 +185,11 @@ void ModelMover::bounded(std::span<const Index> rows, const ForgetRequest& reque
     alpha = auto_alpha(price, allowance, weighting.form).alpha;
   }
   if (request.method == ForgetMethod::kAscent) {
-    step.theta = gradient_ascent(objective_, fitted_.model.theta, fitted_.rows.weights,
-                                 weights_of(rows, weighting, alpha, fitted_.rows.weights),
-                                 *request.holdout, request.ascent)
-                     .update.theta;
+    note_ascent(request.ascent,
+                gradient_ascent(objective_, fitted_.model.theta, fitted_.rows.weights,
+                                weights_of(rows, weighting, alpha, fitted_.rows.weights),
+                                *request.holdout, request.ascent),
+                step);
   }
   const auto measure = [&](Tier tier) -> DistanceBound {
     if (request.tier_at_most && tier > *request.tier_at_most) return {};
@@ -287,13 +295,17 @@ void ModelMover::unbounded(std::span<const Index> rows, const ForgetRequest& req
   const Vector left = weights_without(weights, rows);
   if (request.method == ForgetMethod::kAscent || alpha > 0) {
     const ValueWeights values = weights_of(rows, weighting, alpha, weights);
-    const UpdateResult update =
-        request.method == ForgetMethod::kAscent
-            ? gradient_ascent(objective_, fitted_.model.theta, weights, values, *request.holdout,
-                              request.ascent, progress)
-                  .update
-            : value_weighted_step(objective_, fitted_.model.theta, weights, values).update;
-    step.theta = update.theta;
+    UpdateResult update;
+    if (request.method == ForgetMethod::kAscent) {
+      GradientAscentResult climbed =
+          gradient_ascent(objective_, fitted_.model.theta, weights, values, *request.holdout,
+                          request.ascent, progress);
+      note_ascent(request.ascent, climbed, step);
+      update = std::move(climbed.update);
+    } else {
+      update = value_weighted_step(objective_, fitted_.model.theta, weights, values).update;
+      step.theta = update.theta;
+    }
     step.record.residual_norm = update.gradient_norm;
     step.record.bound = finite(update.distance_bound);
     step.record.level = CertificateLevel::kHeuristic;

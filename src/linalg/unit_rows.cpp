@@ -135,10 +135,15 @@ bool UnitRows::is_spread_at_most(ConstVectorRef v, double limit) const {
 
 bool UnitRows::restore(Vector lengths, std::vector<float> directions) {
   const bool shaped = lengths.size() == rows() && directions.size() == directions_.size();
-  const auto unit = [](float value) { return std::abs(value) <= 1.001F; };
-  if (!shaped || !lengths.allFinite() || !(lengths.array() >= 0).all() ||
-      !std::all_of(directions.begin(), directions.end(), unit)) {
-    return false;
+  if (!shaped || !lengths.allFinite() || !(lengths.array() >= 0).all()) return false;
+  // Products of longer ones could leave the range of 32 bits; places without a row are 0.
+  for (Index i = 0; i < panels_of(rows()) * kPanel; ++i) {
+    double squared = 0;
+    for (Index j = 0; j < width_; ++j) {
+      const double part = directions[at(i, j)];
+      squared += part * part;
+    }
+    if (!(squared <= (i < rows() ? 1.001 : 0))) return false;
   }
   lengths_ = std::move(lengths);
   directions_ = std::move(directions);

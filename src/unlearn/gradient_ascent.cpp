@@ -120,6 +120,15 @@ std::string_view name(AscentStop stop) noexcept {
   return kNames[static_cast<std::size_t>(stop)];
 }
 
+AscentStop ascent_stop(std::string_view text) {
+  for (const AscentStop stop :
+       {AscentStop::kReached, AscentStop::kAlreadyReached, AscentStop::kSteps,
+        AscentStop::kStationary, AscentStop::kNotFinite}) {
+    if (text == name(stop)) return stop;
+  }
+  throw UsageError(fmt::format("gradient ascent does not end by '{}'", text));
+}
+
 std::string_view describe(AscentStop stop) noexcept {
   constexpr std::array<std::string_view, 5> kTexts = {
       "the mean loss of the rows to be forgotten has reached that of rows never seen",

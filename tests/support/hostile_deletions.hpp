@@ -139,7 +139,8 @@ inline AfterDeletion delete_hostile(const HostileDeletion& problem, const Object
 }
 
 /// The same rows, with a pass on the way: after half of them, or before the only one, half of the
-/// time at a model that is some way off. Nothing where they ask for a new base.
+/// time at a model that is some way off; half of the time the others leave one by one. Nothing
+/// where they ask for a new base.
 inline std::optional<DeletionState> delete_past_a_pass(const HostileDeletion& problem,
                                                        const Objective& objective,
                                                        std::uint64_t seed) {
@@ -156,7 +157,11 @@ inline std::optional<DeletionState> delete_past_a_pass(const HostileDeletion& pr
   }
   static_cast<void>(state.measure_and_keep(theta));
   const Vector left = problem.delta.tail(problem.delta.size() - half);
-  if (state.reweight(others, left) != DeletionStatus::kDone) return {};
+  const std::size_t together = random.uniform() < 0.5 ? others.size() : 1;
+  for (std::size_t i = 0; i < others.size(); i += together) {
+    const Vector delta = left.segment(static_cast<Index>(i), static_cast<Index>(together)).eval();
+    if (state.reweight(others.subspan(i, together), delta) != DeletionStatus::kDone) return {};
+  }
   return state;
 }
 

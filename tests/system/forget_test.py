@@ -435,6 +435,7 @@ class Forget(Vaults):
         first = self.forget(model, *ascent, "--request-key", "A")
         self.assertTrue(self.forget(model, *ascent, "--request-key", "A")["repeated"])
         self.assertFalse(first["repeated"])
+        self.assertEqual((first["stop"], first["steps"]), ("steps", 4))
         for more in (["--rule", "decaying"], ["--clip", "0.5"]):
             done = self.call("forget", model, *ascent, *more, "--request-key", "A", code=2)
             self.assertIn("this key was used for another request", done.err)

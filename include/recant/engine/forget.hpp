@@ -68,6 +68,13 @@ struct TierBound {
   std::optional<double> bound;
 };
 
+/// How gradient ascent went.
+struct AscentRun {
+  StepRule rule = StepRule::kConstant;
+  AscentStop stop = AscentStop::kSteps;
+  std::int64_t steps = 0;  ///< that were made
+};
+
 /// What the operator gets to see. Bounds are private (docs/mathematics.md section 5.6): of all this
 /// only the certificate and what it names may leave the house.
 struct ForgetReport {
@@ -80,7 +87,7 @@ struct ForgetReport {
 
   // Of a release:
   std::string method, weighting;
-  std::optional<std::string> rule;  ///< of the steps of gradient ascent
+  std::optional<AscentRun> ascent;
   CertificateLevel level = CertificateLevel::kHeuristic;
   std::optional<std::string> tier, cheaper, dearer;  ///< none without a budget
   std::vector<TierBound> tried;

@@ -33,7 +33,8 @@ class UnitRows {
 
   /// Whether max_i |x_i^T v| is certainly no more than `limit`, by what is kept of the directions
   /// in 16 bits: an answer from half the bytes. Of rows of one length it is yes where the limit is
-  /// above by (width^(1/2) + 1) 2^-15 |x_i| |v|; else rows beside each other count as the longest.
+  /// above by 2.2 (width^(1/2) + 1) 2^-15 |x_i| |v|, for widths up to a million; of others, rows
+  /// beside each other count as the longest.
   [[nodiscard]] bool is_spread_at_most(ConstVectorRef v, double limit) const;
 
   [[nodiscard]] Index rows() const noexcept { return lengths_.size(); }

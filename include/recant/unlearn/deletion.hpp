@@ -107,8 +107,8 @@ class DeletionState {
   /// range, and there is a carried_residual(). Each row that leaves then costs O(p) more.
   [[nodiscard]] ResidualMeasure measure_and_keep(ConstVectorRef theta, const LookAgain& again = {});
   [[nodiscard]] bool keeps_pass() const noexcept { return kept_.has_value(); }
-  /// Tier 0: the gradient at theta over the rows that stay, from the one that was kept. No pass:
-  /// O(P^2). @throws UsageError if none was kept.
+  /// Tier 0: the gradient at theta over the rows that stay, from the one that was kept; for
+  /// frame(FrameKind::kDowndated). No pass: O(P^2). @throws UsageError if none was kept.
   [[nodiscard]] ResidualMeasure carried_residual(ConstVectorRef theta) const;
 
   /// Tier 2: a new base at theta, for the weights as they are now.

@@ -48,6 +48,8 @@ enum class AscentStop {
 };
 /// "reached", "already_reached", "steps", "stationary", "not_finite".
 [[nodiscard]] std::string_view name(AscentStop stop) noexcept;
+/// @throws UsageError for another name.
+[[nodiscard]] AscentStop ascent_stop(std::string_view name);
 /// One sentence for a person.
 [[nodiscard]] std::string_view describe(AscentStop stop) noexcept;
 

@@ -106,6 +106,24 @@ TEST_P(DeletionBytes, GoesOnAsIfItHadNeverBeenStored) {
   }
 }
 
+/// What a pass told is not stored: with or without it, a state is written as the same bytes.
+TEST_P(DeletionBytes, HoldNothingOfAPassThatWasKept) {
+  const Case input(GetParam());
+  DeletionState state = input.state(), without = input.state();
+  static_cast<void>(state.measure_and_keep(state.newton_point()));
+  ASSERT_EQ(state.delete_rows(rows_from(4, 3)), DeletionStatus::kDone);
+  ASSERT_EQ(without.delete_rows(rows_from(4, 3)), DeletionStatus::kDone);
+  ASSERT_TRUE(state.keeps_pass());
+  const std::string bytes = state.to_bytes();
+  EXPECT_TRUE(bytes == without.to_bytes());
+  EXPECT_TRUE(state.keeps_pass());
+  const DeletionState again = DeletionState::from_bytes(*input.objective, state.weights(), bytes);
+  EXPECT_FALSE(again.keeps_pass());
+  state.settle();
+  EXPECT_FALSE(state.keeps_pass());
+  expect_same_bounds(state, again);
+}
+
 TEST_P(DeletionBytes, KeepAStateThatNeedsANewBase) {
   const Case input(GetParam());
   DeletionState state = input.state();

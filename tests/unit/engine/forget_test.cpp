@@ -3,9 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 
+#include "bound_from_terms.hpp"
 #include "compare.hpp"
 #include "expect_error.hpp"
 #include "file_bytes.hpp"
@@ -15,6 +18,7 @@
 #include "recant/data/npy.hpp"
 #include "recant/engine/enrolment.hpp"
 #include "recant/engine/fit.hpp"
+#include "recant/engine/json.hpp"
 #include "recant/engine/vault.hpp"
 #include "recant/model/trainer.hpp"
 #include "small_tables.hpp"
@@ -88,6 +92,36 @@ TEST_F(ForgetTest, AStreamFromOneBaseStaysWithinItsBounds) {
   for (const Index row : gone) EXPECT_TRUE(is_erased(opened.rows.ids, row));
   EXPECT_EQ(without_erased_rows(opened).rows.rows(), 130);
   EXPECT_FALSE(Vault::check(path_).fault.has_value()) << *Vault::check(path_).fault;
+}
+
+TEST_F(ForgetTest, APassGoesOnBoundingTheDeletionsAfterIt) {
+  int carried = 0, passes = 0;
+  for (const double allowance : {0.1, 0.03, 0.01, 0.003}) {
+    EnrolmentRequest request;
+    request.epsilon = 1;
+    request.delta = 1e-5;
+    request.releases = 30;
+    request.allowance = allowance;
+    const EnrolmentPlan enrolment = plan_enrolment(fitted_, request, nullptr);
+    ASSERT_FALSE(enrolment.refusal.has_value());
+    Vault::create(path_, fitted_, true, &enrolment);
+    Vault vault = Vault::open_for_writing(path_);
+    std::vector<Index> gone;
+    for (Index k = 0; k < 12; ++k) {
+      gone.push_back(11 * k);
+      const ForgetReport report = vault.forget(rows({11 * k}));
+      ASSERT_TRUE(report.done()) << report.reason;
+      EXPECT_LE(truth(vault.model().model.theta, gone), *report.distance) << k;
+      const Json bound = Json::parse(to_json(report)).at("bound");
+      const auto terms = bound.at("terms").get<std::map<std::string, double>>();
+      const double distance = bound.at("distance");
+      EXPECT_LE(std::abs(test::BoundFromTerms(terms).distance() - distance), 1e-12L * distance);
+      passes += report.tier == "1";
+      carried += report.tier == "0" && terms.contains("r_norm");
+    }
+  }
+  EXPECT_GT(passes, 0);
+  EXPECT_GT(carried, 0);
 }
 
 TEST_F(ForgetTest, OpeningAnewGoesOnFromWhatIsThere) {
@@ -206,6 +240,34 @@ TEST_F(ForgetTest, AKeyBindsTheSettingsOfGradientAscent) {
   ASSERT_TRUE(vault.forget(newton).done());
   newton.ascent.max_steps = 4;
   EXPECT_TRUE(vault.forget(newton).repeated);
+}
+
+/// Why it ended, also of a first outcome that is told again.
+TEST_F(ForgetTest, GradientAscentSaysHowItWent) {
+  Vault::create(path_, fitted_, false);
+  Vault vault = Vault::open_for_writing(path_);
+  Dataset unseen = fitted_.rows;  // fitted so badly that no step is enough
+  unseen.targets = 1 - unseen.targets.array();
+  ForgetRequest request = rows({5});
+  request.key = "k";
+  request.method = ForgetMethod::kAscent;
+  request.holdout = &unseen;
+  request.ascent.max_steps = 2;
+  request.ascent.step_size = 1e-6;
+  static_cast<void>(vault.forget(request));
+  ForgetRequest overshoot = rows({6});
+  overshoot.method = ForgetMethod::kAscent;
+  overshoot.holdout = &unseen;
+  overshoot.ascent = {.step_size = 1e308, .clip = {}};
+  const auto json_of = [](const ForgetReport& report) { return Json::parse(to_json(report)); };
+  const Json slow = json_of(vault.outcome("k")), far = json_of(vault.forget(overshoot));
+  EXPECT_EQ(slow.at("stop"), "steps");
+  EXPECT_EQ(slow.at("steps"), 2);
+  EXPECT_EQ(far.at("stop"), "not_finite");
+  EXPECT_EQ(far.at("steps"), 0);
+  const Json newton = json_of(vault.forget(rows({7})));
+  EXPECT_TRUE(newton.at("stop").is_null());
+  EXPECT_TRUE(newton.at("steps").is_null());
 }
 
 TEST_F(ForgetTest, AnotherWriterIsBusyAndAReaderIsNot) {

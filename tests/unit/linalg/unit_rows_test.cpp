@@ -166,6 +166,13 @@ TEST(UnitRows, AreRestoredFromWhatTheyCanHaveMadeAlone) {
     damaged[0] = wrong;
     EXPECT_FALSE(again.restore(kept.lengths(), damaged)) << wrong;
   }
+  // Each number may be of a unit row, but not all of them; and there is no third row.
+  auto longer = directions;
+  for (std::size_t j = 0; j < 3; ++j) longer[16 * j] = 0.9F;
+  EXPECT_FALSE(again.restore(kept.lengths(), longer));
+  auto third = directions;
+  third[2] = 0.1F;
+  EXPECT_FALSE(again.restore(kept.lengths(), third));
   EXPECT_FALSE(again.restore(kept.lengths(), std::vector<float>(directions.size() + 1)));
   EXPECT_EQ(again.lengths(), kept.lengths());
 }

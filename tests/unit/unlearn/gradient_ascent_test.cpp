@@ -188,6 +188,12 @@ TEST(GradientAscent, NamesAreUnderstood) {
     EXPECT_EQ(step_rule(name(rule)), rule);
   }
   test::expect_error<UsageError>([] { return step_rule("fast"); }, {"constant or decaying"});
+  for (const AscentStop stop :
+       {AscentStop::kReached, AscentStop::kAlreadyReached, AscentStop::kSteps,
+        AscentStop::kStationary, AscentStop::kNotFinite}) {
+    EXPECT_EQ(ascent_stop(name(stop)), stop);
+  }
+  test::expect_error<UsageError>([] { return ascent_stop("tired"); }, {"tired"});
 }
 
 TEST_P(Forgetting, ValueWeightedStepSolvesItsEquation) {
