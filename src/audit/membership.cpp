@@ -152,7 +152,8 @@ struct AllScores {
 Dataset stacked(const Dataset& first, const Dataset& second) {
   Dataset out;
   RowMatrix x(first.rows() + second.rows(), first.features.columns());
-  x << first.features.view(), second.features.view();
+  for (Index i = 0; i < first.rows(); ++i) x.row(i) = first.features.row(i);
+  for (Index i = 0; i < second.rows(); ++i) x.row(first.rows() + i) = second.features.row(i);
   out.features = FeatureMatrix(std::move(x));
   out.targets.resize(out.rows());
   out.targets << first.targets, second.targets;

@@ -19,6 +19,48 @@ FeatureMatrix::FeatureMatrix(const double* values, Index rows, Index columns,
                              std::shared_ptr<const void> owner)
     : values_(values), rows_(rows), columns_(columns), owner_(std::move(owner)) {}
 
+RowsView FeatureMatrix::view() const {
+  if (kept_ != nullptr) throw InternalError("rows are left out of these features");
+  return stored({0, rows_});
+}
+
+FeatureRows FeatureMatrix::kept_block(RowBlock block) const {
+  if (block.size() == 0) return stored({0, 0});
+  const Index first = (*kept_)[static_cast<std::size_t>(block.begin)];
+  const Index last = (*kept_)[static_cast<std::size_t>(block.end - 1)];
+  if (last - first == block.size() - 1) return stored({first, last + 1});
+  RowMatrix copy(block.size(), columns_);
+  for (Index i = 0; i < copy.rows(); ++i) copy.row(i) = row(block.begin + i);
+  return FeatureRows(std::move(copy));
+}
+
+FeatureMatrix FeatureMatrix::slice(RowBlock rows) const {
+  FeatureMatrix part = *this;
+  part.rows_ = rows.size();
+  if (kept_ == nullptr) {
+    part.values_ += rows.begin * columns_;
+  } else {
+    part.kept_ = std::make_shared<const std::vector<Index>>(kept_->begin() + rows.begin,
+                                                            kept_->begin() + rows.end);
+  }
+  return part;
+}
+
+FeatureMatrix FeatureMatrix::only(std::vector<Index> rows) const {
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (rows[i] < 0 || rows[i] >= rows_ || (i > 0 && rows[i] <= rows[i - 1])) {
+      throw InternalError("rows of features must ascend");
+    }
+  }
+  if (kept_ != nullptr) {
+    for (Index& row : rows) row = (*kept_)[static_cast<std::size_t>(row)];
+  }
+  FeatureMatrix some = *this;
+  some.rows_ = static_cast<Index>(rows.size());
+  some.kept_ = std::make_shared<const std::vector<Index>>(std::move(rows));
+  return some;
+}
+
 Index RowIds::size() const noexcept {
   return static_cast<Index>(texts.empty() ? numbers.size() : texts.size());
 }
@@ -72,9 +114,7 @@ Dataset slice(const Dataset& data, RowBlock rows) {
     return part;
   };
   Dataset part = data;
-  const RowsView view = data.features.block(rows);
-  part.features = FeatureMatrix(view.data(), view.rows(), view.cols(),
-                                std::make_shared<FeatureMatrix>(data.features));
+  part.features = data.features.slice(rows);
   part.targets = data.targets.segment(rows.begin, rows.size());
   part.weights = data.weights.segment(rows.begin, rows.size());
   for (std::size_t s = 0; s < data.sensitive.size(); ++s) {

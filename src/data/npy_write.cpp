@@ -36,6 +36,9 @@ NpyView::NpyView(const RowsView& values)
       header_(header_of("<f8", values.rows(), values.cols())),
       bytes_(static_cast<std::size_t>(values.size()) * sizeof(double)) {}
 
+NpyView::NpyView(const FeatureMatrix& values)
+    : features_(&values), header_(header_of("<f8", values.rows(), values.columns())) {}
+
 NpyView::NpyView(const Vector& values)
     : NpyView(std::span(values.data(), static_cast<std::size_t>(values.size()))) {}
 
@@ -64,6 +67,15 @@ NpyView::NpyView(std::span<const std::string> texts) : texts_(texts), item_bytes
 
 void NpyView::write(std::ostream& out) const {
   out << header_;
+  if (features_ != nullptr) {
+    for (Index i = 0; i < block_count(features_->rows()); ++i) {
+      const FeatureRows rows = features_->block(block_at(i, features_->rows()));
+      const RowsView view = rows;
+      out.write(reinterpret_cast<const char*>(view.data()),
+                static_cast<std::streamsize>(view.size() * Index{sizeof(double)}));
+    }
+    return;
+  }
   if (item_bytes_ == 0) {
     constexpr std::size_t kPart = std::size_t{1} << 24;  // a moment each, for who wants it to end
     for (std::size_t done = 0; done < bytes_ && out; done += kPart) {

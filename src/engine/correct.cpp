@@ -163,8 +163,7 @@ std::pair<FittedModel, CorrectionReport> correct(const FittedModel& fitted,
   corrected.rows.weights += report.result.change.delta;
   report.weights = summarize(report.result.change, fitted.rows.weights);
   corrected.optimal = options.update == UpdateKind::kPolish || report.weights.nonzero == 0;
-  corrected.gradient =
-      fitted.objective().evaluate(corrected.model.theta, corrected.rows.weights).gradient;
+  corrected.gradient = report.result.gradient;
   for (std::size_t s = 0; s < splits.size(); ++s) {
     const Dataset& data = *splits[s].data;
     const std::vector<Metric>& metrics = observed[s].metrics;

@@ -31,7 +31,10 @@ FeatureMatrix features_without_erased(const Dataset& data) {
   std::optional<RowMatrix> zeroed;
   for (Index row = 0; row < data.rows(); ++row) {
     if (!is_erased(data.ids, row)) continue;
-    if (!zeroed) zeroed = data.features.view();
+    if (!zeroed) {
+      zeroed.emplace(data.rows(), data.features.columns());
+      for (Index i = 0; i < data.rows(); ++i) zeroed->row(i) = data.features.row(i);
+    }
     zeroed->row(row).setZero();
   }
   return zeroed ? FeatureMatrix(*std::move(zeroed)) : data.features;
@@ -46,7 +49,6 @@ FittedModel without_erased_rows(const FittedModel& model) {
   FittedModel left = model;
   const auto count = static_cast<Index>(rows.size());
   if (count == all.rows()) return left;
-  RowMatrix features(count, all.features.columns());
   left.rows.targets.resize(count);
   left.rows.weights.resize(count);
   if (model.trained_weights) left.trained_weights = (*model.trained_weights)(rows);
@@ -55,7 +57,6 @@ FittedModel without_erased_rows(const FittedModel& model) {
   for (Index i = 0; i < count; ++i) {
     const Index row = rows[static_cast<std::size_t>(i)];
     const auto at = static_cast<std::size_t>(row);
-    features.row(i) = all.features.row(row);
     left.rows.targets[i] = all.targets[row];
     left.rows.weights[i] = all.weights[row];
     if (all.ids.texts.empty()) {
@@ -67,7 +68,7 @@ FittedModel without_erased_rows(const FittedModel& model) {
       left.rows.sensitive[c].codes.push_back(all.sensitive[c].codes[at]);
     }
   }
-  left.rows.features = FeatureMatrix(std::move(features));
+  left.rows.features = all.features.only(std::move(rows));
   erase_unheld_names(left);  // a folder that an older recant deleted from may have some
   return left;
 }

@@ -53,7 +53,7 @@ std::vector<std::string> write_rows_and_state(const fs::path& folder, const Fitt
     files.emplace_back(file);
   };
   const Dataset& rows = fitted.rows;
-  write(kFeatures, rows.features.view());
+  write(kFeatures, rows.features);
   write("rows/targets.npy", rows.targets);
   write("rows/weights.npy", rows.weights);
   if (rows.ids.texts.empty()) {

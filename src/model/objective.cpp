@@ -235,16 +235,25 @@ Vector Objective::weighted_gradients(ConstVectorRef theta, ConstVectorRef c) con
   return data_terms(theta, c).gradient;
 }
 
-Matrix Objective::hessian(ConstVectorRef theta, ConstVectorRef weights) const {
-  check_shapes(theta, weights);
+void Objective::add_expansion(ConstVectorRef theta, ConstVectorRef weights,
+                              Expansion& total) const {
   const auto columns = as_columns(theta, width(), loss_.outputs());
   const Index p = width(), outputs = loss_.outputs();
+  const bool gradient = total.gradient.size() > 0;
 
   // Adds the rows whose weight has the given sign, block (k, l) of the lower triangle by block.
-  const auto add_rows = [&](Matrix& sum, RowBlock rows_of_gram, double sign, GramScratch& scratch) {
+  const auto add_rows = [&](Expansion& sum, RowBlock rows_of_gram, double sign,
+                            GramScratch& scratch) {
     const Index most = piece_rows(p);
     Matrix score_buffer(most, outputs);
     std::vector<double> curvatures(static_cast<std::size_t>(most));
+    const auto add_gradient = [&](RowBlock piece, const Matrix& scores) {
+      Matrix residuals(piece.size(), 1);
+      loss_.residuals(scores, targets_.segment(piece.begin, piece.size()), residuals);
+      residuals.array() *= weights.segment(piece.begin, piece.size()).array();
+      Eigen::Map<Matrix> sums(sum.gradient.data(), p, 1);
+      add_weighted_rows(features_.block(piece), intercept_, residuals, sums);
+    };
     const RowBlock next{rows_of_gram.end, std::min(rows(), rows_of_gram.end + GramScratch::kRows)};
     for (Index k = 0; k < outputs; ++k) {
       for (Index l = 0; l <= k; ++l) {
@@ -255,6 +264,7 @@ Matrix Objective::hessian(ConstVectorRef theta, ConstVectorRef weights) const {
           const auto curvature =
               std::span(curvatures).first(static_cast<std::size_t>(piece.size()));
           row_scores(features_.block(piece), intercept_, columns, scores);
+          if (gradient && sign > 0) add_gradient(piece, scores);
           loss_.curvatures(scores, k, l, curvature);
           for (std::size_t i = 0; i < curvature.size(); ++i) {
             curvature[i] *= std::max(sign * weights(piece.begin + static_cast<Index>(i)), 0.0);
@@ -262,14 +272,16 @@ Matrix Objective::hessian(ConstVectorRef theta, ConstVectorRef weights) const {
           scratch.append(features_.block(piece), intercept_, curvature);
         });
         const bool last = k == outputs - 1 && l == k;
-        scratch.add_gram(sign * loss_.curvature_sign(k, l), sum.block(k * p, l * p, p, p),
+        scratch.add_gram(sign * loss_.curvature_sign(k, l), sum.hessian.block(k * p, l * p, p, p),
                          features_.block(last ? next : RowBlock{next.begin, next.begin}));
       }
     }
   };
-  Matrix h = reduce_rows(
-      rows(), matrix_groups(rows(), parameters()), Matrix(Matrix::Zero(parameters(), parameters())),
-      [&](Matrix& sum, RowBlock block) {
+  const Expansion zero{Matrix::Zero(parameters(), parameters()),
+                       Vector::Zero(total.gradient.size())};
+  total = reduce_rows(
+      rows(), matrix_groups(rows(), parameters()), zero,
+      [&](Expansion& sum, RowBlock block) {
         thread_local GramScratch scratch;
         for_each_piece(block, GramScratch::kRows, [&](RowBlock part) {
           add_rows(sum, part, 1, scratch);
@@ -277,9 +289,13 @@ Matrix Objective::hessian(ConstVectorRef theta, ConstVectorRef weights) const {
           if (negative) add_rows(sum, part, -1, scratch);
         });
       },
-      [](Matrix& into, const Matrix& from) { into += from; });
+      [](Expansion& into, const Expansion& from) {
+        into.hessian += from.hessian;
+        into.gradient += from.gradient;
+      });
 
   // Each p x p block has its lower triangle: fill it, then mirror the blocks.
+  Matrix& h = total.hessian;
   for (Index k = 0; k < outputs; ++k) {
     for (Index l = 0; l <= k; ++l) {
       auto block = h.block(k * p, l * p, p, p);
@@ -288,7 +304,28 @@ Matrix Objective::hessian(ConstVectorRef theta, ConstVectorRef weights) const {
     }
   }
   h.diagonal().array() += l2_;
-  return h;
+}
+
+Matrix Objective::hessian(ConstVectorRef theta, ConstVectorRef weights) const {
+  check_shapes(theta, weights);
+  Expansion total;
+  add_expansion(theta, weights, total);
+  return std::move(total.hessian);
+}
+
+Objective::Expansion Objective::expand(ConstVectorRef theta, ConstVectorRef weights) const {
+  check_shapes(theta, weights);
+  Expansion total;
+  if (loss_.outputs() == 1) {
+    total.gradient = Vector::Zero(parameters());
+    add_expansion(theta, weights, total);
+    total.gradient += l2_ * theta;
+    if (linear_.size() > 0) total.gradient += linear_;
+  } else {
+    add_expansion(theta, weights, total);
+    total.gradient = evaluate(theta, weights).gradient;
+  }
+  return total;
 }
 
 Vector Objective::hessian_times(ConstVectorRef theta, ConstVectorRef weights,

@@ -71,14 +71,20 @@ class Newton {
          const ProgressCallback& progress)
       : objective_(objective), weights_(weights), options_(options), progress_(progress) {}
 
-  TrainerResult run(Vector start) {
+  /// `near`: the factor of a Hessian near that at the start, or null.
+  TrainerResult run(Vector start, const Cholesky* near) {
     theta_ = std::move(start);
     now_ = evaluate(theta_);
-    if (hessian_cost_in_passes(objective_) >= kDearHessian && !finished()) start_without_hessian();
+    const bool dear = hessian_cost_in_passes(objective_) >= kDearHessian;
+    if (near != nullptr) {
+      start_with(*near);
+    } else if (dear && !finished()) {
+      start_without_hessian();
+    }
     while (result_.iterations < options_.max_iterations && !finished()) {
       if (must_rebuild_ || rebuild_pays()) rebuild();
       must_rebuild_ = !step();
-      if (must_rebuild_ && steps_of_model_ == 0 && model_.has_factor()) break;  // rounding
+      if (must_rebuild_ && steps_of_model_ == 0 && own_factor_) break;  // rounding
     }
     result_.theta = theta_;
     result_.value = now_.value;
@@ -128,6 +134,11 @@ class Newton {
     must_rebuild_ = false;
   }
 
+  void start_with(const Cholesky& near) {
+    model_.start_from(near);
+    must_rebuild_ = false;
+  }
+
   void rebuild() {
     auto factor = Cholesky::factor(objective_.hessian(theta_, weights_));
     // H >= l2 I, so only overflow or an l2 lost in rounding can fail; then F says so too.
@@ -140,6 +151,7 @@ class Newton {
       throw UsageError("the Hessian is not positive definite in double precision", "l2",
                        "give a larger l2 or scale the features");
     model_.start_from(*std::move(factor));
+    own_factor_ = true;
     steps_of_model_ = 0;
     contraction_ = -1;
     ++result_.hessians;
@@ -204,7 +216,7 @@ class Newton {
   Vector theta_;
   Objective::Evaluation now_;
   InverseModel model_;
-  bool must_rebuild_ = true;
+  bool must_rebuild_ = true, own_factor_ = false;
   int steps_of_model_ = 0;    // taken since its factor or its start
   double contraction_ = -1;   // of these steps' gradients; negative: none yet
   double newton_gain_ = 0.3;  // decades, of the first step with the last factor
@@ -225,11 +237,13 @@ void check_inputs(const Objective& objective, ConstVectorRef weights,
 }  // namespace
 
 TrainerResult train_from(const Objective& objective, ConstVectorRef weights, Vector start,
-                         const TrainerOptions& options, const ProgressCallback& progress) {
+                         const TrainerOptions& options, const ProgressCallback& progress,
+                         const Cholesky* near) {
   check_inputs(objective, weights, options);
   check_size("start", start.size(), objective.parameters());
+  if (near != nullptr) check_size("rows of the factor", near->size(), objective.parameters());
   Stopwatch watch;
-  TrainerResult result = Newton(objective, weights, options, progress).run(std::move(start));
+  TrainerResult result = Newton(objective, weights, options, progress).run(std::move(start), near);
   result.seconds = watch.lap();
   return result;
 }

@@ -77,8 +77,11 @@ class Correction {
     result_.stop = reached()              ? CorrectionStop::kNoGap
                    : options_.rounds == 1 ? one_round()
                                           : iterate();
-    result_.gradient_norm =
-        objective_.evaluate(result_.theta, weights_ + result_.change.delta).gradient.norm();
+    if (result_.gradient.size() == 0) {
+      result_.gradient =
+          objective_.evaluate(result_.theta, weights_ + result_.change.delta).gradient;
+    }
+    result_.gradient_norm = result_.gradient.norm();
     return std::move(result_);
   }
 
@@ -270,12 +273,14 @@ class Correction {
       case UpdateKind::kInfluence:
         moved = influence_step(objective_, result_.theta, *hessian_,
                                weights_ + result_.change.delta, choice.change);
+        moved.gradient.resize(0);  // not of the total as it is rounded
         break;
       case UpdateKind::kNewton:
         moved = newton_step(objective_, result_.theta, weights_, choice.total);
         break;
       case UpdateKind::kPolish:
-        moved = polish(objective_, result_.theta, weights_, choice.total, options_.trainer);
+        moved = polish(objective_, result_.theta, weights_, choice.total, options_.trainer, {},
+                       &*hessian_);
         break;
     }
     result_.seconds.update += watch.lap();
@@ -345,6 +350,7 @@ class Correction {
     }
     predict_on_splits(choice.change);
     take(choice, std::move(moved.theta), round);
+    result_.gradient = std::move(moved.gradient);
     result_.rounds.push_back(std::move(round));
     if (moved.status != UpdateStatus::kDone) return CorrectionStop::kUpdateFailed;
     if (!affordable()) return CorrectionStop::kUtilityPrice;
@@ -410,6 +416,7 @@ class Correction {
     if (affords && helps && !overshoots) {
       predict_on_splits(choice.change);
       result_.theta = theta_after;
+      result_.gradient = std::move(moved.gradient);
       result_.update_status = UpdateStatus::kDone;
       result_.rounds.push_back(std::move(round));
       return true;

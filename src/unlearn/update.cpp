@@ -30,7 +30,8 @@ NewWeights new_weights(const Objective& objective, ConstVectorRef weights,
 UpdateResult measured(const Objective& objective, Vector theta, const NewWeights& weights,
                       Stopwatch& watch) {
   UpdateResult result;
-  result.gradient_norm = objective.evaluate(theta, weights.total).gradient.norm();
+  result.gradient = objective.evaluate(theta, weights.total).gradient;
+  result.gradient_norm = result.gradient.norm();
   result.distance_bound = result.gradient_norm / objective.l2();
   result.theta = std::move(theta);
   result.negative_total_weight_rows = weights.negative;
@@ -86,19 +87,20 @@ UpdateResult newton_step(const Objective& objective, ConstVectorRef theta, Const
                          const Reweighting& change) {
   Stopwatch watch;
   const NewWeights after = new_weights(objective, weights, change);
-  const auto hessian = factor_hessian(objective, theta, after.total);
+  Objective::Expansion there = objective.expand(theta, after.total);
+  const auto hessian = Cholesky::factor(std::move(there.hessian));
   if (!hessian) {
     UpdateResult result = measured(objective, theta, after, watch);
     result.status = UpdateStatus::kNotPositiveDefinite;
     return result;
   }
-  Vector moved = theta - hessian->solve(objective.evaluate(theta, after.total).gradient);
+  Vector moved = theta - hessian->solve(there.gradient);
   return measured(objective, std::move(moved), after, watch);
 }
 
 UpdateResult polish(const Objective& objective, ConstVectorRef theta, ConstVectorRef weights,
                     const Reweighting& change, const TrainerOptions& options,
-                    const ProgressCallback& progress) {
+                    const ProgressCallback& progress, const Cholesky* near) {
   Stopwatch watch;
   const NewWeights after = new_weights(objective, weights, change);
   if (after.negative > 0) {
@@ -106,10 +108,11 @@ UpdateResult polish(const Objective& objective, ConstVectorRef theta, ConstVecto
     result.status = UpdateStatus::kNegativeWeights;
     return result;
   }
-  TrainerResult trained = train_from(objective, after.total, theta, options, progress);
+  TrainerResult trained = train_from(objective, after.total, theta, options, progress, near);
   UpdateResult result;
   result.status = trained.converged ? UpdateStatus::kDone : UpdateStatus::kNotConverged;
   result.theta = std::move(trained.theta);
+  result.gradient = std::move(trained.gradient);
   result.gradient_norm = trained.gradient_norm;
   result.distance_bound = trained.gradient_norm / objective.l2();
   result.seconds = watch.lap();

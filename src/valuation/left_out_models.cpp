@@ -113,7 +113,7 @@ void left_out_gradients(const FullModel& full, const std::vector<Active>& models
   Matrix scores(step, columns), residuals(step, columns);
   for (Index begin = 0; begin < objective.rows(); begin += step) {
     const RowBlock piece{begin, std::min(begin + step, objective.rows())};
-    const auto x = objective.features().block(piece);
+    const FeatureRows x = objective.features().block(piece);
     auto t = scores.topRows(piece.size());
     auto r = residuals.topRows(piece.size());
     row_scores(x, objective.intercept(), coefficients, t);

@@ -136,7 +136,7 @@ NeighborOrder::NeighborOrder(const FeatureMatrix& training, const std::vector<st
 void NeighborOrder::measure(RowBlock chunk) {
   chunk_ = chunk;
   const Index d = training_.columns(), count = chunk.size();
-  Matrix points = validation_.block(chunk).transpose();
+  Matrix points = RowsView(validation_.block(chunk)).transpose();
   points.colwise() -= center_;
   const Vector point_norms = points.colwise().squaredNorm().transpose();
   points *= -2;
@@ -147,7 +147,7 @@ void NeighborOrder::measure(RowBlock chunk) {
     for (Index begin = block.begin; begin < block.end; begin += kPieceRows) {
       const Index size = std::min(kPieceRows, block.end - begin);
       centred.topRows(size) =
-          training_.block({begin, begin + size}).rowwise() - center_.transpose();
+          RowsView(training_.block({begin, begin + size})).rowwise() - center_.transpose();
       auto piece = distances_.middleRows(begin, size);
       row_scores(RowsView(centred.data(), size, d), false, points, piece);
       for (Index c = 0; c < count; ++c) {

@@ -173,8 +173,10 @@ void check_same_classes(const Dataset& train, const std::vector<bool>& counts,
 }
 
 void check_finite_features(const Dataset& data, const char* what) {
-  if (!data.features.view().allFinite()) {
-    throw DataError("features must be finite", what, "drop or repair the rows that are not");
+  for (Index i = 0; i < data.rows(); ++i) {
+    if (!data.features.row(i).allFinite()) {
+      throw DataError("features must be finite", what, "drop or repair the rows that are not");
+    }
   }
 }
 

@@ -6,11 +6,34 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "recant/linalg/types.hpp"
 
 namespace recant {
+
+/// Rows of a FeatureMatrix that follow each other: a view of its values or, where rows between them
+/// are left out, a copy. A view of this object's own is good for as long as it is.
+class FeatureRows {
+ public:
+  FeatureRows(RowsView rows) noexcept  // NOLINT(google-explicit-constructor)
+      : values_(rows.data()), rows_(rows.rows()), columns_(rows.cols()) {}
+  explicit FeatureRows(RowMatrix rows) noexcept
+      : copy_(std::move(rows)),
+        values_(copy_.data()),
+        rows_(copy_.rows()),
+        columns_(copy_.cols()) {}
+  FeatureRows(const FeatureRows&) = delete;
+  FeatureRows& operator=(const FeatureRows&) = delete;
+
+  operator RowsView() const noexcept { return {values_, rows_, columns_}; }  // NOLINT
+
+ private:
+  RowMatrix copy_;
+  const double* values_;
+  Index rows_, columns_;
+};
 
 /// n x d features, row-major and contiguous, in memory or mapped from a file. Copies share the
 /// values, which nobody changes.
@@ -24,16 +47,30 @@ class FeatureMatrix {
 
   [[nodiscard]] Index rows() const noexcept { return rows_; }
   [[nodiscard]] Index columns() const noexcept { return columns_; }
-  [[nodiscard]] RowsView view() const noexcept { return {values_, rows_, columns_}; }
-  [[nodiscard]] RowsView block(RowBlock block) const noexcept {
-    return {values_ + block.begin * columns_, block.size(), columns_};
+  /// @throws InternalError for a matrix that rows are left out of.
+  [[nodiscard]] RowsView view() const;
+  [[nodiscard]] FeatureRows block(RowBlock block) const {
+    return kept_ == nullptr ? FeatureRows(stored(block)) : kept_block(block);
   }
-  [[nodiscard]] RowsView row(Index i) const noexcept { return block({i, i + 1}); }
+  [[nodiscard]] RowsView row(Index i) const noexcept {
+    const Index at = kept_ == nullptr ? i : (*kept_)[static_cast<std::size_t>(i)];
+    return stored({at, at + 1});
+  }
+
+  /// Parts of it that share the values: rows one after another, and rows that ascend, in O(n).
+  [[nodiscard]] FeatureMatrix slice(RowBlock rows) const;
+  [[nodiscard]] FeatureMatrix only(std::vector<Index> rows) const;
 
  private:
   const double* values_ = nullptr;
   Index rows_ = 0, columns_ = 0;
   std::shared_ptr<const void> owner_;
+  std::shared_ptr<const std::vector<Index>> kept_;  // where each row is stored; none: in its place
+
+  [[nodiscard]] RowsView stored(RowBlock block) const noexcept {
+    return {values_ + block.begin * columns_, block.size(), columns_};
+  }
+  [[nodiscard]] FeatureRows kept_block(RowBlock block) const;
 };
 
 /// One sensitive column: which group each row belongs to.

@@ -60,6 +60,7 @@ class NpyView {
       const Eigen::Matrix<std::int32_t, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>;
 
   NpyView(const RowsView& values);          // NOLINT(google-explicit-constructor) float64, 2-D
+  NpyView(const FeatureMatrix& values);     // NOLINT(google-explicit-constructor) float64, 2-D
   NpyView(const Vector& values);            // NOLINT(google-explicit-constructor) float64, 1-D
   NpyView(std::span<const double> values);  // NOLINT(google-explicit-constructor) float64, 1-D
   NpyView(std::span<const std::int64_t> values);  // NOLINT(google-explicit-constructor) int64, 1-D
@@ -71,6 +72,7 @@ class NpyView {
 
  private:
   const void* values_ = nullptr;
+  const FeatureMatrix* features_ = nullptr;
   std::span<const std::string> texts_;
   std::string header_;
   std::size_t item_bytes_ = 0, bytes_ = 0;

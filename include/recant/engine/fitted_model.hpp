@@ -43,7 +43,7 @@ void mark_erased(Dataset& data, std::span<const Index> rows);
 [[nodiscard]] FeatureMatrix features_without_erased(const Dataset& data);
 
 /// The model without rows that were erased: those after them move up. For whatever would otherwise
-/// count them or give them a weight again. Copies the features if there are any.
+/// count them or give them a weight again. The features are shared.
 [[nodiscard]] FittedModel without_erased_rows(const FittedModel& model);
 
 }  // namespace recant

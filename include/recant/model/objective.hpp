@@ -65,6 +65,13 @@ class Objective {
   /// Weights of either sign. Cost: n p^2 C(C+1)/2 multiply-adds; memory O((Cp)^2) a group.
   [[nodiscard]] Matrix hessian(ConstVectorRef theta, ConstVectorRef weights) const;
 
+  /// That and grad F(theta; w), whose rows are in the cache then. Of one score; of several, a pass.
+  struct Expansion {
+    Matrix hessian;
+    Vector gradient;
+  };
+  [[nodiscard]] Expansion expand(ConstVectorRef theta, ConstVectorRef weights) const;
+
   /// phi'''_i / phi''_i at theta, of a loss of one score.   n.
   [[nodiscard]] Vector curvature_tilts(ConstVectorRef theta) const;
 
@@ -93,6 +100,8 @@ class Objective {
   Vector linear_;     // b, or empty
 
   Evaluation data_terms(ConstVectorRef theta, ConstVectorRef weights) const;  // no penalty
+  /// Of one score the gradient too, where it has the size for it; no penalty in that.
+  void add_expansion(ConstVectorRef theta, ConstVectorRef weights, Expansion& sum) const;
   void check_shapes(ConstVectorRef theta, ConstVectorRef weights) const;
 };
 

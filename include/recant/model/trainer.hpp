@@ -69,9 +69,11 @@ struct TrainerResult {
                                   const TrainerOptions& options = {},
                                   const ProgressCallback& progress = {});
 
-/// The same from a given start: polishing an update, warm retraining.
+/// The same from a given start: polishing an update, warm retraining. `near`: the factor of a
+/// Hessian near that at the start, where there is one: the first steps are taken with it.
 [[nodiscard]] TrainerResult train_from(const Objective& objective, ConstVectorRef weights,
                                        Vector start, const TrainerOptions& options = {},
-                                       const ProgressCallback& progress = {});
+                                       const ProgressCallback& progress = {},
+                                       const Cholesky* near = nullptr);
 
 }  // namespace recant

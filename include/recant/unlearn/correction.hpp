@@ -113,7 +113,8 @@ struct CorrectionResult {
   Vector theta;        ///< C*p, the new parameters
   std::vector<CorrectionRound> rounds;
   std::vector<std::vector<double>> predicted;  ///< by split and metric: sum over accepted rounds
-  double gradient_norm = 0;                    ///< |grad F(theta; w + delta)|
+  Vector gradient;                             ///< grad F(theta; w + delta)
+  double gradient_norm = 0;                    ///< its length
   double reachable_share = 1;  ///< of the gaps within the bounds, at the first linearisation
   struct Seconds {
     double curvature = 0, influence = 0, weights = 0, update = 0, measure = 0;

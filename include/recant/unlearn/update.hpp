@@ -34,7 +34,8 @@ struct UpdateResult {
   Vector theta;  ///< C*p; the old one where status says there is no new one
   Index negative_total_weight_rows =
       0;                      ///< no weighted training has these: nothing to compare with
-  double gradient_norm = 0;   ///< |grad F(theta; w + delta)|
+  Vector gradient;            ///< grad F(theta; w + delta), C*p
+  double gradient_norm = 0;   ///< its length
   double distance_bound = 0;  ///< gradient_norm / l2 >= |theta - argmin|, if none is negative
   double seconds = 0;
 };
@@ -53,10 +54,12 @@ struct UpdateResult {
                                        ConstVectorRef weights, const Reweighting& change);
 
 /// argmin F(.; w + delta) from theta, to the trainer's tolerance: what any trainer gets from
-/// sample_weight = w + delta. Exact. Cost: a warm fit.
+/// sample_weight = w + delta. Exact. Cost: a warm fit, which begins with `near`, the factor of
+/// H(theta; w), where the caller has it: then mostly without a Hessian.
 [[nodiscard]] UpdateResult polish(const Objective& objective, ConstVectorRef theta,
                                   ConstVectorRef weights, const Reweighting& change,
                                   const TrainerOptions& options = {},
-                                  const ProgressCallback& progress = {});
+                                  const ProgressCallback& progress = {},
+                                  const Cholesky* near = nullptr);
 
 }  // namespace recant

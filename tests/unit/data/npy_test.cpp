@@ -190,6 +190,8 @@ TEST(Npy, ComesBackAsWritten) {
     write(path, RowsView(matrix.data(), matrix.rows(), matrix.cols()));
     EXPECT_EQ(read_npy_matrix(path).view(), matrix);
     EXPECT_EQ(read_npy_header(path).data_offset % 64, 0);
+    write(path, FeatureMatrix(matrix).only({1, 3, 4, 36}));
+    EXPECT_EQ(read_npy_matrix(path).view(), matrix({1, 3, 4, 36}, Eigen::all));
 
     const Vector vector{{1e-320, -0.0, 0.1, std::numeric_limits<double>::infinity()}};
     write(path, vector);

@@ -124,6 +124,31 @@ TEST_F(ForgetTest, APassGoesOnBoundingTheDeletionsAfterIt) {
   EXPECT_GT(carried, 0);
 }
 
+/// The rows that are left are those of a model that never had the others, to the last byte.
+TEST_F(ForgetTest, WithoutErasedRowsEverythingIsAsOfACopy) {
+  Vault::create(path_, fitted_, false);
+  {
+    Vault vault = Vault::open_for_writing(path_);
+    ASSERT_TRUE(vault.forget(rows({0, 40, 41, 149})).done());
+  }
+  const FittedModel left = without_erased_rows(Vault::open(path_));
+  FittedModel copied = left;
+  RowMatrix values(left.rows.rows(), left.rows.features.columns());
+  for (Index i = 0; i < values.rows(); ++i) values.row(i) = left.rows.features.row(i);
+  copied.rows.features = FeatureMatrix(values);
+  const Vector &theta = left.model.theta, &weights = left.rows.weights;
+  const Objective one = left.objective(), other = copied.objective();
+  EXPECT_EQ(one.row_norms(), other.row_norms());
+  EXPECT_EQ(one.evaluate(theta, weights).gradient, other.evaluate(theta, weights).gradient);
+  EXPECT_EQ(one.hessian(theta, weights), other.hessian(theta, weights));
+  EXPECT_EQ(scores(left.model, left.rows.features), scores(left.model, copied.rows.features));
+  const fs::path first = folder_ / "first.rct", second = folder_ / "second.rct";
+  Vault::create(first, left, false);
+  Vault::create(second, copied, false);
+  EXPECT_EQ(Vault::open(first).rows.features.view(), values);
+  EXPECT_EQ(Vault::open(second).rows.features.view(), values);
+}
+
 TEST_F(ForgetTest, OpeningAnewGoesOnFromWhatIsThere) {
   create_enrolled();
   std::vector<Index> gone;

@@ -174,6 +174,25 @@ TEST_F(PeakMemoryOfVault, Measuring) {
   expect_at_most(found, 40, "correct");
 }
 
+/// Rows that have left are passed over where they were, and those that stay are not moved up.
+TEST_F(PeakMemoryOfVault, CorrectAfterADeletion) {
+  create();
+  {
+    Vault vault = Vault::open_for_writing(path_);
+    ASSERT_TRUE(vault.forget(rows(10, 3)).done());
+  }
+  const std::size_t found = peak_of([&] {
+    CorrectionRequest request;
+    request.goals = {"demographic_parity"};
+    request.options.rounds = 2;
+    const auto [corrected, report] =
+        correct(without_erased_rows(Vault::open(path_)), few_, &few_, request);
+    EXPECT_EQ(corrected.rows.rows(), kRows - 3);
+    Vault::create(folder_ / "corrected.rct", corrected, false);
+  });
+  expect_at_most(found, 44, "correct, after a deletion");
+}
+
 TEST_F(PeakMemoryOfVault, Audit) {
   std::vector<Index> deleted;
   for (Index row = 100; row < 200; ++row) deleted.push_back(row);

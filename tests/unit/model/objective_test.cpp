@@ -67,6 +67,22 @@ TEST_P(ObjectiveByKind, HessianIsTheDerivativeOfTheGradient) {
   test::expect_close(objective.hessian_times(theta, w, v), product, 1e-9, 0, "H v");
 }
 
+TEST_P(ObjectiveByKind, AnExpansionIsTheHessianAndTheGradient) {
+  test::Random random(12);
+  const Dataset data = test::made_up_rows(random, 2500, 4, loss_);
+  const Objective plain(data, loss_, intercept_, 0.7);
+  const Objective objective = plain.with_linear_term(random.normals(plain.parameters()));
+  const Vector theta = 0.5 * random.normals(objective.parameters());
+  const Vector w = random.weights(2500) - Vector::Constant(2500, 0.3);
+  const Objective::Expansion found = objective.expand(theta, w);
+  EXPECT_EQ(found.hessian, objective.hessian(theta, w));
+  test::expect_close(found.gradient, objective.evaluate(theta, w).gradient, 1e-12, 0, "gradient");
+  const test::WithThreads one(1);
+  const Objective::Expansion alone = objective.expand(theta, w);
+  EXPECT_EQ(found.hessian, alone.hessian);
+  EXPECT_EQ(found.gradient, alone.gradient);
+}
+
 TEST_P(ObjectiveByKind, RowGradientsAreTheDerivativesOfTheRowsLosses) {
   test::Random random(3);
   const Dataset data = test::made_up_rows(random, 9, 3, loss_);

@@ -90,6 +90,27 @@ TEST_P(TrainerByKind, StartingAtTheOptimumDoesNoHarm) {
   EXPECT_TRUE(test::same_bytes(still.theta, f.result.theta));
 }
 
+/// The factor of another Hessian makes the way shorter or longer, and ends where it ends without.
+TEST_P(TrainerByKind, AFactorFromElsewhereLeadsToTheSamePlace) {
+  const Fit before = fit(3, 400, 5, loss_, intercept_, l2_);
+  Fit f = fit(3, 400, 5, loss_, intercept_, l2_);
+  for (Index i = 0; i < 400; i += 3) f.weights(i) *= 0.8;
+  const Matrix hessian = f.objective.hessian(before.result.theta, before.weights);
+  const TrainerResult without = train_from(f.objective, f.weights, before.result.theta);
+  for (const double scale : {1.0, 1e-3, 1e6}) {
+    const Cholesky near = Cholesky::factor(scale * hessian).value();
+    f.result = train_from(f.objective, f.weights, before.result.theta, {}, {}, &near);
+    expect_optimal(f);
+    if (scale == 1) {
+      EXPECT_LE(f.result.hessians, without.hessians);
+    }
+  }
+  const Cholesky small = Cholesky::factor(Matrix::Identity(2, 2)).value();
+  test::expect_error<UsageError>(
+      [&] { return train_from(f.objective, f.weights, before.result.theta, {}, {}, &small); },
+      {"factor"});
+}
+
 TEST_P(TrainerByKind, EveryStartEndsInTheSamePlace) {
   const Fit f = fit(6, 300, 4, loss_, intercept_, l2_);
   test::Random random(7);
