@@ -68,7 +68,8 @@ NpyView::NpyView(std::span<const std::string> texts) : texts_(texts), item_bytes
 void NpyView::write(std::ostream& out) const {
   out << header_;
   if (features_ != nullptr) {
-    for (Index i = 0; i < block_count(features_->rows()); ++i) {
+    for (Index i = 0; i < block_count(features_->rows()) && out; ++i) {
+      check_interrupt();
       const FeatureRows rows = features_->block(block_at(i, features_->rows()));
       const RowsView view = rows;
       out.write(reinterpret_cast<const char*>(view.data()),

@@ -28,16 +28,14 @@ void mark_erased(Dataset& data, std::span<const Index> rows) {
 }
 
 FeatureMatrix features_without_erased(const Dataset& data) {
-  std::optional<RowMatrix> zeroed;
+  bool all = data.features.whole();
+  for (Index row = 0; row < data.rows() && all; ++row) all = !is_erased(data.ids, row);
+  if (all) return data.features;
+  RowMatrix zeroed = RowMatrix::Zero(data.rows(), data.features.columns());
   for (Index row = 0; row < data.rows(); ++row) {
-    if (!is_erased(data.ids, row)) continue;
-    if (!zeroed) {
-      zeroed.emplace(data.rows(), data.features.columns());
-      for (Index i = 0; i < data.rows(); ++i) zeroed->row(i) = data.features.row(i);
-    }
-    zeroed->row(row).setZero();
+    if (!is_erased(data.ids, row)) zeroed.row(row) = data.features.row(row);
   }
-  return zeroed ? FeatureMatrix(*std::move(zeroed)) : data.features;
+  return FeatureMatrix(std::move(zeroed));
 }
 
 FittedModel without_erased_rows(const FittedModel& model) {

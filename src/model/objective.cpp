@@ -143,13 +143,14 @@ Objective::Evaluation Objective::data_terms(ConstVectorRef theta, ConstVectorRef
           auto scores = score_buffer.topRows(piece.size());
           auto residuals = residual_buffer.topRows(piece.size());
           auto values = value_buffer.head(piece.size());
-          row_scores(features_.block(piece), intercept_, columns, scores);
+          const FeatureRows x = features_.block(piece);
+          row_scores(x, intercept_, columns, scores);
           loss_.evaluate(scores, targets_.segment(piece.begin, piece.size()), values, residuals);
           const auto [loss, gross] =
               weigh_rows(w, row_norms_.segment(piece.begin, piece.size()), values, residuals);
           sum.data_loss += loss;
           sum.gross += gross;
-          add_weighted_rows(features_.block(piece), intercept_, residuals, gradient);
+          add_weighted_rows(x, intercept_, residuals, gradient);
         });
       },
       [](Evaluation& into, const Evaluation& from) {
@@ -189,13 +190,14 @@ Objective::Residual Objective::residual(ConstVectorRef theta, ConstVectorRef wei
           const auto w = weights.segment(piece.begin, piece.size());
           auto products = buffer.topRows(piece.size());
           auto residuals = residual_buffer.topRows(piece.size());
-          row_scores(features_.block(piece), intercept_, columns, products);
+          const FeatureRows x = features_.block(piece);
+          row_scores(x, intercept_, columns, products);
           loss_.residuals(products.leftCols(outputs), targets_.segment(piece.begin, piece.size()),
                           residuals);
           sum.gross +=
               weigh_rows(w, row_norms_.segment(piece.begin, piece.size()), Vector(), residuals)
                   .sizes;
-          add_weighted_rows(features_.block(piece), intercept_, residuals, part_sum);
+          add_weighted_rows(x, intercept_, residuals, part_sum);
           sum.spread = larger(sum.spread, largest_spread(products.rightCols(outputs), w));
         });
       },
@@ -247,12 +249,12 @@ void Objective::add_expansion(ConstVectorRef theta, ConstVectorRef weights,
     const Index most = piece_rows(p);
     Matrix score_buffer(most, outputs);
     std::vector<double> curvatures(static_cast<std::size_t>(most));
-    const auto add_gradient = [&](RowBlock piece, const Matrix& scores) {
+    const auto add_gradient = [&](RowBlock piece, RowsView x, ConstMatrixRef scores) {
       Matrix residuals(piece.size(), 1);
       loss_.residuals(scores, targets_.segment(piece.begin, piece.size()), residuals);
       residuals.array() *= weights.segment(piece.begin, piece.size()).array();
       Eigen::Map<Matrix> sums(sum.gradient.data(), p, 1);
-      add_weighted_rows(features_.block(piece), intercept_, residuals, sums);
+      add_weighted_rows(x, intercept_, residuals, sums);
     };
     const RowBlock next{rows_of_gram.end, std::min(rows(), rows_of_gram.end + GramScratch::kRows)};
     for (Index k = 0; k < outputs; ++k) {
@@ -263,15 +265,16 @@ void Objective::add_expansion(ConstVectorRef theta, ConstVectorRef weights,
           auto scores = score_buffer.topRows(piece.size());
           const auto curvature =
               std::span(curvatures).first(static_cast<std::size_t>(piece.size()));
-          row_scores(features_.block(piece), intercept_, columns, scores);
-          if (gradient && sign > 0) add_gradient(piece, scores);
+          const FeatureRows x = features_.block(piece);
+          row_scores(x, intercept_, columns, scores);
+          if (gradient && sign > 0) add_gradient(piece, x, scores);
           loss_.curvatures(scores, k, l, curvature);
           for (std::size_t i = 0; i < curvature.size(); ++i) {
             curvature[i] *= std::max(sign * weights(piece.begin + static_cast<Index>(i)), 0.0);
           }
-          scratch.append(features_.block(piece), intercept_, curvature);
+          scratch.append(x, intercept_, curvature);
         });
-        const bool last = k == outputs - 1 && l == k;
+        const bool last = k == outputs - 1 && l == k && features_.whole();
         scratch.add_gram(sign * loss_.curvature_sign(k, l), sum.hessian.block(k * p, l * p, p, p),
                          features_.block(last ? next : RowBlock{next.begin, next.begin}));
       }
@@ -344,11 +347,12 @@ Vector Objective::hessian_times(ConstVectorRef theta, ConstVectorRef weights,
         Matrix buffer(most, 2 * outputs);
         add_in_parts(block, most, out, [&](RowBlock piece, Matrix& part_sum) {
           auto products = buffer.topRows(piece.size());
-          row_scores(features_.block(piece), intercept_, columns, products);
+          const FeatureRows x = features_.block(piece);
+          row_scores(x, intercept_, columns, products);
           auto along = products.rightCols(outputs);
           loss_.curvature_products(products.leftCols(outputs), along, along);
           along.array().colwise() *= weights.segment(piece.begin, piece.size()).array();
-          add_weighted_rows(features_.block(piece), intercept_, along, part_sum);
+          add_weighted_rows(x, intercept_, along, part_sum);
         });
       },
       [](Vector& into, const Vector& from) { into += from; });

@@ -37,16 +37,25 @@ constexpr int kTrialSteps = 5;
 /// Hessian, corrected by the secants of the steps since.
 class InverseModel {
  public:
+  InverseModel() = default;
+  InverseModel(const InverseModel&) = delete;
+  InverseModel& operator=(const InverseModel&) = delete;
+
   void start_from(double scale) {
     scale_ = scale;
-    factor_.reset();
+    factor_ = nullptr;
     secants_.clear();
   }
   void start_from(Cholesky factor) {
-    factor_ = std::move(factor);
+    own_ = std::move(factor);
+    borrow(*own_);
+  }
+  void borrow(const Cholesky& factor) {
+    factor_ = &factor;
     secants_.clear();
   }
-  [[nodiscard]] bool has_factor() const { return factor_.has_value(); }
+  [[nodiscard]] bool has_factor() const { return factor_ != nullptr; }
+  [[nodiscard]] bool has_own_factor() const { return own_ && factor_ == &*own_; }
 
   void add(Vector step, Vector gradient_change) {
     const double curvature = step.dot(gradient_change);
@@ -60,7 +69,8 @@ class InverseModel {
   }
 
  private:
-  std::optional<Cholesky> factor_;
+  std::optional<Cholesky> own_;
+  const Cholesky* factor_ = nullptr;  // of a Hessian: its own or borrowed; none: scale_ I
   double scale_ = 1;
   SecantMemory secants_;
 };
@@ -84,7 +94,7 @@ class Newton {
     while (result_.iterations < options_.max_iterations && !finished()) {
       if (must_rebuild_ || rebuild_pays()) rebuild();
       must_rebuild_ = !step();
-      if (must_rebuild_ && steps_of_model_ == 0 && own_factor_) break;  // rounding
+      if (must_rebuild_ && steps_of_model_ == 0 && model_.has_own_factor()) break;  // rounding
     }
     result_.theta = theta_;
     result_.value = now_.value;
@@ -135,7 +145,7 @@ class Newton {
   }
 
   void start_with(const Cholesky& near) {
-    model_.start_from(near);
+    model_.borrow(near);
     must_rebuild_ = false;
   }
 
@@ -151,7 +161,6 @@ class Newton {
       throw UsageError("the Hessian is not positive definite in double precision", "l2",
                        "give a larger l2 or scale the features");
     model_.start_from(*std::move(factor));
-    own_factor_ = true;
     steps_of_model_ = 0;
     contraction_ = -1;
     ++result_.hessians;
@@ -192,7 +201,7 @@ class Newton {
       return;
     }
     contraction_ = contraction;
-    if (model_.has_factor() && steps_of_model_ == 1) {
+    if (model_.has_own_factor() && steps_of_model_ == 1) {
       newton_gain_ = std::max(kLeastNewtonGain, -std::log10(contraction));
     }
   }
@@ -200,7 +209,7 @@ class Newton {
   void record(double size) {
     ++result_.iterations;
     result_.history.push_back({result_.iterations, now_.value, now_.gradient.norm(), size,
-                               model_.has_factor() && steps_of_model_ == 1});
+                               model_.has_own_factor() && steps_of_model_ == 1});
     if (progress_) progress_({"fit", static_cast<double>(result_.iterations), 0});
   }
 
@@ -216,7 +225,7 @@ class Newton {
   Vector theta_;
   Objective::Evaluation now_;
   InverseModel model_;
-  bool must_rebuild_ = true, own_factor_ = false;
+  bool must_rebuild_ = true;
   int steps_of_model_ = 0;    // taken since its factor or its start
   double contraction_ = -1;   // of these steps' gradients; negative: none yet
   double newton_gain_ = 0.3;  // decades, of the first step with the last factor

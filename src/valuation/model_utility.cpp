@@ -91,7 +91,10 @@ class ModelUtility final : public SubsetUtility {
     fingerprint.add(objective.l2());
     for (const FeatureMatrix* features : {&objective.features(), &problem_.validation.features}) {
       fingerprint.add(features->columns());
-      add(features->view().data(), features->view().size());
+      fingerprint.add(features->rows() * features->columns());
+      for (Index i = 0; i < features->rows(); ++i) {
+        for (const double value : features->row(i).row(0)) fingerprint.add(value);
+      }
     }
     for (const Vector* values :
          {&objective.targets(), &problem_.weights, &problem_.validation.targets}) {

@@ -47,6 +47,8 @@ class FeatureMatrix {
 
   [[nodiscard]] Index rows() const noexcept { return rows_; }
   [[nodiscard]] Index columns() const noexcept { return columns_; }
+  /// Whether no rows are left out, so that there is a view() of all.
+  [[nodiscard]] bool whole() const noexcept { return kept_ == nullptr; }
   /// @throws InternalError for a matrix that rows are left out of.
   [[nodiscard]] RowsView view() const;
   [[nodiscard]] FeatureRows block(RowBlock block) const {

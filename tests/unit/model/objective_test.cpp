@@ -73,7 +73,8 @@ TEST_P(ObjectiveByKind, AnExpansionIsTheHessianAndTheGradient) {
   const Objective plain(data, loss_, intercept_, 0.7);
   const Objective objective = plain.with_linear_term(random.normals(plain.parameters()));
   const Vector theta = 0.5 * random.normals(objective.parameters());
-  const Vector w = random.weights(2500) - Vector::Constant(2500, 0.3);
+  Vector w = random.weights(2500) - Vector::Constant(2500, 0.3);
+  w.segment(512, 300).setConstant(-0.2);  // all of a part are negative
   const Objective::Expansion found = objective.expand(theta, w);
   EXPECT_EQ(found.hessian, objective.hessian(theta, w));
   test::expect_close(found.gradient, objective.evaluate(theta, w).gradient, 1e-12, 0, "gradient");
@@ -81,6 +82,35 @@ TEST_P(ObjectiveByKind, AnExpansionIsTheHessianAndTheGradient) {
   const Objective::Expansion alone = objective.expand(theta, w);
   EXPECT_EQ(found.hessian, alone.hessian);
   EXPECT_EQ(found.gradient, alone.gradient);
+}
+
+/// Rows that are left out are as if they had never been there, to the byte.
+TEST_P(ObjectiveByKind, RowsLeftOutAreNotThere) {
+  test::Random random(14);
+  Dataset some = test::made_up_rows(random, 3000, 4, loss_);
+  const FeatureMatrix all = some.features;
+  std::vector<Index> kept;
+  for (Index i = 0; i < 3000; ++i) {
+    if (i % 1000 >= 3 && i % 7 != 2 && i != 2048) kept.push_back(i);
+  }
+  some = pick_rows(some, kept);
+  Dataset shared = some;
+  shared.features = all.only(kept);
+  const Vector w = random.weights(some.rows()) - Vector::Constant(some.rows(), 0.3);
+  const Objective wanted(some, loss_, intercept_, 0.7);
+  const Vector theta = 0.5 * random.normals(wanted.parameters());
+  const Vector v = random.normals(wanted.parameters());
+  for (const int threads : {1, 2, 4}) {
+    const test::WithThreads with(threads);
+    const Objective found(shared, loss_, intercept_, 0.7);
+    EXPECT_EQ(found.row_norms(), wanted.row_norms());
+    EXPECT_EQ(found.evaluate(theta, w).gradient, wanted.evaluate(theta, w).gradient);
+    EXPECT_EQ(found.residual(theta, w, v).spread, wanted.residual(theta, w, v).spread);
+    EXPECT_EQ(found.hessian_times(theta, w, v), wanted.hessian_times(theta, w, v));
+    EXPECT_EQ(found.row_gradient_products(theta, v), wanted.row_gradient_products(theta, v));
+    EXPECT_EQ(found.expand(theta, w).hessian, wanted.hessian(theta, w));
+    EXPECT_EQ(found.expand(theta, w).gradient, wanted.expand(theta, w).gradient);
+  }
 }
 
 TEST_P(ObjectiveByKind, RowGradientsAreTheDerivativesOfTheRowsLosses) {
