@@ -11,7 +11,9 @@
 #include "ledger_place.hpp"
 #include "recant/core/error.hpp"
 #include "recant/core/seeded_random.hpp"
+#include "recant/core/stopwatch.hpp"
 #include "recant/ledger/ledger.hpp"
+#include "storage.hpp"
 
 namespace recant {
 namespace {
@@ -155,6 +157,29 @@ TEST(SeveralProcesses, EachStepOfABatchIsDoneOnce) {
   EXPECT_EQ(ledger.check(is_signature).fault, std::nullopt);
   EXPECT_EQ(ledger.budget().used, 1);
   EXPECT_EQ(ledger.statistics().rows_erased, 3);
+}
+
+/// Opened in the middle of a transaction that writes, and before it.
+TEST(SeveralProcesses, AReaderNeitherWaitsForAWriterNorSeesWhatItDidNotCommit) {
+  const auto place = make_ledger_place();
+  const std::string location = place->location();
+  {
+    Ledger ledger = Ledger::create(location, enrolment());
+    receive(ledger, submission(1, 1));
+  }
+  const auto received = [](const Ledger& reader) { return reader.statistics().requests[0]; };
+  const Ledger before = Ledger::open(location, LedgerAccess::kRead);
+  const auto writer = open_storage(location, StorageMode::kWrite);
+  {
+    Transaction transaction(*writer, LedgerAccess::kWrite);
+    writer->run("UPDATE requests SET state = $1", {std::string_view("cancelled")});
+    Stopwatch watch;
+    EXPECT_EQ(received(before), 1);
+    EXPECT_EQ(received(Ledger::open(location, LedgerAccess::kRead)), 1);
+    EXPECT_LT(watch.lap(), 5) << "a writer waits 10 s for another";
+    transaction.commit();
+  }
+  EXPECT_EQ(received(before), 0);
 }
 
 }  // namespace
