@@ -21,7 +21,6 @@ function(recant_system_library name header library)
   set_property(GLOBAL APPEND PROPERTY RECANT_SYSTEM_LIBRARIES recant_${name})
 endfunction()
 
-recant_system_library(libcsv csv.h csv)
 # OpenBLAS carries LAPACK. The pthread build: the serial one is not safe to call from several threads.
 recant_system_library(openblas cblas.h openblas openblas-pthread)
 recant_system_library(sodium sodium.h sodium)

@@ -21,9 +21,9 @@ EXTERNAL = [
     # (header, places)
     (r"Eigen/|unsupported/Eigen/", ["public", "src", "apps", "python"]),
     (r"cblas\.h|lapacke?\.h|lapack.*\.h|f77blas\.h", ["src/linalg"]),
-    (r"hwy/", ["src/linalg", "src/metrics", "src/model", "src/valuation"]),
+    (r"hwy/", ["src/data", "src/linalg", "src/metrics", "src/model", "src/valuation"]),
     (r"omp\.h", ["src/core"]),
-    (r"csv\.h|fast_float/", ["src/data"]),
+    (r"fast_float/", ["src/data"]),
     (r"(sqlite3|libpq-fe)\.h", ["src/ledger"]),
     (r"sodium\.h|sodium/", ["src/core", "src/certify", "src/ledger", "src/engine", "src/verify"]),
     (r"mpfr\.h", ["src/certify"]),

@@ -60,7 +60,8 @@ double class_number(const std::string& name) {
   double value = 0;
   if (name == "False") return 0;
   if (name == "True") return 1;
-  if (!parse_number(name, value)) {
+  const std::string padded = name + std::string(8, '\0');
+  if (!parse_number({padded.data(), name.size()}, value)) {
     throw UsageError("the classes of the training data are texts, which no array can hold", "",
                      "give a CSV file");
   }

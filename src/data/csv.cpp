@@ -1,76 +1,107 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "recant/data/csv.hpp"
 
-#include <csv.h>
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
-#include <new>
+#include <utility>
 #include <vector>
 
 #include "input_file.hpp"
 #include "recant/core/error.hpp"
+#include "special_bytes.hpp"
 
 namespace recant {
 namespace {
 
 constexpr std::size_t kBufferBytes = std::size_t{1} << 17;
-constexpr std::size_t kPadding = 8;  // what may be read behind a cell
+constexpr std::size_t kPadding = 64;  // zeros behind the text, which may be read
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
-const char* find(const char* begin, const char* end, char byte) {
-  const auto* at = std::memchr(begin, byte, static_cast<std::size_t>(end - begin));
-  return at == nullptr ? end : static_cast<const char*>(at);
+bool is_blank(char byte) {
+  return byte == ' ' || byte == '\t';
 }
 
 bool is_blank(const char* begin, const char* end) {
-  return std::all_of(begin, end,
-                     [](char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; });
+  return std::all_of(begin, end, [](char byte) { return is_blank(byte); });
 }
+
+std::string_view without_blanks(const char* begin, const char* end) {
+  while (begin != end && is_blank(*begin)) ++begin;
+  while (begin != end && is_blank(end[-1])) --end;
+  return {begin, static_cast<std::size_t>(end - begin)};
+}
+
+/// Makes one quote of two, in place: the cell lies in the buffer, and grows shorter.
+std::string_view with_single_quotes(std::string_view cell) {
+  char* const begin =
+      const_cast<char*>(cell.data());  // NOLINT(cppcoreguidelines-pro-type-const-cast)
+  char* to = begin;
+  for (std::size_t i = 0; i < cell.size(); ++i) {
+    *to++ = cell[i];
+    if (cell[i] == '"') ++i;
+  }
+  return {begin, static_cast<std::size_t>(to - begin)};
+}
+
+/// The special bytes of a text, one after another.
+class Marks {
+ public:
+  void find(const char* text, std::size_t words) {
+    words_.resize(std::max(words, words_.size()));
+    simd::mark_special_bytes(text, words, words_.data());
+    seek(0);
+  }
+  /// next() is then the first at `place` or behind.
+  void seek(std::size_t place) {
+    at_ = place / 64;
+    rest_ = words_[at_] & ~std::uint64_t{0} << place % 64;
+  }
+  std::size_t next() {
+    while (rest_ == 0) rest_ = words_[++at_];
+    const std::size_t place = 64 * at_ + static_cast<std::size_t>(std::countr_zero(rest_));
+    rest_ &= rest_ - 1;
+    return place;
+  }
+
+ private:
+  std::vector<std::uint64_t> words_;
+  std::size_t at_ = 0;
+  std::uint64_t rest_ = 0;  // of the word, what has not been given
+};
 
 }  // namespace
 
-/// libcsv pushes cells, and says nothing of lines. Here it is fed one line at a time, so that
-/// lines can be counted and one feed ends at most one record, which can then be pulled.
+/// Walks from one special byte to the next; cells are views into the buffer, which holds the whole
+/// record. Of one that ends behind the buffer nothing is kept: it is walked again when it is there.
 class CsvReader::Parser {
  public:
   Parser(const std::filesystem::path& path, Reading reading)
-      : file_(path, reading == Reading::kTwice), buffer_(kBufferBytes), text_(4096) {
-    if (csv_init(&csv_, CSV_STRICT | CSV_STRICT_FINI) != 0) throw std::bad_alloc();
+      : file_(path, reading == Reading::kTwice), buffer_(kBufferBytes + kPadding) {
+    clear();
   }
-  ~Parser() { csv_free(&csv_); }
-  Parser(const Parser&) = delete;
-  Parser& operator=(const Parser&) = delete;
 
   bool next() {
-    ends_.clear();
-    used_ = 0;
-    complete_ = false;
-    while (!complete_ && !at_end_) {
-      if (position_ == filled_ && !fill()) {
-        at_end_ = true;
-        if (csv_fini(&csv_, on_cell, on_record, this) != 0) {
-          throw DataError("a quote that opens in this record is never closed", where());
-        }
-      } else {
-        feed_line();
-      }
+    while (true) {
+      if (begin_ == end_ && at_end_) return false;
+      const Walk walk = begin_ == end_ ? Walk::kCut : walk_line();
+      if (walk == Walk::kRecord) break;
+      if (walk == Walk::kCut) fill();
     }
-    if (!complete_) return false;
-    in_record_ = false;
-    record_bytes_ = 0;
-    publish();
+    if (width_ == 0) width_ = count_;
+    if (count_ != width_) {
+      throw DataError(fmt::format("has {} cells, but the first record has {}", count_, width_),
+                      where());
+    }
+    for (const std::size_t i : doubled_) cells_[i] = with_single_quotes(cells_[i]);
     return true;
   }
 
   void rewind() {
     file_.rewind();
-    csv_fini(&csv_, nullptr, nullptr, nullptr);
-    position_ = filled_ = line_feed_ = zero_ = buffer_.data();
-    line_ = record_line_ = 1;
-    width_ = record_bytes_ = 0;
-    started_ = at_end_ = in_record_ = after_return_ = false;
+    clear();
   }
 
   std::span<const std::string_view> cells() const noexcept { return cells_; }
@@ -79,114 +110,145 @@ class CsvReader::Parser {
   std::string where() const { return at_line(record_line_); }
 
  private:
+  enum class Walk { kBlankLine, kRecord, kCut };
+
   std::string at_line(std::int64_t line) const { return fmt::format("{}, line {}", name(), line); }
+  char* text(std::size_t place) noexcept { return buffer_.data() + place; }
 
-  /// The next bytes of the file; false at its end.
-  bool fill() {
-    std::size_t got = file_.read(buffer_.data(), buffer_.size());
-    std::size_t skip = 0;
-    if (!started_) {
-      started_ = true;
-      while (got > 0 && got < kByteOrderMark.size()) {  // a pipe may give single bytes
-        const std::size_t more = file_.read(buffer_.data() + got, buffer_.size() - got);
-        if (more == 0) break;
-        got += more;
+  void clear() {
+    begin_ = end_ = 1;
+    buffer_[0] = '\0';
+    started_ = at_end_ = false;
+    line_ = record_line_ = 1;
+    width_ = 0;
+    cells_.clear();
+  }
+
+  /// Moves what has not been read to the front of the buffer and fills the rest of it.
+  void fill() {
+    const std::size_t kept = end_ - begin_;
+    require_length(kept);
+    std::size_t room = buffer_.size() - kPadding;
+    if (kept > room / 2) {  // a long record is walked again only when the buffer has doubled
+      room *= 2;
+      buffer_.resize(room + kPadding);
+    }
+    std::memmove(text(0), text(begin_ - 1), kept + 1);  // and the byte before it
+    begin_ = 1;
+    end_ = begin_ + kept;
+    while (end_ < room && !at_end_) {  // a pipe may give single bytes
+      const std::size_t got = file_.read(text(end_), room - end_);
+      end_ += got;
+      at_end_ = got == 0;
+    }
+    if (!std::exchange(started_, true) &&
+        std::string_view(text(begin_), end_ - begin_).starts_with(kByteOrderMark)) {
+      begin_ += kByteOrderMark.size();
+    }
+    std::fill_n(text(end_), kPadding, '\0');  // so that the text ends with a special byte
+    marks_.find(text(0), end_ / 64 + 1);
+    marks_.seek(begin_);
+  }
+
+  /// Reads the record or the blank line at begin_, unless it is cut off.
+  Walk walk_line() {
+    record_line_ = walked_line_ = line_;
+    count_ = 0;
+    doubled_.clear();
+    for (std::size_t cell = begin_;;) {
+      std::size_t place = marks_.next();
+      const bool quoted = *text(place) == '"';
+      const std::string_view content =
+          quoted ? walk_quotes(cell, place) : without_blanks(text(cell), text(place));
+      if (*text(place) == ',') {
+        add_cell(content);
+        cell = place + 1;
+        continue;
       }
-      if (std::string_view(buffer_.data(), got).starts_with(kByteOrderMark)) {
-        skip = kByteOrderMark.size();
+      if (*text(place) == '\0' && place != end_) fail_zero_byte();
+      if (place == end_ && !at_end_) return Walk::kCut;
+      const bool blank = count_ == 0 && content.empty() && !quoted;
+      if (!blank) {
+        add_cell(content);
+        require_length(place - begin_);
+      }
+      if (ends_line(place)) ++walked_line_;
+      line_ = walked_line_;
+      begin_ = std::min(place + 1, end_);
+      return blank ? Walk::kBlankLine : Walk::kRecord;
+    }
+  }
+
+  /// From the opening quote at `place` of a cell to the byte that ends the cell, or to end_.
+  std::string_view walk_quotes(std::size_t cell, std::size_t& place) {
+    if (!is_blank(text(cell), text(place))) fail_quote(place);
+    const std::size_t open = place + 1;
+    bool doubled = false;
+    while (*text(place = marks_.next()) != '"' || *text(place + 1) == '"') {
+      if (*text(place) == '"') {
+        static_cast<void>(marks_.next());
+        doubled = true;
+      } else if (ends_line(place)) {
+        ++walked_line_;
+      } else if (*text(place) == '\0') {
+        if (place != end_) fail_zero_byte();
+        if (!at_end_) return {};
+        throw DataError("a quote that opens in this record is never closed", where());
       }
     }
-    position_ = buffer_.data() + skip;
-    filled_ = buffer_.data() + got;
-    line_feed_ = find(position_, filled_, '\n');
-    zero_ = find(position_, filled_, '\0');
-    return got > skip || (skip > 0 && fill());
+    const std::size_t close = place;
+    place = marks_.next();
+    if (*text(place) == '"' || !is_blank(text(close + 1), text(place))) fail_quote(close);
+    if (doubled) doubled_.push_back(count_);
+    return {text(open), close - open};
   }
 
-  /// Feeds the rest of the line, or of the buffer if it ends before the line.
-  void feed_line() {
-    if (line_feed_ < position_) line_feed_ = find(position_, filled_, '\n');
-    const char* const at = find(position_, line_feed_, '\r');
-    const bool second_half = after_return_ && *position_ == '\n';  // of a CRLF counted already
-    const bool ends_line = at != filled_ && !second_half;
-    const char* end = at != filled_ ? at + 1 : at;
-    if (at != filled_ && *at == '\r' && end == line_feed_ && end != filled_) ++end;
-    after_return_ = end == filled_ && end[-1] == '\r';
-    feed(end);
-    if (ends_line) ++line_;
+  /// Whether a line is over at this byte; of CRLF, at the first.
+  bool ends_line(std::size_t place) {
+    return *text(place) == '\r' || (*text(place) == '\n' && *text(place - 1) != '\r');
   }
 
-  void feed(const char* end) {
-    if (end > zero_) {
-      throw DataError("holds a zero byte", at_line(line_),
-                      "save the file as UTF-8 text (it may be UTF-16 or no text)");
+  void add_cell(std::string_view content) {
+    if (count_ < cells_.size()) {
+      cells_[count_] = content;
+    } else if (width_ == 0) {
+      cells_.push_back(content);
     }
-    if (!in_record_ && !is_blank(position_, end)) {
-      in_record_ = true;
-      record_line_ = line_;
-    }
-    const auto size = static_cast<std::size_t>(end - position_);
-    record_bytes_ += in_record_ ? size : 0;
-    if (record_bytes_ > kMaximumRecordBytes) {
-      throw DataError(fmt::format("the record that begins here is longer than {} MiB",
-                                  kMaximumRecordBytes >> 20),
-                      where(), "look for a quote that is never closed");
-    }
-    // libcsv lets its cell grow by this much; as much as there is keeps the copying linear.
-    csv_set_blk_size(&csv_, std::max<std::size_t>(record_bytes_, 4096));
-    if (csv_parse(&csv_, position_, size, on_cell, on_record, this) != size) {
-      if (csv_error(&csv_) != CSV_EPARSE) throw std::bad_alloc();
-      throw DataError("has a quote inside an unquoted cell or text after a closing quote",
-                      at_line(line_), "quote the whole cell and double the quotes inside it");
-    }
-    position_ = end;
+    ++count_;
   }
 
-  static void on_cell(void* text, std::size_t size, void* self) {
-    static_cast<Parser*>(self)->add_cell(static_cast<const char*>(text), size);
-  }
-  static void on_record(int /*line_end*/, void* self) {
-    static_cast<Parser*>(self)->complete_ = true;
-  }
-
-  void add_cell(const char* text, std::size_t size) {
-    if (used_ + size + kPadding > text_.size()) text_.resize(2 * (used_ + size + kPadding));
-    std::memcpy(text_.data() + used_, text, size);
-    used_ += size;
-    ends_.push_back(used_);
+  void require_length(std::size_t bytes) const {
+    if (bytes <= kMaximumRecordBytes) return;
+    throw DataError(
+        fmt::format("the record that begins here is longer than {} MiB", kMaximumRecordBytes >> 20),
+        where(), "look for a quote that is never closed");
   }
 
-  /// Turns the ends of the cells into views, now that the text does not move any more.
-  void publish() {
-    if (width_ == 0) width_ = ends_.size();
-    if (ends_.size() != width_) {
-      throw DataError(
-          fmt::format("has {} cells, but the first record has {}", ends_.size(), width_), where());
+  /// A quote at `place` that is not where one may be; unless the line shows that this is no text.
+  [[noreturn]] void fail_quote(std::size_t place) {
+    for (; place < end_ && *text(place) != '\n' && *text(place) != '\r'; ++place) {
+      if (*text(place) == '\0') fail_zero_byte();
     }
-    cells_.resize(width_);
-    std::size_t begin = 0;
-    for (std::size_t i = 0; i < width_; ++i) {
-      cells_[i] = {text_.data() + begin, ends_[i] - begin};
-      begin = ends_[i];
-    }
+    throw DataError("has a quote inside an unquoted cell or text after a closing quote",
+                    at_line(walked_line_), "quote the whole cell and double the quotes inside it");
+  }
+  [[noreturn]] void fail_zero_byte() const {
+    throw DataError("holds a zero byte", at_line(walked_line_),
+                    "save the file as UTF-8 text (it may be UTF-16 or no text)");
   }
 
   InputFile file_;
-  csv_parser csv_{};
-  std::vector<char> buffer_;                // bytes of the file
-  const char* position_ = buffer_.data();   // next byte to feed
-  const char* filled_ = buffer_.data();     // end of the bytes read
-  const char* line_feed_ = buffer_.data();  // the first line feed at or after position_, or filled_
-  const char* zero_ = buffer_.data();       // the first zero byte, or filled_
+  std::vector<char> buffer_;         // the byte before the text, the text, kPadding zeros
+  std::size_t begin_ = 1, end_ = 1;  // of the text that has not been read
+  Marks marks_;                      // in buffer_
   bool started_ = false, at_end_ = false;
 
-  std::vector<char> text_;  // the cells of the record, one behind the other
-  std::size_t used_ = 0;
-  std::vector<std::size_t> ends_;
   std::vector<std::string_view> cells_;
-  std::size_t width_ = 0, record_bytes_ = 0;
-  bool complete_ = false, in_record_ = false, after_return_ = false;
-  std::int64_t line_ = 1, record_line_ = 1;
+  std::vector<std::size_t> doubled_;  // cells of the record with a doubled quote
+  std::size_t count_ = 0, width_ = 0;
+  std::int64_t line_ = 1;         // of begin_
+  std::int64_t walked_line_ = 1;  // of the byte looked at
+  std::int64_t record_line_ = 1;
 };
 
 CsvReader::CsvReader(const std::filesystem::path& path, Reading reading)

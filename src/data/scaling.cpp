@@ -13,7 +13,8 @@ namespace recant {
 namespace {
 
 using Extended = long double;
-constexpr Index kGroups = 16;  // accumulators; a few numbers a column each
+constexpr Index kGroups = 16;      // accumulators; a few numbers a column each
+constexpr Index kRowsAtOnce = 16;  // of a column, added up in registers; few lines of the cache
 
 struct Range {
   double low = std::numeric_limits<double>::infinity();
@@ -35,9 +36,14 @@ std::vector<Part> reduce_columns(const RowsView& cells, const std::vector<std::s
   return reduce_rows(
       cells.rows(), kGroups, std::vector<Part>(columns.size()),
       [&](std::vector<Part>& parts, RowBlock block) {
-        for (Index i = block.begin; i < block.end; ++i) {
-          const double* const row = data + i * stride;
-          for (std::size_t k = 0; k < columns.size(); ++k) add(parts[k], row[columns[k]], k);
+        for (Index begin = block.begin; begin < block.end; begin += kRowsAtOnce) {
+          const double* const first = data + begin * stride;
+          const Index rows = std::min(kRowsAtOnce, block.end - begin);
+          for (std::size_t k = 0; k < columns.size(); ++k) {
+            Part part = parts[k];
+            for (Index i = 0; i < rows; ++i) add(part, first[i * stride + columns[k]], k);
+            parts[k] = part;
+          }
         }
       },
       [&](std::vector<Part>& into, const std::vector<Part>& from) {

@@ -19,12 +19,12 @@ TableRows::TableRows(const std::filesystem::path& path, const TableOptions& opti
       policy_(options.missing),
       missing_values_(options.missing_values) {
   for (const std::string& text : missing_values_) {
-    longest_missing_ = std::max(longest_missing_, text.size());
+    if (!text.empty()) begins_missing_[static_cast<unsigned char>(text.front())] = true;
   }
   read_first();
   std::unordered_map<std::string, std::size_t> places;
-  for (std::size_t i = 0; i < csv_.cells().size(); ++i) {
-    names_.push_back(header_ ? std::string(csv_.cells()[i]) : std::to_string(i + 1));
+  for (std::size_t i = 0; i < cells_.size(); ++i) {
+    names_.push_back(header_ ? std::string(cells_[i]) : std::to_string(i + 1));
     if (names_.back().empty()) {
       throw DataError(fmt::format("column {} has no name", i + 1), csv_.where(),
                       "give it one, and drop it if it is no feature");
@@ -42,8 +42,14 @@ TableRows::TableRows(const std::filesystem::path& path, const TableOptions& opti
   }
 }
 
+bool TableRows::read_record() {
+  if (!csv_.next()) return false;
+  cells_ = csv_.cells();
+  return true;
+}
+
 void TableRows::read_first() {
-  if (!csv_.next()) throw DataError("is empty", csv_.name());
+  if (!read_record()) throw DataError("is empty", csv_.name());
   first_waits_ = !header_;
 }
 
@@ -53,18 +59,16 @@ void TableRows::rewind() {
   read_first();
 }
 
-bool TableRows::is_missing(std::string_view cell) const noexcept {
-  if (cell.size() > longest_missing_) return false;
-  return std::find(missing_values_.begin(), missing_values_.end(), cell) != missing_values_.end();
-}
-
 bool TableRows::next() {
-  while (first_waits_ || csv_.next()) {
+  const auto is_missing = [&](std::size_t i) {
+    const std::string_view cell = cells_[i];
+    return (cell.empty() || begins_missing_[static_cast<unsigned char>(cell.front())]) &&
+           std::find(missing_values_.begin(), missing_values_.end(), cell) != missing_values_.end();
+  };
+  while (first_waits_ || read_record()) {
     first_waits_ = false;
     ++read_;
-    const auto cells = csv_.cells();
-    const auto missing = std::find_if(used_.begin(), used_.end(),
-                                      [&](std::size_t i) { return is_missing(cells[i]); });
+    const auto missing = std::find_if(used_.begin(), used_.end(), is_missing);
     if (missing == used_.end()) return true;
     if (policy_ == MissingPolicy::kError) {
       fail(*missing, "has a missing value", "fill it in, or let such rows be dropped");

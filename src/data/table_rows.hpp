@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <filesystem>
 #include <span>
 #include <string>
@@ -25,7 +26,7 @@ class TableRows {
 
   /// Moves to the next row that is kept. @throws DataError for a missing cell if none is allowed
   [[nodiscard]] bool next();
-  [[nodiscard]] std::string_view cell(std::size_t column) const { return csv_.cells()[column]; }
+  [[nodiscard]] std::string_view cell(std::size_t column) const { return cells_[column]; }
   /// Counts the records of the file from 1.
   [[nodiscard]] Index number() const noexcept { return read_; }
   [[nodiscard]] std::int64_t line() const noexcept { return csv_.line(); }
@@ -43,13 +44,14 @@ class TableRows {
 
  private:
   void read_first();
-  [[nodiscard]] bool is_missing(std::string_view cell) const noexcept;
+  [[nodiscard]] bool read_record();
 
   CsvReader csv_;
+  std::span<const std::string_view> cells_;
   bool header_ = true;
   MissingPolicy policy_;
   std::vector<std::string> missing_values_;
-  std::size_t longest_missing_ = 0;
+  std::array<bool, 256> begins_missing_{};  // by the first byte of a text
   std::vector<std::string> names_;
   std::vector<std::size_t> used_;
   bool first_waits_ = false;  // the first record has been read but is data

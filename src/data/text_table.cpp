@@ -13,60 +13,70 @@
 namespace recant {
 namespace {
 
-std::uint64_t load(const char* from) noexcept {
-  std::uint64_t value = 0;
-  std::memcpy(&value, from, sizeof value);
-  return value;
+constexpr std::size_t kShort = 16;                  // bytes that a key holds
+constexpr std::uint64_t kOdd = 0x9E3779B97F4A7C15;  // 2^64 / golden ratio
+
+/// The first `count` of 0 to 8 bytes from here, before zeros.
+std::uint64_t load_first(const char* from, std::size_t count) noexcept {
+  static constexpr std::uint64_t kMasks[] = {0,
+                                             0xFF,
+                                             0xFFFF,
+                                             0xFFFFFF,
+                                             0xFFFFFFFF,
+                                             0xFFFFFFFFFF,
+                                             0xFFFFFFFFFFFF,
+                                             0xFFFFFFFFFFFFFF,
+                                             ~std::uint64_t{0}};
+  std::uint64_t bytes = 0;
+  std::memcpy(&bytes, from, sizeof bytes);
+  return bytes & kMasks[count];
 }
 
-/// Categories are short: two overlapping words and the length hold all of up to 16 bytes.
-std::uint64_t hash_of(std::string_view text) noexcept {
-  constexpr std::uint64_t kOdd = 0x9E3779B97F4A7C15;  // 2^64 / golden ratio
-  if (text.size() > 16) return std::hash<std::string_view>{}(text);
-  std::uint64_t words = text.size() * kOdd;
-  if (text.size() >= 8) {
-    words ^= load(text.data()) * kOdd;
-    words = std::rotl(words, 32) ^ load(text.data() + text.size() - 8);
-  } else if (!text.empty()) {
-    words ^= load(text.data()) << (64 - 8 * text.size());
-  }
-  words *= kOdd;
+std::size_t place_of(const TextTable::Key& key) noexcept {
+  std::uint64_t words = (key.first ^ key.size) * kOdd;
+  words = (std::rotl(words, 32) ^ key.second) * kOdd;
   return words ^ (words >> 32);
-}
-
-bool same(const std::string& a, std::string_view b) noexcept {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), b.size()) == 0;
 }
 
 }  // namespace
 
+TextTable::Key TextTable::key_of(std::string_view text) noexcept {
+  const std::size_t size = text.size();
+  if (size > kShort) return {std::hash<std::string_view>{}(text), 0, size};
+  return {load_first(text.data(), std::min<std::size_t>(size, 8)),
+          load_first(text.data() + 8, std::max<std::size_t>(size, 8) - 8), size};
+}
+
 TextTable::TextTable(const std::vector<std::string>& texts) : TextTable() {
   for (const std::string& text : texts) {
-    std::string padded = text + std::string(8, '\0');
+    const std::string padded = text + std::string(kShort, '\0');
     add({padded.data(), text.size()});
   }
   std::fill(counts_.begin(), counts_.end(), 0);
 }
 
-const TextTable::Slot& TextTable::slot(std::uint64_t hash, std::string_view text) const {
+bool TextTable::holds(const Slot& slot, const Key& key, std::string_view text) const noexcept {
+  return slot.key == key &&
+         (key.size <= kShort || texts_[static_cast<std::size_t>(slot.code)] == text);
+}
+
+const TextTable::Slot& TextTable::slot(const Key& key, std::string_view text) const {
   const std::size_t mask = slots_.size() - 1;
-  for (std::size_t i = hash & mask;; i = (i + 1) & mask) {
+  for (std::size_t i = place_of(key) & mask;; i = (i + 1) & mask) {
     const Slot& at = slots_[i];
-    if (at.code < 0 || (at.hash == hash && same(texts_[static_cast<std::size_t>(at.code)], text))) {
-      return at;
-    }
+    if (at.code < 0 || holds(at, key, text)) return at;
   }
 }
 
 std::optional<std::int32_t> TextTable::find(std::string_view text) const {
-  const Slot& found = slot(hash_of(text), text);
+  const Slot& found = slot(key_of(text), text);
   if (found.code < 0) return std::nullopt;
   return found.code;
 }
 
 std::int32_t TextTable::add(std::string_view text) {
-  const std::uint64_t hash = hash_of(text);
-  const Slot& found = slot(hash, text);
+  const Key key = key_of(text);
+  const Slot& found = slot(key, text);
   if (found.code >= 0) {
     ++counts_[static_cast<std::size_t>(found.code)];
     return found.code;
@@ -75,7 +85,7 @@ std::int32_t TextTable::add(std::string_view text) {
     throw DataError("a column has more than 2^31 - 1 distinct texts");
   }
   const auto code = static_cast<std::int32_t>(texts_.size());
-  slots_[static_cast<std::size_t>(&found - slots_.data())] = {hash, code};
+  slots_[static_cast<std::size_t>(&found - slots_.data())] = {key, code};
   texts_.emplace_back(text);
   counts_.push_back(1);
   if (2 * texts_.size() > slots_.size()) grow();
@@ -88,7 +98,7 @@ void TextTable::grow() {
   const std::size_t mask = slots_.size() - 1;
   for (const Slot& entry : old) {
     if (entry.code < 0) continue;
-    std::size_t i = entry.hash & mask;
+    std::size_t i = place_of(entry.key) & mask;
     while (slots_[i].code >= 0) i = (i + 1) & mask;
     slots_[i] = entry;
   }

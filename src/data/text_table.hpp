@@ -12,9 +12,16 @@
 namespace recant {
 
 /// Distinct texts, each with a code: 0, 1, ... in order of appearance.
-/// Texts come from CsvReader, which lets the 8 bytes behind a cell be read.
+/// Texts come from CsvReader, which lets the 16 bytes behind a cell be read.
 class TextTable {
  public:
+  /// Of a text of up to 16 bytes, as categories mostly are, everything: a look at the text itself
+  /// is spared. Of longer ones a hash.
+  struct Key {
+    std::uint64_t first = 0, second = 0, size = 0;
+    [[nodiscard]] friend bool operator==(const Key&, const Key&) = default;
+  };
+
   TextTable() : slots_(16) {}
   explicit TextTable(const std::vector<std::string>& texts);
 
@@ -27,11 +34,13 @@ class TextTable {
   [[nodiscard]] std::size_t size() const noexcept { return texts_.size(); }
 
  private:
+  static Key key_of(std::string_view text) noexcept;
   struct Slot {
-    std::uint64_t hash = 0;
+    Key key;
     std::int32_t code = -1;
   };
-  [[nodiscard]] const Slot& slot(std::uint64_t hash, std::string_view text) const;
+  [[nodiscard]] bool holds(const Slot& slot, const Key& key, std::string_view text) const noexcept;
+  [[nodiscard]] const Slot& slot(const Key& key, std::string_view text) const;
   void grow();
 
   std::vector<Slot> slots_;  // open addressing; a power of two, at most half full
