@@ -7,6 +7,7 @@
 #include <cstring>
 #include <exception>
 #include <filesystem>
+#include <iterator>
 #include <map>
 #include <new>
 #include <string_view>
@@ -45,6 +46,16 @@ int flushed(int code) {
   return code == kDone ? static_cast<int>(kData) : code;
 }
 
+struct Command {
+  std::string_view name;
+  Run (*add)(CLI::App&, Common&);
+};
+constexpr Command kCommands[] = {
+    {"fit", add_fit},         {"evaluate", add_evaluate}, {"influence", add_influence},
+    {"correct", add_correct}, {"compare", add_compare},   {"value", add_value},
+    {"forget", add_forget},   {"status", add_status},     {"backup", add_backup},
+    {"verify", add_verify},   {"audit", add_audit}};
+
 int run(int argc, char** argv, Common& common) {
   CLI::App app{"Changes, after the fact, how much each training row counts in a trained model.",
                "recant"};
@@ -55,18 +66,14 @@ int run(int argc, char** argv, Common& common) {
       "Exit codes: 0 done, 1 internal error, 2 usage, 3 data, 4 the outcome is no,\n"
       "5 damaged, 6 busy, 7 not found. recant COMMAND --help explains a command.");
 
+  // The flags of all commands take longer to make than some commands: where one is named, its own.
+  const std::string_view first = argc > 1 ? argv[1] : "";
+  const bool named = std::any_of(std::begin(kCommands), std::end(kCommands),
+                                 [&](const Command& command) { return command.name == first; });
   std::map<std::string, Run> commands;
-  commands["fit"] = add_fit(app, common);
-  commands["evaluate"] = add_evaluate(app, common);
-  commands["influence"] = add_influence(app, common);
-  commands["correct"] = add_correct(app, common);
-  commands["compare"] = add_compare(app, common);
-  commands["value"] = add_value(app, common);
-  commands["forget"] = add_forget(app, common);
-  commands["status"] = add_status(app, common);
-  commands["backup"] = add_backup(app, common);
-  commands["verify"] = add_verify(app, common);
-  commands["audit"] = add_audit(app, common);
+  for (const auto& [name, add] : kCommands) {
+    if (!named || name == first) commands[std::string(name)] = add(app, common);
+  }
 
   try {
     app.parse(argc, argv);
@@ -85,11 +92,7 @@ int run(int argc, char** argv, Common& common) {
   return commands.at(app.get_subcommands().front()->get_name())();
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  clean_up_on_interrupt();
-  Common common;
+int run_or_say_why_not(int argc, char** argv, Common& common) {
   try {
     forbid_core_dumps();
     return flushed(run(argc, argv, common));
@@ -101,5 +104,18 @@ int main(int argc, char** argv) {
     return fail(DataError(error.code().message(), error.path1().string()), common);
   } catch (const std::exception& error) {
     return fail(InternalError(error.what(), "internal error", "please report this"), common);
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Common common;
+  try {
+    clean_up_on_interrupt();
+    return run_or_say_why_not(argc, argv, common);
+  } catch (const std::bad_alloc&) {  // which an error's text needs too
+    std::fputs("recant: there is not enough memory\n", stderr);
+    return kData;
   }
 }
