@@ -46,19 +46,14 @@ std::string_view with_single_quotes(std::string_view cell) {
   return {begin, static_cast<std::size_t>(to - begin)};
 }
 
-/// The special bytes of a text, one after another.
+/// Gives the special bytes of a text one after another, by a word of marks at a time.
 class Marks {
  public:
-  void find(const char* text, std::size_t words) {
-    words_.resize(std::max(words, words_.size()));
-    simd::mark_special_bytes(text, words, words_.data());
-    seek(0);
-  }
-  /// next() is then the first at `place` or behind.
-  void seek(std::size_t place) {
-    at_ = place / 64;
-    rest_ = words_[at_] & ~std::uint64_t{0} << place % 64;
-  }
+  Marks() = default;
+  /// From `place` on.
+  Marks(const std::uint64_t* words, std::size_t place)
+      : words_(words), at_(place / 64), rest_(words[at_] & ~std::uint64_t{0} << place % 64) {}
+
   std::size_t next() {
     while (rest_ == 0) rest_ = words_[++at_];
     const std::size_t place = 64 * at_ + static_cast<std::size_t>(std::countr_zero(rest_));
@@ -67,7 +62,7 @@ class Marks {
   }
 
  private:
-  std::vector<std::uint64_t> words_;
+  const std::uint64_t* words_ = nullptr;
   std::size_t at_ = 0;
   std::uint64_t rest_ = 0;  // of the word, what has not been given
 };
@@ -146,8 +141,10 @@ class CsvReader::Parser {
       begin_ += kByteOrderMark.size();
     }
     std::fill_n(text(end_), kPadding, '\0');  // so that the text ends with a special byte
-    marks_.find(text(0), end_ / 64 + 1);
-    marks_.seek(begin_);
+    const std::size_t words = end_ / 64 + 1;
+    if (words_.size() < words) words_.resize(words);
+    simd::mark_special_bytes(text(0), words, words_.data());
+    marks_ = Marks(words_.data(), begin_);
   }
 
   /// Reads the record or the blank line at begin_, unless it is cut off.
@@ -155,8 +152,9 @@ class CsvReader::Parser {
     record_line_ = walked_line_ = line_;
     count_ = 0;
     doubled_.clear();
-    for (std::size_t cell = begin_;;) {
-      std::size_t place = marks_.next();
+    std::size_t cell = begin_;
+    while (true) {
+      std::size_t place = walk_plain_cells(cell);
       const bool quoted = *text(place) == '"';
       const std::string_view content =
           quoted ? walk_quotes(cell, place) : without_blanks(text(cell), text(place));
@@ -177,6 +175,24 @@ class CsvReader::Parser {
       begin_ = std::min(place + 1, end_);
       return blank ? Walk::kBlankLine : Walk::kRecord;
     }
+  }
+
+  /// Adds cells without quotes that a comma ends, as many as are expected; gives where the next
+  /// special byte is. `cell`: where the cell begins that it belongs to. Nearly all bytes come here.
+  std::size_t walk_plain_cells(std::size_t& cell) {
+    const char* const from = buffer_.data();
+    std::string_view* const to = cells_.data();
+    const std::size_t room = cells_.size();
+    Marks marks = marks_;
+    std::size_t count = count_, begin = cell, place = marks.next();
+    for (; from[place] == ',' && count < room; place = marks.next()) {
+      to[count++] = without_blanks(from + begin, from + place);
+      begin = place + 1;
+    }
+    marks_ = marks;
+    count_ = count;
+    cell = begin;
+    return place;
   }
 
   /// From the opening quote at `place` of a cell to the byte that ends the cell, or to end_.
@@ -238,9 +254,10 @@ class CsvReader::Parser {
   }
 
   InputFile file_;
-  std::vector<char> buffer_;         // the byte before the text, the text, kPadding zeros
-  std::size_t begin_ = 1, end_ = 1;  // of the text that has not been read
-  Marks marks_;                      // in buffer_
+  std::vector<char> buffer_;          // the byte before the text, the text, kPadding zeros
+  std::size_t begin_ = 1, end_ = 1;   // of the text that has not been read
+  std::vector<std::uint64_t> words_;  // where its special bytes are
+  Marks marks_;                       // those from begin_ on
   bool started_ = false, at_end_ = false;
 
   std::vector<std::string_view> cells_;

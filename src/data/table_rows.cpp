@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <unordered_map>
 
 #include "recant/core/error.hpp"
@@ -59,17 +60,25 @@ void TableRows::rewind() {
   read_first();
 }
 
+bool TableRows::is_missing(std::string_view cell) const noexcept {
+  return std::find(missing_values_.begin(), missing_values_.end(), cell) != missing_values_.end();
+}
+
 bool TableRows::next() {
-  const auto is_missing = [&](std::size_t i) {
-    const std::string_view cell = cells_[i];
-    return (cell.empty() || begins_missing_[static_cast<unsigned char>(cell.front())]) &&
-           std::find(missing_values_.begin(), missing_values_.end(), cell) != missing_values_.end();
+  const auto missing_in = [&](std::span<const std::string_view> cells) {
+    for (const std::size_t i : used_) {
+      const std::string_view cell = cells[i];
+      const bool suspect =
+          cell.empty() || begins_missing_[static_cast<unsigned char>(cell.front())];
+      if (suspect && is_missing(cell)) return std::optional(i);
+    }
+    return std::optional<std::size_t>();
   };
   while (first_waits_ || read_record()) {
     first_waits_ = false;
     ++read_;
-    const auto missing = std::find_if(used_.begin(), used_.end(), is_missing);
-    if (missing == used_.end()) return true;
+    const auto missing = missing_in(cells_);
+    if (!missing) return true;
     if (policy_ == MissingPolicy::kError) {
       fail(*missing, "has a missing value", "fill it in, or let such rows be dropped");
     }

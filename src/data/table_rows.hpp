@@ -45,6 +45,7 @@ class TableRows {
  private:
   void read_first();
   [[nodiscard]] bool read_record();
+  [[nodiscard]] bool is_missing(std::string_view cell) const noexcept;
 
   CsvReader csv_;
   std::span<const std::string_view> cells_;
