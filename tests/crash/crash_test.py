@@ -22,8 +22,7 @@ and the same command again leaves nothing beside it (making.py). A backup is bro
 of a deletion that was killed anywhere: nothing that was asked for is lost, and no release is drawn twice (restoring.py).
 
 Usage: crash_test.py RECANT INTERPOSER [--full] [--share N [--part K]] [--seed N]
---full: all of that, of scenarios that share most operations with another a part (SHARE); with --share N every Nth of
-it, from the Kth on.
+--full: all of that; with --share N every Nth of it, from the Kth on.
 """
 import contextlib
 import shutil
@@ -41,12 +40,6 @@ from scenario import Scenario, spread
 
 
 BATCH = "a batch of requests"
-WEIGHTED = "a deletion that weights the rows that stay"
-OLD = "the first deletion in a folder of format 1"
-FIRST = "the first deletion"
-RESTORED = "a restored backup"
-# The full run does every so manieth thing to these, from the seed's on: most of their operations are those of others.
-SHARE = {FIRST: 2, OLD: 4, WEIGHTED: 5, RESTORED: 2}
 
 
 def make_folders(program, interposer, folder):
@@ -69,9 +62,10 @@ def scenarios(program, interposer, scratch, folder):
         # What it is weighted by is not in the ledger: before it is decided the client has to ask again.
         weighted = [*one, "--weighting", "retained:0.5", "--validation", folder / "validation.csv"]
         restored = ["--from-ledger", folder / "latest.rct/ledger.sqlite"]
-        for name, base, arguments in (("a deletion", "enrolled", one), (FIRST, "plain", one),
-                                      (OLD, "old", one), (BATCH, "enrolled", many),
-                                      (WEIGHTED, "enrolled", weighted), (RESTORED, "enrolled", restored)):
+        for name, base, arguments in (("a deletion", "enrolled", one), ("the first deletion", "plain", one),
+                                      ("the first deletion in a folder of format 1", "old", one), (BATCH, "enrolled", many),
+                                      ("a deletion that weights the rows that stay", "enrolled", weighted),
+                                      ("a restored backup", "enrolled", restored)):
             scratch.mkdir(parents=True)
             yield Scenario(command, name, folder / f"{base}.rct", arguments, scratch)
             shutil.rmtree(scratch)
@@ -98,7 +92,6 @@ def duration(scenario):
 
 def trials(scenario, full, draw):
     """What is done to a scenario, as calls: in full, or a sample."""
-    begin = draw.randrange(SHARE.get(scenario.name, 1))
     if isinstance(scenario, (Making, Restoring)):
         return scenario.trials(full, draw)
     operations, allocations, log = scenario.operations, scenario.allocations, len(scenario.log)
@@ -148,7 +141,7 @@ def trials(scenario, full, draw):
         add(scenario.random_kill, draw.uniform(0, seconds))
     add(scenario.read_only)
     add(scenario.a_disk_that_lies, draw)
-    return made[begin::SHARE.get(scenario.name, 1)] if full else made
+    return made
 
 
 def unkilled(counts):

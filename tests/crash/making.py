@@ -9,6 +9,7 @@ import signal
 import time
 
 from disk_model import UNLINK, WRITE, Disk, read_log
+from folder_copy import FolderCopy
 from ledger_facts import require
 from scenario import spread
 
@@ -24,7 +25,7 @@ class Making:
     def __init__(self, command, name, arguments, scratch, replaces=None):
         self.command, self.name, self.scratch, self.replaces = command, name, scratch, replaces
         self.more = arguments
-        self.counts = collections.Counter()
+        self.counts, self.copy_of_former = collections.Counter(), replaces and FolderCopy(replaces)
         self.fresh()
         done = self.make(RECANT_FAULT_COUNT=scratch / "count", RECANT_FAULT_LOG=scratch / "log")
         require(done.returncode == 0, f"{name}: {done.stderr}")
@@ -61,7 +62,7 @@ class Making:
         shutil.rmtree(self.place, ignore_errors=True)
         self.place.mkdir()
         if self.replaces:
-            shutil.copytree(self.replaces, self.destination)
+            self.copy_of_former.write_to(self.destination)
 
     def run(self, **more):
         arguments = [str(a).replace("PLACE", str(self.place)) for a in self.more]

@@ -15,6 +15,9 @@ def programs():
     return next((place for place in places if all((place / one).exists() for one in wanted)), None)
 
 
+END = "that was all"
+
+
 class PostgresqlServer:
     """Reached by a socket in its folder and by nothing else. As root, it runs as another user, since it refuses
     to be root. To be closed."""
@@ -42,6 +45,9 @@ class PostgresqlServer:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError("the server does not start")
             time.sleep(0.02)
+        self.session = subprocess.Popen(
+            [self.programs / "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", self.address("public")], text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def wait_and_restart(self):
         """After something that ends it. False: it has not ended."""
@@ -49,12 +55,30 @@ class PostgresqlServer:
             self.process.wait(10)
         except subprocess.TimeoutExpired:
             return False
+        self.end_session()
         self.start()
         return True
 
     def close(self):
+        self.end_session()
         self.process.terminate()
         self.process.wait()
+
+    def end_session(self):
+        self.session.stdin.close()
+        self.session.stdout.close()
+        self.session.wait()
+
+    def ask(self, statements):
+        """What they answer, by a connection that stays: a process and a connection each time take longer than most."""
+        self.session.stdin.write(f"{statements}\n\\echo {END}\n")
+        self.session.stdin.flush()
+        lines = []
+        while (line := self.session.stdout.readline()) != END + "\n":
+            if not line:
+                raise RuntimeError(f"psql ended at {statements!r:.300}")
+            lines.append(line)
+        return "".join(lines)
 
     def address(self, schema):
         return f"postgresql:///postgres?user={self.user}&host={self.folder}&options=-csearch_path%3D{schema}"
@@ -72,6 +96,4 @@ class PostgresqlServer:
 
     def restore(self, schema, dump):
         """In place of what is there; the transaction of a process that is gone is waited for."""
-        statements = f"SET client_min_messages = warning;\nDROP SCHEMA IF EXISTS {schema} CASCADE;\n" + dump
-        subprocess.run([self.programs / "psql", "-Xq", "-v", "ON_ERROR_STOP=1", self.address("public")], check=True,
-                       input=statements, stdout=subprocess.DEVNULL, text=True)
+        self.ask(f"RESET ALL;\nSET client_min_messages = warning;\nDROP SCHEMA IF EXISTS {schema} CASCADE;\n{dump}")

@@ -6,6 +6,7 @@ import json
 import shutil
 import signal
 
+from folder_copy import FolderCopy
 from ledger_facts import Ledger, read_file, require
 from scenario import ROW_FILES
 
@@ -17,7 +18,7 @@ class Restoring:
 
     def __init__(self, command, name, base, arguments, scratch):
         self.command, self.name, self.base, self.more, self.scratch = command, name, base, arguments, scratch
-        self.counts = collections.Counter()
+        self.counts, self.copy_of_base = collections.Counter(), FolderCopy(base)
         newer = self.copy("newer.rct")
         done = self.run("forget", newer, *self.more, "--json", RECANT_FAULT_COUNT=scratch / "count")
         require(done.returncode == 0, f"{name}: {done.stderr}")
@@ -38,8 +39,8 @@ class Restoring:
         return f"{self.name}: {self.operations} operations, by where they leave the ledger: {numbers}"
 
     def copy(self, name):
-        shutil.rmtree(self.scratch / name, ignore_errors=True)
-        return shutil.copytree(self.base, self.scratch / name)
+        self.copy_of_base.write_to(self.scratch / name)
+        return self.scratch / name
 
     def run(self, *arguments, **more):
         done = self.command.run(*arguments, **more)

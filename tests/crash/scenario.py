@@ -3,14 +3,17 @@
 import collections
 import json
 import random
+import re
 import shutil
 import signal
 
 from disk_model import Disk, RENAME, SYNC, UNLINK, read_log
+from folder_copy import FolderCopy
 from ledger_facts import Failure, Ledger, read_file, require, without_chance
 from models import CITIES
 
 ROW_FILES = [f"rows/{name}.npy" for name in ("features", "targets", "weights", "groups", "ids")]
+STATE_FILE = r"state/\d+/(theta|trained_weights)\.npy"
 
 
 def difference(found, expected):
@@ -27,9 +30,9 @@ def difference(found, expected):
     return f"is {found!r:.300}, not {expected!r:.300}"
 
 
-def named(model):
-    """The cities of rows to be deleted that can be read somewhere in a folder."""
-    data = b"\0".join(path.read_bytes() for path in model.rglob("*") if path.is_file())
+def named(files):
+    """The cities of rows to be deleted that can be read somewhere in files."""
+    data = b"\0".join(files.values())
     return sorted(city.decode() for city in set(CITIES.values()) if city in data)
 
 
@@ -44,7 +47,7 @@ class Scenario:
 
     def __init__(self, command, name, base, arguments, scratch):
         self.command, self.name, self.base, self.more, self.scratch = command, name, base, arguments, scratch
-        self.counts = collections.Counter()
+        self.counts, self.copy_of_base = collections.Counter(), FolderCopy(base)
         # Keys are drawn by the first deletion of a plain model: what is hashed with them is then by chance too.
         self.has_keys = (base / "secret").exists()  # and it has a budget
         before = self.reading(self.fresh())
@@ -57,7 +60,7 @@ class Scenario:
         self.readings = [before, self.reading(model)]
         require(self.readings[0] != self.readings[1], f"{name}: the deletion does not show in what is read")
         stay = sorted({"canary-city-shared"} | ({"canary-city-17"} if "restored" in name else set()))
-        require(set(named(base)) > set(stay), f"{name}: the names are to be found before")
+        require(set(named(self.copy_of_base.files)) > set(stay), f"{name}: the names are to be found before")
         require(self.expected["named"] == stay, f"{name}: there are names of {self.expected['named']}, not of {stay}")
         self.require_overwritten()
         # Where a manifest is replaced, for the names in it or by a migration, and what was published before.
@@ -91,8 +94,7 @@ class Scenario:
 
     def fresh(self):
         model = self.scratch / "model.rct"
-        shutil.rmtree(model, ignore_errors=True)
-        shutil.copytree(self.base, model)
+        self.copy_of_base.write_to(model)
         return model
 
     def ask(self, model, **more):
@@ -108,18 +110,16 @@ class Scenario:
         done = self.run("status", model, "--check", "--json")
         require(done.returncode == 0, f"status: {done.stderr}")
         status = json.loads(done.stdout)
-        ledger = self.ledger(model)
-        certificates = sorted(p.name for p in (model / "certificates").iterdir())
+        ledger, files = self.ledger(model), FolderCopy(model).files
         facts = {
             "requests": status["ledger"]["requests"], "releases": status["ledger"]["releases"],
             "rows_left": status["rows_left"], "budget": status["budget"], "unfinished": status["unfinished"],
-            "files": sorted(str(p.relative_to(model)) for p in model.rglob("*")
-                            if p.is_file() and not p.name.startswith("ledger.sqlite-")),
-            "bytes": {name: (model / name).read_bytes() for name in ROW_FILES},
-            "state": [p.read_bytes() for name in ("theta", "trained_weights") for p in model.glob(f"state/*/{name}.npy")],
-            "certificates": [without_chance((model / "certificates" / name).read_text()) for name in certificates],
-            "published": without_chance((model / "published/parameters.json").read_text()),
-            "named": named(model), "manifest": (model / "manifest.json").read_bytes(),
+            "files": sorted(name for name in files if not name.startswith("ledger.sqlite-")),
+            "bytes": {name: files[name] for name in ROW_FILES},
+            "state": {name: data for name, data in files.items() if re.fullmatch(STATE_FILE, name)},
+            "certificates": [without_chance(files[name].decode()) for name in sorted(files) if name.startswith("certificates/")],
+            "published": without_chance(files["published/parameters.json"].decode()),
+            "named": named(files), "manifest": files["manifest.json"],
             "sealed": sorted(ledger.sealed),
         }
         keyed = {"request_rows", "erased_rows", "requests", "annexes", "plans"}
@@ -150,9 +150,7 @@ class Scenario:
         require(done.returncode == 0, f"{what}: status: exit {done.returncode}: {done.stderr}")
         require(self.reading(model) in self.readings, f"{what}: a reader saw half a deletion")
         ledger = self.ledger(model)
-        certificates = {}
-        if (model / "certificates").exists():
-            certificates = {p.name: p.read_bytes() for p in (model / "certificates").iterdir() if p.name[0] != "."}
+        certificates = {path.name: path.read_bytes() for path in (model / "certificates").glob("[!.]*")}
         for name, found in certificates.items():
             if ".annex." not in name:
                 require(found in ledger.certificates, f"{what}: {name} has no release in the ledger")

@@ -37,9 +37,10 @@ def value_of(json_value):
 
 def read_server(server):
     """The answers to QUERIES; None: there are no tables."""
-    if server.psql("SELECT to_regclass('ledger')", schema=SCHEMA) == "":
+    if not server.ask(f"SELECT to_regclass('{SCHEMA}.ledger');").strip():
         return None
-    answers = server.psql(*(f"SELECT coalesce(json_agg(t), '[]') FROM ({sql}) t" for sql in QUERIES.values()), schema=SCHEMA)
+    answers = server.ask(f"SET search_path = {SCHEMA};" + "".join(
+        f"SELECT coalesce(json_agg(t), '[]') FROM ({sql}) t;\n" for sql in QUERIES.values()))
     # One answer a query, over several lines.
     decoder, found, at = json.JSONDecoder(), {}, 0
     for name in QUERIES:
