@@ -11,7 +11,4 @@ namespace recant {
 /// BLAKE2b-256 of domain, a zero byte, message: no two uses of a hash can be taken for each other.
 [[nodiscard]] Digest domain_hash(std::string_view domain, std::string_view message);
 
-/// @throws InternalError when libsodium cannot start.
-void start_sodium();
-
 }  // namespace recant

@@ -13,7 +13,6 @@ struct Faults {
   bool off_the_grid = false;        ///< the noise is added to parameters that are not rounded
   bool continuous_noise = false;    ///< a double normal of that sigma, in place of the grid's
   bool alpha_leaked = false;        ///< alpha of the annex stands among the public assumptions
-  bool entropy_fails = false;       ///< not a mistake of ours: the system gives no random bytes
 };
 
 #ifdef RECANT_FAULTS

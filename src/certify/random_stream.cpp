@@ -6,23 +6,14 @@
 #include <cstring>
 
 #include "faults.hpp"
-#include "recant/core/error.hpp"
+#include "recant/core/entropy.hpp"
 
 namespace recant {
 
-/// sodium_init() fails when there is no source of entropy. Once it has succeeded, libsodium would
-/// rather stop the process than return bytes that are not random.
-void require_entropy() {
-  if (sodium_init() < 0 || faults.entropy_fails) {
-    throw DataError("the system gives no random bytes, so nothing was drawn", {},
-                    "make getrandom() or /dev/urandom available to this process");
-  }
-}
-
 RandomStream RandomStream::secure() {
-  require_entropy();
+  start_sodium();
   Key key{};
-  if (!faults.noise_reused) randombytes_buf(key.data(), key.size());
+  if (!faults.noise_reused) draw_entropy(key);
   // Returned in place: there is no second copy of the key but this one.
   struct Wipe {
     Key& key;
@@ -32,7 +23,7 @@ RandomStream RandomStream::secure() {
 }
 
 RandomStream RandomStream::seeded(std::uint64_t seed) {
-  require_entropy();  // chooses the implementation of ChaCha20, too
+  start_sodium();  // chooses the implementation of ChaCha20, too
   Key key = {'u', 'n', 'c', 'e', 'r', 't', 'i', 'f', 'i', 'e', 'd'};
   std::memcpy(key.data() + 24, &seed, sizeof seed);
   return RandomStream(key);

@@ -7,9 +7,6 @@
 
 namespace recant {
 
-/// @throws DataError when the system gives no random bytes.
-void require_entropy();
-
 /// ChaCha20's key stream in words of 64 bits, wiped at the end of its life.
 ///
 /// It lives no longer than one call that draws, so that there is no state of it to be copied by a
@@ -18,7 +15,7 @@ class RandomStream {
  public:
   using Key = std::array<unsigned char, 32>;
 
-  /// Under a fresh key from libsodium. @throws DataError when the system gives no random bytes.
+  /// Under a fresh key from the system. @throws DataError when the system gives no random bytes.
   [[nodiscard]] static RandomStream secure();
   /// Under a key made of the seed: repeatable, certifies nothing.
   [[nodiscard]] static RandomStream seeded(std::uint64_t seed);

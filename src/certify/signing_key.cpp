@@ -10,8 +10,8 @@
 
 #include "canonical_text.hpp"
 #include "domain_hash.hpp"
-#include "random_stream.hpp"
 #include "recant/core/atomic_file.hpp"
+#include "recant/core/entropy.hpp"
 #include "recant/core/error.hpp"
 #include "recant/core/regular_file.hpp"
 
@@ -19,11 +19,6 @@ namespace recant {
 namespace {
 
 constexpr std::string_view kSchema = "recant.secret_key/1";
-
-void random_bytes(std::span<std::uint8_t> out) {
-  require_entropy();
-  randombytes_buf(out.data(), out.size());
-}
 
 std::string with_domain(std::string_view domain, std::string_view message) {
   std::string bytes(domain);
@@ -42,10 +37,6 @@ struct WipedText {
 };
 
 }  // namespace
-
-void start_sodium() {
-  if (sodium_init() < 0) throw InternalError("libsodium cannot be initialised");
-}
 
 Digest domain_hash(std::string_view domain, std::string_view message) {
   start_sodium();
@@ -83,7 +74,7 @@ SigningKey::SigningKey(const Digest& seed) {
 
 SigningKey SigningKey::generate() {
   Digest seed;
-  random_bytes(seed);
+  draw_entropy(seed);
   SigningKey key(seed);
   sodium_memzero(seed.data(), seed.size());
   return key;
@@ -152,7 +143,7 @@ Digest request_digest(const Digest& model_key, std::string_view request) {
 
 Digest draw_salt() {
   Digest salt;
-  random_bytes(salt);
+  draw_entropy(salt);
   return salt;
 }
 

@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "recant/core/blocks.hpp"
+#include "recant/core/entropy.hpp"
 #include "recant/core/error.hpp"
 
 namespace recant {
@@ -53,7 +54,7 @@ void other_bytes(const fs::path& path) {
 }
 
 Digest hash_bytes(std::string_view bytes) {
-  if (sodium_init() < 0) throw InternalError("libsodium cannot be initialised");
+  start_sodium();
   Digest digest;
   crypto_generichash(digest.data(), digest.size(),
                      reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), nullptr,

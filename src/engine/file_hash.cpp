@@ -7,6 +7,7 @@
 #include <fstream>
 #include <vector>
 
+#include "recant/core/entropy.hpp"
 #include "recant/core/error.hpp"
 #include "recant/core/regular_file.hpp"
 
@@ -16,7 +17,7 @@ namespace {
 class Hash {
  public:
   Hash() {
-    if (sodium_init() < 0) throw InternalError("libsodium cannot be initialised");
+    start_sodium();
     crypto_generichash_init(&state_, nullptr, 0, kBytes);
   }
   void add(const char* bytes, std::size_t count) {

@@ -11,6 +11,7 @@
 #include "chunk_hashes.hpp"
 #include "recant/certify/signing_key.hpp"
 #include "recant/core/atomic_file.hpp"
+#include "recant/core/entropy.hpp"
 #include "recant/core/error.hpp"
 #include "recant/core/regular_file.hpp"
 
@@ -43,14 +44,14 @@ struct VaultKey::Secret {
 VaultKey::VaultKey(std::shared_ptr<const Secret> secret) : secret_(std::move(secret)) {}
 
 VaultKey VaultKey::generate() {
-  if (sodium_init() < 0) throw InternalError("libsodium cannot be initialised");
+  start_sodium();
   auto secret = std::make_shared<Secret>();
   secret->key = draw_salt();
   return VaultKey(std::move(secret));
 }
 
 VaultKey VaultKey::load(const fs::path& path) {
-  if (sodium_init() < 0) throw InternalError("libsodium cannot be initialised");
+  start_sodium();
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0) throw DamagedError("is missing", path.string());
   if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {

@@ -3,12 +3,13 @@
 
 #include <array>
 
+#include "recant/core/entropy.hpp"
 #include "recant/core/error.hpp"
 
 namespace recant {
 
 DomainHash::DomainHash(std::string_view domain) {
-  if (sodium_init() < 0) throw InternalError("libsodium cannot be initialised");
+  start_sodium();
   crypto_generichash_init(&state_, nullptr, 0, Digest().size());
   update(bytes_of(domain).data(), domain.size());
   const std::uint8_t zero = 0;

@@ -36,7 +36,7 @@ class DiscreteGaussian {
   /// @throws UsageError unless the variance is in range, numerator and denominator not 0.
   explicit DiscreteGaussian(const RationalVariance& variance);
 
-  /// Fills `out` with independent draws under a key that libsodium gives for this call alone, and
+  /// Fills `out` with independent draws under a key that the system gives for this call alone, and
   /// that is wiped at its end. Nothing outlives the call, so that a fork has nothing to repeat.
   /// @throws DataError when the system gives no random bytes; `out` is then untouched.
   void draw(std::span<std::int64_t> out) const;

@@ -122,26 +122,5 @@ TEST_F(CertifyFaults, AlphaLeaked) {
   EXPECT_FALSE(public_part_does_not_depend_on_the_annex());
 }
 
-TEST_F(CertifyFaults, NoEntropyIsAnErrorWithoutOutput) {
-  const DiscreteGaussian gaussian({.exponent = 20});
-  const GridNoise noise(some_budget());
-  faults.entropy_fails = true;
-  const std::vector<std::int64_t> untouched(100, 123456789);
-  std::vector<std::int64_t> draws = untouched;
-  const auto draw = [&] {
-    gaussian.draw(draws);
-    return 0;
-  };
-  expect_error<DataError>(draw, {"no random bytes", "nothing was drawn"});
-  EXPECT_EQ(draws, untouched);
-  expect_error<DataError>([&] { return noise.publish(Vector::Zero(kDimension)); },
-                          {"no random bytes"});
-  expect_error<DataError>([] { return draw_salt(); }, {"no random bytes"});
-  expect_error<DataError>([] { return SigningKey::generate(); }, {"no random bytes"});
-  faults.entropy_fails = false;
-  static_cast<void>(draw());
-  EXPECT_NE(draws, untouched);
-}
-
 }  // namespace
 }  // namespace recant::test

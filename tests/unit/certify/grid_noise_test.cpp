@@ -10,7 +10,11 @@
 
 #include "expect_error.hpp"
 #include "noise_statistics.hpp"
+#include "recant/certify/objective_perturbation.hpp"
+#include "recant/certify/signing_key.hpp"
+#include "recant/core/entropy.hpp"
 #include "recant/core/error.hpp"
+#include "without_entropy.hpp"
 
 namespace recant::test {
 namespace {
@@ -44,6 +48,29 @@ TEST(GridNoise, IsRoundedParametersPlusTheDraws) {
       EXPECT_EQ(out.parameters[j],
                 std::ldexp(static_cast<double>(out.integers[i]), budget.grid_exponent));
     }
+  }
+}
+
+/// Whether libsodium has started before, and chosen where it would take its bytes from, or not yet.
+TEST(GridNoise, NoEntropyIsAnErrorWithoutOutput) {
+  const PrivacyBudget budget = budget_for(50);
+  const GridNoise noise(budget);
+  const DiscreteGaussian gaussian(budget.noise_variance());
+  for (const bool started : {false, true}) {
+    if (started) start_sodium();
+    const int code = in_sandbox({}, [&] {
+      const std::vector<std::int64_t> untouched(100, 123456789);
+      std::vector<std::int64_t> draws = untouched;
+      expect_error<DataError>([&] { return gaussian.draw(draws), 0; },
+                              {"no random bytes", "nothing was drawn"});
+      EXPECT_EQ(draws, untouched);
+      expect_error<DataError>([&] { return noise.publish(some_theta(50)); }, {"no random bytes"});
+      expect_error<DataError>([] { return draw_salt(); }, {"no random bytes"});
+      expect_error<DataError>([] { return SigningKey::generate(); }, {"no random bytes"});
+      expect_error<DataError>([] { return draw_perturbation(3, 0); }, {"no random bytes"});
+    });
+    if (code == kNoSandbox) GTEST_SKIP() << "no seccomp here";
+    EXPECT_EQ(code, 0) << "libsodium started: " << started;
   }
 }
 
