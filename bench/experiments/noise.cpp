@@ -92,7 +92,8 @@ PerturbationBase base_of(const DeletionState& state, const StepMeasure& step) {
           .leverage = state.frame(FrameKind::kBase).leverage,
           .shrinkage = state.shrinkage(),
           .step_range = step.range,
-          .step_norm = step.step_norm};
+          .step_norm = step.step_norm,
+          .bounds_fourth_derivative = Loss().bounds_fourth_derivative()};
 }
 
 void print_tables(const Split& data, double l2, int trials) {

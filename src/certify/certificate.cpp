@@ -13,6 +13,7 @@
 #include "canonical_text.hpp"
 #include "domain_hash.hpp"
 #include "faults.hpp"
+#include "recant/certify/objective_perturbation.hpp"
 #include "recant/core/check.hpp"
 #include "recant/core/error.hpp"
 
@@ -148,6 +149,10 @@ std::string contradiction(const CertificateStatement& c) {
     return fmt::format("level exact cannot have the mechanism {}", name(c.mechanism));
   if (c.level == CertificateLevel::kHeuristic && c.assumptions.empty())
     return "level heuristic needs an assumption that says why";
+  if (c.mechanism == kObjectivePerturbation &&
+      c.assumptions.front() != kObjectivePerturbationAsPublished &&
+      c.assumptions.front() != kObjectivePerturbationExact)
+    return "mechanism objective_perturbation needs one of its two texts as first assumption";
   if (promises != c.budget.has_value())
     return promises ? "budget is missing" : "budget must be null where nothing is promised";
   if (c.former.has_value() != (c.release > 1))

@@ -41,7 +41,8 @@ void check(const PerturbationBase& base) {
 
 /// Everything but `residual` over the ball of this radius, and in `residual` what then follows.
 PerturbationSuprema over_ball(const PerturbationBase& base, double radius) {
-  PerturbationSuprema out{.radius = radius};
+  PerturbationSuprema out{.radius = radius,
+                          .bounds_fourth_derivative = base.bounds_fourth_derivative};
   const double kept = 1 - base.shrinkage;
   const double q = radius / std::sqrt(base.least_eigenvalue), cq = base.leverage * q;
   if (!(kept > 0 && cq < 1)) return out;
@@ -68,15 +69,21 @@ double up(const Real& x) {
   return mpfr_get_d(x, MPFR_RNDU);
 }
 
-/// j = (e^rho - 1 - rho) + (e^rho - 1) rho + rho g, upward.
-void bound_dependence(double range, double shrinkage, Real& j) {
+/// j = R + (e^rho - 1) rho + rho g, upward, where R bounds what is left of the change of curvature
+/// when the third derivative is taken off it: e^rho - 1 - rho by the fourth, and without one
+/// e^rho - 1 + rho, the two of them added.
+void bound_dependence(const PerturbationSuprema& suprema, Real& j) {
   Real rho(kBits), e(kBits), term(kBits);
-  mpfr_set_d(rho, range, MPFR_RNDU);
+  mpfr_set_d(rho, suprema.range, MPFR_RNDU);
   mpfr_expm1(e, rho, MPFR_RNDU);
-  mpfr_sub(j, e, rho, MPFR_RNDU);
+  if (suprema.bounds_fourth_derivative) {
+    mpfr_sub(j, e, rho, MPFR_RNDU);
+  } else {
+    mpfr_add(j, e, rho, MPFR_RNDU);
+  }
   mpfr_mul(term, e, rho, MPFR_RNDU);
   mpfr_add(j, j, term, MPFR_RNDU);
-  mpfr_mul_d(term, rho, shrinkage, MPFR_RNDU);
+  mpfr_mul_d(term, rho, suprema.shrinkage, MPFR_RNDU);
   mpfr_add(j, j, term, MPFR_RNDU);
 }
 
@@ -177,7 +184,7 @@ PerturbationPromise perturbation_promise(const PerturbationSuprema& suprema, Ind
   if (!suprema.bounded || !(suprema.radius >= ball)) return out;
 
   Real j(kBits), lipschitz(kBits), determinant(kBits), inverse(kBits), epsilon_2(kBits);
-  bound_dependence(suprema.range, suprema.shrinkage, j);
+  bound_dependence(suprema, j);
   bound_lipschitz(j, suprema.condition, lipschitz);
   out.dependence = up(j);
   out.lipschitz = up(lipschitz);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "recant/certify/certificate.hpp"
+#include "recant/certify/objective_perturbation.hpp"
 #include "recant/verify/verify.hpp"
 
 namespace recant::test {
@@ -72,7 +73,10 @@ class SampleCertificates {
     Sample s;
     s.statement.mechanism = static_cast<CertificateMechanism>(below(4));
     fill(s, 5, 0x1p-10);
-    s.statement.assumptions.insert(s.statement.assumptions.begin(), "gradient ascent has no bound");
+    const bool inside = s.statement.mechanism == CertificateMechanism::kObjectivePerturbation;
+    s.statement.assumptions.insert(
+        s.statement.assumptions.begin(),
+        std::string(inside ? kObjectivePerturbationAsPublished : "gradient ascent has no bound"));
     return s;
   }
   Sample exact() {

@@ -31,7 +31,9 @@ enum class CertificateMechanism {
   kNone,                  ///< parameters as they are
   kGaussianOnGrid,        ///< GridNoise::publish
   kSeededGaussianOnGrid,  ///< GridNoise::publish_uncertified: heuristic
-  kObjectivePerturbation  ///< as published elsewhere: heuristic
+  /// Heuristic; the first assumption is kObjectivePerturbationExact or ..AsPublished, whichever
+  /// PerturbationPromise::assumption() says.
+  kObjectivePerturbation
 };
 /// "none", "gaussian_on_grid", "seeded_gaussian_on_grid", "objective_perturbation".
 [[nodiscard]] std::string_view name(CertificateMechanism mechanism) noexcept;
@@ -95,7 +97,8 @@ struct IssuedCertificate {
 /// Cost: one gaussian_delta() and one signature, about 0.2 milliseconds.
 /// @throws UsageError for statements that do not fit together: level and mechanism, a budget that
 /// check_budget() refuses, B above the allowance, release beyond the budget, a first release with a
-/// former one, an unset salt, texts that are not printable UTF-8.
+/// former one, an unset salt, texts that are not printable UTF-8,
+/// objective perturbation without its text as first assumption.
 [[nodiscard]] IssuedCertificate issue(const CertificateStatement& statement,
                                       const AnnexStatement& annex, const SigningKey& key);
 

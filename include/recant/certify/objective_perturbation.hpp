@@ -22,7 +22,7 @@
 ///
 /// The theorem is about real numbers: parameters rounded to doubles are outside it. So whatever
 /// these functions say, a certificate has the level `heuristic`; one of the two texts below is its
-/// first assumption.
+/// first assumption, without which issue() writes none.
 namespace recant {
 
 /// Where the promise does not hold or was not worked out.
@@ -44,16 +44,20 @@ struct PerturbationBase {
   double shrinkage = 0;           ///< g: H_S >= (1 - g) H
   double step_range = 0;          ///< rho(v) of the deletion step v at b = 0
   double step_norm = 0;           ///< |v|_H
+  /// Loss::bounds_fourth_derivative(). Where it is not known self-concordance alone is used: what
+  /// is of first order in v then stays, and little is usable.
+  bool bounds_fourth_derivative = false;
 };
 
 /// What holds wherever |b| <= radius.
 struct PerturbationSuprema {
-  bool bounded = false;  ///< false: no number below is a bound
-  double radius = 0;     ///< sigma r + 2 beta
-  double residual = 0;   ///< beta >= |u(b)|
-  double range = 0;      ///< rho(v)
-  double shrinkage = 0;  ///< g
-  double condition = 0;  ///< lambda_max / lambda_min of H_S(theta_0)
+  bool bounded = false;                   ///< false: no number below is a bound
+  double radius = 0;                      ///< sigma r + 2 beta
+  double residual = 0;                    ///< beta >= |u(b)|
+  double range = 0;                       ///< rho(v)
+  double shrinkage = 0;                   ///< g
+  double condition = 0;                   ///< lambda_max / lambda_min of H_S(theta_0)
+  bool bounds_fourth_derivative = false;  ///< as of the base
 };
 
 /// Suprema over the ball, by self-concordance from its middle; beta, on which the ball depends, is
@@ -94,6 +98,10 @@ struct PerturbationOptions {
 struct PerturbationPromise {
   PerturbationRefusal refusal = PerturbationRefusal::kUnbounded;
   [[nodiscard]] bool usable() const noexcept { return refusal == PerturbationRefusal::kNone; }
+  /// What the certificate has to say first.
+  [[nodiscard]] std::string_view assumption() const noexcept {
+    return usable() ? kObjectivePerturbationExact : kObjectivePerturbationAsPublished;
+  }
   PerturbationSuprema suprema;
   double delta_2 = 0, radius = 0;             ///< r
   double dependence = 0;                      ///< j, of the residual on b in the norm of H_S

@@ -116,6 +116,22 @@ TEST(Certificate, ActualBoundIsNotInThePublicPart) {
     EXPECT_THAT(issued.certificate, Not(HasSubstr(name)));
 }
 
+TEST(Certificate, ObjectivePerturbationSaysWhatItIs) {
+  SampleCertificates samples(8);
+  const SigningKey key = samples.key();
+  Sample sample = samples.heuristic();
+  sample.statement.mechanism = CertificateMechanism::kObjectivePerturbation;
+  for (const std::string_view text :
+       {kObjectivePerturbationAsPublished, kObjectivePerturbationExact}) {
+    sample.statement.assumptions = {std::string(text), "the encoder is that of all rows"};
+    const std::string file = issue(sample.statement, sample.annex, key).certificate;
+    const Certificate read = read_certificate(file);
+    EXPECT_EQ(read.level, CertificateLevel::kHeuristic);
+    EXPECT_EQ(read.assumptions.front(), text);
+    EXPECT_EQ(failure({.certificate = file, .public_key = key.public_key_text()}), "");
+  }
+}
+
 TEST(Certificate, CommitmentDependsOnTheSalt) {
   SampleCertificates samples(4);
   Sample sample = samples.certified();
@@ -166,6 +182,19 @@ TEST(Certificate, StatementsThatDoNotFitAreRefused) {
         s.statement.assumptions.clear();
       },
       "says why");
+  const auto inside = [](Sample& s, std::vector<std::string> assumptions) {
+    s.statement.level = CertificateLevel::kHeuristic;
+    s.statement.mechanism = CertificateMechanism::kObjectivePerturbation;
+    s.statement.budget.reset();
+    s.statement.assumptions = std::move(assumptions);
+  };
+  const std::string published(kObjectivePerturbationAsPublished);
+  refused([&](Sample& s) { inside(s, {"noise in the objective"}); }, "one of its two texts");
+  refused(
+      [&](Sample& s) {
+        inside(s, {"encoder of all rows", published});
+      },
+      "one of its two texts as first");
   refused([](Sample& s) { s.statement.release = 2; }, "former");
   refused([](Sample& s) { s.statement.former = Digest{}; }, "former");
   refused(

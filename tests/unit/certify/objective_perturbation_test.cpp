@@ -11,6 +11,7 @@
 #include "problems.hpp"
 #include "recant/certify/gaussian_mechanism.hpp"
 #include "recant/core/error.hpp"
+#include "recant/model/loss.hpp"
 
 namespace recant::test {
 namespace {
@@ -68,7 +69,8 @@ struct OneParameter {
             .leverage = largest / std::sqrt(hessian),
             .shrinkage = curvature(theta, kept(), x.size()) / hessian,
             .step_range = kept_largest * v,
-            .step_norm = v * std::sqrt(hessian)};
+            .step_norm = v * std::sqrt(hessian),
+            .bounds_fourth_derivative = Loss().bounds_fourth_derivative()};
   }
 };
 
@@ -173,7 +175,8 @@ TEST(ObjectivePerturbation, ByHand) {
                                     .residual = 0.01,
                                     .range = 0.01,
                                     .shrinkage = 0.02,
-                                    .condition = 4};
+                                    .condition = 4,
+                                    .bounds_fourth_derivative = true};
   const PerturbationPromise found =
       perturbation_promise(suprema, 3, {.epsilon = 2, .delta = 1e-2, .sigma = 1});
   const double j = std::expm1(0.01) - 0.01 + std::expm1(0.01) * 0.01 + 0.01 * 0.02;
@@ -203,7 +206,8 @@ TEST(ObjectivePerturbation, SaysWhyNot) {
                         .leverage = 1e-3,
                         .shrinkage = 1e-6,
                         .step_range = 1e-4,
-                        .step_norm = 1e-4};
+                        .step_norm = 1e-4,
+                        .bounds_fourth_derivative = true};
   EXPECT_EQ(perturbation_promise(base, options).refusal, PerturbationRefusal::kNone);
   base.step_range = 0.1;  // d j is about 1.5: not small beside epsilon
   EXPECT_EQ(perturbation_promise(base, options).refusal, PerturbationRefusal::kDependence);
@@ -227,6 +231,40 @@ TEST(ObjectivePerturbation, SaysWhyNot) {
   EXPECT_EQ(perturbation_promise(small, 1, options).refusal, PerturbationRefusal::kUnbounded);
   for (int r = 0; r < 5; ++r) EXPECT_FALSE(name(static_cast<PerturbationRefusal>(r)).empty());
   EXPECT_EQ(name(PerturbationRefusal::kDependence), "dependence");
+}
+
+/// Where the fourth derivative is not known to be bounded, the change of curvature and its first
+/// order count one by one: never less than with it, and nothing of first order cancels.
+TEST(ObjectivePerturbation, WithoutAFourthDerivativeSelfConcordanceServes) {
+  for (const double range : {1e-3, 0.1, 0.4}) {
+    PerturbationSuprema suprema{.bounded = true,
+                                .radius = 1e9,
+                                .residual = 1e-3,
+                                .range = range,
+                                .shrinkage = 0.02,
+                                .condition = 1};
+    const PerturbationOptions options{.epsilon = 100, .delta = 1e-2, .sigma = 1};
+    const double j = perturbation_promise(suprema, 1, options).dependence;
+    EXPECT_NEAR(j, std::expm1(range) * (1 + range) + range + range * 0.02, 1e-12 * j);
+    suprema.bounds_fourth_derivative = true;
+    EXPECT_LT(perturbation_promise(suprema, 1, options).dependence + 1.9 * range, j);
+  }
+  PerturbationBase base{.dimension = 100,
+                        .least_eigenvalue = 1e6,
+                        .largest_eigenvalue = 1e6,
+                        .leverage = 1e-3,
+                        .shrinkage = 1e-6,
+                        .step_range = 5e-3,
+                        .step_norm = 1e-4};
+  const PerturbationOptions options{.epsilon = 1, .delta = 1e-5, .sigma = 1};
+  for (const Loss& loss : {Loss(), Loss(LossKind::kSoftmax, 3)}) {
+    base.bounds_fourth_derivative = loss.bounds_fourth_derivative();
+    const PerturbationPromise found = perturbation_promise(base, options);
+    EXPECT_EQ(found.suprema.bounds_fourth_derivative, loss.outputs() == 1);
+    EXPECT_EQ(found.usable(), loss.outputs() == 1);
+    EXPECT_EQ(found.assumption(), loss.outputs() == 1 ? kObjectivePerturbationExact
+                                                      : kObjectivePerturbationAsPublished);
+  }
 }
 
 TEST(ObjectivePerturbation, SquaredLossLeavesNothing) {

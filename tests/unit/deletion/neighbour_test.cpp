@@ -56,13 +56,15 @@ TEST(NeighbourReleases, ObjectivePerturbationStaysBelowItsPromise) {
   const std::vector<Index> rows = {3};
   ASSERT_EQ(state.delete_rows(rows), DeletionStatus::kDone);
   const StepMeasure step = state.measure_step(state.newton_point(), FrameKind::kBase);
-  const PerturbationBase base{.dimension = 1,
-                              .least_eigenvalue = state.base().least_eigenvalue,
-                              .largest_eigenvalue = state.base().largest_eigenvalue,
-                              .leverage = state.frame(FrameKind::kBase).leverage,
-                              .shrinkage = state.shrinkage(),
-                              .step_range = step.range,
-                              .step_norm = step.step_norm};
+  const PerturbationBase base{
+      .dimension = 1,
+      .least_eigenvalue = state.base().least_eigenvalue,
+      .largest_eigenvalue = state.base().largest_eigenvalue,
+      .leverage = state.frame(FrameKind::kBase).leverage,
+      .shrinkage = state.shrinkage(),
+      .step_range = step.range,
+      .step_norm = step.step_norm,
+      .bounds_fourth_derivative = objective.loss().bounds_fourth_derivative()};
   const double sigma = 0.3;
   const PerturbationPromise promise =
       perturbation_promise(base, {.epsilon = 1, .delta = 1e-3, .sigma = sigma});

@@ -42,7 +42,8 @@ struct Perturbed {
             .leverage = state.frame(FrameKind::kBase).leverage,
             .shrinkage = state.shrinkage(),
             .step_range = step.range,
-            .step_norm = step.step_norm};
+            .step_norm = step.step_norm,
+            .bounds_fourth_derivative = objective.loss().bounds_fourth_derivative()};
   }
 
   /// u(b) = grad F_S(theta^-) + b.
@@ -66,9 +67,11 @@ struct Perturbed {
 
 TEST(ObjectivePerturbationSuprema, AreAboveWhatModelsShow) {
   Random random(17);
-  int looked_at = 0;
-  for (int i = 0; i < 16; ++i) {
-    const LossKind kind = i % 4 == 3 ? LossKind::kSquared : LossKind::kLogistic;
+  int looked_at = 0, softmax = 0;
+  for (int i = 0; i < 20; ++i) {
+    const LossKind kind = i >= 16      ? LossKind::kSoftmax
+                          : i % 4 == 3 ? LossKind::kSquared
+                                       : LossKind::kLogistic;
     const Index n = 60 + random.below(200), d = 1 + random.below(3);
     const Dataset data = made_up_rows(random, n, d, Loss(kind));
     const Perturbed problem(data, kind, std::exp(random.between(-1, 3)),
@@ -78,6 +81,7 @@ TEST(ObjectivePerturbationSuprema, AreAboveWhatModelsShow) {
     const PerturbationSuprema over = perturbation_suprema(problem.base, sigma, r);
     if (!over.bounded) continue;
     ++looked_at;
+    softmax += kind == LossKind::kSoftmax;
     // j and with it L and Lambda for any epsilon: ask for one that nothing exceeds.
     const PerturbationPromise promise = perturbation_promise(
         over, problem.base.dimension, {.epsilon = 20, .delta = 0.5, .sigma = sigma / 100});
@@ -95,6 +99,7 @@ TEST(ObjectivePerturbationSuprema, AreAboveWhatModelsShow) {
     }
   }
   EXPECT_GE(looked_at, 10);
+  EXPECT_GE(softmax, 1);
 }
 
 TEST(ObjectiveWithLinearTerm, IsTrainedAndUpdatedWithIt) {
