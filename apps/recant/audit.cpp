@@ -28,9 +28,10 @@ struct Flags {
 
 double bound_of_annex(const std::string& path) {
   if (!std::filesystem::exists(path)) throw NotFoundError("does not exist", path);
+  if (std::filesystem::is_directory(path)) throw DataError("is a folder", path);
   std::ifstream in(path, std::ios::binary);
   const std::string bytes(std::istreambuf_iterator<char>(in), {});
-  if (!in || std::filesystem::is_directory(path)) throw DataError("cannot be read", path);
+  if (!in) throw DataError("cannot be read", path);
   try {
     const std::optional<double> bound = read_annex(bytes).bound;
     if (!bound) throw UsageError("claims no bound", path, "give one with --bound");

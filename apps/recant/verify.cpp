@@ -23,9 +23,10 @@ struct Flags {
 
 std::string read(const std::filesystem::path& path) {
   if (!std::filesystem::exists(path)) throw NotFoundError("does not exist", path.string());
+  if (std::filesystem::is_directory(path)) throw DataError("is a folder", path.string());
   std::ifstream in(path, std::ios::binary);
   std::string bytes(std::istreambuf_iterator<char>(in), {});
-  if (!in || std::filesystem::is_directory(path)) throw DataError("cannot be read", path.string());
+  if (!in) throw DataError("cannot be read", path.string());
   return bytes;
 }
 

@@ -43,6 +43,11 @@ if(TARGET recant_command)
   recant_system_test(command system ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/command_test.py
     $<TARGET_FILE:recant_command>)
 
+  recant_system_test(entropy system ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/entropy_test.py
+    $<TARGET_FILE:recant_command>)
+  recant_system_test(second_verifier system ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/second_verifier_test.py
+    $<TARGET_FILE:recant_command>)
+
   foreach(class Fit Forget Keep)
     recant_system_test(forget_${class} system ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/forget_test.py
       $<TARGET_FILE:recant_command> ${class})
