@@ -110,7 +110,10 @@ def adopt(fitted: Any, X: Any, y: Any, sample_weight: Any = None, *, sensitive_f
     rows = _core.Rows(data.features, codes, _class_weighted(fitted, data.targets, sample_weight),
                       data.columns, names,
                       _arrays.group_columns(sensitive_features, len(data.features)))
-    theta = np.column_stack([coef, intercept]) if fitted.fit_intercept else coef
+    theta = coef
+    if fitted.fit_intercept:
+        theta = np.empty((len(coef), coef.shape[1] + 1))
+        theta[:, :-1], theta[:, -1] = coef, intercept
     loss = "squared" if kind == "squared" else "logistic" if len(names) == 2 else "softmax"
     with progress_of(progress) as callback:
         model, text = _core.adopt(rows, np.ascontiguousarray(theta).ravel(), loss, l2,
@@ -197,7 +200,9 @@ def _only_l2(fitted: Any) -> bool:
     penalty = getattr(fitted, "penalty", "l2")
     if penalty in ("l1", None):
         return False
-    ratios = getattr(fitted, "l1_ratio_" if hasattr(fitted, "l1_ratio_") else "l1_ratio", None)
+    ratios = getattr(fitted, "l1_ratio_", fitted.__dict__.get("l1_ratio"))
+    if ratios is None or isinstance(ratios, (int, float)):  # not so of a search
+        return not ratios or penalty == "l2"
     mixed = any(ratio not in (None, 0) for ratio in np.ravel(np.asarray(ratios, dtype=object)))
     return not mixed or penalty == "l2"
 

@@ -12,7 +12,7 @@ import inspect
 import operator
 import os
 from collections.abc import Callable, Collection
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 from .errors import UsageError
 
@@ -53,7 +53,11 @@ def _is_text(value: Any) -> bool:
 
 
 def _is_path(value: Any) -> bool:
-    return _is_text(os.fspath(value)) if isinstance(value, (str, os.PathLike)) else False
+    if not isinstance(value, str):
+        if not hasattr(type(value), "__fspath__"):
+            return False
+        value = os.fspath(value)
+    return _is_text(value)
 
 
 def _are(kind: Callable[[Any], bool]) -> Callable[[Any], bool]:
@@ -89,20 +93,32 @@ _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
 }
 
 
+class _Union(NamedTuple):
+    """The kinds that an annotation allows."""
+
+    tests: tuple[Callable[[Any], bool], ...]
+    words: str
+    whole: bool
+
+
 @functools.cache
-def _parts_of(annotation: str) -> tuple[str, ...]:
-    """The kinds that the union is of; none where one of them is not looked at."""
-    kinds = tuple(annotation.split(" | "))
-    return kinds if all(kind in _KINDS for kind in kinds) else ()
+def _union_of(annotation: str) -> _Union | None:
+    """None where one of its kinds is not looked at."""
+    kinds = annotation.split(" | ")
+    if not all(kind in _KINDS for kind in kinds):
+        return None
+    words = dict.fromkeys(_KINDS[kind][1] for kind in kinds)
+    return _Union(tuple(_KINDS[kind][0] for kind in kinds), " or ".join(words), "int" in kinds)
 
 
-def _require(name: str, annotation: str, value: Any) -> None:
+def _require(name: str, union: _Union, value: Any) -> None:
     """Checks one argument against the union that its annotation is."""
-    kinds = _parts_of(annotation)
-    if kinds and not any(_KINDS[kind][0](value) for kind in kinds):
-        words = list(dict.fromkeys(_KINDS[kind][1] for kind in kinds))
-        raise UsageError(f"{name}: must be {' or '.join(words)}, not {type(value).__name__}")
-    if "int" in kinds and value is not None:
+    for test in union.tests:
+        if test(value):
+            break
+    else:
+        raise UsageError(f"{name}: must be {union.words}, not {type(value).__name__}")
+    if union.whole and value is not None:
         low, high = (0, 2**64) if name == "seed" else (-2**31, 2**31)
         if not low <= operator.index(value) < high:
             raise UsageError(f"{name}: is out of range; give a whole number from {low} to {high - 1}")
@@ -110,34 +126,36 @@ def _require(name: str, annotation: str, value: Any) -> None:
 
 def require_parameters(estimator: Any) -> None:
     """An estimator's own, which scikit-learn wants looked at in ``fit`` and not before."""
-    for name, annotation, default in _parameters_of(type(estimator).__init__):
+    for name, union, default in _parameters_of(type(estimator).__init__):
         if (value := getattr(estimator, name)) is not default:
-            _require(name, annotation, value)
+            _require(name, union, value)
 
 
 @functools.cache
-def _parameters_of(constructor: Callable[..., Any]) -> list[tuple[str, str, object]]:
+def _parameters_of(constructor: Callable[..., Any]) -> list[tuple[str, _Union, object]]:
     """Names, annotations that are looked at, and defaults, which need no look."""
-    return [(each.name, each.annotation, each.default)
+    return [(each.name, union, each.default)
             for each in inspect.signature(constructor).parameters.values()
-            if isinstance(each.annotation, str) and each.annotation]
+            if isinstance(each.annotation, str) and (union := _union_of(each.annotation)) is not None]
 
 
 def checked(function: F) -> F:
     """The function, with what it is called with looked at first."""
-    annotations = {name: kind for name, kind in function.__annotations__.items()
-                   if name != "return" and _parts_of(kind)}
-    positional = function.__code__.co_varnames[:function.__code__.co_argcount]
+    unions = {name: union for name, kind in function.__annotations__.items()
+              if name != "return" and (union := _union_of(kind)) is not None}
+    flags = {name for name in unions if function.__annotations__[name] == "bool"}
+    named_by_place = function.__code__.co_varnames[:function.__code__.co_argcount]
+    positional = [(place, name, unions[name]) for place, name in enumerate(named_by_place) if name in unions]
 
     @functools.wraps(function)
     def call(*arguments: Any, **named: Any) -> Any:
-        for name, value in zip(positional, arguments, strict=False):
-            if name in annotations:
-                _require(name, annotations[name], value)
+        for place, name, union in positional:
+            if place < len(arguments):
+                _require(name, union, arguments[place])
         for name, value in named.items():
-            if name in annotations:
-                _require(name, annotations[name], value)
-                if annotations[name] == "bool":
+            if name in unions:
+                _require(name, unions[name], value)
+                if name in flags:
                     named[name] = bool(value)  # NumPy's is no bool to the core
         try:
             return function(*arguments, **named)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from . import _arrays, _core, _forget, _labels, _results, _sklearn
 from ._checked import checked, require_parameters
+from ._correct import corrected
 from ._progress import ProgressCallback, progress_of
 from .errors import ConvergenceWarning, DataError, NotKeptError, UsageError
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from ._arrays import Floats
 
 
+#: Seconds that writing a model waits while another process writes to the folder that it replaces.
+WAIT = 60.0
 #: Attributes that a fit makes.
 _LEARNED = {"_model", "_coef", "_intercept", "_n_iter", "converged_", "n_features_in_", "feature_names_in_",
             "classes_", "adoption_"}
@@ -101,6 +104,16 @@ class _LinearEstimator(_sklearn.EstimatorStandIn):
                                                            order="C"))
         return _arrays.plain_features(X, model.features)
 
+    def _plain_rows(self, model: _core.Model, X: Any, y: Any, groups: Any) -> _core.Rows | None:
+        """Of arrays with whole numbers for labels and groups, in one call; None is for a closer look."""
+        known = self.__dict__
+        classes = known.get("classes_")
+        if (classes is None or classes.dtype != np.int64 or "feature_names_in_" in known
+                or not type(X) is type(y) is np.ndarray
+                or not (groups is None or type(groups) is np.ndarray)):
+            return None
+        return model.plain_rows(X, y, classes, groups)
+
     def _fitted(self) -> _core.Model:
         model = self.__dict__.get("_model")
         if model is None:
@@ -125,8 +138,11 @@ class _LinearEstimator(_sklearn.EstimatorStandIn):
     def _measured(self, X: Any, y: Any, sensitive_features: Any = None,
                   known: _arrays.KnownGroups | None = None) -> _core.Rows:
         """Rows to measure the model on."""
-        features = self._features(X)
         model = self._fitted()
+        rows = self._plain_rows(model, X, y, sensitive_features)
+        if rows is not None:
+            return rows
+        features = self._features(X)
         targets = self._codes(y)
         _require_as_many(targets, features)
         groups = [] if sensitive_features is None else _arrays.group_columns(
@@ -325,27 +341,19 @@ class _LinearEstimator(_sklearn.EstimatorStandIn):
         ----------
         docs/mathematics.md, sections 4.1 to 4.4; soft weights: arXiv 2505.18783.
         """
-        if keep not in ("utility", None):
-            raise UsageError("keep: must be \"utility\" or None")
         model = self._fitted()
         validation = self._measured(X_val, y_val, sensitive_features)
         held = None if test is None else self._measured(
             test[0], test[1], test[2] if len(test) > 2 else None,
             validation.groups)
-        lower, upper = (-1.0, 1.0) if bounds is None else bounds
-        with progress_of(progress) as callback:
-            corrected, delta, text, applied = _core.correct(
-                model, validation, held, [metric] if isinstance(metric, str) else list(metric),
-                scheme, update, rounds, bounds is not None, count, share,
-                [] if rows is None else _forget.row_positions(rows, len(model)),
-                _arrays.privileged_groups(privileged), callback,
-                {"keep_utility": keep is not None, "target_gap": target_gap,
-                 "utility_tolerance": utility_tolerance, "kappa": kappa, "kappa_rel": kappa_rel,
-                 "repay": repay, "lower": lower, "upper": upper})
-        weights = corrected.weights if applied else model.weights
-        if applied:
-            self._take(corrected)
-        return _results.Correction(text, weights, delta, applied)
+        moved, correction = corrected(
+            model, validation, held, progress, metric=metric, keep=keep, scheme=scheme, update=update,
+            bounds=bounds, rounds=rounds, target_gap=target_gap, utility_tolerance=utility_tolerance,
+            kappa=kappa, kappa_rel=kappa_rel, repay=repay, share=share, count=count, rows=rows,
+            privileged=privileged)
+        if correction.applied:
+            self._take(moved)
+        return correction
 
     @checked
     def forget(self, rows: Any, weighting: str = "uniform", *, method: str = "newton",
@@ -353,6 +361,7 @@ class _LinearEstimator(_sklearn.EstimatorStandIn):
                tier_at_most: str | None = None, holdout: tuple[Any, Any] | None = None,
                third_derivative: bool = False, max_steps: int = 100, step_size: float = 0.1,
                clip: float | None = 1.0, rule: str = "constant", audit: bool = False,
+               form: str = "sigmoid",
                progress: bool | ProgressCallback | None = None) -> _results.Deletion:
         r"""Delete training rows: move the model to where training without them would have put it.
 
@@ -374,11 +383,12 @@ class _LinearEstimator(_sklearn.EstimatorStandIn):
         ----------
         rows : int, array-like of int, or array-like of bool of shape (n,)
             Positions among the training rows, from 0; or a mask.
-        weighting : {"uniform", "sigmoid", "rank", "exp", "retained"}
-            By value: rows of low value are removed with more force. The bound is about plain
-            deletion all the same, so weighting costs distance. ``retained``: the rows that stay
-            count more the higher their KNN-Shapley value on ``holdout``, computed without those
-            that leave; the bound is about training on them so weighted.
+        weighting : {"uniform", "value", "sigmoid", "rank", "exp", "retained"}
+            ``value``: rows of low value are removed with more force; the name of a ``form`` is that
+            one. The bound is about plain deletion all the same, so weighting costs distance.
+            ``retained``: the rows that stay count more the higher their KNN-Shapley value on
+            ``holdout``, computed without those that leave; the bound is about training on them so
+            weighted.
         method : {"newton", "ascent"}
             ``ascent`` (or ``gradient_ascent``): climb the loss of the rows until it is that of
             ``holdout``; nothing but the measured bound ties it to training again.
@@ -387,20 +397,23 @@ class _LinearEstimator(_sklearn.EstimatorStandIn):
             the rows measures the bound.
         alpha : float or "auto", optional
             How much values matter; auto: the most that half of the allowance pays for.
-        values : Values or array-like of shape (n,), optional
-            One for every training row, as of :mod:`recant.values`.
+        values : Values, array-like of shape (n,), or str, optional
+            One for every training row, as of :mod:`recant.values`; or the name of one of its
+            functions, which finds them on ``holdout``.
         tier_at_most : {"0", "half", "1", "2", "retrain"}, optional
             Look no closer than this.
         third_derivative : bool
             Keep the loss's third derivative, which makes a tier ``half``. Not for softmax.
         holdout : tuple (X, y), optional
-            For ``ascent`` and ``retained``: rows never seen.
+            For ``ascent``, ``retained`` and the name of a method in ``values``: rows never seen.
         max_steps, step_size, clip : int, float, float or None
             Of ``ascent``; a longer mean gradient is shortened to ``clip``.
         rule : {"constant", "decaying"}
             Of ``ascent``: every step as long, or step t divided by the root of t.
         audit : bool
             Train again without the rows and tell the true distance.
+        form : {"sigmoid", "rank", "exp"}
+            Of ``value`` and ``retained``: how values become weights.
         progress : bool or callable, optional
             As in :meth:`correct`.
 
@@ -435,7 +448,7 @@ class _LinearEstimator(_sklearn.EstimatorStandIn):
         """
         model = self._fitted()
         how = _forget.asked(method, weighting, alpha, values, tier_at_most, third_derivative,
-                            max_steps, step_size, clip, rule)
+                            max_steps, step_size, clip, rule, form)
         held = None if holdout is None else self._measured(*holdout)
         with progress_of(progress) as callback:
             left, text, applied, audited = _core.forget(
@@ -475,7 +488,7 @@ class _LinearEstimator(_sklearn.EstimatorStandIn):
         ----------
         docs/formats/vault.md.
         """
-        self._to_keep().save(os.fspath(path), replace)
+        self._to_keep().save(os.fspath(path), replace, WAIT)
 
     def _to_keep(self) -> _core.Model:
         """The model, if a folder can hold all of it."""

@@ -15,7 +15,8 @@ from .errors import NotDeletedWarning, NotFoundError, UsageError
 _METHODS = {"newton": "newton", "ascent": "ascent", "gradient_ascent": "ascent"}
 #: What only ascent reads, and what it is where nobody says otherwise.
 _OF_ASCENT = {"max_steps": 100, "step_size": 0.1, "clip": 1.0, "rule": "constant"}
-_WEIGHTINGS = ("uniform", "sigmoid", "rank", "exp", "retained")
+_FORMS = ("sigmoid", "rank", "exp")
+_WEIGHTINGS = ("uniform", "value", *_FORMS, "retained")
 
 
 def row_positions(rows: Any, count: int) -> list[int]:
@@ -50,15 +51,18 @@ def _require_beyond_no_row(largest: Any) -> None:
 
 def asked(method: str, weighting: str, alpha: float | str | None, values: Any,
           tier_at_most: str | None, third_derivative: bool, max_steps: int, step_size: float,
-          clip: float | None, rule: str) -> dict[str, object]:
+          clip: float | None, rule: str, form: str) -> dict[str, object]:
     """How rows are to be deleted, as the core takes it; checks what the core would only see as
     numbers."""
     if method not in _METHODS:
         raise UsageError(f"method: {method!r} is none; choose newton or ascent")
     if weighting not in _WEIGHTINGS:
         raise UsageError(f"weighting: {weighting!r} is none; choose {', '.join(_WEIGHTINGS)}")
-    if weighting != "uniform" or alpha is not None or values is not None:
-        _require_weighting(weighting, alpha, values)
+    if weighting in _FORMS:
+        _require_no_other_form(weighting, form)
+        weighting, form = "value", weighting
+    if weighting != "uniform" or alpha is not None or values is not None or form != "sigmoid":
+        _require_weighting(weighting, alpha, values, form)
     given = {"max_steps": max_steps, "step_size": step_size, "clip": clip, "rule": rule}
     if _METHODS[method] != "ascent":
         for name, value in _OF_ASCENT.items():
@@ -66,13 +70,23 @@ def asked(method: str, weighting: str, alpha: float | str | None, values: Any,
                 raise UsageError(f"{name}: is about gradient ascent; give method=\"ascent\"")
     return {"method": _METHODS[method], "weighting": weighting,
             "alpha": None if alpha in (None, "auto") else float(alpha),
-            "values": None if values is None else _arrays.one_a_row(values, "values"),
+            "form": form,
+            "values": values if values is None or isinstance(values, str) else _arrays.one_a_row(
+                values, "values"),
             "tier_at_most": tier_at_most, "third_derivative": third_derivative, **given}
 
 
-def _require_weighting(weighting: str, alpha: float | str | None, values: Any) -> None:
+def _require_no_other_form(weighting: str, form: str) -> None:
+    if form not in ("sigmoid", weighting):
+        raise UsageError(f"form: weighting={weighting!r} names another; give weighting=\"value\"")
+
+
+def _require_weighting(weighting: str, alpha: float | str | None, values: Any, form: str) -> None:
+    if form not in _FORMS:
+        raise UsageError(f"form: {form!r} is none; choose {', '.join(_FORMS)}")
     if weighting == "uniform":
-        raise UsageError("weighting: alpha and values go with sigmoid, rank and exp")
+        raise UsageError("weighting: alpha, values and form go with value, sigmoid, rank, exp and "
+                         "retained")
     if weighting == "retained":
         if values is not None:
             raise UsageError("values: of rows that stay they are computed here, without those that "
@@ -81,8 +95,8 @@ def _require_weighting(weighting: str, alpha: float | str | None, values: Any) -
             raise UsageError("weighting: retained needs alpha, a number, and holdout, the rows that "
                              "values are about")
     elif values is None or alpha is None:
-        raise UsageError(f"weighting: {weighting} needs values, one for every training row, and "
-                         "alpha, a number or \"auto\"")
+        raise UsageError(f"weighting: {weighting} needs values, one for every training row or the name "
+                         "of a method, and alpha, a number or \"auto\"")
     if isinstance(alpha, str) and alpha != "auto":
         raise UsageError(f"alpha: {alpha!r} is neither a number nor \"auto\"")
 

@@ -14,10 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from . import _arrays, _core, _forget, _results
+from . import values as _values
 from ._checked import checked
-from ._estimators import LogisticRegression, RidgeRegression, from_model
+from ._correct import corrected
+from ._estimators import WAIT, LogisticRegression, RidgeRegression, from_model
 from ._progress import ProgressCallback, progress_of
 from ._verbs import unwrapped
 from .errors import NotDeletedWarning, NotFoundError, UsageError
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 _Path = str | os.PathLike[str]
+#: What the functions of values are told of rows, which a folder reads itself.
+_OF_ROWS = {"model", "X_val", "y_val", "sensitive_features"}
 #: Rows to measure on: a CSV file with the columns of training or, of arrays, (X, y).
 _Rows = _Path | tuple[Any, Any]
 
@@ -53,7 +58,7 @@ def _trained(csv: _Path, *, target: str, positive: str | None = None,
              na: Sequence[str] | None = None, encoding: str = "full", header: bool = True,
              schema: _Path | None = None, loss: str = "logistic", l2: float | None = None,
              l2_per_row: float | None = None, intercept: bool = True, tolerance: float = 1e-10,
-             max_iterations: int = 200,
+             max_iterations: int = 200, refine: bool = True,
              progress: bool | ProgressCallback | None = None) -> _core.Model:
     """The model of a CSV file; see :meth:`Vault.fit`."""
     table: dict[str, object] = {
@@ -66,7 +71,8 @@ def _trained(csv: _Path, *, target: str, positive: str | None = None,
     with progress_of(progress) as callback:
         model = _core.fit_csv(os.fspath(csv), table, loss, l2, l2_per_row, intercept,
                               _arrays.privileged_groups(privileged),
-                              {"tolerance": tolerance, "max_iterations": max_iterations}, callback)
+                              {"tolerance": tolerance, "max_iterations": max_iterations,
+                               "refine": refine}, callback)
     if not model.optimal:
         raise UsageError("max_iterations: the fit did not converge, so nothing was written; raise "
                          "max_iterations or l2")
@@ -78,6 +84,16 @@ def _rows_of(model: _core.Model, rows: _Rows) -> _core.Rows:
         return model.read_csv(os.fspath(rows))
     X, y = rows
     return from_model(model)._measured(X, y)
+
+
+def _claimed(annex: _Path, bound: float | None) -> float:
+    """The bound that a sealed annex states."""
+    if bound is not None:
+        raise UsageError("bound: give bound or annex, not both")
+    claimed = _core.annex_bound(os.fspath(annex))
+    if claimed is None:
+        raise UsageError(f"{os.fspath(annex)}: claims no bound; give one as bound")
+    return claimed
 
 
 def _seconds(wait: float) -> float:
@@ -132,20 +148,25 @@ class Vault:
 
     @checked
     def __init__(self, path: _Path, *, require_checkpoint: _Path | None = None,
-                 ledger: str | None = None, wait: float = 60.0) -> None:
-        self.path = Path(path)
+                 ledger: str | None = None, wait: float = WAIT) -> None:
+        self._folder = os.fspath(path)
         self._wait = _seconds(wait)
         self._checkpoint = None if require_checkpoint is None else os.fspath(require_checkpoint)
         self._ledger = ledger
         self._turn = threading.RLock()
         self._held = False
         self._writer: _core.Writer | None = None
-        self._read: _core.Model | None = _core.Model.open(os.fspath(self.path))
+        self._read: _core.Model | None = _core.Model.open(self._folder)
         self._rows = len(self._read)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return partial(type(self), require_checkpoint=self._checkpoint, ledger=self._ledger,
-                       wait=self._wait), (self.path,)
+                       wait=self._wait), (self._folder,)
+
+    @property
+    def path(self) -> Path:
+        """The folder."""
+        return Path(self._folder)
 
     # -- new folders -------------------------------------------------------------------------
 
@@ -157,7 +178,7 @@ class Vault:
                difference_epsilon: float | None = None, difference_delta: float | None = None,
                difference_step: float | None = None,
                on_budget_spent: str = "refuse", validation: tuple[Any, Any] | None = None,
-               ledger: str | None = None, replace: bool = False,
+               ledger: str | None = None, replace: bool = False, wait: float = WAIT,
                progress: bool | ProgressCallback | None = None) -> Vault:
         """Write a fitted model with its rows to a folder; with epsilon and delta under a budget.
 
@@ -192,6 +213,9 @@ class Vault:
             ``postgresql://...``; the password comes from PGPASSWORD or ~/.pgpass.
         replace : bool
             Whether a model that is there may be replaced.
+        wait : float
+            Seconds to wait while another process writes to that; then of the object, as in
+            :class:`Vault`.
         progress : bool or callable, optional
             As in :meth:`LogisticRegression.correct`.
 
@@ -216,7 +240,8 @@ class Vault:
         budget = _enrolment(epsilon, delta, releases, sigma=sigma, allowance=allowance,
                             utility_price=utility_price, difference_epsilon=difference_epsilon,
                             difference_delta=difference_delta, difference_step=difference_step)
-        return cls._created(path, fitted, budget, on_budget_spent, ledger, held, replace, progress)
+        return cls._created(path, fitted, budget, on_budget_spent, ledger, held, replace, wait,
+                            progress)
 
     @classmethod
     @checked
@@ -226,12 +251,12 @@ class Vault:
             na: Sequence[str] | None = None, encoding: str = "full", header: bool = True,
             schema: _Path | None = None, loss: str = "logistic", l2: float | None = None,
             l2_per_row: float | None = None, intercept: bool = True, tolerance: float = 1e-10,
-            max_iterations: int = 200, epsilon: float | None = None, delta: float | None = None,
+            max_iterations: int = 200, refine: bool = True, epsilon: float | None = None, delta: float | None = None,
             releases: int = 100, sigma: float | None = None, allowance: float | None = None,
             utility_price: float | None = None, difference_epsilon: float | None = None,
             difference_delta: float | None = None, difference_step: float | None = None,
             on_budget_spent: str = "refuse", validation: _Path | None = None,
-            ledger: str | None = None, replace: bool = False,
+            ledger: str | None = None, replace: bool = False, wait: float = WAIT,
             progress: bool | ProgressCallback | None = None) -> Vault:
         """``recant fit``: train on a CSV file, and keep the model with its rows.
 
@@ -260,8 +285,10 @@ class Vault:
         loss : {"logistic", "squared", "softmax"}
         l2, l2_per_row, intercept, tolerance, max_iterations
             As in :class:`LogisticRegression`; l2 is 1 where neither of the two is given.
+        refine : bool
+            After the tolerance, repeat cheap steps while they at least halve the gradient.
         epsilon, delta, releases, sigma, allowance, utility_price, difference_epsilon, difference_delta,
-        difference_step, on_budget_spent, ledger, replace, progress
+        difference_step, on_budget_spent, ledger, replace, wait, progress
             As in :meth:`create`.
         validation : path, optional
             CSV file on which the noise is priced.
@@ -288,20 +315,21 @@ class Vault:
             csv, target=target, positive=positive, sensitive=sensitive, privileged=privileged, id=id,
             weight=weight, drop=drop, missing=missing, na=na, encoding=encoding, header=header,
             schema=schema, loss=loss, l2=l2, l2_per_row=l2_per_row, intercept=intercept,
-            tolerance=tolerance, max_iterations=max_iterations, progress=progress)
+            tolerance=tolerance, max_iterations=max_iterations, refine=refine, progress=progress)
         held = None if validation is None else model.read_csv(os.fspath(validation))
-        vault = cls._created(path, model, budget, on_budget_spent, ledger, held, replace, progress)
+        vault = cls._created(path, model, budget, on_budget_spent, ledger, held, replace, wait,
+                             progress)
         vault._rows_dropped = model.rows_dropped
         return vault
 
     @classmethod
     def _created(cls, path: _Path, model: _core.Model, budget: dict[str, object] | None,
                  on_budget_spent: str, ledger: str | None, validation: _core.Rows | None,
-                 replace: bool, progress: bool | ProgressCallback | None) -> Vault:
+                 replace: bool, wait: float, progress: bool | ProgressCallback | None) -> Vault:
         with progress_of(progress) as callback:
             text = _core.create_vault(model, os.fspath(path), replace, budget, on_budget_spent,
-                                      ledger, validation, callback)
-        vault = cls(path)
+                                      ledger, validation, _seconds(wait), callback)
+        vault = cls(path, wait=wait)
         vault._fit_result = _results.FitResult(text)
         return vault
 
@@ -378,7 +406,7 @@ class Vault:
     # -- reading -----------------------------------------------------------------------------
 
     def __repr__(self) -> str:
-        return (f"Vault({os.fspath(self.path)!r}): {self._model.loss}, {self._rows} rows, "
+        return (f"Vault({self._folder!r}): {self._model.loss}, {self._rows} rows, "
                 f"{self._model.features} features, l2 {self._model.l2:g}")
 
     @property
@@ -387,7 +415,7 @@ class Vault:
         with self._turn:
             if self._read is None:
                 self._read = (self._writer.model() if self._writer is not None
-                              else _core.Model.open(os.fspath(self.path)))
+                              else _core.Model.open(self._folder))
             return self._read
 
     @property
@@ -440,7 +468,7 @@ class Vault:
         ----------
         docs/formats/ledger.md.
         """
-        return _results.Status(_core.vault_status(os.fspath(self.path), check))
+        return _results.Status(_core.vault_status(self._folder, check))
 
     def check(self) -> _results.Status:
         """``recant status --check``: as :meth:`status`, with everything re-derived; see ``fault``.
@@ -480,7 +508,7 @@ class Vault:
         ----------
         docs/formats/vault.md.
         """
-        _core.backup_vault(os.fspath(self.path), os.fspath(destination), self._wait)
+        _core.backup_vault(self._folder, os.fspath(destination), self._wait)
 
     @checked
     def write_checkpoint(self, file: _Path) -> None:
@@ -499,7 +527,7 @@ class Vault:
         ----------
         docs/formats/ledger.md.
         """
-        _core.write_checkpoint(os.fspath(self.path), os.fspath(file))
+        _core.write_checkpoint(self._folder, os.fspath(file))
 
     # -- deletions ---------------------------------------------------------------------------
 
@@ -528,7 +556,7 @@ class Vault:
         with self._turn:
             opened = self._writer is None
             if self._writer is None:
-                self._writer = _core.Writer(os.fspath(self.path), self._checkpoint, self._ledger,
+                self._writer = _core.Writer(self._folder, self._checkpoint, self._ledger,
                                             self._wait)
             try:
                 for line in self._writer.recovered() if opened else []:
@@ -553,7 +581,7 @@ class Vault:
                tier_at_most: str | None = None, third_derivative: bool = False,
                holdout: _Rows | None = None, max_steps: int = 100, step_size: float = 0.1,
                clip: float | None = 1.0, rule: str = "constant", audit: bool = False,
-               progress: bool | ProgressCallback | None = None) -> _results.Deletion:
+               form: str = "sigmoid", progress: bool | ProgressCallback | None = None) -> _results.Deletion:
         """``recant forget``: delete rows from the model and from its folder, and publish the rest.
 
         When it returns a deletion that is ``done``, all of that is on disk: the rows' bytes are
@@ -570,14 +598,14 @@ class Vault:
             training file, from 1.
         key : str
             Your name for this request: the same key again is answered, not done again.
-        weighting, method, alpha, values, tier_at_most, max_steps, step_size, clip, rule
+        weighting, method, alpha, values, tier_at_most, max_steps, step_size, clip, rule, form
             As in :meth:`LogisticRegression.forget`.
         third_derivative : bool
             Keep the loss's third derivative with the base, and so have a tier ``half``: many
             deletions one by one in a ``with`` block then need no pass over the rows. Costs as much
             as a Hessian for every parameter, once. Not for softmax.
         holdout : path or tuple (X, y), optional
-            For ``ascent`` and ``retained``: rows never seen.
+            For ``ascent``, ``retained`` and the name of a method in ``values``: rows never seen.
         audit : bool
             Train again without the rows and tell the true distance to the model inside the folder,
             from before the noise.
@@ -602,7 +630,7 @@ class Vault:
         docs/algorithms/forget.md; docs/mathematics.md, section 5.
         """
         how = _forget.asked(method, weighting, alpha, values, tier_at_most, third_derivative,
-                            max_steps, step_size, clip, rule)
+                            max_steps, step_size, clip, rule, form)
         named = [] if ids is None else _forget.ids_of(ids)
         positions = [] if rows is None else _forget.row_positions(rows, self._rows)
         found = None
@@ -614,7 +642,7 @@ class Vault:
             self._read = None
             if before is not None and state == "certified" and not repeated:
                 found = _results.Audit(_core.audit(
-                    writer.model(), gone, before, None, False, False, bound, 0, [], 1, callback))
+                    writer.model(), gone, before, None, False, False, bound, 0, [], 0.95, 1, callback))
         if state == "not_found":
             raise NotFoundError("rows: nothing was deleted: a row is not in this model")
         deletion = _results.Deletion(text, self, found)
@@ -625,7 +653,7 @@ class Vault:
                         method: str = "newton", alpha: float | str | None = None, values: Any = None,
                         tier_at_most: str | None = None, third_derivative: bool = False,
                         holdout: _Rows | None = None, max_steps: int = 100, step_size: float = 0.1,
-                        clip: float | None = 1.0, rule: str = "constant",
+                        clip: float | None = 1.0, rule: str = "constant", form: str = "sigmoid",
                         progress: bool | ProgressCallback | None = None) -> _results.Deletions:
         """``recant forget --requests``: many requests as one batch, with one step, one release and one
         certificate for all that can be done.
@@ -642,7 +670,7 @@ class Vault:
         by : {"row", "id"}
             What the mapping names: positions from 0, or ids.
         weighting, method, alpha, values, tier_at_most, third_derivative, holdout, max_steps,
-        step_size, clip, rule, progress
+        step_size, clip, rule, form, progress
             As in :meth:`forget`, of all requests.
 
         Returns
@@ -675,7 +703,7 @@ class Vault:
         ([1, 2], 2)
         """
         how = _forget.asked(method, weighting, alpha, values, tier_at_most, third_derivative,
-                            max_steps, step_size, clip, rule)
+                            max_steps, step_size, clip, rule, form)
         file = os.fspath(requests) if isinstance(requests, (str, os.PathLike)) else None
         if file is not None and by != "row":
             raise UsageError("by: goes with a mapping; the header of a file says it")
@@ -740,7 +768,7 @@ class Vault:
         with self._turn:
             self.close()
             self._read = None
-            rows, lines = _core.catch_up(os.fspath(self.path), os.fspath(newer_ledger),
+            rows, lines = _core.catch_up(self._folder, os.fspath(newer_ledger),
                                          self._checkpoint, self._wait)
             for line in lines:
                 warnings.warn(line, stacklevel=3)
@@ -749,8 +777,9 @@ class Vault:
     @checked
     def audit(self, *, deleted: _Rows | None = None, before: _Path | None = None,
               test: _Rows | None = None, membership: bool | None = None,
-              reconstruction: bool | None = None, bound: float | None = None, shadow_models: int = 16,
-              sigmas: Sequence[float] = (), seed: int = 1,
+              reconstruction: bool | None = None, bound: float | None = None,
+              annex: _Path | None = None, shadow_models: int = 16, sigmas: Sequence[float] = (),
+              confidence: float = 0.95, seed: int = 1,
               progress: bool | ProgressCallback | None = None) -> _results.Audit:
         """``recant audit``: train again without the deleted rows, compare, and attack the model.
 
@@ -771,10 +800,14 @@ class Vault:
             is there.
         bound : float, optional
             A claimed distance; ``verdict`` says whether it holds.
+        annex : path, optional
+            The sealed annex of a certificate, which states the bound; in place of ``bound``.
         shadow_models : int
             Of the stronger membership attack, at least 4; 0 is without it.
         sigmas : sequence of float
             Noise on both models that the reconstruction is tried with.
+        confidence : float
+            Of every interval.
         seed : int
             Of halves, shadow models and that noise.
         progress : bool or callable, optional
@@ -792,6 +825,8 @@ class Vault:
         ----------
         docs/algorithms/audit.md.
         """
+        if annex is not None:
+            bound = _claimed(annex, bound)
         model = self._model
         former = None if before is None else _core.Model.open(os.fspath(before))
         gone = None if deleted is None else _rows_of(model, deleted)
@@ -804,11 +839,18 @@ class Vault:
             reconstruction = bool(there)
         with progress_of(progress) as callback:
             return _results.Audit(_core.audit(model, gone, former, unseen, membership, reconstruction,
-                                              bound, shadow_models, list(sigmas), seed, callback))
+                                              bound, shadow_models, list(sigmas), confidence, seed,
+                                              callback))
+
+    def _measuring(self, positive_class: str | None) -> _core.Model:
+        """The model, whose metrics read the probability of that class."""
+        model = self._model
+        return model if positive_class is None else model.with_positive_class(positive_class)
 
     @checked
     def evaluate(self, csv: _Path, *, threshold: float = 0.5, radius: float = 0.0,
-                 attack_correct_only: bool = False) -> _results.Evaluation:
+                 attack_correct_only: bool = False, privileged: Any = None,
+                 positive_class: str | None = None) -> _results.Evaluation:
         """``recant evaluate``: utility, fairness and robustness on the rows of a CSV file.
 
         Parameters
@@ -817,6 +859,10 @@ class Vault:
             With the columns of the training file.
         threshold, radius, attack_correct_only
             As in :func:`recant.evaluate`.
+        privileged : str, sequence of str or mapping, optional
+            ``"COLUMN=GROUP"`` whose gap is that group minus the others; as fitted without it.
+        positive_class : str, optional
+            Of softmax: the class whose probability metrics read; as fitted without it.
 
         Returns
         -------
@@ -830,11 +876,14 @@ class Vault:
         ----------
         docs/mathematics.md, section 3; docs/algorithms/metrics.md.
         """
-        return _results.Evaluation(_core.evaluate(self._model, self._model.read_csv(os.fspath(csv)), [],
-                                                  threshold, radius, attack_correct_only))
+        model = self._measuring(positive_class)
+        return _results.Evaluation(_core.evaluate(
+            model, model.read_csv(os.fspath(csv)), _arrays.privileged_groups(privileged), threshold,
+            radius, attack_correct_only))
 
     @checked
-    def influence(self, csv: _Path, *, metric: str) -> _results.Influence:
+    def influence(self, csv: _Path, *, metric: str, privileged: Any = None,
+                  positive_class: str | None = None) -> _results.Influence:
         """``recant influence``: what each training row does to a metric of a CSV file.
 
         Parameters
@@ -843,6 +892,8 @@ class Vault:
             With the columns of the training file.
         metric : str
             As in :func:`recant.influence`.
+        privileged, positive_class : optional
+            As in :meth:`evaluate`.
 
         Returns
         -------
@@ -856,14 +907,66 @@ class Vault:
         ----------
         Koh and Liang 2017; docs/mathematics.md, section 3.
         """
-        values, text = _core.influence(self._model, self._model.read_csv(os.fspath(csv)), metric, [])
+        model = self._measuring(positive_class)
+        values, text = _core.influence(model, model.read_csv(os.fspath(csv)), metric,
+                                       _arrays.privileged_groups(privileged))
         return _results.Influence(text, values)
+
+    @checked
+    def value(self, csv: _Path, method: str = "knn_shapley", *, privileged: Any = None,
+              positive_class: str | None = None,
+              progress: bool | ProgressCallback | None = None, **options: Any) -> _results.Values:
+        """``recant value``: what each training row is worth to the rows of a CSV file.
+
+        Parameters
+        ----------
+        csv : path
+            With the columns of the training file.
+        method : str
+            The name of a function of :mod:`recant.values`.
+        privileged, positive_class : optional
+            As in :meth:`evaluate`.
+        progress : bool or callable, optional
+            As in :meth:`LogisticRegression.correct`.
+        **options
+            Of that function, by their names there.
+
+        Returns
+        -------
+        Values
+
+        Raises
+        ------
+        NotFoundError, DataError, UsageError
+            UsageError for an option that the method does not know, too.
+
+        References
+        ----------
+        docs/mathematics.md, section 7.
+        """
+        if method not in _values.__all__:
+            raise UsageError(f"method: {method!r} is none; choose {', '.join(_values.__all__)}")
+        function = getattr(_values, method)
+        if privileged is not None:
+            options["privileged"] = privileged
+        for name in options:
+            if name in _OF_ROWS or name not in inspect.signature(function).parameters:
+                raise UsageError(f"{name}: is no option of {method}")
+        model = self._measuring(positive_class)
+        rows = model.read_csv(os.fspath(csv))
+        return cast("_results.Values",
+                    function(from_model(model), rows, None, progress=progress, **options))
 
     @checked
     def correct(self, validation: _Path, *, metric: str | list[str] = "demographic_parity",
                 test: _Path | None = None, output: _Path | None = None, replace: bool = False,
-                keep_utility: bool = True, rounds: int | None = None,
-                bounds: tuple[float, float] | None = (-1.0, 1.0), target_gap: float = 0.0,
+                keep: str | None = "utility", scheme: str = "soft", update: str = "polish",
+                bounds: tuple[float, float] | None = (-1.0, 1.0), rounds: int | None = None,
+                target_gap: float = 0.0, utility_tolerance: float | None = None,
+                kappa: float | None = None, kappa_rel: float | None = None, repay: bool = False,
+                share: float | None = None, count: int | None = None,
+                rows: npt.ArrayLike | None = None, privileged: Any = None,
+                positive_class: str | None = None,
                 progress: bool | ProgressCallback | None = None) -> _results.Correction:
         """``recant correct``: close gaps, and write the corrected model to ``output``.
 
@@ -875,10 +978,11 @@ class Vault:
             Folder to write; nothing is written where ``applied`` is False.
         replace : bool
             Whether a model that is at ``output`` may be replaced.
-        metric, rounds, bounds, target_gap, progress
+        metric, keep, scheme, update, bounds, rounds, target_gap, utility_tolerance, kappa, kappa_rel,
+        repay, share, count, rows, progress
             As in :meth:`LogisticRegression.correct`.
-        keep_utility : bool
-            Hold the validation loss, to first order.
+        privileged, positive_class : optional
+            As in :meth:`evaluate`.
 
         Returns
         -------
@@ -892,24 +996,22 @@ class Vault:
         ----------
         docs/mathematics.md, sections 4.1 to 4.4; soft weights: arXiv 2505.18783.
         """
-        lower, upper = (-1.0, 1.0) if bounds is None else bounds
-        held = None if test is None else self._model.read_csv(os.fspath(test))
-        with progress_of(progress) as callback:
-            corrected, delta, text, applied = _core.correct(
-                self._model, self._model.read_csv(os.fspath(validation)), held,
-                [metric] if isinstance(metric, str) else list(metric), "soft", "polish", rounds,
-                bounds is not None, None, None, [], [], callback,
-                {"keep_utility": keep_utility, "target_gap": target_gap, "lower": lower,
-                 "upper": upper})
-        if applied and output is not None:
-            corrected.save(os.fspath(output), replace)
-        weights = corrected.weights if applied else self._model.weights
-        return _results.Correction(text, weights, delta, applied)
+        model = self._measuring(positive_class)
+        chosen_on = model.read_csv(os.fspath(validation))
+        held = None if test is None else model.read_csv(os.fspath(test))
+        moved, correction = corrected(
+            model, chosen_on, held, progress, metric=metric, keep=keep, scheme=scheme, update=update,
+            bounds=bounds, rounds=rounds, target_gap=target_gap, utility_tolerance=utility_tolerance,
+            kappa=kappa, kappa_rel=kappa_rel, repay=repay, share=share, count=count, rows=rows,
+            privileged=privileged)
+        if correction.applied and output is not None:
+            moved.save(os.fspath(output), replace, self._wait)
+        return correction
 
     @checked
     def compare(self, test: _Path, *, validation: _Path | None = None,
                 metric: str = "demographic_parity", close_share: float = 0.8, rounds: int = 8,
-                resamples: int = 1000, seed: int = 1,
+                resamples: int = 1000, seed: int = 1, privileged: Any = None,
                 progress: bool | ProgressCallback | None = None) -> _results.Comparison:
         """``recant compare``: soft weights and deletion of rows under every update, next to training
         again. Nothing is written.
@@ -923,6 +1025,8 @@ class Vault:
             second half is only measured on.
         metric, close_share, rounds, resamples, seed, progress
             As in :func:`recant.compare`.
+        privileged : optional
+            As in :meth:`evaluate`.
 
         Returns
         -------
@@ -942,5 +1046,6 @@ class Vault:
         held = None if validation is None else model.read_csv(os.fspath(validation))
         with progress_of(progress) as callback:
             return _results.Comparison(_core.compare(
-                model, held, model.read_csv(os.fspath(test)), self._rows_dropped, [], callback, metric,
-                close_share, True, -1.0, 1.0, rounds, resamples, seed))
+                model, held, model.read_csv(os.fspath(test)), self._rows_dropped,
+                _arrays.privileged_groups(privileged), callback, metric, close_share, True, -1.0, 1.0,
+                rounds, resamples, seed))

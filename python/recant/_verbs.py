@@ -332,13 +332,18 @@ def load(path: str | os.PathLike[str]) -> Estimator:
 
 def value_rows(method: str, model: Any, X_val: Any, y_val: Any,
                progress: bool | ProgressCallback | None, **options: Any) -> _results.Values:
-    """Shared by the functions of :mod:`recant.values`; `options` are those of the method."""
+    """Shared by the functions of :mod:`recant.values`; `options` are those of the method. Of a folder
+    X_val are rows as the core has read them."""
     estimator, X_val = unwrapped(model, X_val)
     sensitive = options.pop("sensitive_features", None)
-    rows = estimator._measured(X_val, y_val, sensitive)
-    own = {name: options.pop(name) for name in ("metric", "ties", "utility", "state_file", "top",
-                                                 "flip_check", "seed")
-           if name in options}
+    rows = X_val if isinstance(X_val, _core.Rows) else estimator._measured(X_val, y_val, sensitive)
+    own: dict[str, Any] = {"privileged": _arrays.privileged_groups(options.pop("privileged", None))}
+    for name in ("metric", "ties", "utility", "state_file", "top", "flip_check", "seed"):
+        if name in options:
+            own[name] = options.pop(name)
+    for name in ("features", "validation_features"):
+        if (embeddings := options.pop(name, None)) is not None:
+            own[name] = _arrays.matrix(embeddings, name)
     with progress_of(progress) as callback:
         values, errors, text = _core.value(
             estimator._fitted(), rows, method, options, progress=callback, **own)

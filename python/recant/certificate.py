@@ -5,36 +5,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 from . import _core
 from ._checked import checked
 from ._results import Verification
-from .errors import DataError, NotFoundError
 
 __all__ = ["verify"]
 
 _Path = str | os.PathLike[str]
 
 
-def _read(path: _Path) -> bytes:
-    try:
-        return Path(path).read_bytes()
-    except FileNotFoundError:
-        raise NotFoundError(f"{os.fspath(path)}: does not exist") from None
-    except OSError:
-        raise DataError(f"{os.fspath(path)}: cannot be read") from None
-
-
-def _read_if(path: _Path | None) -> bytes | None:
-    return None if path is None else _read(path)
-
-
-def _parameters(model: _Path | None) -> bytes | None:
-    """What a model folder publishes, or the file itself."""
-    if model is not None and Path(model).is_dir():
-        model = Path(model) / "published" / "parameters.npy"
-    return _read_if(model)
+def _text(path: _Path | None) -> str | None:
+    return None if path is None else os.fspath(path)
 
 
 @checked
@@ -79,5 +61,5 @@ def verify(certificate: _Path, *, model: _Path | None = None, public_key: _Path 
     ...     recant.certificate.verify(file).damaged
     True
     """
-    return Verification(_core.verify(_read(certificate), _read_if(public_key), _parameters(model),
-                                     _read_if(annex), [_read(path) for path in previous]))
+    return Verification(_core.verify(os.fspath(certificate), _text(public_key), _text(model),
+                                     _text(annex), [os.fspath(path) for path in previous]))

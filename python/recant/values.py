@@ -24,7 +24,8 @@ __all__ = ["beta_shapley", "data_banzhaf", "data_shapley", "influence", "knn_sha
 @checked
 def knn_shapley(model: Any, X_val: Any, y_val: Any, *, neighbors: int = 5,
                 truncate: float | None = None, ties: str = "row_number",
-                baseline: float | None = None, top: int = 0, flip_check: float | None = None,
+                baseline: float | None = None, features: Any = None,
+                validation_features: Any = None, top: int = 0, flip_check: float | None = None,
                 seed: int = 1, progress: bool | ProgressCallback | None = None) -> Values:
     r"""Exact Shapley values for the vote of the nearest rows (regression: their squared error).
 
@@ -44,6 +45,8 @@ def knn_shapley(model: Any, X_val: Any, y_val: Any, *, neighbors: int = 5,
         Who is nearer of rows at the same distance: the first, or either with equal chances.
     baseline : float, optional
         Regression: what a missing neighbour predicts; the mean training target.
+    features, validation_features : array-like of shape (n, k) and (V, k), optional
+        Measure distances in these, such as embeddings, instead; both or none.
     top, flip_check, seed, progress
         See the module; the seed is that of the flips.
 
@@ -69,14 +72,16 @@ def knn_shapley(model: Any, X_val: Any, y_val: Any, *, neighbors: int = 5,
     array([0.417, 0.083, 0.083, 0.417])
     """
     return value_rows("knn_shapley", model, X_val, y_val, progress, neighbors=neighbors,
-                      truncate=truncate, ties=ties, baseline=baseline, top=top,
-                      flip_check=flip_check, seed=seed)
+                      truncate=truncate, ties=ties, baseline=baseline, features=features,
+                      validation_features=validation_features, top=top, flip_check=flip_check,
+                      seed=seed)
 
 
 @checked
 def influence(model: Any, X_val: Any, y_val: Any, *, metric: str = "utility",
-              sensitive_features: Any = None, top: int = 0, flip_check: float | None = None,
-              seed: int = 1, progress: bool | ProgressCallback | None = None) -> Values:
+              sensitive_features: Any = None, privileged: Any = None, top: int = 0,
+              flip_check: float | None = None, seed: int = 1,
+              progress: bool | ProgressCallback | None = None) -> Values:
     """Influences on a metric, as values; see :func:`recant.influence`.
 
     Parameters
@@ -85,7 +90,7 @@ def influence(model: Any, X_val: Any, y_val: Any, *, metric: str = "utility",
         As in :func:`knn_shapley`.
     metric : str
         Must stand for one metric.
-    sensitive_features, top, flip_check, seed, progress
+    sensitive_features, privileged, top, flip_check, seed, progress
         See :func:`recant.influence` and the module; what is told of is the training with flips.
 
     Returns
@@ -102,13 +107,14 @@ def influence(model: Any, X_val: Any, y_val: Any, *, metric: str = "utility",
     Koh and Liang 2017; docs/mathematics.md, section 3.
     """
     return value_rows("influence", model, X_val, y_val, progress, metric=metric,
-                      sensitive_features=sensitive_features, top=top, flip_check=flip_check,
-                      seed=seed)
+                      sensitive_features=sensitive_features, privileged=privileged, top=top,
+                      flip_check=flip_check, seed=seed)
 
 
 @checked
 def leave_one_out(model: Any, X_val: Any, y_val: Any, *, metric: str = "utility",
-                  sensitive_features: Any = None, tolerance: float = 1e-6, top: int = 0,
+                  sensitive_features: Any = None, privileged: Any = None,
+                  tolerance: float = 1e-6, top: int = 0,
                   flip_check: float | None = None, seed: int = 1,
                   progress: bool | ProgressCallback | None = None) -> Values:
     """The change of a metric when a row is left out and the model trained again, for every row.
@@ -122,7 +128,7 @@ def leave_one_out(model: Any, X_val: Any, y_val: Any, *, metric: str = "utility"
     tolerance : float
         Distance to the optimum without the row that may be left, relative to what its removal
         moves.
-    sensitive_features, top, flip_check, seed, progress
+    sensitive_features, privileged, top, flip_check, seed, progress
         See :func:`recant.influence` and the module.
 
     Returns
@@ -139,14 +145,16 @@ def leave_one_out(model: Any, X_val: Any, y_val: Any, *, metric: str = "utility"
     docs/mathematics.md, section 7.1.
     """
     return value_rows("leave_one_out", model, X_val, y_val, progress, metric=metric,
-                      sensitive_features=sensitive_features, tolerance=tolerance, top=top,
+                      sensitive_features=sensitive_features, privileged=privileged,
+                      tolerance=tolerance, top=top,
                       flip_check=flip_check, seed=seed)
 
 
 @checked
 def data_shapley(model: Any, X_val: Any, y_val: Any, *, utility: str = "vote", neighbors: int = 5,
                  max_samples: int = 1000, standard_error: float = 0.0, truncation: float = 0.0,
-                 state_file: str | os.PathLike[str] = "", top: int = 0,
+                 state_file: str | os.PathLike[str] = "", features: Any = None,
+                 validation_features: Any = None, top: int = 0,
                  flip_check: float | None = None, seed: int = 1,
                  progress: bool | ProgressCallback | None = None) -> Values:
     """Shapley values by sampled permutations, with standard errors.
@@ -169,6 +177,8 @@ def data_shapley(model: Any, X_val: Any, y_val: Any, *, utility: str = "vote", n
         bias that no standard error shows.
     state_file : path, optional
         Keeps what was drawn, and goes on from it if it exists.
+    features, validation_features : array-like of shape (n, k) and (V, k), optional
+        Of the vote: measure distances in these instead; both or none.
     top, flip_check, seed, progress
         See the module.
 
@@ -187,15 +197,17 @@ def data_shapley(model: Any, X_val: Any, y_val: Any, *, utility: str = "vote", n
     """
     return value_rows("data_shapley", model, X_val, y_val, progress, utility=utility,
                       neighbors=neighbors, max_samples=max_samples, standard_error=standard_error,
-                      truncation=truncation, state_file=os.fspath(state_file), top=top,
-                      flip_check=flip_check, seed=seed)
+                      truncation=truncation, state_file=os.fspath(state_file), features=features,
+                      validation_features=validation_features, top=top, flip_check=flip_check,
+                      seed=seed)
 
 
 @checked
 def beta_shapley(model: Any, X_val: Any, y_val: Any, *, alpha: float = 16.0, beta: float = 1.0,
                  utility: str = "vote", neighbors: int = 5, max_samples: int = 1000,
                  standard_error: float = 0.0, truncation: float = 0.0,
-                 state_file: str | os.PathLike[str] = "", top: int = 0,
+                 state_file: str | os.PathLike[str] = "", features: Any = None,
+                 validation_features: Any = None, top: int = 0,
                  flip_check: float | None = None, seed: int = 1,
                  progress: bool | ProgressCallback | None = None) -> Values:
     """Beta(alpha, beta) Shapley values: alpha above beta favours small sets.
@@ -205,7 +217,7 @@ def beta_shapley(model: Any, X_val: Any, y_val: Any, *, alpha: float = 16.0, bet
     alpha, beta : float
         Both 1 is :func:`data_shapley`.
     model, X_val, y_val, utility, neighbors, max_samples, standard_error, truncation, state_file,
-    top, flip_check, seed, progress
+    features, validation_features, top, flip_check, seed, progress
         As in :func:`data_shapley`.
 
     Returns
@@ -224,13 +236,16 @@ def beta_shapley(model: Any, X_val: Any, y_val: Any, *, alpha: float = 16.0, bet
     return value_rows("beta_shapley", model, X_val, y_val, progress, alpha=alpha, beta=beta,
                       utility=utility, neighbors=neighbors, max_samples=max_samples,
                       standard_error=standard_error, truncation=truncation,
-                      state_file=os.fspath(state_file), top=top, flip_check=flip_check, seed=seed)
+                      state_file=os.fspath(state_file), features=features,
+                      validation_features=validation_features, top=top, flip_check=flip_check,
+                      seed=seed)
 
 
 @checked
 def data_banzhaf(model: Any, X_val: Any, y_val: Any, *, utility: str = "vote", neighbors: int = 5,
                  max_samples: int = 1000, standard_error: float = 0.0,
-                 state_file: str | os.PathLike[str] = "", top: int = 0,
+                 state_file: str | os.PathLike[str] = "", features: Any = None,
+                 validation_features: Any = None, top: int = 0,
                  flip_check: float | None = None, seed: int = 1,
                  progress: bool | ProgressCallback | None = None) -> Values:
     """Banzhaf values by maximum sample reuse: the mean of the sets with the row, minus without.
@@ -250,6 +265,8 @@ def data_banzhaf(model: Any, X_val: Any, y_val: Any, *, utility: str = "vote", n
         Stop when no row's standard error is above this; 0 draws max_samples.
     state_file : path, optional
         Keeps what was drawn, and goes on from it if it exists.
+    features, validation_features : array-like of shape (n, k) and (V, k), optional
+        Of the vote: measure distances in these instead; both or none.
     top, flip_check, seed, progress
         See the module.
 
@@ -268,4 +285,6 @@ def data_banzhaf(model: Any, X_val: Any, y_val: Any, *, utility: str = "vote", n
     """
     return value_rows("data_banzhaf", model, X_val, y_val, progress, utility=utility,
                       neighbors=neighbors, max_samples=max_samples, standard_error=standard_error,
-                      state_file=os.fspath(state_file), top=top, flip_check=flip_check, seed=seed)
+                      state_file=os.fspath(state_file), features=features,
+                      validation_features=validation_features, top=top, flip_check=flip_check,
+                      seed=seed)

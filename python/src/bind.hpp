@@ -86,6 +86,17 @@ class LateJson {
           report ? std::make_shared<const FitReport>(*std::move(report)) : nullptr};
 }
 
+/// Rows to measure on, of arrays as the core looks at them with whole numbers for labels and
+/// groups; none where something calls for a closer look, and maybe for an error.
+[[nodiscard]] std::optional<Rows> plain_rows(
+    const Model& model, nb::handle features, nb::handle labels,
+    const nb::ndarray<const std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>& classes,
+    nb::handle groups);
+
+/// The model as a call needs it: gaps have a sign even where it was trained without groups.
+[[nodiscard]] std::shared_ptr<const FittedModel> measured_by(
+    const Model& model, const Dataset& measured, const std::vector<std::string>& privileged);
+
 /// Asks Python for signals, at most every twentieth of a second: a KeyboardInterrupt goes through
 /// the core as an exception.
 [[nodiscard]] std::function<void()> signal_check();

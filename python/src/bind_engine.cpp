@@ -53,19 +53,6 @@ std::pair<Model, std::string> adopt_model(const Rows& rows, const NumberArray& t
   });
 }
 
-/// The model as this call needs it: gaps have a sign even where it was trained without groups.
-std::shared_ptr<const FittedModel> measured_by(const Model& model, const Dataset& measured,
-                                               const std::vector<std::string>& privileged) {
-  const bool own_groups = !model.fitted->rows.sensitive.empty();
-  if (privileged.empty() && (own_groups || measured.sensitive.empty())) return model.fitted;
-  FittedModel fitted = *model.fitted;
-  default_privileged(fitted, measured);
-  if (!own_groups) fitted.rows.sensitive = measured.sensitive;  // for their names
-  set_privileged(fitted, privileged);
-  if (!own_groups) fitted.rows.sensitive.clear();
-  return std::make_shared<const FittedModel>(std::move(fitted));
-}
-
 std::string fit_json(const Model& model) {
   if (!model.report) throw UsageError("the model was not fitted in this process", "fit");
   return without_lock(nb::none(), [&](const auto&) {
@@ -132,18 +119,57 @@ Vector among_all(const Dataset& all, const Vector& of_left) {
   return values;
 }
 
+bool has_erased(const Dataset& rows) {
+  for (Index row = 0; row < rows.rows(); ++row) {
+    if (is_erased(rows.ids, row)) return true;
+  }
+  return false;
+}
+
+/// Rows named by their places among all, by those among the rows that are left.
+/// @throws UsageError for one that was erased.
+std::vector<Index> among_left(const Dataset& all, std::vector<Index> rows) {
+  std::vector<Index> place(static_cast<std::size_t>(all.rows()));
+  Index left = 0;
+  for (Index row = 0; row < all.rows(); ++row) {
+    place[static_cast<std::size_t>(row)] = is_erased(all.ids, row) ? -1 : left++;
+  }
+  for (Index& row : rows) {
+    if (row < 0 || row >= all.rows()) continue;  // the core says what is wrong with it
+    row = place[static_cast<std::size_t>(row)];
+    if (row < 0) throw UsageError("names a row that was erased", "rows");
+  }
+  return rows;
+}
+
+/// The model corrected, by the rows that were not forgotten; those that were keep their places.
+std::pair<FittedModel, CorrectionReport> corrected_in_place(const FittedModel& fitted,
+                                                            const Dataset& validation,
+                                                            const Dataset* test,
+                                                            CorrectionRequest& request,
+                                                            const ProgressCallback& progress) {
+  if (!has_erased(fitted.rows)) return correct(fitted, validation, test, request, progress);
+  std::vector<Index>& named = request.options.delete_rows;
+  named = among_left(fitted.rows, std::move(named));
+  auto [corrected, report] =
+      correct(without_erased_rows(fitted), validation, test, request, progress);
+  const Vector weights = among_all(fitted.rows, corrected.rows.weights);
+  corrected.rows = fitted.rows;
+  corrected.rows.weights = weights;
+  return {std::move(corrected), std::move(report)};
+}
+
 /// The corrected model, the change of every weight, the command's JSON, which is long, and whether
 /// there is anything to keep. Rows that were forgotten take no part, and keep their place.
 std::tuple<Model, ReadOnlyArray, LateJson, bool> correct_model(
     const Model& model, const Rows& validation, const Rows* test,
-    const std::vector<std::string>& privileged, nb::handle progress,
-    const CorrectionRequest& request) {
+    const std::vector<std::string>& privileged, nb::handle progress, CorrectionRequest request) {
   auto [moved, delta, json, outcome] =
       without_lock(progress, [&](const ProgressCallback& callback) {
         const auto fitted = measured_by(model, validation.measured.data, privileged);
         auto [corrected, report] =
-            correct(without_erased_rows(*fitted), validation.measured.data,
-                    test != nullptr ? &test->measured.data : nullptr, request, callback);
+            corrected_in_place(*fitted, validation.measured.data,
+                               test != nullptr ? &test->measured.data : nullptr, request, callback);
         const auto note = [&](std::string_view split, const Rows& rows) {
           report.split(split).rows_dropped = rows.measured.rows_dropped;
           report.split(split).unseen = rows.measured.unseen;
@@ -151,11 +177,10 @@ std::tuple<Model, ReadOnlyArray, LateJson, bool> correct_model(
         note("validation", validation);
         if (test != nullptr) note("test", *test);
         const bool found = has_outcome(report, request.options);
-        const Vector weights = among_all(fitted->rows, corrected.rows.weights);
-        corrected.rows = fitted->rows;
-        corrected.rows.weights = weights;
         Model kept = make_model(std::move(corrected));
-        Vector change = among_all(fitted->rows, report.result.change.delta);
+        const Vector& moved_by = report.result.change.delta;
+        Vector change =
+            moved_by.size() == fitted->rows.rows() ? moved_by : among_all(fitted->rows, moved_by);
         LateJson text([model = kept.fitted, request,
                        told = std::make_shared<const CorrectionReport>(std::move(report))] {
           return to_json(*model, *told, request);  // of the rows it says nothing
@@ -289,15 +314,32 @@ void bind_model(nb::module_& module) {
                              sensitive);
           },
           nb::arg("features").noconvert(), nb::arg("targets").noconvert(), nb::arg("sensitive"))
+      .def(
+          "plain_rows",
+          [](const Model& self, nb::object features, nb::object labels,
+             const nb::ndarray<const std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>&
+                 classes,
+             nb::object groups) { return plain_rows(self, features, labels, classes, groups); },
+          nb::arg("features"), nb::arg("labels"), nb::arg("classes").noconvert(),
+          nb::arg("groups").none())
       .def("fit_json", &fit_json)
       .def("read_csv", &rows_from_csv, nb::arg("path"))
       .def(
           "save",
-          [](const Model& self, const std::string& path, bool replace) {
-            without_lock(nb::none(),
-                         [&](const auto&) { Vault::create(path, kept(self), replace); });
+          [](const Model& self, const std::string& path, bool replace, double wait) {
+            without_lock(nb::none(), [&](const auto&) {
+              Vault::create(path, kept(self), replace, nullptr, {}, {.seconds = wait});
+            });
           },
-          nb::arg("path"), nb::arg("replace"))
+          nb::arg("path"), nb::arg("replace"), nb::arg("wait"))
+      .def(
+          "with_positive_class",
+          [](const Model& self, const std::string& name) {
+            FittedModel fitted = *self.fitted;
+            set_positive_class(fitted, name);
+            return make_model(std::move(fitted));
+          },
+          nb::arg("name"))
       .def_static(
           "open",
           [](const std::string& path) {
@@ -311,6 +353,18 @@ void bind_model(nb::module_& module) {
 }
 
 }  // namespace
+
+std::shared_ptr<const FittedModel> measured_by(const Model& model, const Dataset& measured,
+                                               const std::vector<std::string>& privileged) {
+  const bool own_groups = !model.fitted->rows.sensitive.empty();
+  if (privileged.empty() && (own_groups || measured.sensitive.empty())) return model.fitted;
+  FittedModel fitted = *model.fitted;
+  default_privileged(fitted, measured);
+  if (!own_groups) fitted.rows.sensitive = measured.sensitive;  // for their names
+  set_privileged(fitted, privileged);
+  if (!own_groups) fitted.rows.sensitive.clear();
+  return std::make_shared<const FittedModel>(std::move(fitted));
+}
 
 void bind_engine(nb::module_& module) {
   bind_model(module);

@@ -4,6 +4,7 @@
 #include "recant/engine/audit.hpp"
 #include "recant/engine/forget_rows.hpp"
 #include "recant/engine/json.hpp"
+#include "recant/engine/value.hpp"
 
 namespace recant::python {
 namespace {
@@ -23,6 +24,7 @@ std::tuple<Model, std::string, bool, std::optional<std::string>> forget(
     const Model& model, ForgetRequest request, std::optional<double> allowance,
     bool against_retraining, nb::handle progress) {
   return without_lock(progress, [&](const ProgressCallback& callback) {
+    request.weighting.values = values_for(request, *model.fitted, callback);
     auto [left, report] = forget_rows(*model.fitted, std::move(request), allowance, callback);
     std::optional<std::string> audited;
     const bool weighed_less = left.rows.weights != model.fitted->rows.weights;
@@ -55,20 +57,37 @@ ForgetRequest forget_request(const Named& how, const Rows* holdout) {
                     .rule = step_rule(nb::cast<std::string>(how["rule"])),
                     .clip = nb::cast<std::optional<double>>(how["clip"])};
   if (holdout != nullptr) request.holdout = &holdout->measured.data;
-  const auto form = nb::cast<std::string>(how["weighting"]);
-  if (form == "uniform") return request;
+  const auto kind = nb::cast<std::string>(how["weighting"]);
+  if (kind == "uniform") return request;
   ForgetWeighting& weighting = request.weighting;
   weighting.alpha = nb::cast<std::optional<double>>(how["alpha"]);
-  if (form == "retained") {
+  weighting.form = value_form(nb::cast<std::string>(how["form"]));
+  if (kind == "retained") {
     weighting.retained = true;
     weighting.source = "knn_shapley";
     return request;
   }
   weighting.by_value = true;
-  weighting.form = value_form(form);
-  weighting.values = numbers_of(nb::cast<NumberArray>(how["values"]));
+  const nb::object values = how["values"];
+  if (nb::isinstance<nb::str>(values)) {
+    weighting.source = value_method(nb::cast<std::string>(values)).name;
+    if (holdout == nullptr) {
+      throw UsageError("are found by a method on rows of their own", "values", "give holdout");
+    }
+    return request;
+  }
+  weighting.values = numbers_of(nb::cast<NumberArray>(values));
   weighting.source = source_of_given(weighting.values);
   return request;
+}
+
+Vector values_for(const ForgetRequest& request, const FittedModel& model,
+                  const ProgressCallback& progress) {
+  const ForgetWeighting& weighting = request.weighting;
+  if (!weighting.by_value || weighting.values.size() > 0) return weighting.values;
+  ValueRequest question;
+  question.method = weighting.source;
+  return value(model, *request.holdout, question, progress).found.values;
 }
 
 void bind_forget(nb::module_& module) {

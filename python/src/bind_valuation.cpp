@@ -40,9 +40,10 @@ ValueRequest request_of(const std::string& method, const std::string& metric,
 }
 
 Valued value_rows(const Model& model, const Rows& validation, nb::handle progress,
-                  const ValueRequest& request) {
+                  const std::vector<std::string>& privileged, const ValueRequest& request) {
   auto [found, json] = without_lock(progress, [&](const ProgressCallback& callback) {
-    ValueReport report = value(*model.fitted, validation.measured.data, request, callback);
+    const auto fitted = measured_by(model, validation.measured.data, privileged);
+    ValueReport report = value(*fitted, validation.measured.data, request, callback);
     report.validation_rows_dropped = validation.measured.rows_dropped;
     report.unseen = validation.measured.unseen;
     std::string text = to_json(report, model.fitted->rows.ids);
@@ -61,15 +62,21 @@ void bind_valuation(nb::module_& module) {
       [](const Model& model, const Rows& validation, const std::string& method,
          const Named& options, const std::string& metric, const std::string& ties,
          const std::string& utility, Index top, std::optional<double> flip_check,
-         std::uint64_t seed, const std::string& state_file, nb::object progress) {
-        return value_rows(
-            model, validation, progress,
-            request_of(method, metric, ties, utility, top, flip_check, seed, state_file, options));
+         std::uint64_t seed, const std::string& state_file,
+         const std::vector<std::string>& privileged, const std::optional<FeatureArray>& features,
+         const std::optional<FeatureArray>& validation_features, nb::object progress) {
+        ValueRequest request =
+            request_of(method, metric, ties, utility, top, flip_check, seed, state_file, options);
+        if (features) request.features = features_of(*features);
+        if (validation_features) request.validation_features = features_of(*validation_features);
+        return value_rows(model, validation, progress, privileged, request);
       },
       nb::arg("model"), nb::arg("validation"), nb::arg("method"), nb::arg("options"),
       nb::arg("metric") = "utility", nb::arg("ties") = "row_number", nb::arg("utility") = "vote",
       nb::arg("top") = 0, nb::arg("flip_check").none() = nb::none(), nb::arg("seed") = 1,
-      nb::arg("state_file") = "", nb::arg("progress").none() = nb::none());
+      nb::arg("state_file") = "", nb::arg("privileged") = std::vector<std::string>(),
+      nb::arg("features").none() = nb::none(), nb::arg("validation_features").none() = nb::none(),
+      nb::arg("progress").none() = nb::none());
 }
 
 }  // namespace recant::python

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "forget_options.hpp"
+#include "recant/core/check.hpp"
 #include "recant/core/error.hpp"
 #include "recant/core/stopwatch.hpp"
 #include "recant/engine/audit.hpp"
@@ -117,7 +118,7 @@ EnrolmentRequest enrolment_of(const Named& fields, const std::string& on_budget_
 /// Writes a new folder; with `enrolment` under a budget. What the command prints of the fit.
 std::string create(const Model& model, const std::string& path, bool replace,
                    const std::optional<Named>& enrolment, const std::string& on_budget_spent,
-                   const std::optional<std::string>& ledger, const Rows* validation,
+                   const std::optional<std::string>& ledger, const Rows* validation, double wait,
                    nb::handle progress) {
   const EnrolmentRequest request = enrolment_of(enrolment.value_or(Named()), on_budget_spent);
   return without_lock(progress, [&](const ProgressCallback& callback) {
@@ -128,7 +129,7 @@ std::string create(const Model& model, const std::string& path, bool replace,
       plan = plan_enrolment(fitted, request,
                             validation != nullptr ? &validation->measured.data : nullptr, callback);
     }
-    Vault::create(path, fitted, replace, plan ? &*plan : nullptr, ledger);
+    Vault::create(path, fitted, replace, plan ? &*plan : nullptr, ledger, {.seconds = wait});
     return fit_json(fitted, model, plan ? &*plan : nullptr);
   });
 }
@@ -178,6 +179,7 @@ struct Question {
   std::optional<double> bound;
   int shadow_models = 16;
   std::vector<double> sigmas;
+  double confidence = 0.95;
   std::uint64_t seed = 1;
 };
 
@@ -195,6 +197,8 @@ std::string audit_json(const Model& model, const Rows* deleted, const Model* bef
   } else {
     request.attack.shadows->count = question.shadow_models;
   }
+  check_between("confidence", question.confidence, 0, 1);
+  request.attack.confidence = question.confidence;
   if (request.membership && test == nullptr) {
     throw UsageError("membership inference needs rows that no model was trained on", "test");
   }
@@ -240,7 +244,10 @@ std::pair<std::string, std::size_t> forget_requests(Writer& writer,
   }
   return writer.with_vault(progress, [&](Vault& vault, const auto& callback) {
     if (file) batch = read_requests(*file, settings);
-    if (!batch.empty()) batch.front().weighting.values = values;
+    if (!batch.empty()) {
+      batch.front().weighting.values =
+          values.size() > 0 ? values : values_for(batch.front(), vault.model(), callback);
+    }
     const std::vector<ForgetReport> reports =
         vault.forget(std::span<const ForgetRequest>(batch), callback);
     const auto refused =
@@ -270,6 +277,7 @@ void bind_writer(nb::module_& module) {
             request.ids = std::move(ids);
             request.key = std::move(key);
             return self.with_vault(progress, [&](Vault& vault, const auto& callback) {
+              request.weighting.values = values_for(request, vault.model(), callback);
               return told(vault.forget(request, callback));
             });
           },
@@ -320,7 +328,7 @@ void bind_vault(nb::module_& module) {
       nb::arg("progress").none());
   module.def("create_vault", &create, nb::arg("model"), nb::arg("path"), nb::arg("replace"),
              nb::arg("enrolment").none(), nb::arg("on_budget_spent"), nb::arg("ledger").none(),
-             nb::arg("validation").none(), nb::arg("progress").none());
+             nb::arg("validation").none(), nb::arg("wait"), nb::arg("progress").none());
   module.def("plan_enrolment", &plan, nb::arg("model"), nb::arg("enrolment"),
              nb::arg("on_budget_spent"), nb::arg("validation").none(), nb::arg("progress").none());
   module.def("vault_status", &status_json, nb::arg("path"), nb::arg("check"));
@@ -363,14 +371,16 @@ void bind_vault(nb::module_& module) {
       "audit",
       [](const Model& model, const Rows* deleted, const Model* before, const Rows* test,
          bool membership, bool reconstruction, std::optional<double> bound, int shadow_models,
-         std::vector<double> sigmas, std::uint64_t seed, nb::object progress) {
+         std::vector<double> sigmas, double confidence, std::uint64_t seed, nb::object progress) {
         return audit_json(
             model, deleted, before, test,
-            {membership, reconstruction, bound, shadow_models, std::move(sigmas), seed}, progress);
+            {membership, reconstruction, bound, shadow_models, std::move(sigmas), confidence, seed},
+            progress);
       },
       nb::arg("model"), nb::arg("deleted").none(), nb::arg("before").none(), nb::arg("test").none(),
       nb::arg("membership"), nb::arg("reconstruction"), nb::arg("bound").none(),
-      nb::arg("shadow_models"), nb::arg("sigmas"), nb::arg("seed"), nb::arg("progress").none());
+      nb::arg("shadow_models"), nb::arg("sigmas"), nb::arg("confidence"), nb::arg("seed"),
+      nb::arg("progress").none());
 }
 
 }  // namespace recant::python

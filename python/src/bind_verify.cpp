@@ -1,40 +1,73 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
 #include "bind.hpp"
+#include "recant/certify/certificate.hpp"
 #include "recant/core/stopwatch.hpp"
 #include "recant/engine/json.hpp"
 
 namespace recant::python {
 namespace {
 
-std::string text_of(const nb::bytes& bytes) {
-  return {bytes.c_str(), bytes.size()};
+std::string bytes_of(const std::string& path) {
+  if (!std::filesystem::exists(path)) throw NotFoundError("does not exist", path);
+  std::ifstream file(path, std::ios::binary);
+  std::string bytes;
+  if (!std::filesystem::is_directory(path)) {
+    bytes.assign(std::istreambuf_iterator<char>(file), {});
+  } else {
+    file.setstate(std::ios::failbit);
+  }
+  if (!file) throw DataError("cannot be read", path);
+  return bytes;
 }
 
-std::optional<std::string> text_of(const std::optional<nb::bytes>& bytes) {
-  if (!bytes) return {};
-  return text_of(*bytes);
+std::optional<std::string> bytes_of(const std::optional<std::string>& path) {
+  if (!path) return {};
+  return bytes_of(*path);
 }
 
-std::string verify_json(const nb::bytes& certificate, const std::optional<nb::bytes>& public_key,
-                        const std::optional<nb::bytes>& parameters,
-                        const std::optional<nb::bytes>& annex,
-                        const std::vector<nb::bytes>& previous) {
-  VerificationFiles files{.certificate = text_of(certificate),
-                          .public_key = text_of(public_key),
-                          .parameters = text_of(parameters),
-                          .annex = text_of(annex),
+/// What a model folder publishes, or the file itself.
+std::optional<std::string> parameters_of(const std::optional<std::string>& model) {
+  if (!model || !std::filesystem::is_directory(*model)) return bytes_of(model);
+  return bytes_of((std::filesystem::path(*model) / "published" / "parameters.npy").string());
+}
+
+/// Of files, by their paths.
+std::string verify_json(const std::string& certificate,
+                        const std::optional<std::string>& public_key,
+                        const std::optional<std::string>& model,
+                        const std::optional<std::string>& annex,
+                        const std::vector<std::string>& previous) {
+  VerificationFiles files{.certificate = bytes_of(certificate),
+                          .public_key = bytes_of(public_key),
+                          .parameters = parameters_of(model),
+                          .annex = bytes_of(annex),
                           .previous = {}};
-  for (const nb::bytes& former : previous) files.previous.push_back(text_of(former));
+  for (const std::string& former : previous) files.previous.push_back(bytes_of(former));
   Stopwatch watch;
   const Verification verification = verify(files);
   return to_json(verification, watch.lap());
 }
 
+/// The distance that a sealed annex claims; none where it claims none.
+std::optional<double> annex_bound(const std::string& path) {
+  const std::string bytes = bytes_of(path);
+  try {
+    return read_annex(bytes).bound;
+  } catch (const DamagedError& error) {
+    throw DamagedError(error.message(), path);
+  }
+}
+
 }  // namespace
 
 void bind_verify(nb::module_& module) {
+  module.def("annex_bound", &annex_bound, nb::arg("path"));
   module.def("verify", &verify_json, nb::arg("certificate"), nb::arg("public_key").none(),
-             nb::arg("parameters").none(), nb::arg("annex").none(), nb::arg("previous"));
+             nb::arg("model").none(), nb::arg("annex").none(), nb::arg("previous"));
 }
 
 }  // namespace recant::python

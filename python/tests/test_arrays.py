@@ -597,3 +597,44 @@ def test_any_texts_are_groups_in_order_of_their_bytes(texts: list[str]) -> None:
     (_, names, codes), = group_columns(texts, len(texts))
     assert names == sorted(set(texts), key=lambda text: text.encode())
     assert [names[code] for code in codes] == texts
+
+
+WHOLE = {
+    "two": lambda rng: rng.integers(0, 2, 400), "below zero": lambda rng: rng.integers(-3, 3, 400),
+    "ten": lambda rng: rng.integers(1, 11, 400), "one": lambda rng: np.full(400, 7),
+    "far apart": lambda rng: rng.choice([-2**62, 0, 2**62], 400), "small": lambda rng: rng.integers(0, 2, 400).astype(np.int8),
+    "strided": lambda rng: rng.integers(0, 2, 800)[::2], "none": lambda rng: None}
+
+
+@pytest.mark.parametrize("trained", ["two", "ten", "none"])
+@pytest.mark.parametrize("groups", WHOLE)
+def test_what_one_call_makes_of_whole_numbers_is_what_a_closer_look_finds(problem, trained: str, groups: str) -> None:
+    rng = np.random.default_rng(0)
+    X, y = problem.part(problem.train)
+    model = recant.LogisticRegression().fit(X, y * 4 - 1, sensitive_features=WHOLE[trained](rng))
+    V, v, s = X[::-1].copy(), (y * 4 - 1)[::-1].copy(), WHOLE[groups](rng)
+    quick = model._plain_rows(model._fitted(), V, v, s)
+    model._plain_rows = lambda *_: None
+    slow = model._measured(V, v, s)
+    known = {name for _, names in model._fitted().groups for name in names}
+    plain = s is None or bool(s.dtype == np.int64 and s.flags.c_contiguous and np.ptp(s.astype(float)) < 4096
+                          and (not known or set(map(str, s.tolist())) <= known))
+    assert (quick is not None) is plain
+    if quick is not None:
+        assert quick.groups == slow.groups and quick.features.ctypes.data == V.ctypes.data
+        np.testing.assert_array_equal(quick.targets, slow.targets)
+        for one, other in zip(quick.sensitive, slow.sensitive, strict=True):
+            np.testing.assert_array_equal(one[2], other[2])
+    for wrong in ((V, v + 1, s), (np.where(V > 2, np.nan, V), v, s), (V[:9], v, s), (V[:, :2], v, s), (V, v, np.ones(3, int))):
+        assert model.__class__._plain_rows(model, model._fitted(), *wrong) is None
+
+
+@given(st.lists(st.integers(-9, 5000), min_size=1, max_size=30))
+def test_counted_values_are_those_that_sorting_finds(numbers: list[int]) -> None:
+    for dtype in (np.int64, np.int16, np.float64):
+        values = np.array(numbers, dtype=dtype)
+        found, codes = _arrays.different(values)
+        wanted, places = np.unique(values, return_inverse=True)
+        assert found.dtype == values.dtype
+        np.testing.assert_array_equal(found, wanted)
+        np.testing.assert_array_equal(codes, places)

@@ -10,6 +10,7 @@ import pickle
 import re
 import shutil
 import signal
+import sys
 import threading
 import time
 import warnings
@@ -394,6 +395,7 @@ TOLD = {
     "Vault.forget": lambda w, p: w.vault.forget(1, progress=p),
     "Vault.audit": lambda w, p: w.vault.audit(deleted=w.folder / "few.csv", progress=p),
     "Vault.correct": lambda w, p: w.vault.correct(w.csv, output=w.new(), progress=p),
+    "Vault.value": lambda w, p: w.vault.value(w.csv, progress=p),
     "Vault.compare": lambda w, p: w.vault.compare(w.csv, resamples=40, progress=p),
     "Vault.plan": lambda w, p: recant.Vault.plan(w.csv, target="y", epsilon=1.0, delta=1e-5, sigma=1.0, progress=p),
     "Vault.forget_requests": lambda w, p: w.vault.forget_requests({"a": 1, "b": [2, 3]}, progress=p),
@@ -439,8 +441,20 @@ def test_every_verb_with_progress_is_among_those_tried() -> None:
 
 def test_progress_as_a_bar(long, capsys) -> None:
     pytest.importorskip("tqdm")
+    told = []
+    recant.values.knn_shapley(long.model, long.X[:500], long.y[:500], progress=lambda phase, *_: told.append(phase))
     recant.values.knn_shapley(long.model, long.X[:500], long.y[:500], progress=True)
-    assert "it" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert told and all(re.search(rf"{phase}: +\d+%.*/500", said) for phase in told), said
+
+
+def test_progress_as_a_bar_without_tqdm_is_none(long, capsys, monkeypatch) -> None:
+    for name in ("tqdm", "tqdm.auto"):
+        monkeypatch.setitem(sys.modules, name, None)
+    quiet = recant.values.knn_shapley(long.model, long.X[:500], long.y[:500])
+    same = recant.values.knn_shapley(long.model, long.X[:500], long.y[:500], progress=True)
+    np.testing.assert_array_equal(quiet.values, same.values)
+    assert capsys.readouterr().err == ""
 
 
 def test_an_exception_of_the_callback_comes_through(long) -> None:

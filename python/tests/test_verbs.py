@@ -4,8 +4,12 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
+import html
 import inspect
+import json
 import pickle
+import re
 
 import numpy as np
 import pandas as pd
@@ -287,6 +291,57 @@ def test_results_show_themselves(problem) -> None:
             assert other.to_dict() == result.to_dict() and type(other) is type(result)
     assert weights[1].to_dict()["rows"] == weights[1].rows and len(weights[1].rows) == 3
     assert np.asarray(results[2]).shape == (400,) == (len(results[3]),)
+
+
+#: How each kind of result is come by, of (a problem, its model, a folder's path).
+SHOWN = {
+    "FitResult": lambda p, m, path: m.fit_result_,
+    "Evaluation": lambda p, m, path: recant.evaluate(m, *p.part(p.validation)),
+    "Influence": lambda p, m, path: recant.influence(m, *p.part(p.validation)),
+    "Values": lambda p, m, path: recant.values.data_shapley(m, *p.part(p.validation), max_samples=4),
+    "Correction": lambda p, m, path: m.correct(*p.part(p.validation), sensitive_features=p.group[p.validation]),
+    "Adoption": lambda p, m, path: recant.adopt(LogisticRegression().fit(*p.part(p.train)),
+                                                *p.part(p.train)).adoption_,
+    "Deletion": lambda p, m, path: m.forget([1, 2], audit=True),
+    "Audit": lambda p, m, path: m.forget([1, 2], audit=True).audit,
+    "Comparison": lambda p, m, path: recant.compare(
+        m, *p.part(p.validation), sensitive_features=p.group[p.validation],
+        test=(*p.part(p.test), p.group[p.test]), resamples=40, rounds=2),
+    "Deletions": lambda p, m, path: recant.Vault.create(path, m).forget_requests({"a": 1, "b": [2, 3]}),
+    "Status": lambda p, m, path: recant.Vault.create(path, m).check(),
+    "Verification": lambda p, m, path: recant.certificate.verify(recant.Vault.create(path, m).forget(1).certificate),
+    "SoftWeights": lambda p, m, path: recant.soft_weights(recant.influence(m, *p.part(p.validation)),
+                                                          keep_utility=False),
+    "HardWeights": lambda p, m, path: recant.hard_weights(recant.influence(m, *p.part(p.validation)), count=3),
+}
+
+
+def kinds_of(base: type) -> set[str]:
+    below = base.__subclasses__()
+    return set().union(*map(kinds_of, below)) if below else {base.__name__}
+
+
+def test_every_kind_of_result_is_among_those_shown() -> None:
+    assert kinds_of(recant._results.Frozen) == set(SHOWN) <= set(recant.__all__)
+
+
+@pytest.mark.parametrize("kind", SHOWN)
+def test_every_kind_of_result_is_small_frozen_and_readable(problem, tmp_path, kind: str) -> None:
+    result = SHOWN[kind](problem, problem.fit(), tmp_path / "m.rct")
+    assert type(result).__name__ == kind and dataclasses.is_dataclass(result)
+    lines = repr(result).splitlines()
+    assert lines[0].startswith(kind) and len(lines) > 3
+    shown = html.unescape(re.sub("<[^>]*>", "\n", result._repr_html_()))
+    for line in lines[1:]:  # what is in the one is in the other
+        for part in line.strip().split(": ", 1):
+            assert part.strip() in shown, part
+    told = result.to_dict()
+    assert told == result.to_dict() and json.loads(json.dumps(told)) == told
+    told.clear()
+    assert result.to_dict()
+    for name in [field.name for field in dataclasses.fields(result)] + ["foo"]:
+        with pytest.raises(AttributeError):
+            setattr(result, name, 1)
 
 
 def test_plot_draws_before_and_after(problem) -> None:

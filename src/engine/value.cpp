@@ -207,31 +207,37 @@ const Entry& find_method(std::string_view name) {
                    fmt::format("methods are {}", fmt::join(names, ", ")));
 }
 
-FeatureMatrix read_features(const std::filesystem::path& path, Index rows, const char* of) {
-  FeatureMatrix features = read_npy_matrix(path);
-  if (features.rows() != rows) {
-    throw DataError(fmt::format("has {} rows, but {} {}", features.rows(), of, rows),
-                    path.string());
+/// Embeddings of rows, and where they come from.
+struct Embeddings {
+  std::optional<FeatureMatrix> given;
+  std::optional<std::filesystem::path> file;
+  const char* name;
+
+  [[nodiscard]] bool there() const { return given || file; }
+  [[nodiscard]] std::string where() const { return given ? name : file->string(); }
+  [[nodiscard]] FeatureMatrix of_rows(Index rows, const char* of) const {
+    FeatureMatrix features = given ? *given : read_npy_matrix(*file);
+    if (features.rows() != rows) {
+      throw DataError(fmt::format("has {} rows, but {} {}", features.rows(), of, rows), where());
+    }
+    require_finite(features.view(), where());
+    return features;
   }
-  require_finite(features.view(), path.string());
-  return features;
-}
+};
 
 /// Puts embeddings in place of the features.
-void use_feature_files(const ValueRequest& request, Dataset& training, Dataset& validation) {
-  if (!request.features_file && !request.validation_features_file) return;
-  if (!request.features_file || !request.validation_features_file) {
+void use_embeddings(const Embeddings& of_training, const Embeddings& of_validation,
+                    Dataset& training, Dataset& validation) {
+  if (!of_training.there() || !of_validation.there()) {
     throw UsageError("feature files are needed of both the training and the validation rows",
                      "features_file");
   }
-  training.features =
-      read_features(*request.features_file, training.rows(), "the training rows of the model are");
-  validation.features = read_features(*request.validation_features_file, validation.rows(),
-                                      "the validation rows are");
+  training.features = of_training.of_rows(training.rows(), "the training rows of the model are");
+  validation.features = of_validation.of_rows(validation.rows(), "the validation rows are");
   if (validation.features.columns() != training.features.columns()) {
     throw DataError(fmt::format("has {} columns, but that of the training rows has {}",
                                 validation.features.columns(), training.features.columns()),
-                    request.validation_features_file->string());
+                    of_validation.where());
   }
 }
 
@@ -309,7 +315,10 @@ ValueReport value(const FittedModel& fitted, const Dataset& validation, const Va
   const Entry& entry = find_method(request.method);
   check_at_least("top", request.top, 0);
   Dataset training = fitted.rows, measured = validation;
-  if (request.features_file || request.validation_features_file) {
+  const Embeddings of_training{request.features, request.features_file, "features"};
+  const Embeddings of_validation{request.validation_features, request.validation_features_file,
+                                 "validation_features"};
+  if (of_training.there() || of_validation.there()) {
     if (!entry.method.neighbors) {
       throw UsageError(fmt::format("{} looks at no distances", request.method), "features_file");
     }
@@ -317,7 +326,7 @@ ValueReport value(const FittedModel& fitted, const Dataset& validation, const Va
       throw UsageError(fmt::format("{} of a set looks at no distances", name(request.utility)),
                        "features_file", "write --utility vote");
     }
-    use_feature_files(request, training, measured);
+    use_embeddings(of_training, of_validation, training, measured);
   }
   // Before the work, so that a wrong share is not told after it.
   Dataset flipped = training;

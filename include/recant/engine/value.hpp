@@ -50,7 +50,8 @@ struct ValueRequest {
   LeaveOneOutOptions leave_one_out;
   SetUtility utility = SetUtility::kVote;
   SamplingOptions sampling;  ///< its seed is `seed`
-  /// Embeddings to measure distances in, n x d and V x d NPY; both or none.
+  /// Embeddings to measure distances in, n x d and V x d: as they are, or NPY files; both or none.
+  std::optional<FeatureMatrix> features, validation_features;
   std::optional<std::filesystem::path> features_file, validation_features_file;
   Index top = 0;                     ///< so many rows of highest and of lowest value
   std::optional<double> flip_check;  ///< share of labels to flip
