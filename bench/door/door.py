@@ -2,15 +2,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the Python package costs over the C++ library: a call, a long call, the import.
 
-    door.py DOOR_BENCH [--parts PART...] [--rounds 5] [--rows 1000000] [--repeats 7] [--json FILE]
+    door.py DOOR_BENCH [--parts PART...] [--only TEXT] [--seconds 3] [--rounds 5] [--rows 1000000]
+            [--repeats 7] [--json FILE]
 
 DOOR_BENCH is the library beside this script, door_bench.so, built with -DRECANT_BENCH=ON; the package
-is the one that `import recant` finds. Both in this process, on one thread. Calls: 60 rows x 5 and 60 to
-measure on, so that the core does little; C++ and Python by turns, in each round what the fastest tenth
-takes of 300 calls or of as many as two seconds allow (of 40 deletions on disk, in a folder in memory
-where there is one), and of the rounds the least: what else the machine does is in the others. Slower
-calls: those in which the package does more than to pass arrays on, 200 rows. Large: rows x 100, by turns,
-the least processor time of all.
+is the one that `import recant` finds. Both in this process, on one thread. First every call is made by
+both, and what they found must be the same to the last digit. Calls: 60 rows x 5 and 60 to measure on, so
+that the core does little (300 rows in folders to delete from, which are new in each round; in memory, where
+there is a folder there); C++ and Python in pairs, by turns the one or the other first, as many pairs in each
+of the rounds as the seconds allow, up to 200. Each half makes the call 15 times and takes the median of the
+last 10: by then the processor's caches are no longer full of the other half, which has a copy of the core of
+its own. A pair lasts too little for what else the machine does, and for its changing speed, to be in one half
+only: the median of the differences is told, with the interval of 95 % that it lies in; and the difference of
+what the fastest tenths take, which a busy machine slows down least. Slower calls:
+those in which the package does more than to pass arrays on, 200 rows. Large: rows x 100, in pairs, the
+least processor time of all.
 Import, and first use (import, fit and predict, beyond
 NumPy's import): the least processor time of ten new interpreters.
 """
@@ -20,6 +26,7 @@ import csv
 import ctypes
 import itertools
 import json
+import math
 import os
 import pathlib
 import statistics
@@ -35,31 +42,134 @@ import numpy as np
 import recant
 
 
+def on_a_cache_line(array):
+    """A copy that begins where C++'s does: passes over rows are a few percent slower elsewhere."""
+    memory = np.empty(array.nbytes + 64, np.uint8)
+    start = -memory.ctypes.data % 64
+    copied = memory[start:start + array.nbytes].view(array.dtype).reshape(array.shape)
+    copied[:] = array
+    return copied
+
+
 def made_up(rows, columns, seed):
     rng = np.random.default_rng(seed)
-    X = rng.normal(size=(rows, columns))
+    X = on_a_cache_line(rng.normal(size=(rows, columns)))
     group = rng.integers(0, 2, rows)
     return X, (X[:, 0] + group + rng.logistic(size=rows) > 0.5).astype(np.float64), group
 
 
-def of_cpp(library, folder, repeats):
-    told = ctypes.CDLL(str(library)).door_bench
-    told.restype = ctypes.c_char_p
-    return json.loads(told(str(folder).encode(), repeats))
+class Cpp:
+    """The calls in C++, by the names of those in Python."""
+
+    def __init__(self, library):
+        self.library = ctypes.CDLL(str(library))
+        self.library.door_error.restype = self.library.door_found.restype = ctypes.c_char_p
+        self.library.door_seconds.restype = ctypes.c_double
+
+    def _checked(self, found):
+        if error := self.library.door_error():
+            sys.exit(f"door.py: C++: {error.decode()}")
+        return found
+
+    def arrays(self, folder):
+        self._checked(self.library.door_arrays(str(folder).encode()))
+
+    def folders(self, folder):
+        self._checked(self.library.door_folders(str(folder).encode()))
+
+    def once(self, call):
+        return self._checked(self.library.door_seconds(call.encode()))
+
+    def found(self, call):
+        """(the command's JSON or None, numbers) of the last call."""
+        told = json.loads(self._checked(self.library.door_found(call.encode())))
+        return told.get("json"), told["numbers"]
 
 
-def seconds_of(work, repeats, clock=time.perf_counter, on=lambda: ()):
-    """Of work(*on()), without what `on` takes: as often as DOOR_BENCH does it."""
-    work(*on())
-    each = []
-    for k in range(repeats):
-        if k >= 7 and sum(each) > 2:
+class Call:
+    """A call of the package, and its counterpart in C++.
+
+    work(*on()) is the call, without what `on` takes; of what the two found numbers(result) must be
+    theirs(numbers of C++), and the JSON the same but for what differs from run to run.
+    """
+
+    def __init__(self, work, *, same=None, on=lambda: (), numbers=lambda result: [],
+                 theirs=lambda numbers: numbers):
+        self.work, self.same, self.on, self.numbers, self.theirs = work, same, on, numbers, theirs
+
+    def once(self):
+        arguments = self.on()
+        start = time.perf_counter()
+        self.work(*arguments)
+        return time.perf_counter() - start
+
+
+#: What is another in every run, or in every folder.
+DIFFERENT = {"seconds", "request_id", "certificate", "annex", "changed_at"}
+#: What arrays in memory do not have, and files of arrays do.
+ARRAYS_LACK = {"classes", "columns"}
+
+
+def without(value, names):
+    if isinstance(value, dict):
+        return {name: without(each, names) for name, each in value.items() if name not in names}
+    return [without(each, names) for each in value] if isinstance(value, list) else value
+
+
+def require_same(cpp, name, call, names=frozenset()):
+    """Both make the call once; what they found must be the same."""
+    same = call.same or name
+    cpp.once(same)
+    result = call.work(*call.on())
+    their_json, numbers = cpp.found(same)
+    ours, theirs = list(np.ravel(call.numbers(result))), list(np.ravel(call.theirs(np.array(numbers))))
+    if ours != theirs:
+        sys.exit(f"door.py: {name}: Python found {ours[:3]}..., C++ {theirs[:3]}...")
+    if their_json is None or call.same:
+        return
+    shown = getattr(result, "adoption_", result).to_dict()
+    one, other = (without(each, DIFFERENT | names) for each in (shown, their_json))
+    if one != other:
+        different = [key for key in {*one, *other} if one.get(key) != other.get(key)]
+        sys.exit(f"door.py: {name}: Python and C++ found different {', '.join(sorted(different))}")
+
+
+def in_a_row(once):
+    """Seconds of a call once others of its kind went before it."""
+    return statistics.median([once() for _ in range(15)][5:])
+
+
+def pairs(cpp, name, call, count, seconds):
+    """Seconds of C++ and of Python."""
+    found = []
+    start = time.perf_counter()
+
+    def theirs():
+        return in_a_row(lambda: cpp.once(call.same or name))
+    for k in range(count):
+        if k >= 10 and time.perf_counter() - start > seconds:
             break
-        arguments = on()
-        start = clock()
-        work(*arguments)
-        each.append(clock() - start)
-    return each
+        if k % 2:
+            first = theirs()
+            found.append((first, in_a_row(call.once)))
+        else:
+            first = in_a_row(call.once)
+            found.append((theirs(), first))
+    return found
+
+
+def told(found):
+    """Microseconds: medians, and the median of the differences with its interval of 95 %."""
+    more = sorted(ours - theirs for theirs, ours in found)
+    half = 0.98 * math.sqrt(len(more))  # 1.96 standard deviations of the rank
+    middle = (len(more) - 1) / 2
+    low, high = (more[min(max(int(middle + side * half), 0), len(more) - 1)] for side in (-1, 1))
+    cpp, python, over = (statistics.median(each) for each in (
+        [theirs for theirs, _ in found], [ours for _, ours in found], more))
+    theirs, ours = (sorted(each)[len(more) // 10] for each in zip(*found))
+    return {"python_us": 1e6 * python, "cpp_us": 1e6 * cpp, "over_us": 1e6 * over,
+            "over_low_us": 1e6 * low, "over_high_us": 1e6 * high, "pairs": len(more),
+            "fastest_python_us": 1e6 * ours, "fastest_cpp_us": 1e6 * theirs}
 
 
 class Case:
@@ -77,7 +187,9 @@ class Case:
         np.save(folder / "theta.npy", np.zeros(columns + 1))
 
     def write_tables(self):
-        for name, X, y, group in (("train", self.X, self.y, self.g), ("held", self.V, self.v, self.h)):
+        more = made_up(300, self.X.shape[1], 3)
+        for name, X, y, group in (("train", self.X, self.y, self.g), ("held", self.V, self.v, self.h),
+                                  ("many", *more)):
             with open(self.folder / f"{name}.csv", "w", newline="") as file:
                 table = csv.writer(file)
                 table.writerow([*(f"x{k}" for k in range(X.shape[1])), "group", "label"])
@@ -93,41 +205,54 @@ class Case:
         return theirs
 
     def influence(self):
-        return recant.influence(self.model, self.V, self.v)
+        return Call(lambda: recant.influence(self.model, self.V, self.v), numbers=lambda result: result.values)
 
     def calls(self):
-        """Work, and what it works on if it changes that: of a model a copy, as it was."""
+        """Of a model that the work changes a copy, as it was."""
         X, V, v, h, one, m = self.X, self.V, self.v, self.h, self.V[:1], self.model
         theirs = self.adopted_from()
         gap = recant.influence(m, V, v, metric="demographic_parity", sensitive_features=h)
-        loss = self.influence()
+        loss = recant.influence(m, V, v)
         weights = np.ones(len(X))
 
         def another():
             return [copy.copy(m)]
+
+        def theta(model):
+            return [*model.coef_.ravel(), *model.intercept_]
+
+        def delta(result):
+            return result.delta
         calls = {
-            "fit": lambda: recant.LogisticRegression().fit(X, self.y, sensitive_features=self.g),
-            "adopt": lambda: recant.adopt(theirs, X, self.y, sensitive_features=self.g),
-            "decision_function, one row": lambda: m.decision_function(one),
-            "decision_function": lambda: m.decision_function(V),
-            "predict": lambda: m.predict(V),
-            "predict_proba": lambda: m.predict_proba(V),
-            "score": lambda: m.score(V, v),
-            "evaluate": lambda: recant.evaluate(m, V, v, sensitive_features=h),
-            "influence": self.influence,
-            "soft_weights": lambda: recant.soft_weights(gap, loss),
-            "soft_weights, bounds": lambda: recant.soft_weights(gap, loss, bounds=(-1.0, 1.0)),
-            "hard_weights": lambda: recant.hard_weights(gap, weights=weights, count=5)}
-        calls = {name: (work, lambda: ()) for name, work in calls.items()}
-        calls["correct"] = lambda model: model.correct(V, v, sensitive_features=h), another
-        calls["correct, one step"] = (lambda model: model.correct(
-            V, v, sensitive_features=h, rounds=1, bounds=None, update="influence"), another)
-        calls["forget"] = lambda model: model.forget([7, 11]), another
+            "fit": Call(lambda: recant.LogisticRegression().fit(X, self.y, sensitive_features=self.g),
+                        numbers=theta),
+            "adopt": Call(lambda: recant.adopt(theirs, X, self.y, sensitive_features=self.g), numbers=theta),
+            "decision_function, one row": Call(lambda: m.decision_function(one), numbers=lambda scores: scores),
+            "decision_function": Call(lambda: m.decision_function(V), numbers=lambda scores: scores),
+            "predict": Call(lambda: m.predict(V), same="decision_function", numbers=lambda labels: labels,
+                            theirs=lambda scores: scores > 0),
+            "predict_proba": Call(lambda: m.predict_proba(V), numbers=lambda p: p[:, 1]),
+            "score": Call(lambda: m.score(V, v), same="decision_function", numbers=lambda share: [share],
+                          theirs=lambda scores: [np.mean((scores > 0) == v)]),
+            "evaluate": Call(lambda: recant.evaluate(m, V, v, sensitive_features=h)),
+            "influence": self.influence(),
+            "soft_weights": Call(lambda: recant.soft_weights(gap, loss), numbers=delta),
+            "soft_weights, bounds": Call(lambda: recant.soft_weights(gap, loss, bounds=(-1.0, 1.0)),
+                                         numbers=delta),
+            "hard_weights": Call(lambda: recant.hard_weights(gap, weights=weights, count=5), numbers=delta),
+            "correct": Call(lambda model: model.correct(V, v, sensitive_features=h), on=another,
+                            numbers=lambda result: result.weights),
+            "correct, one step": Call(lambda model: model.correct(
+                V, v, sensitive_features=h, rounds=1, bounds=None, update="influence"), on=another,
+                numbers=lambda result: result.weights),
+            "forget": Call(lambda model: model.forget([7, 11]), on=another)}
         for method in ("knn_shapley", "influence", "leave_one_out"):
-            calls[f"values.{method}"] = (lambda of: of(m, V, v), lambda of=getattr(recant.values, method): [of])
+            calls[f"values.{method}"] = Call(lambda of: of(m, V, v), numbers=lambda result: result.values,
+                                             on=lambda of=getattr(recant.values, method): [of])
         for method in ("data_shapley", "beta_shapley", "data_banzhaf"):
-            calls[f"values.{method}"] = (lambda of: of(m, V, v, max_samples=64),
-                                         lambda of=getattr(recant.values, method): [of])
+            calls[f"values.{method}"] = Call(lambda of: of(m, V, v, max_samples=64),
+                                             numbers=lambda result: result.values,
+                                             on=lambda of=getattr(recant.values, method): [of])
         return calls
 
     def slower_calls(self):
@@ -161,34 +286,63 @@ class Folders:
     FIT = {"target": "label", "positive": "yes", "sensitive": "group", "replace": True}
 
     def __init__(self, folder):
-        self.folder, self.train, self.held = folder, folder / "train.csv", folder / "held.csv"
+        self.held = folder / "held.csv"
         self.path = folder / "py.rct"
-        self.vault, self.alone = (recant.Vault.fit(folder / name, self.train, **self.FIT)
-                                  for name in ("py.rct", "py_alone.rct"))
+        self.vault, self.own, self.alone = (
+            recant.Vault.fit(folder / f"{name}.rct", folder / f"{rows}.csv", **self.FIT)
+            for name, rows in (("py", "train"), ("py_own", "many"), ("py_alone", "many")))
 
     def reads(self):
-        return {"Vault()": lambda: recant.Vault(self.path),
-                "Vault.evaluate": lambda: self.vault.evaluate(self.held),
-                "Vault.influence": lambda: self.vault.influence(self.held, metric="utility"),
-                "Vault.correct": lambda: self.vault.correct(self.held)}
+        return {"Vault()": Call(lambda: recant.Vault(self.path), numbers=lambda vault: vault._model.theta),
+                "Vault.evaluate": Call(lambda: self.vault.evaluate(self.held)),
+                "Vault.influence": Call(lambda: self.vault.influence(self.held, metric="utility"),
+                                        numbers=lambda result: result.values),
+                "Vault.correct": Call(lambda: self.vault.correct(self.held), numbers=lambda result: result.weights)}
 
     def reads_of_what_was_deleted_from(self):
-        published = self.path / "published"
-        return {"Vault.status": self.vault.status, "Vault.check": self.vault.check,
-                "certificate.verify": lambda: recant.certificate.verify(
-                    published / "certificate.json", model=published / "parameters.npy",
-                    public_key=published / "public-key.json")}
+        self.vault.forget([0])
+        names = ("certificate.json", "parameters.npy", "public-key.json")
+        certificate, parameters, key = (self.path / "published" / name for name in names)
+        return {"Vault.status": Call(self.vault.status),
+                "Vault.check": Call(self.vault.check),
+                "certificate.verify": Call(lambda: recant.certificate.verify(
+                    certificate, model=parameters, public_key=key))}
 
-    def seconds(self, repeats):
-        found = {call: seconds_of(work, repeats) for call, work in self.reads().items()}
-        rows = itertools.count()
-        with self.vault:
-            found["Vault.forget, in a with block"] = seconds_of(self.vault.forget, 40, on=lambda: [next(rows)])
-        rows = itertools.count()
-        found["Vault.forget, alone"] = seconds_of(self.alone.forget, 40, on=lambda: [next(rows)])
-        found.update((call, seconds_of(work, repeats))
-                     for call, work in self.reads_of_what_was_deleted_from().items())
-        return found
+    def deletions(self):
+        """Of folders of their own, by name those that are open for writing meanwhile."""
+        def next_row():
+            rows = itertools.count()
+            return lambda: [next(rows)]
+        return {"Vault.forget, in a with block": Call(self.own.forget, on=next_row()),
+                "Vault.forget, alone": Call(self.alone.forget, on=next_row())}
+
+
+def calls(cpp, args):
+    """Of small rows, in pairs, after a look at what they find."""
+    found = {}
+
+    def take(name, call, count, names=frozenset()):
+        if args.only in name:
+            require_same(cpp, name, call, names)
+            found.setdefault(name, []).extend(pairs(cpp, name, call, count, args.seconds))
+    in_memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    for _ in range(args.rounds):
+        with tempfile.TemporaryDirectory(dir=in_memory) as name:
+            folder = pathlib.Path(name)
+            case = Case(folder, 60, 5, 60)
+            case.write_tables()
+            cpp.arrays(folder)
+            for call, of in case.calls().items():
+                take(call, of, 200, ARRAYS_LACK)
+            folders = Folders(folder)
+            cpp.folders(folder)
+            for reads in (folders.reads, folders.reads_of_what_was_deleted_from):
+                for call, of in reads().items():
+                    take(call, of, 200)
+            with folders.own:
+                for call, of in folders.deletions().items():
+                    take(call, of, 14)
+    return {name: told(each) for name, each in found.items()}
 
 
 def microseconds(seconds):
@@ -196,44 +350,24 @@ def microseconds(seconds):
     return 1e6 * sorted(seconds)[len(seconds) // 10]
 
 
-#: What C++ is asked for, where the call has no counterpart of its own.
-SAME = {"predict": "decision_function", "score": "decision_function"}
-
-
-def one_round(library, folder, repeats):
-    """Microseconds in C++ and in Python, by call."""
-    case = Case(folder, 60, 5, 60)
-    case.write_tables()
-    cpp = of_cpp(library, folder, repeats)
-    ours = {call: seconds_of(work, repeats, on=on) for call, (work, on) in case.calls().items()}
-    ours.update(Folders(folder).seconds(repeats))
-    return ({call: microseconds(each["seconds"]) for call, each in cpp.items()},
-            {call: microseconds(seconds) for call, seconds in ours.items()})
-
-
-def calls(library, rounds, repeats=300):
-    """Of small rows, by turns: the least of the rounds."""
-    cpp, ours = {}, {}
-    in_memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    for _ in range(rounds):
-        with tempfile.TemporaryDirectory(dir=in_memory) as name:
-            for least, found in zip((cpp, ours), one_round(library, pathlib.Path(name), repeats)):
-                least.update((call, min(us, least.get(call, us))) for call, us in found.items())
-    return {call: {"python_us": us, "cpp_us": cpp[SAME.get(call, call)]} for call, us in ours.items()}
-
-
 def slower_calls(folder):
     case = Case(folder, 200, 5, 100)
-    return {call: microseconds(seconds_of(work, 2000))
+    return {call: microseconds([Call(work).once() for _ in range(2000)])
             for call, work in case.slower_calls().items()}
 
 
-def large_call(library, folder, rows, repeats):
+def large_call(cpp, folder, rows, repeats):
     case = Case(folder, rows, 100, 1000)
-    ours, theirs = [], []
-    for _ in range(2):
-        theirs += of_cpp(library, folder, repeats)["influence"]["processor_seconds"]
-        ours += seconds_of(case.influence, repeats, time.process_time)
+    cpp.arrays(folder)
+    call = case.influence()
+    require_same(cpp, "influence", call, ARRAYS_LACK)
+
+    def processor(work):
+        start = time.process_time()
+        work()
+        return time.process_time() - start
+    theirs, ours = zip(*((processor(lambda: cpp.once("influence")), processor(call.work))
+                         for _ in range(2 * repeats)))
     return {"rows": rows, "python_s": min(ours), "cpp_s": min(theirs),
             "python_median_s": statistics.median(ours), "cpp_median_s": statistics.median(theirs)}
 
@@ -254,12 +388,13 @@ def processor_ms(code, before="pass"):
 def measured(args, folder):
     """The parts that were asked for."""
     found = {}
+    cpp = Cpp(args.library)
     if "calls" in args.parts:
-        found["calls"] = calls(args.library, args.rounds)
+        found["calls"] = calls(cpp, args)
     if "slower" in args.parts:
         found["slower_calls_us"] = slower_calls(folder)
     if "large" in args.parts:
-        found["influence"] = large_call(args.library, folder, args.rows, args.repeats)
+        found["influence"] = large_call(cpp, folder, args.rows, args.repeats)
     if "import" in args.parts:
         found["import_ms"] = {"recant": processor_ms("import recant"), "numpy": processor_ms("import numpy")}
         found["first_use_ms"] = processor_ms(USE, ROWS)
@@ -269,7 +404,9 @@ def measured(args, folder):
 def tell(found):
     for call, each in found.get("calls", {}).items():
         print(f"{call:32s} {each['python_us']:8.1f} us, C++ {each['cpp_us']:8.1f} us, over it "
-              f"{each['python_us'] - each['cpp_us']:6.1f} us")
+              f"{each['over_us']:6.1f} us ({each['over_low_us']:.1f} to {each['over_high_us']:.1f}, "
+              f"{each['pairs']} pairs); of the fastest {each['fastest_python_us']:.1f} and "
+              f"{each['fastest_cpp_us']:.1f}, {each['fastest_python_us'] - each['fastest_cpp_us']:.1f}")
     for call, us in found.get("slower_calls_us", {}).items():
         print(f"{call:36s} {us:8.1f} us")
     if large := found.get("influence"):
@@ -291,6 +428,8 @@ def main():
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=3.0)
+    parser.add_argument("--only", default="", help="calls whose name has this text")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--json", type=pathlib.Path)
     args = parser.parse_args()

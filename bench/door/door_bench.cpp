@@ -2,23 +2,27 @@
 /// What the calls of door.py cost in C++: the same rows, the same calls, no Python.
 ///
 /// A library that door.py loads beside the package: in one process both find the same memory, the
-/// same caches and the same files, and what is left between them is the door. It reads features,
-/// targets and groups of training (X.npy, y.npy, g.npy) and validation (V.npy, v.npy, h.npy),
-/// theta.npy to be adopted and, of few rows, train.csv and held.csv, and tells
-/// {"influence": {"seconds": [...], "processor_seconds": [...]}, ...}, of one thread. What the
-/// package makes into the command's JSON at once, all but a correction, is made into it here too.
+/// same caches and the same files, and what is left between them is the door. Each function makes
+/// or asks about one call by its name, so that door.py can make the two by turns and compare what
+/// they found. What the package makes into the command's JSON at once, all but a correction, is
+/// made into it here too.
 #include <fmt/format.h>
 #include <sys/mman.h>
 
 #include <algorithm>
 #include <cstdlib>
-#include <ctime>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iterator>
+#include <limits>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "recant/core/stopwatch.hpp"
@@ -58,36 +62,52 @@ std::string bytes_of(const path& file) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-/// Seconds of each call, by its name: `repeats` times, or as often as two seconds allow, but no
-/// less than seven times.
-class Times {
- public:
-  explicit Times(int repeats) : repeats_(repeats) {}
+/// What a call found: the command's JSON, empty where it has none, and numbers.
+struct Found {
+  std::string json;
+  Vector numbers;
+};
 
-  template <class Work>
-  void of(const char* call, Work&& work) {
-    std::vector<double> seconds, processor;
-    work();
-    double total = 0;
-    for (int k = 0; k < repeats_ && (k < 7 || total < 2); ++k) {
-      Stopwatch watch;
-      const std::clock_t start = std::clock();
-      work();
-      processor.push_back(static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC);
-      seconds.push_back(watch.lap());
-      total += seconds.back();
-    }
-    found_[call] = {{"seconds", seconds}, {"processor_seconds", processor}};
+/// A call, and what it found when it was last made.
+class Call {
+ public:
+  /// found(result) makes a Found of the result of work(), when asked.
+  template <class Work, class Tell>
+  Call(Work work, Tell tell) {
+    using Result = std::decay_t<std::invoke_result_t<Work&>>;
+    const auto last = std::make_shared<std::optional<Result>>();
+    work_ = [last, work]() mutable { last->emplace(work()); };
+    found_ = [last, tell] { return tell(last->value()); };
   }
 
-  /// Those of `others` too.
-  void take(const Times& others) { found_.update(others.found_); }
-  [[nodiscard]] std::string json() const { return found_.dump(); }
+  double seconds() const {
+    Stopwatch watch;
+    work_();
+    return watch.lap();
+  }
+  [[nodiscard]] std::string found() const {
+    const Found found = found_();
+    nlohmann::json told = {
+        {"numbers", std::vector<double>(found.numbers.begin(), found.numbers.end())}};
+    if (!found.json.empty()) told["json"] = nlohmann::json::parse(found.json);
+    return told.dump();
+  }
 
  private:
-  int repeats_;
-  nlohmann::json found_;
+  std::function<void()> work_;
+  std::function<Found()> found_;
 };
+
+using Calls = std::map<std::string, Call>;
+
+template <class Work, class Tell>
+void add(Calls& calls, const std::string& name, Work work, Tell tell) {
+  calls.insert_or_assign(name, Call(std::move(work), std::move(tell)));
+}
+template <class Work>
+void add(Calls& calls, const std::string& name, Work work) {
+  add(calls, name, std::move(work), [](const Found& found) { return found; });
+}
 
 /// The rows of door.py and the model of them.
 struct Case {
@@ -110,153 +130,213 @@ struct Case {
   MeasuredRows held;
 };
 
+void add_correction(Calls& calls, const std::string& name, const CorrectionRequest& request,
+                    std::function<std::pair<FittedModel, CorrectionReport>()> work) {
+  add(calls, name, std::move(work), [request](const auto& corrected) {
+    const auto& [model, report] = corrected;
+    return Found{to_json(model, report, request), model.rows.weights};
+  });
+}
+
 /// What is done with a model in memory.
-void time_models(const Case& rows, Times& times) {
+void add_models(const Case& rows, Calls& calls) {
   const FittedModel& fitted = rows.fitted;
   const Dataset& held = rows.held.data;
-  const Dataset one_row = slice(held, {0, 1});
-  times.of("fit", [&] { static_cast<void>(fit_rows(fitted.rows, rows.request)); });
-  times.of("adopt", [&] {
-    const auto [adopted, report] = adopt(fitted.rows, rows.theta, rows.request);
-    static_cast<void>(to_json(adopted, report));
+  add(calls, "influence", [&] {
+    auto [values, report] = influence(fitted, held, "utility");
+    return Found{to_json(report), std::move(values)};
   });
-  times.of("decision_function, one row",
-           [&] { static_cast<void>(scores(fitted.model, one_row.features)); });
-  times.of("decision_function", [&] { static_cast<void>(scores(fitted.model, held.features)); });
-  times.of("predict_proba", [&] { static_cast<void>(probabilities(fitted.model, held.features)); });
-  times.of("evaluate", [&] {
+  add(
+      calls, "fit", [&] { return fit_rows(fitted.rows, rows.request).first; },
+      [](const FittedModel& model) {
+        return Found{{}, model.model.theta};
+      });
+  add(calls, "adopt", [&] {
+    const auto [adopted, report] = adopt(fitted.rows, rows.theta, rows.request);
+    return Found{to_json(adopted, report), adopted.model.theta};
+  });
+  add(calls, "decision_function, one row", [&, one_row = slice(held, {0, 1})] {
+    return Found{{}, scores(fitted.model, one_row.features)};
+  });
+  add(calls, "decision_function", [&] { return Found{{}, scores(fitted.model, held.features)}; });
+  add(calls, "predict_proba", [&] {
+    return Found{{}, probabilities(fitted.model, held.features)};
+  });
+  add(calls, "evaluate", [&] {
     Stopwatch watch;
     const Evaluation evaluation = evaluate(held, fitted.model, fitted.settings);
-    static_cast<void>(to_json(evaluation, rows.held, watch.lap()));
+    return Found{to_json(evaluation, rows.held, watch.lap()), {}};
   });
   const CorrectionRequest close{.goals = {"demographic_parity"}, .options = {}};
-  times.of("correct", [&] { static_cast<void>(correct(fitted, held, nullptr, close)); });
+  add_correction(calls, "correct", close,
+                 [&, close] { return correct(fitted, held, nullptr, close); });
   CorrectionRequest once = close;  // the core does as little as it can
   once.options.rounds = 1;
   once.options.bounded = false;
   once.options.update = UpdateKind::kInfluence;
-  times.of("correct, one step", [&] { static_cast<void>(correct(fitted, held, nullptr, once)); });
-  times.of("forget", [&] {
+  add_correction(calls, "correct, one step", once,
+                 [&, once] { return correct(fitted, held, nullptr, once); });
+  add(calls, "forget", [&] {
     const auto [left, report] = forget_rows(fitted, {.rows = {7, 11}});
-    static_cast<void>(to_json(report));
+    return Found{to_json(report), {}};
   });
 }
 
 /// What says which rows matter, and weighs them.
-void time_rows(const Case& rows, Times& times) {
+void add_rows(const Case& rows, Calls& calls) {
   const auto [gap, about] = influence(rows.fitted, rows.held.data, "demographic_parity");
   const Vector loss = influence(rows.fitted, rows.held.data, "utility").first;
   const double size = about.metric_value;
-  times.of("soft_weights", [&] { static_cast<void>(soft_weights(gap, loss, size)); });
-  times.of("soft_weights, bounds", [&] {
-    const std::vector<SoftGoal> goals = {{.influence = view(gap), .value = size}};
-    static_cast<void>(soft_weights_bounded(goals, loss, rows.fitted.rows.weights, {}));
+  add(calls, "soft_weights", [=, gap = gap] {
+    return Found{{}, soft_weights(gap, loss, size).change.delta};
   });
-  times.of("hard_weights", [&] {
-    static_cast<void>(hard_weights(gap, size, rows.fitted.rows.weights, {.count = 5}));
+  add(calls, "soft_weights, bounds", [=, &rows, gap = gap] {
+    const std::vector<SoftGoal> goals = {{.influence = view(gap), .value = size}};
+    return Found{{}, soft_weights_bounded(goals, loss, rows.fitted.rows.weights, {}).change.delta};
+  });
+  add(calls, "hard_weights", [=, &rows, gap = gap] {
+    return Found{{}, hard_weights(gap, size, rows.fitted.rows.weights, {.count = 5}).change.delta};
   });
   for (const char* method : {"knn_shapley", "influence", "leave_one_out", "data_shapley",
                              "beta_shapley", "data_banzhaf"}) {
     ValueRequest request;
     request.method = method;
     request.sampling.max_samples = 64;
-    times.of(fmt::format("values.{}", method).c_str(), [&] {
-      const ValueReport report = value(rows.fitted, rows.held.data, request);
-      static_cast<void>(to_json(report, rows.fitted.rows.ids));
+    add(calls, fmt::format("values.{}", method), [request, &rows] {
+      ValueReport report = value(rows.fitted, rows.held.data, request);
+      std::string json = to_json(report, rows.fitted.rows.ids);
+      return Found{std::move(json), std::move(report.found.values)};
     });
   }
 }
 
 /// Deletes a row more with each call.
-auto next_row_from(Vault& vault) {
-  return [&vault, request = ForgetRequest{.rows = {0}}]() mutable {
-    static_cast<void>(to_json(vault.forget(request)));
+std::function<Found()> next_row_from(const std::shared_ptr<Vault>& vault) {
+  return [vault, request = ForgetRequest{.rows = {0}}]() mutable {
+    Found found{to_json(vault->forget(request)), {}};
     ++request.rows.front();
+    return found;
   };
 }
 
-/// What is done with a model on disk, made of a CSV file.
-void time_folders(const path& folder, Times& times, Times& few) {
+/// What is done with models on disk: reading with that of door.py, py.rct, deleting with two of
+/// many.csv.
+void add_folders(const path& folder, Calls& calls) {
   FitRequest request;
-  request.rows.csv = folder / "train.csv";
+  request.rows.csv = folder / "many.csv";
   request.table.target = "label";
   request.table.positive = "yes";
   request.table.sensitive = {"group"};
-  const FittedModel fitted = fit(request).first;
-  const path model = folder / "cpp.rct", alone = folder / "alone.rct";
+  const FittedModel trained = fit(request).first;
+  const path own = folder / "cpp.rct", alone = folder / "cpp_alone.rct", model = folder / "py.rct";
+  for (const path& each : {own, alone}) Vault::create(each, trained, true);
+  const auto fitted = std::make_shared<const FittedModel>(Vault::open(model));
   const RowSource held{.csv = folder / "held.csv", .arrays = {}};
-  Vault::create(model, fitted, true);
-  Vault::create(alone, fitted, true);
-  times.of("Vault()", [&] { static_cast<void>(Vault::open(model)); });
-  times.of("Vault.evaluate", [&] {
-    const MeasuredRows rows = load_rows(fitted, held);
+  add(
+      calls, "Vault()", [=] { return Vault::open(model); },
+      [](const FittedModel& opened) {
+        return Found{{}, opened.model.theta};
+      });
+  add(calls, "Vault.evaluate", [=] {
+    const MeasuredRows rows = load_rows(*fitted, held);
     Stopwatch watch;
-    const Evaluation evaluation = evaluate(rows.data, fitted.model, fitted.settings);
-    static_cast<void>(to_json(evaluation, rows, watch.lap()));
+    const Evaluation evaluation = evaluate(rows.data, fitted->model, fitted->settings);
+    return Found{to_json(evaluation, rows, watch.lap()), {}};
   });
-  times.of("Vault.influence", [&] {
-    const MeasuredRows rows = load_rows(fitted, held);
-    static_cast<void>(to_json(influence(fitted, rows.data, "utility").second));
+  add(calls, "Vault.influence", [=] {
+    const MeasuredRows rows = load_rows(*fitted, held);
+    auto [values, report] = influence(*fitted, rows.data, "utility");
+    return Found{to_json(report), std::move(values)};
   });
   const CorrectionRequest close{.goals = {"demographic_parity"}, .options = {}};
-  times.of("Vault.correct", [&] {
-    const MeasuredRows rows = load_rows(fitted, held);
-    static_cast<void>(correct(fitted, rows.data, nullptr, close));
+  add_correction(calls, "Vault.correct", close, [=] {
+    const MeasuredRows rows = load_rows(*fitted, held);
+    return correct(*fitted, rows.data, nullptr, close);
   });
-  {
-    Vault vault = Vault::open_for_writing(model);
-    few.of("Vault.forget, in a with block", next_row_from(vault));
-  }
-  few.of("Vault.forget, alone", [&alone, request = ForgetRequest{.rows = {0}}]() mutable {
+  add(calls, "Vault.forget, in a with block",
+      next_row_from(std::make_shared<Vault>(Vault::open_for_writing(own))));
+  add(calls, "Vault.forget, alone", [alone, forgotten = Index{0}]() mutable {
     Vault vault = Vault::open_for_writing(alone);
-    static_cast<void>(to_json(vault.forget(request)));
-    ++request.rows.front();
+    return Found{to_json(vault.forget({.rows = {forgotten++}})), {}};
   });
-  times.of("Vault.status", [&] { static_cast<void>(to_json(Vault::status(model))); });
-  times.of("Vault.check", [&] {
+  add(calls, "Vault.status", [=] { return Found{to_json(Vault::status(model)), {}}; });
+  add(calls, "Vault.check", [=] {
     const VaultStatus status = Vault::status(model);
     const VaultCheck check = Vault::check(model);
-    static_cast<void>(to_json(status, &check));
+    return Found{to_json(status, &check), {}};
   });
   const path published = model / "published";
-  times.of("certificate.verify", [&] {
+  add(calls, "certificate.verify", [=] {
     Stopwatch watch;
     const Verification found = verify({.certificate = bytes_of(published / "certificate.json"),
                                        .public_key = bytes_of(published / "public-key.json"),
                                        .parameters = bytes_of(published / "parameters.npy"),
                                        .annex = {},
                                        .previous = {}});
-    static_cast<void>(to_json(found, watch.lap()));
+    return Found{to_json(found, watch.lap()), {}};
   });
 }
 
-std::string measured(const path& folder, int repeats) {
-  set_threads(1);
-  const Case rows(folder);
-  Times times(repeats);
-  times.of("influence", [&] {
-    const auto [values, report] = influence(rows.fitted, rows.held.data, "utility");
-    static_cast<void>(to_json(report));
-  });
-  if (rows.fitted.rows.rows() < 10'000) {  // of many it is no matter of the door
-    time_models(rows, times);
-    time_rows(rows, times);
-    Times few(40);
-    time_folders(folder, times, few);
-    times.take(few);
+std::unique_ptr<const Case> rows;
+Calls calls;
+std::string told;
+
+/// Runs work(); of what goes wrong the text is kept, and `failed` returned.
+template <class Work, class Result>
+Result guarded(Work&& work, Result failed) {
+  try {
+    told.clear();
+    return work();
+  } catch (const std::exception& error) {
+    told = error.what();
+    return failed;
   }
-  return times.json();
 }
 
 }  // namespace
 
-/// The text, until the next call; of what went wrong a text that is no JSON.
-extern "C" const char* door_bench(const char* folder, int repeats) {
-  static std::string told;
-  try {
-    told = measured(folder, repeats);
-  } catch (const std::exception& error) {
-    told = error.what();
-  }
+extern "C" {
+
+/// What went wrong in the last call of the others; empty: nothing.
+const char* door_error() {
   return told.c_str();
+}
+
+/// Reads the arrays of the folder: X.npy, y.npy, g.npy to train on, V.npy, v.npy, h.npy to measure
+/// on, theta.npy to be adopted. Of one thread, as all that follows.
+void door_arrays(const char* folder) {
+  guarded(
+      [&] {
+        set_threads(1);
+        calls.clear();
+        rows = std::make_unique<const Case>(folder);
+        add_models(*rows, calls);
+        add_rows(*rows, calls);
+        return 0;
+      },
+      0);
+}
+
+/// Makes models on disk of many.csv there, beside py.rct; held.csv is measured on.
+void door_folders(const char* folder) {
+  guarded(
+      [&] {
+        add_folders(folder, calls);
+        return 0;
+      },
+      0);
+}
+
+/// How long one call takes; NaN where it fails.
+double door_seconds(const char* call) {
+  return guarded([&] { return calls.at(call).seconds(); },
+                 std::numeric_limits<double>::quiet_NaN());
+}
+
+/// What that call found, {"json": ..., "numbers": [...]}, until the next one.
+const char* door_found(const char* call) {
+  static std::string found;
+  found = guarded([&] { return calls.at(call).found(); }, std::string());
+  return found.c_str();
+}
 }
