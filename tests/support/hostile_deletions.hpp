@@ -203,6 +203,7 @@ struct Tightness {
 
 struct TierTightness {
   Tightness downdated, base, by_value, expanded, third_order, measured, twice, rebuilt;
+  Tightness retrained;            ///< of every kRetrainEvery-th instance
   Tightness near_pass, carried;   ///< tier 0 after a pass: with its range, from its gradient
   int rebuilds = 0, spanned = 0;  ///< `spanned`: rows in nearly a subspace, and bounded so
   int wide = 0;                   ///< instances whose truth was computed with 128 bits as well
@@ -211,6 +212,9 @@ struct TierTightness {
 /// Of how many instances one has its truth computed with 128 bits as well; odd, so that deletions
 /// in one call and in two are among them.
 constexpr std::uint64_t kWideEvery = 19;
+
+/// Of how many instances one is trained again, as the dearest tier does.
+constexpr std::uint64_t kRetrainEvery = 3;
 
 /// Of theta from the minimum, at least.
 template <class T>
@@ -304,6 +308,12 @@ inline TierTightness compare_with_truth(LossKind kind, std::uint64_t first, std:
     const Vector better = again.newton_point();
     compare(bound_from_residual(again.frame(), again.measure_residual(better)), better,
             seen.rebuilt, "2");
+    if (seed % kRetrainEvery == 0) {
+      const Vector trained = train_from(objective, after, better).theta;
+      const DeletionState there = again.rebuilt_at(trained);
+      compare(bound_from_residual(there.frame(), there.measure_residual(trained)), trained,
+              seen.retrained, "retrain");
+    }
   }
   return seen;
 }

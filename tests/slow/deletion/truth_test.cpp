@@ -38,7 +38,8 @@ class DeletionTruth : public testing::TestWithParam<std::tuple<LossKind, int>> {
         {"half, third order", seen.third_order},
         {"1", seen.measured},
         {"1, second look", seen.twice},
-        {"2", seen.rebuilt}};
+        {"2", seen.rebuilt},
+        {"retrain", seen.retrained}};
     for (const auto& [tier, ratios] : tiers) {
       if (ratios.instances > 0) table()[{kind, tier}].add(ratios);
     }
@@ -61,6 +62,7 @@ TEST_P(DeletionTruth, IsNeverAboveABound) {
       compare_with_truth(kind, 1'000 + 1'000 * static_cast<std::uint64_t>(part), 1'000);
   EXPECT_EQ(seen.measured.finite, 1'000);
   EXPECT_GE(seen.wide, 52);
+  EXPECT_GE(seen.retrained.finite, 333);
   note(kind, seen);
 }
 

@@ -34,6 +34,7 @@ TEST_P(DeletionTruth, IsNeverAboveABound) {
     EXPECT_LE(seen.expanded.quantile(0.5), seen.downdated.quantile(0.5) / 2);
   }
   EXPECT_EQ(seen.rebuilt.finite, 500);
+  EXPECT_EQ(seen.retrained.finite, 167);
   EXPECT_LE(seen.rebuilds, 250);
   // Rounding alone for squared loss: nothing to be near to.
   if (GetParam() != LossKind::kSquared) {
