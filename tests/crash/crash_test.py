@@ -22,7 +22,9 @@ and the same command again leaves nothing beside it (making.py). A backup is bro
 of a deletion that was killed anywhere: nothing that was asked for is lost, and no release is drawn twice (restoring.py).
 
 Usage: crash_test.py RECANT INTERPOSER [--full] [--share N [--part K]] [--seed N]
---full: all of that; with --share N every Nth of it, from the Kth on.
+--full: all of that, of all scenarios; of what is drawn and not done to every operation (allocations, moments, damaged
+-wal, faults of recovery) a fifth where most operations are those of a deletion (SIMILAR). With --share N every Nth of it,
+from the Kth on.
 """
 import contextlib
 import shutil
@@ -40,6 +42,9 @@ from scenario import Scenario, spread
 
 
 BATCH = "a batch of requests"
+SIMILAR = FIRST, OLD, WEIGHTED, RESTORED = (
+    "the first deletion", "the first deletion in a folder of format 1", "a deletion that weights the rows that stay",
+    "a restored backup")
 
 
 def make_folders(program, interposer, folder):
@@ -62,10 +67,9 @@ def scenarios(program, interposer, scratch, folder):
         # What it is weighted by is not in the ledger: before it is decided the client has to ask again.
         weighted = [*one, "--weighting", "retained:0.5", "--validation", folder / "validation.csv"]
         restored = ["--from-ledger", folder / "latest.rct/ledger.sqlite"]
-        for name, base, arguments in (("a deletion", "enrolled", one), ("the first deletion", "plain", one),
-                                      ("the first deletion in a folder of format 1", "old", one), (BATCH, "enrolled", many),
-                                      ("a deletion that weights the rows that stay", "enrolled", weighted),
-                                      ("a restored backup", "enrolled", restored)):
+        for name, base, arguments in (("a deletion", "enrolled", one), (FIRST, "plain", one),
+                                      (OLD, "old", one), (BATCH, "enrolled", many),
+                                      (WEIGHTED, "enrolled", weighted), (RESTORED, "enrolled", restored)):
             scratch.mkdir(parents=True)
             yield Scenario(command, name, folder / f"{base}.rct", arguments, scratch)
             shutil.rmtree(scratch)
@@ -103,6 +107,9 @@ def trials(scenario, full, draw):
     def some(of, count):
         return of if full else sorted(draw.sample(of, count))
 
+    def drawn(in_full, in_sample):
+        return (in_full // 5 if scenario.name in SIMILAR else in_full) if full else in_sample
+
     each = range(1, operations + 1)
     # Not in full, where all operations are.
     for number in [] if full else scenario.replaces_names:
@@ -117,27 +124,27 @@ def trials(scenario, full, draw):
     for number in some(each, 3):
         add(scenario.fault, errors[(number // 3 + number) % 3], number, for_good=True)
     # One of every so many, most of them while the folder is open.
-    for number in spread(draw, 1, allocations, 30 if full else 1):
+    for number in spread(draw, 1, allocations, drawn(30, 1)):
         add(scenario.fault, "malloc", number, draw.random() < 0.5)
-    for number in spread(draw, *scenario.allocations_at_work, 220 if full else 2):
+    for number in spread(draw, *scenario.allocations_at_work, drawn(220, 2)):
         add(scenario.fault, "malloc", number, draw.random() < 0.5)
     for first in some(each, 2)[::2 if full else 1]:
         second = draw.choice(["kill", "tear", *errors])
         for_good = "+" if second in errors and draw.random() < 0.5 else ""
         add(scenario.fault_of_recovery, first, f"{second}:{draw.randint(1, operations)}{for_good}")
-    for number in spread(draw, *scenario.allocations_at_work, 100 if full else 2):
+    for number in spread(draw, *scenario.allocations_at_work, drawn(100, 2)):
         for_good = "+" if draw.random() < 0.5 else ""
         add(scenario.fault_of_recovery, draw.randint(1, operations), f"malloc:{number}{for_good}")
     for at in [*some(range(log), 5), log]:
         add(scenario.power_loss, at, draw.random())
-    for _ in range(100 if full else 2):
+    for _ in range(drawn(100, 2)):
         add(scenario.power_loss_of_recovery, draw.randint(1, operations), draw.random(), draw.random())
-    for number in spread(draw, 1, operations, 100 if full else 4):
+    for number in spread(draw, 1, operations, drawn(100, 4)):
         add(scenario.damaged_wal, number, draw.random())
     # Of 1,250 moments of a batch some come when it has ended: a good 1,000 kill it.
     seconds = statistics.median(duration(scenario) for _ in range(5))
     moments = 1250 if scenario.name == BATCH else 50
-    for _ in range(moments if full else 2):
+    for _ in range(drawn(moments, 2)):
         add(scenario.random_kill, draw.uniform(0, seconds))
     add(scenario.read_only)
     add(scenario.a_disk_that_lies, draw)
