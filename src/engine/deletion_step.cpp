@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
+#include <span>
 
 #include "recant/certify/bound_terms.hpp"
 #include "recant/core/error.hpp"
@@ -51,7 +53,34 @@ void note_ascent(const GradientAscentOptions& options, const GradientAscentResul
       AscentRun{options.rule, result.stop, static_cast<std::int64_t>(result.path.size()) - 1};
 }
 
+/// What can bound a model that the request leads to, cheapest first. One that is led elsewhere on
+/// purpose is measured where it is: the bound of a plain step is not about it, and a further step
+/// or training again would undo it.
+std::vector<Tier> tiers_for(const ForgetRequest& request, bool by_value, Tier first) {
+  const bool plain = request.method == ForgetMethod::kNewton && !by_value;
+  std::vector<Tier> tiers;
+  for (const Tier tier : all_tiers()) {
+    const bool applies =
+        tier == Tier::kHalf ? request.third_derivative : plain || tier == Tier::kPass;
+    if (applies && tier >= first) tiers.push_back(tier);
+  }
+  return tiers;
+}
+
+/// Looks no closer than the request allows; what would, is named all the same. Nothing is tried if
+/// it allows none of them.
+TierChoice choose_up_to(const std::optional<Tier>& limit, double allowance,
+                        const std::function<DistanceBound(Tier)>& measure,
+                        const std::vector<Tier>& tiers) {
+  const auto end = limit ? std::ranges::upper_bound(tiers, *limit) : tiers.end();
+  if (end == tiers.begin()) return {};
+  TierChoice choice = choose_tier(allowance, measure, std::span(tiers.begin(), end));
+  if (choice.within && !choice.dearer && end != tiers.end()) choice.dearer = *end;
+  return choice;
+}
+
 void note_bound(const TierChoice& choice, DeletionStep& step) {
+  if (choice.tried.empty()) return;
   BatchRecord& record = step.record;
   record.tier = std::string(name(choice.tier));
   record.cheaper = text_of(choice.cheaper);
@@ -149,7 +178,6 @@ DistanceBound ModelMover::bound_at(Tier tier, std::span<const Index> rows,
     }
     case Tier::kNewBase:
     case Tier::kRetrain: {
-      if (by_value || request.method == ForgetMethod::kAscent) return {};  // undoes the weighting
       if (tier == Tier::kRetrain) {
         step.theta = train_from(objective_, step.state->weights(), step.theta,
                                 {.tolerance = fitted_.tolerance})
@@ -173,47 +201,47 @@ DistanceBound ModelMover::bound_at(Tier tier, std::span<const Index> rows,
 void ModelMover::bounded(std::span<const Index> rows, const ForgetRequest& request,
                          double allowance, Tier first, DeletionStep& step) {
   const ForgetWeighting& weighting = request.weighting;
+  const auto climb = [&](double alpha) {
+    if (request.method != ForgetMethod::kAscent) return;
+    note_ascent(request.ascent,
+                gradient_ascent(objective_, fitted_.model.theta, fitted_.rows.weights,
+                                weights_of(rows, weighting, alpha, fitted_.rows.weights),
+                                *request.holdout, request.ascent),
+                step);
+  };
   double alpha = 0;
   if (weighting.by_value && weighting.alpha) alpha = *weighting.alpha;
   if (weighting.by_value && !weighting.alpha) {
     // The largest alpha that a pass can show to cost half of the allowance.
     const auto price = [&](double tried) {
+      climb(tried);
       DistanceBound bound = bound_at(Tier::kStep, rows, request, tried, allowance, step);
       return std::min(bound.value,
                       bound_at(Tier::kPass, rows, request, tried, allowance, step).value);
     };
     alpha = auto_alpha(price, allowance, weighting.form).alpha;
   }
-  if (request.method == ForgetMethod::kAscent) {
-    note_ascent(request.ascent,
-                gradient_ascent(objective_, fitted_.model.theta, fitted_.rows.weights,
-                                weights_of(rows, weighting, alpha, fitted_.rows.weights),
-                                *request.holdout, request.ascent),
-                step);
+  climb(alpha);
+  const std::vector<Tier> tiers = tiers_for(request, weighting.by_value && alpha > 0, first);
+  if (tiers.empty() || tiers.front() != Tier::kStep) {
+    // Of which nothing but the state and the step is wanted.
+    static_cast<void>(bound_at(Tier::kStep, rows, request, alpha, allowance, step));
   }
-  const auto measure = [&](Tier tier) -> DistanceBound {
-    if (request.tier_at_most && tier > *request.tier_at_most) return {};
+  const auto measure = [&](Tier tier) {
     return bound_at(tier, rows, request, alpha, allowance, step);
   };
-  if (first != Tier::kStep) {  // of which nothing but the state and the step is wanted
-    static_cast<void>(
-        bound_at(Tier::kStep, rows, request, first == Tier::kRetrain ? 0 : alpha, allowance, step));
-  }
-  std::vector<Tier> tiers;
-  for (const Tier tier : all_tiers()) {
-    if (tier >= first && (tier != Tier::kHalf || request.third_derivative)) tiers.push_back(tier);
-  }
-  const TierChoice choice = choose_tier(allowance, measure, tiers);
+  const TierChoice choice = choose_up_to(request.tier_at_most, allowance, measure, tiers);
   note_bound(choice, step);
   if (weighting.by_value) {
     step.record.alpha = alpha;
-    DeletionStep plain;  // looked at as closely
-    const double step_bound = bound_at(Tier::kStep, rows, request, 0, allowance, plain).value;
+    const ForgetRequest plain{.third_derivative = request.third_derivative};
+    DeletionStep uniform;  // looked at as closely
+    const double step_bound = bound_at(Tier::kStep, rows, plain, 0, allowance, uniform).value;
     step.record.uniform_bound = finite(
-        std::min(step_bound, bound_at(Tier::kPass, rows, request, 0, allowance, plain).value));
+        std::min(step_bound, bound_at(Tier::kPass, rows, plain, 0, allowance, uniform).value));
   }
   step.record.level = CertificateLevel::kCertified;
-  step.record.optimal = choice.tier == Tier::kRetrain;
+  step.record.optimal = choice.within && choice.tier == Tier::kRetrain;
   if (!choice.within) step.refusal = request.tier_at_most ? "tier_limit" : "above_allowance";
 }
 
@@ -253,7 +281,6 @@ void ModelMover::retained(std::span<const Index> rows, const ForgetRequest& requ
     return bound_here(step, allowance.value_or(0));
   };
   const auto measure = [&](Tier tier) -> DistanceBound {
-    if (request.tier_at_most && tier > *request.tier_at_most) return {};
     if (tier == Tier::kRetrain) {
       const TrainerResult trained =
           train_from(objective_, weights, step.theta, {.tolerance = fitted_.tolerance}, progress);
@@ -268,8 +295,8 @@ void ModelMover::retained(std::span<const Index> rows, const ForgetRequest& requ
   };
   std::vector<Tier> tiers = {Tier::kRetrain};
   if (allowance && first != Tier::kRetrain) tiers.insert(tiers.begin(), Tier::kNewBase);
-  const TierChoice choice =
-      choose_tier(allowance.value_or(std::numeric_limits<double>::max()), measure, tiers);
+  const TierChoice choice = choose_up_to(
+      request.tier_at_most, allowance.value_or(std::numeric_limits<double>::max()), measure, tiers);
   note_bound(choice, step);
   step.state.reset();
   step.new_base = true;
@@ -310,7 +337,13 @@ void ModelMover::unbounded(std::span<const Index> rows, const ForgetRequest& req
     step.record.bound = finite(update.distance_bound);
     step.record.level = CertificateLevel::kHeuristic;
     step.record.optimal = false;
-    if (alpha > 0) step.record.alpha = alpha;
+    if (alpha > 0) {
+      step.record.alpha = alpha;
+      const ValueWeights uniform = uniform_weights(rows, weights);
+      step.record.uniform_bound =
+          finite(value_weighted_step(objective_, fitted_.model.theta, weights, uniform)
+                     .update.distance_bound);
+    }
     step.record.assumptions.emplace_back(
         request.method == ForgetMethod::kAscent
             ? "gradient ascent, published without noise: nothing ties it to retraining"

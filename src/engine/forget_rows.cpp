@@ -46,12 +46,9 @@ DeletionStep step_away(const FittedModel& fitted, const Objective& objective,
   const Tier only = std::min(request.tier_at_most.value_or(usual), usual);
   request.tier_at_most = only;
   DeletionStep step = mover.move_within(std::numeric_limits<double>::max(), only, rows, request);
-  if (step.refusal.empty()) return step;
-  // The bound is infinite, and dearer tiers were not looked at: without an allowance, an answer.
+  if (step.refusal.empty() || request.weighting.retained) return step;
+  // The bound is infinite, or would have taken a dearer tier: without an allowance, an answer.
   step.refusal.clear();
-  step.record.tier = std::string(name(only));
-  step.record.optimal = false;
-  step.record.tried = {{std::string(name(only)), std::nullopt}};
   return step;
 }
 

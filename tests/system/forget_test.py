@@ -153,6 +153,9 @@ class Fit(Vaults):
                 (["--epsilon", "nan", "--delta", "1e-5"], 2, "epsilon"),
                 (["--epsilon", "1", "--delta", "0"], 2, "delta"),
                 (["--epsilon", "1", "--delta", "1"], 2, "delta"),
+                (["--epsilon", "1", "--delta", "1.5"], 2, "delta: must be below 1"),
+                (["--epsilon", "1", "--delta", "-1e-5"], 2, "delta"),
+                (["--epsilon", "1", "--delta", "inf"], 2, "delta"),
                 (["--epsilon", "1", "--delta", "nan"], 2, "delta"),
                 (["--epsilon", "1"], 2, "--delta"),
                 (["--delta", "0.1"], 2, "--epsilon"),
@@ -412,6 +415,10 @@ class Forget(Vaults):
         self.assertEqual(zero["bound"]["distance"], uniform["bound"]["distance"])
         report = self.forget(self.copy(wide), *rows, "--weighting", "value:1")
         self.assertEqual(report["alpha"], 1)
+        self.assertEqual((report["tier"], report["cheaper"], report["dearer"], list(report["bound"]["tried"])), ("1", None, None, ["1"]))
+        said = self.call("forget", self.copy(wide), *rows, "--weighting", "value:1").out
+        self.assertRegex(said, r"tier 1: within .* of the model retrained")
+        self.assertNotRegex(said, r"would look closer|gave no bound")
         self.assertGreater(report["bound"]["distance"], 2 * report["bound"]["uniform_distance"])
         auto = self.forget(self.copy(wide), *rows, "--weighting", "value:auto")
         self.assertLessEqual(auto["bound"]["distance"], auto["allowance"] / 2 * (1 + 1e-9))
@@ -420,8 +427,26 @@ class Forget(Vaults):
         self.assertEqual(found["state"], "certified")
         heuristic = self.forget(self.copy(self.plain), *rows, "--weighting", "value:1")
         self.assertEqual(heuristic["level"], "heuristic")
+        self.assertGreater(heuristic["bound"]["distance"], 2 * heuristic["bound"]["uniform_distance"])
+        self.assertRegex(self.call("forget", self.copy(self.plain), *rows, "--weighting", "value:1").out, r"uniform deletion: within [0-9.e-]+\n")
         ascent = self.forget(self.copy(self.plain), *rows[:2], "--method", "ascent", "--validation", self.validation)
         self.assertEqual((ascent["level"], ascent["method"]), ("heuristic", "ascent"))
+
+    def test_gradient_ascent_under_a_budget(self):
+        wide, narrow = self.root / "wide_ascent.rct", self.root / "narrow_ascent.rct"
+        self.fit(wide, *BUDGET, "--sigma", "64")
+        self.fit(narrow, *BUDGET, "--allowance", "1e-5")
+        ascent = ["--rows", "10,20", "--method", "ascent", "--validation", self.validation]
+        report = self.forget(wide, *ascent)
+        self.assertEqual((report["state"], report["level"], report["method"]), ("certified", "certified", "ascent"))
+        self.assertEqual((report["tier"], report["cheaper"], report["dearer"], list(report["bound"]["tried"])), ("1", None, None, ["1"]))
+        self.assertLessEqual(report["bound"]["distance"], report["allowance"])
+        self.call("verify", report["certificate"], "--annex", report["annex"], "--model", wide, "--public-key", wide / "public-key.json")
+        self.assertEqual(json.loads(Path(report["certificate"]).read_text())["level"], "certified")
+        before = contents(narrow / "published")
+        report = self.forget(narrow, *ascent, code=4)
+        self.assertEqual((report["state"], report["reason"]), ("rejected", "above_allowance"))
+        self.assertEqual(contents(narrow / "published"), before)
 
     def test_the_rule_of_gradient_ascent(self):
         ascent = ["--rows", "10,20", "--method", "ascent", "--validation", self.validation, "--step-size", "1e-3", "--max-steps", "4"]
