@@ -24,13 +24,13 @@ class Leaving {
   void leave(Index columns) {
     const Matrix u = 0.2 * random_.normal_matrix(size_, columns);
     const Matrix half = base_.half_solve(u);
-    all_.conservativeResize(size_, all_.cols() + columns);
-    all_.rightCols(columns) = half;
     const bool solved = random_.uniform() < 0.5;
     if (aside_ + columns > kAside) {
       lost_.none_kept(share_aside());
       aside_ = 0;
     }
+    all_.conservativeResize(size_, all_.cols() + columns);
+    all_.rightCols(columns) = half;
     lost_.add(base_, solved ? half : u, solved, half.squaredNorm() * (1 + 1e-12), kRounding);
     aside_ += columns;
     if (lost_.loose()) lost_.look_at_kept(share_aside());
