@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <system_error>
 
 #include "bind.hpp"
 #include "recant/certify/certificate.hpp"
@@ -12,10 +13,13 @@ namespace recant::python {
 namespace {
 
 std::string bytes_of(const std::string& path) {
-  if (!std::filesystem::exists(path)) throw NotFoundError("does not exist", path);
+  std::error_code none;  // of a path that nobody can look at: it cannot be read either
+  if (std::filesystem::status(path, none).type() == std::filesystem::file_type::not_found) {
+    throw NotFoundError("does not exist", path);
+  }
   std::ifstream file(path, std::ios::binary);
   std::string bytes;
-  if (!std::filesystem::is_directory(path)) {
+  if (!std::filesystem::is_directory(path, none)) {
     bytes.assign(std::istreambuf_iterator<char>(file), {});
   } else {
     file.setstate(std::ios::failbit);
@@ -31,7 +35,8 @@ std::optional<std::string> bytes_of(const std::optional<std::string>& path) {
 
 /// What a model folder publishes, or the file itself.
 std::optional<std::string> parameters_of(const std::optional<std::string>& model) {
-  if (!model || !std::filesystem::is_directory(*model)) return bytes_of(model);
+  std::error_code none;
+  if (!model || !std::filesystem::is_directory(*model, none)) return bytes_of(model);
   return bytes_of((std::filesystem::path(*model) / "published" / "parameters.npy").string());
 }
 

@@ -20,7 +20,8 @@ import recant
 
 #: Flags that every command has, but for those that a command has no use for, and what they are here.
 EVERYWHERE = {"help": "docstrings", "json": "to_dict()", "quiet": "warnings", "progress": "progress=",
-              "threads": "set_threads()", "seed": "seed= of what draws"}
+              "threads": "set_threads()",
+              "seed": "seed= of what draws; forget draws values by a method with seed 1"}
 ROWS = {"features": "X", "targets": "y", "groups": "sensitive_features"}
 MEASURED = {"validation": "csv", **{f"validation-{name}": f"{each} of the estimator" for name, each in ROWS.items()}}
 TESTED = {"test": "test", **{f"test-{name}": f"{each} of the estimator" for name, each in ROWS.items()}}

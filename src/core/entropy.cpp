@@ -2,6 +2,7 @@
 #include "recant/core/entropy.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sodium.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -27,7 +28,21 @@ bool filled(std::span<std::uint8_t> out, Read read) {
   return true;
 }
 
+/// /dev/urandom gives bytes even before the kernel has any; /dev/random says when it has.
+bool is_seeded() {
+  const int file = ::open("/dev/random", O_RDONLY | O_CLOEXEC);
+  if (file < 0) return false;
+  pollfd wait{file, POLLIN, 0};
+  int ready = 0;
+  do {
+    ready = ::poll(&wait, 1, -1);
+  } while (ready < 0 && errno == EINTR);
+  ::close(file);
+  return ready == 1 && (wait.revents & POLLIN) != 0;
+}
+
 bool filled_by_device(std::span<std::uint8_t> out) {
+  if (!is_seeded()) return false;
   const int file = ::open("/dev/urandom", O_RDONLY | O_CLOEXEC);
   if (file < 0) return false;
   struct stat status {};

@@ -209,6 +209,7 @@ class CsvReader::Parser {
       } else if (*text(place) == '\0') {
         if (place != end_) fail_zero_byte();
         if (!at_end_) return {};
+        begin_ = end_;  // who goes on all the same finds nothing more
         throw DataError("a quote that opens in this record is never closed", where());
       }
     }

@@ -58,6 +58,7 @@ void TableRows::rewind() {
   csv_.rewind();
   read_ = dropped_ = 0;
   read_first();
+  if (cells_.size() != names_.size()) throw DataError("has changed while it was read", csv_.name());
 }
 
 bool TableRows::is_missing(std::string_view cell) const noexcept {

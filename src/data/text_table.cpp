@@ -35,6 +35,7 @@ std::uint64_t load_first(const char* from, std::size_t count) noexcept {
 std::size_t place_of(const TextTable::Key& key) noexcept {
   std::uint64_t words = (key.first ^ key.size) * kOdd;
   words = (std::rotl(words, 32) ^ key.second) * kOdd;
+  words = (words ^ (words >> 32)) * kOdd;  // or the last bytes of a text reach high bits alone
   return words ^ (words >> 32);
 }
 

@@ -46,7 +46,9 @@ DeletionStep step_away(const FittedModel& fitted, const Objective& objective,
   const Tier only = std::min(request.tier_at_most.value_or(usual), usual);
   request.tier_at_most = only;
   DeletionStep step = mover.move_within(std::numeric_limits<double>::max(), only, rows, request);
-  if (step.refusal.empty() || request.weighting.retained) return step;
+  // A limit below a new base leaves nothing to try of those.
+  if (step.refusal.empty() || (request.weighting.retained && step.record.tried.empty()))
+    return step;
   // The bound is infinite, or would have taken a dearer tier: without an allowance, an answer.
   step.refusal.clear();
   return step;
@@ -60,7 +62,9 @@ void tell(const DeletionStep& step, ForgetReport& report) {
   report.assumptions = step.record.assumptions;
   report.assumptions.emplace_back(
       exact ? "without noise: who also holds the model from before can find out what was deleted"
-            : "without noise: the bound on the distance to retraining holds, no epsilon and delta");
+      : step.record.bound
+          ? "without noise: the bound on the distance to retraining holds, no epsilon and delta"
+          : "without noise: nothing bounds the distance to retraining, no epsilon and delta hold");
 }
 
 }  // namespace

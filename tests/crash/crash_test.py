@@ -22,9 +22,9 @@ and the same command again leaves nothing beside it (making.py). A backup is bro
 of a deletion that was killed anywhere: nothing that was asked for is lost, and no release is drawn twice (restoring.py).
 
 Usage: crash_test.py RECANT INTERPOSER [--full] [--share N [--part K]] [--seed N]
---full: all of that, of all scenarios; of what is drawn and not done to every operation (allocations, moments, damaged
--wal, faults of recovery) a fifth where most operations are those of a deletion (SIMILAR). With --share N every Nth of it,
-from the Kth on.
+--full: all of that, of all scenarios. Where most operations are those of a deletion (SIMILAR), an operation fails once or
+for good and not both in turn, and of what is drawn and not done to every operation (allocations, moments, damaged -wal,
+faults of recovery) a fifth is. With --share N every Nth of it, from the Kth on.
 """
 import contextlib
 import shutil
@@ -108,8 +108,9 @@ def trials(scenario, full, draw):
         return of if full else sorted(draw.sample(of, count))
 
     def drawn(in_full, in_sample):
-        return (in_full // 5 if scenario.name in SIMILAR else in_full) if full else in_sample
+        return (in_full // 5 if similar else in_full) if full else in_sample
 
+    similar = full and scenario.name in SIMILAR
     each = range(1, operations + 1)
     # Not in full, where all operations are.
     for number in [] if full else scenario.replaces_names:
@@ -119,16 +120,16 @@ def trials(scenario, full, draw):
     for number in some([operation.number for operation in scenario.log if operation.kind == WRITE], 3):
         add(scenario.fault, "tear", number)
     errors = ("ENOSPC", "EIO", "ENOMEM")
-    for number in some(each, 3):
+    for number in some(each[::2] if similar else each, 3):
         add(scenario.fault, errors[number % 3], number)
-    for number in some(each, 3):
+    for number in some(each[1::2] if similar else each, 3):
         add(scenario.fault, errors[(number // 3 + number) % 3], number, for_good=True)
     # One of every so many, most of them while the folder is open.
     for number in spread(draw, 1, allocations, drawn(30, 1)):
         add(scenario.fault, "malloc", number, draw.random() < 0.5)
     for number in spread(draw, *scenario.allocations_at_work, drawn(220, 2)):
         add(scenario.fault, "malloc", number, draw.random() < 0.5)
-    for first in some(each, 2)[::2 if full else 1]:
+    for first in some(each, 2)[::4 if similar else 2 if full else 1]:
         second = draw.choice(["kill", "tear", *errors])
         for_good = "+" if second in errors and draw.random() < 0.5 else ""
         add(scenario.fault_of_recovery, first, f"{second}:{draw.randint(1, operations)}{for_good}")

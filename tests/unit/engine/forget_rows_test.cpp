@@ -180,6 +180,23 @@ TEST_F(ForgetRowsTest, AnInfiniteBoundWithoutAnAllowanceIsAnAnswerAndNotExact) {
   EXPECT_LE(truth(left), report.distance.value_or(std::numeric_limits<double>::infinity()));
 }
 
+/// There is no step without a new base where the rows that stay are weighted.
+TEST_F(ForgetRowsTest, WeightsOfRowsThatStayNeedANewBase) {
+  ForgetRequest request = rows({3, 50});
+  request.weighting.retained = true;
+  request.weighting.alpha = 0.5;
+  request.holdout = &fitted_.rows;
+  const auto [left, done] = forget_rows(fitted_, request);
+  EXPECT_EQ(done.state, RequestState::kApplied) << done.reason;
+  EXPECT_FALSE(test::same_bytes(left.model.theta, fitted_.model.theta));
+  request.tier_at_most = Tier::kPass;
+  const auto [same, no] = forget_rows(fitted_, request);
+  EXPECT_EQ(no.state, RequestState::kRejected);
+  EXPECT_EQ(no.reason, "tier_limit");
+  EXPECT_TRUE(test::same_bytes(same.model.theta, fitted_.model.theta));
+  EXPECT_FALSE(is_erased(same.rows.ids, 3));
+}
+
 TEST_F(ForgetRowsTest, RefusesWhatAVaultRefusesAndIds) {
   ForgetRequest by_id;
   by_id.ids = {fitted_.rows.ids.text(1)};
