@@ -480,9 +480,11 @@ Run add_forget(CLI::App& app, Common& common) {
   command.add_option("--request-key", flags->key,
                      "your name for this request: the same key again is answered, not done again");
   command
-      .add_option("--method", flags->method,
-                  "newton (measured, and certified under a budget) or ascent (gradient ascent on "
-                  "the rows until they look like rows never seen; heuristic)")
+      .add_option(
+          "--method", flags->method,
+          "newton (measured, and certified under a budget) or ascent (gradient ascent on "
+          "the rows until they look like rows never seen; heuristic, but under a budget refused "
+          "where a pass does not show it within the allowance)")
       ->capture_default_str();
   command.add_option("--tier-at-most", flags->tier_at_most,
                      "look no closer at the result than tier 0, half, 1, 2 or retrain");
