@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "checked_pages.hpp"
+
 /// Any values in the cells of an SQLite file that is otherwise as it should be.
 namespace recant::fuzz {
 
@@ -16,7 +18,8 @@ class HostileCells {
  public:
   explicit HostileCells(const std::filesystem::path& path) {
     sqlite3* opened = nullptr;
-    const int code = sqlite3_open(path.c_str(), &opened);
+    const int code =
+        sqlite3_open_v2(path.c_str(), &opened, SQLITE_OPEN_READWRITE, checked_pages_vfs());
     database_.reset(opened);
     require(code == SQLITE_OK);
     run("PRAGMA ignore_check_constraints = ON");

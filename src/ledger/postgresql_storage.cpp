@@ -273,7 +273,8 @@ std::int64_t PostgresqlStorage::format_version() {
       !std::ranges::all_of(digits, [](char c) { return c >= '0' && c <= '9'; })) {
     damaged("is not a ledger: there is a table of that name");
   }
-  return std::stoll(digits);
+  const std::int64_t version = std::stoll(digits);
+  return version == 1 ? 2 : version;  // which changed files of SQLite alone
 }
 
 /// SQLSTATE classes as the classes of error a caller can act on. The server's own text may quote

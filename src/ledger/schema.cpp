@@ -10,7 +10,8 @@
 namespace recant {
 
 std::span<const std::string_view> schema_steps() {
-  static const std::array kSteps = {kSchemaSql};
+  // Version 2 gave the pages of an SQLite file their sums, and changed no table.
+  static const std::array kSteps = {kSchemaSql, std::string_view()};
   return kSteps;
 }
 
@@ -29,7 +30,8 @@ void migrate(Storage& storage, std::span<const std::string_view> steps) {
   }
   if (version == newest) return;
   for (std::int64_t done = version; done < newest; ++done) {
-    storage.run_schema(steps[static_cast<std::size_t>(done)]);
+    const std::string_view step = steps[static_cast<std::size_t>(done)];
+    if (!step.empty()) storage.run_schema(step);
   }
   storage.set_format_version(newest);
 }

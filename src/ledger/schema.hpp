@@ -13,6 +13,7 @@ namespace recant {
 extern const std::string_view kSchemaSql;
 
 /// Step i brings a ledger of format version i to i + 1; step 0 is schema.sql, which makes one.
+/// A step that is empty changed no table.
 [[nodiscard]] std::span<const std::string_view> schema_steps();
 
 /// The format version that this program writes.

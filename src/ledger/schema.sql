@@ -1,4 +1,4 @@
--- The ledger, format version 1: docs/formats/ledger.md says what each column means.
+-- The ledger, format version 2: docs/formats/ledger.md says what each column means.
 -- In SQLite's words; for PostgreSQL INTEGER, BLOB and the endings STRICT and WITHOUT ROWID are replaced.
 
 -- One row: where the chain ends, and whose turn it is to write.

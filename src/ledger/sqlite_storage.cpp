@@ -7,11 +7,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <unordered_map>
 #include <utility>
 
+#include "checked_pages.hpp"
 #include "recant/core/error.hpp"
 #include "recant/core/interrupt.hpp"
 #include "schema.hpp"
@@ -24,6 +26,7 @@ namespace fs = std::filesystem;
 constexpr int kWaitMilliseconds = 10'000;
 constexpr int kScrubMilliseconds = 1'000;
 constexpr std::int64_t kApplication = 0x72636E74;  // "rcnt", at byte 68 of the file
+constexpr std::int64_t kFirstVersion = 2;          // whose pages have sums
 constexpr const char* kRollback = "ROLLBACK";
 constexpr int kMostBytes = 256 << 20;  // of a value
 
@@ -56,8 +59,8 @@ void create_file(const fs::path& path) {
   throw DataError(fmt::format("cannot be created: {}", std::strerror(code)), path.string());
 }
 
-/// Copies a database page by page, and looks for an interrupt now and then.
-void copy_pages(sqlite3* from, sqlite3* to, const fs::path& path) {
+/// Copies a database page by page, and looks for an interrupt now and then; SQLite's last code.
+int copy_pages(sqlite3* from, sqlite3* to, const fs::path& path) {
   constexpr int kPages = 4096;
   const std::unique_ptr<sqlite3_backup, int (*)(sqlite3_backup*)> backup(
       sqlite3_backup_init(to, "main", from, "main"), &sqlite3_backup_finish);
@@ -67,9 +70,11 @@ void copy_pages(sqlite3* from, sqlite3* to, const fs::path& path) {
     check_interrupt();
     code = sqlite3_backup_step(backup.get(), kPages);
   }
-  if (code != SQLITE_DONE) {
-    throw DataError(fmt::format("the copy failed: {}", sqlite3_errstr(code)), path.string());
-  }
+  return code;
+}
+
+std::string not_as_written(std::int64_t page) {
+  return fmt::format("page {} is not as it was written", page);
 }
 
 class SqliteRow final : public SqlRow {
@@ -178,6 +183,7 @@ class SqliteStorage final : public Storage {
   }
   void connect(StorageMode mode);
   void open_file(const std::string& name, int flags);
+  void check_header();
   void harden();
   [[nodiscard]] bool can_be_read();
   void close();
@@ -199,8 +205,14 @@ class SqliteStorage final : public Storage {
 void SqliteStorage::connect(StorageMode mode) {
   if (mode != StorageMode::kRead) {
     open_file(path_.string(), SQLITE_OPEN_READWRITE);
-    // Before anything could write to a file that is somebody else's.
-    if (mode == StorageMode::kWrite && format_version() == 0) damaged("is not a ledger");
+    if (mode == StorageMode::kCreate) {
+      const int code = make_checked_pages(connection_.get());
+      if (code != SQLITE_OK) fail(code);
+    } else {
+      // Before anything could write to a file that is somebody else's.
+      check_header();
+      if (format_version() == 0) damaged("is not a ledger");
+    }
     execute("PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; PRAGMA foreign_keys = ON");
     if (text_of("PRAGMA journal_mode = WAL") != "wal") {
       throw DataError("the file system cannot hold a ledger: it has no shared memory", where_,
@@ -209,6 +221,7 @@ void SqliteStorage::connect(StorageMode mode) {
     return;
   }
   open_file(path_.string(), SQLITE_OPEN_READONLY);
+  check_header();
   // Who closes last would remove a -wal in which nothing is valid: it may be damaged and wanted.
   sqlite3_db_config(connection_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   if (can_be_read()) return;
@@ -227,10 +240,35 @@ void SqliteStorage::connect(StorageMode mode) {
 
 void SqliteStorage::open_file(const std::string& name, int flags) {
   sqlite3* opened = nullptr;
-  const int code = sqlite3_open_v2(name.c_str(), &opened, flags | SQLITE_OPEN_EXRESCODE, nullptr);
+  const int code =
+      sqlite3_open_v2(name.c_str(), &opened, flags | SQLITE_OPEN_EXRESCODE, checked_pages_vfs());
   connection_.reset(opened);
   if (code != SQLITE_OK) fail(code);
   harden();
+}
+
+/// What is no SQLite file, or a ledger whose pages have no sums. These bytes are the same in every
+/// ledger of a version, so that no writer can be changing them.
+void SqliteStorage::check_header() {
+  constexpr std::string_view kBegin("SQLite format 3\0", 16);
+  constexpr std::size_t kReserved = 20, kUserVersion = 60, kApplicationId = 68;
+  std::array<std::uint8_t, kHeaderBytes> header;
+  if (const int code = read_header(connection_.get(), header); code != SQLITE_OK) fail(code);
+  const auto number_at = [&](std::size_t at) {
+    std::int64_t number = 0;
+    for (std::size_t i = at; i < at + 4; ++i) number = number << 8 | header[i];
+    return number;
+  };
+  const bool ours = number_at(kApplicationId) == kApplication;
+  // What it says of itself may be in the -wal alone yet, but not that its pages have sums.
+  if (!std::equal(kBegin.begin(), kBegin.end(), header.begin()) ||
+      (!ours && header[kReserved] != kSumBytes)) {
+    damaged("is not a ledger");
+  }
+  if (ours && number_at(kUserVersion) == 1) {
+    throw DamagedError("the ledger has format version 1, of before the first release", where_,
+                       "fit the model again");
+  }
 }
 
 /// The file may come from anyone: nothing in it is run, no size in it is believed.
@@ -336,7 +374,7 @@ std::int64_t SqliteStorage::format_version() {
   if (application == 0 && version == 0 && number("SELECT count(*) FROM sqlite_schema") == 0) {
     return 0;
   }
-  if (application != kApplication || version < 1) damaged("is not a ledger");
+  if (application != kApplication || version < kFirstVersion) damaged("is not a ledger");
   std::string schema;
   if (const int code = read_schema(connection_.get(), schema); code != SQLITE_OK) fail(code);
   if (version == recant::format_version() && schema != schema_of_this_version()) {
@@ -355,10 +393,18 @@ bool SqliteStorage::scrub() {
 }
 
 std::optional<std::string> SqliteStorage::own_fault() {
+  // All pages are in a tree, or say where such are, or are free: of free ones SQLite reads few.
   std::string found = text_of("PRAGMA integrity_check(1)");
+  if (const std::int64_t page = damaged_page(connection_.get()); page != 0) {
+    return not_as_written(page);
+  }
   if (found != "ok") {
     std::replace(found.begin(), found.end(), '\n', ' ');
     return found;
+  }
+  if (number("PRAGMA freelist_count") != 0) return "has pages that nothing is in";
+  if (auto fault = fault_outside_pages(connection_.get(), number("PRAGMA page_count"))) {
+    return fault;
   }
   std::optional<std::string> table;
   run("PRAGMA foreign_key_check", {}, [&](const SqlRow& row) { table = row.text(0); });
@@ -370,14 +416,18 @@ bool SqliteStorage::copy_file(const fs::path& to) {
   create_file(to);
   try {
     sqlite3* opened = nullptr;
-    const int open_code = sqlite3_open_v2(to.c_str(), &opened,
-                                          SQLITE_OPEN_READWRITE | SQLITE_OPEN_EXRESCODE, nullptr);
+    const int open_code = sqlite3_open_v2(
+        to.c_str(), &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_EXRESCODE, checked_pages_vfs());
     const Connection copy(opened);
     if (open_code != SQLITE_OK) throw DataError("cannot be opened", to.string());
     // One moment of the ledger: else a change meanwhile would begin the copy anew.
     Transaction transaction(*this, LedgerAccess::kRead);
     static_cast<void>(format_version());
-    copy_pages(connection_.get(), copy.get(), to);
+    const int code = copy_pages(connection_.get(), copy.get(), to);
+    if (code == SQLITE_IOERR_DATA) fail(code);  // of what is read: the copy is only written
+    if (code != SQLITE_DONE) {
+      throw DataError(fmt::format("the copy failed: {}", sqlite3_errstr(code)), to.string());
+    }
     transaction.commit();
   } catch (...) {
     remove_database(to);
@@ -388,6 +438,10 @@ bool SqliteStorage::copy_file(const fs::path& to) {
 
 /// SQLite's codes as the classes of error a caller can act on.
 void SqliteStorage::fail(int code) const {
+  if (code == SQLITE_IOERR_DATA) {
+    damaged(
+        fmt::format("the ledger is damaged: {}", not_as_written(damaged_page(connection_.get()))));
+  }
   const int system = connection_ ? sqlite3_system_errno(connection_.get()) : 0;
   const std::string why = system != 0 ? std::strerror(system) : sqlite3_errstr(code);
   switch (code & 0xFF) {

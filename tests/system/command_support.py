@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the tests of the command share: made data, NPY files, running the command."""
+import contextlib
 import csv
+import hashlib
 import io
 import json
 import math
 import random
+import sqlite3
 import struct
 import subprocess
 from pathlib import Path
@@ -75,6 +78,23 @@ def contents(folder):
     """Every file under `folder` with its bytes, and every folder."""
     return {str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
             for path in sorted(Path(folder).rglob("*"))}
+
+
+@contextlib.contextmanager
+def changed_ledger(path):
+    """A connection; what it changes is written with sums of the pages that fit, of which SQLite knows nothing
+    (docs/formats/ledger.md)."""
+    def number(value):
+        return value.to_bytes(8, "little")
+
+    with contextlib.closing(sqlite3.connect(path)) as ledger:
+        yield ledger
+        ledger.commit()
+    file = bytearray(Path(path).read_bytes())
+    for at in range(0, len(file), 4096):
+        page = b"recant.page/1\0" + number(at // 4096 + 1) + number(4080) + file[at:at + 4080]
+        file[at + 4080:at + 4096] = hashlib.blake2b(page, digest_size=32).digest()[:16]
+    Path(path).write_bytes(file)
 
 
 class Done:

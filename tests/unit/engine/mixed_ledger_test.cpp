@@ -11,6 +11,7 @@
 
 #include "dead_writer.hpp"
 #include "file_bytes.hpp"
+#include "page_sums.hpp"
 #include "recant/core/error.hpp"
 #include "recant/core/seeded_random.hpp"
 #include "recant/engine/json.hpp"
@@ -75,14 +76,14 @@ class MixedLedgerTest : public testing::Test {
   }
 
   [[nodiscard]] std::string with_pages(const std::set<std::uint32_t>& chosen) const {
-    std::string mixed = before_;
+    std::string mixed = before_;  // with sums, as whoever moved its pages made them
     for (const auto& [number, bytes] : pages_of(wal_)) {
       if (!chosen.contains(number)) continue;
       const std::size_t at = (number - 1) * bytes.size();
       if (mixed.size() < at + bytes.size()) mixed.resize(at + bytes.size(), '\0');
       mixed.replace(at, bytes.size(), bytes);
     }
-    return mixed;
+    return test::with_page_sums(mixed);
   }
 
   test::TemporaryFolder folder_;
