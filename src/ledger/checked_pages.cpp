@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <new>
+#include <vector>
 
 #include "chain.hpp"
 #include "recant/core/entropy.hpp"
@@ -33,6 +35,7 @@ struct CheckedFile {
   int read_lock;              ///< which of a reader's locks is held; -1: none
   bool index_is_own;          ///< of the -wal: that of all processes cannot be made here
   std::int64_t damaged_page;  ///< 0: none was read
+  std::vector<bool> sound;    ///< which pages the sum of was right, in this transaction
   [[nodiscard]] sqlite3_file* system() { return reinterpret_cast<sqlite3_file*>(this + 1); }
 };
 static_assert(sizeof(CheckedFile) % alignof(void*) == 0);
@@ -70,11 +73,30 @@ bool is_read_again(const CheckedFile& file, std::int64_t number, const std::uint
          page[kReadVersion] == kWal;
 }
 
+/// In one transaction SQLite reads a page as often as its memory is short, and nobody may change
+/// it.
+bool is_known(const CheckedFile& file, std::int64_t number) {
+  return static_cast<std::size_t>(number) < file.sound.size() &&
+         file.sound[static_cast<std::size_t>(number)];
+}
+void remember(CheckedFile& file, std::int64_t number) {
+  if (file.read_lock < 0 && !file.immutable) return;
+  const auto at = static_cast<std::size_t>(number);
+  try {
+    if (at >= file.sound.size()) file.sound.resize(at + at / 2 + 1);
+    file.sound[at] = true;
+  } catch (const std::bad_alloc&) {  // then it is compared again
+  }
+}
+
 int read_page(sqlite3_file* file, std::int64_t number, std::uint8_t* page) {
   const int code =
       system(file)->pMethods->xRead(system(file), page, kPageBytes, (number - 1) * kPageSize);
   if (code != SQLITE_OK && code != SQLITE_IOERR_SHORT_READ) return code;
-  if (code == SQLITE_OK && is_sound(number, page)) return SQLITE_OK;
+  if (code == SQLITE_OK && (is_known(*of(file), number) || is_sound(number, page))) {
+    remember(*of(file), number);
+    return SQLITE_OK;
+  }
   if (is_read_again(*of(file), number, page)) return code;
   if (of(file)->damaged_page == 0) of(file)->damaged_page = number;
   return SQLITE_IOERR_DATA;
@@ -99,6 +121,7 @@ int overwrite_end(sqlite3_file* file, sqlite3_int64 from) {
 // ---- The functions that SQLite calls.
 
 int close(sqlite3_file* file) {
+  of(file)->sound.~vector();
   return system(file)->pMethods->xClose(system(file));
 }
 
@@ -168,6 +191,7 @@ int lock_shared(sqlite3_file* file, int offset, int count, int flags) {
   const int code = system(file)->pMethods->xShmLock(system(file), offset, count, flags);
   if (code == SQLITE_OK && (flags & SQLITE_SHM_SHARED) != 0 && offset >= kFirstReadLock) {
     of(file)->read_lock = (flags & SQLITE_SHM_LOCK) != 0 ? offset - kFirstReadLock : -1;
+    of(file)->sound.clear();
   }
   return code;
 }
@@ -208,8 +232,12 @@ int open(sqlite3_vfs*, const char* name, sqlite3_file* file, int flags, int* out
   file->pMethods = nullptr;
   const int code = system_vfs->xOpen(system_vfs, name, system(file), flags, out);
   if (code != SQLITE_OK) return code;
-  const bool immutable = sqlite3_uri_boolean(name, "immutable", 0) != 0;
-  *of(file) = {{&kMethods}, immutable, -1, false, 0};
+  new (file) CheckedFile{.base = {&kMethods},
+                         .immutable = sqlite3_uri_boolean(name, "immutable", 0) != 0,
+                         .read_lock = -1,
+                         .index_is_own = false,
+                         .damaged_page = 0,
+                         .sound = {}};
   return SQLITE_OK;
 }
 
