@@ -15,11 +15,15 @@ std::size_t size(Index value) {
 }  // namespace
 
 void row_scores(RowsView rows, bool intercept, ConstMatrixRef coefficients,
-                Eigen::Ref<Matrix> scores) {
+                Eigen::Ref<Matrix> scores, AfterScores next) {
   if (rows.rows() == 0) return;
   simd::scores(rows.data(), size(rows.rows()), size(rows.cols()), intercept, coefficients.data(),
-               size(coefficients.outerStride()), size(coefficients.cols()), scores.data(),
-               size(scores.outerStride()));
+               size(coefficients.outerStride()), size(coefficients.cols()),
+               next == AfterScores::kAddSameRows, scores.data(), size(scores.outerStride()));
+}
+
+void expect(ConstVectorRef values) {
+  simd::expect(values.data(), size(values.size()));
 }
 
 void row_norms(RowsView rows, bool intercept, VectorRef norms) {

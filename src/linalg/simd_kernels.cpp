@@ -21,18 +21,36 @@ using Tag = hn::ScalableTag<double>;
 using Lanes = hn::Vec<Tag>;
 constexpr std::size_t N = hn::MaxLanes(Tag());
 
-/// The first `count` <= N values at `from`, zeros after them. Nothing beyond them is read, nor
-/// written by store_first().
-HWY_INLINE Lanes load_first(const double* from, std::size_t count) {
+/// The first `count` <= N values of a vector.
+class First {
+ public:
 #if HWY_MEM_OPS_MIGHT_FAULT
-  HWY_ALIGN double values[N] = {};
-  std::copy_n(from, count, values);
-  return hn::Load(Tag(), values);
+  explicit HWY_INLINE First(std::size_t count) : count_(count) {}
+  /// Zeros after them; nothing beyond them is read.
+  [[nodiscard]] HWY_INLINE Lanes load(const double* from) const {
+    HWY_ALIGN double values[N] = {};
+    std::copy_n(from, count_, values);
+    return hn::Load(Tag(), values);
+  }
+
+ private:
+  std::size_t count_;
 #else
-  return hn::MaskedLoad(hn::FirstN(Tag(), count), Tag(), from);
+  explicit HWY_INLINE First(std::size_t count) : mask_(hn::FirstN(Tag(), count)) {}
+  [[nodiscard]] HWY_INLINE Lanes load(const double* from) const {
+    return hn::MaskedLoad(mask_, Tag(), from);
+  }
+
+ private:
+  hn::Mask<Tag> mask_;
 #endif
+};
+
+HWY_INLINE Lanes load_first(const double* from, std::size_t count) {
+  return First(count).load(from);
 }
 
+/// Nothing beyond the first `count` <= N values is written.
 HWY_INLINE void store_first(Lanes value, double* to, std::size_t count) {
 #if HWY_MEM_OPS_MIGHT_FAULT
   HWY_ALIGN double values[N];
@@ -56,7 +74,7 @@ HWY_INLINE void hold([[maybe_unused]] Lanes& value) {
 #endif
 }
 
-constexpr std::size_t kLine = 64;
+constexpr std::size_t kLine = 64, kLineValues = kLine / sizeof(double);
 
 /// Asks for a line of memory to be brought to the second-level cache. An address, since it may lie
 /// beyond the array.
@@ -64,25 +82,45 @@ HWY_INLINE void prefetch(std::uintptr_t address) {
   __builtin_prefetch(reinterpret_cast<const void*>(address), 0, 2);
 }
 
-/// Memory that is read soon, asked for a vector at a time and in ascending order: the one order
-/// that the processor recognises and continues by itself.
+/// Memory that is read soon, asked for a line at a time and in ascending order: the one order that
+/// the processor recognises and continues by itself.
 class Upcoming {
  public:
   explicit HWY_INLINE Upcoming(const double* from, std::size_t after)
       : at_(reinterpret_cast<std::uintptr_t>(from) + after * sizeof(double)) {}
   HWY_INLINE void ask() {
-    prefetch(at_);
-    at_ += N * sizeof(double);
+    // To the nearest cache. An address, since it may lie beyond the array.
+    __builtin_prefetch(reinterpret_cast<const void*>(at_), 0, 3);
+    at_ += kLine;
   }
 
  private:
   std::uintptr_t at_;
 };
 
-/// Rows so short that the processor sees no stream in each of several side by side: they are asked
-/// for, this many rows ahead. It reads ahead of itself in long ones, and asking would only cost.
-HWY_INLINE std::size_t rows_ahead(std::size_t d) {
-  return d * sizeof(double) <= 1024 ? 2 * N : 0;
+/// Rows so short that the processor sees no stream in each of several side by side are asked for,
+/// this many rows ahead. It reads ahead of itself in long ones, and asking would only cost.
+constexpr std::size_t kRowsAhead = 16;
+HWY_INLINE bool asks(std::size_t d) {
+  return d * sizeof(double) <= 1024;
+}
+
+/// Of rows that are added up next, half of the lines are asked for while they are scored and half
+/// while they are added: all at once would fill the queue of loads, and memory would rest later.
+enum class Ask { kNothing, kHalf, kAll };
+
+/// Lines that are asked for with a vector of each of R rows.
+template <Ask kAsk, std::size_t R>
+constexpr std::size_t kLinesAsked = kAsk == Ask::kNothing
+                                        ? 0
+                                        : R* N / kLineValues / (kAsk == Ask::kHalf ? 2 : 1);
+constexpr std::size_t kVectorsPerAsk = 2 * kLineValues / N;  // of a row that is added up
+
+/// Where the lines begin that scores() of these m rows leaves to be asked for.
+HWY_INLINE Upcoming upcoming_after_scores(const double* rows, std::size_t m, std::size_t d) {
+  if (!asks(d)) return Upcoming(rows, m * d);
+  return Upcoming(
+      rows, kRowsAhead * d + m / N * ((d + N - 1) / N) * kLinesAsked<Ask::kHalf, N> * kLineValues);
 }
 
 /// The sums over the lanes of Count = N vectors, in one vector. For every one of them in the same
@@ -111,11 +149,12 @@ HWY_INLINE Lanes sums_of_lanes(const Lanes (&v)[Count]) {
 }
 
 /// R rows times C columns: every value of a row is used C times while it is in a register. R is N,
-/// or N/2 for an even C, or 1.
-template <bool kAsk, std::size_t R, std::size_t C>
-HWY_INLINE void scores_tile(const double* rows, std::size_t d, bool intercept,
-                            const double* coefficients, std::size_t ld, double* out,
-                            std::size_t ld_out) {
+/// or N/2 for an even C, or 1. What comes next to be asked for is returned. Not inlined: among the
+/// variables of its caller, g++ 12 has no registers left for the addresses of eight rows.
+template <Ask kAsk, std::size_t R, std::size_t C>
+HWY_NOINLINE Upcoming scores_tile(const double* rows, std::size_t d, bool intercept,
+                                  const double* coefficients, std::size_t ld, double* out,
+                                  std::size_t ld_out, Upcoming upcoming) {
   const Tag tag;
   constexpr std::size_t kTogether =
       N >= 4 && R * 2 == N ? 2 : 1;  // columns whose sums share a vector
@@ -125,7 +164,6 @@ HWY_INLINE void scores_tile(const double* rows, std::size_t d, bool intercept,
 #pragma GCC unroll 8
     for (std::size_t i = 0; i < N; ++i) sum[c][i] = hn::Zero(tag);
   }
-  Upcoming upcoming(rows, rows_ahead(d) * d);
   const auto add = [&](auto load, std::size_t j) HWY_ATTR {
     Lanes right[C];
 #pragma GCC unroll 8
@@ -134,7 +172,7 @@ HWY_INLINE void scores_tile(const double* rows, std::size_t d, bool intercept,
     for (std::size_t i = 0; i < R; ++i) {
       Lanes left = load(rows + i * d + j);
       hold<C>(left);
-      if constexpr (kAsk) upcoming.ask();
+      if (i < kLinesAsked<kAsk, R>) upcoming.ask();
 #pragma GCC unroll 8
       for (std::size_t c = 0; c < C; ++c) {
         Lanes& to = sum[c / kTogether][c % kTogether * R + i];
@@ -143,8 +181,13 @@ HWY_INLINE void scores_tile(const double* rows, std::size_t d, bool intercept,
     }
   };
   std::size_t j = 0;
-  for (; j + N <= d; j += N) add([&](const double* at) HWY_ATTR { return hn::LoadU(tag, at); }, j);
-  if (j < d) add([&](const double* at) HWY_ATTR { return load_first(at, d - j); }, j);
+  for (; j + N <= d; j += N) {
+    add([&](const double* from) HWY_ATTR { return hn::LoadU(tag, from); }, j);
+  }
+  if (j < d) {
+    const First first(d - j);
+    add([&](const double* from) HWY_ATTR { return first.load(from); }, j);
+  }
   const auto offset = [&](std::size_t c) { return intercept ? coefficients[c * ld + d] : 0; };
   if constexpr (R == N) {
 #pragma GCC unroll 8
@@ -161,55 +204,58 @@ HWY_INLINE void scores_tile(const double* rows, std::size_t d, bool intercept,
       }
     }
   }
+  return upcoming;
 }
 
 /// R rows, N or 1, times all columns, three at a time: 3 N sums fill the registers, and the rows
 /// are read again from the nearest cache. Four columns, those of three influences, are taken at
 /// once by half of the rows.
-template <bool kAsk, std::size_t R>
-HWY_INLINE void scores_of_tile(const double* rows, std::size_t d, bool intercept,
-                               const double* coefficients, std::size_t ld, std::size_t columns,
-                               double* out, std::size_t ld_out) {
+template <Ask kAsk, std::size_t R>
+HWY_INLINE Upcoming scores_of_tile(const double* rows, std::size_t d, bool intercept,
+                                   const double* coefficients, std::size_t ld, std::size_t columns,
+                                   double* out, std::size_t ld_out, Upcoming upcoming) {
   if constexpr (kManyRegisters && R == N) {
     if (columns == 4) {
       constexpr std::size_t kHalf = N / 2;
-      scores_tile<kAsk, kHalf, 4>(rows, d, intercept, coefficients, ld, out, ld_out);
-      scores_tile<kAsk, kHalf, 4>(rows + kHalf * d, d, intercept, coefficients, ld, out + kHalf,
-                                  ld_out);
-      return;
+      upcoming =
+          scores_tile<kAsk, kHalf, 4>(rows, d, intercept, coefficients, ld, out, ld_out, upcoming);
+      return scores_tile<kAsk, kHalf, 4>(rows + kHalf * d, d, intercept, coefficients, ld,
+                                         out + kHalf, ld_out, upcoming);
     }
   }
-  std::size_t c = 0;
-  for (; c + 3 <= columns; c += 3) {
-    scores_tile<kAsk, R, 3>(rows, d, intercept, coefficients + c * ld, ld, out + c * ld_out,
-                            ld_out);
+  for (std::size_t c = 0; c < columns; c += 3) {
+    const auto tile = columns - c == 1   ? scores_tile<kAsk, R, 1>
+                      : columns - c == 2 ? scores_tile<kAsk, R, 2>
+                                         : scores_tile<kAsk, R, 3>;
+    upcoming =
+        tile(rows, d, intercept, coefficients + c * ld, ld, out + c * ld_out, ld_out, upcoming);
   }
-  if (columns - c == 2) {
-    scores_tile<kAsk, R, 2>(rows, d, intercept, coefficients + c * ld, ld, out + c * ld_out,
-                            ld_out);
-  } else if (columns - c == 1) {
-    scores_tile<kAsk, R, 1>(rows, d, intercept, coefficients + c * ld, ld, out + c * ld_out,
-                            ld_out);
+  return upcoming;
+}
+
+template <Ask kAsk>
+std::size_t scores_of_tiles(const double* rows, std::size_t m, std::size_t d, bool intercept,
+                            const double* coefficients, std::size_t ld, std::size_t columns,
+                            double* out, std::size_t ld_out) {
+  Upcoming upcoming(rows, kRowsAhead * d);
+  std::size_t i = 0;
+  for (; i + N <= m; i += N) {
+    upcoming = scores_of_tile<kAsk, N>(rows + i * d, d, intercept, coefficients, ld, columns,
+                                       out + i, ld_out, upcoming);
   }
+  return i;
 }
 
 void scores(const double* rows, std::size_t m, std::size_t d, bool intercept,
-            const double* coefficients, std::size_t ld, std::size_t columns, double* out,
-            std::size_t ld_out) {
-  std::size_t i = 0;
-  if (rows_ahead(d) > 0) {
-    for (; i + N <= m; i += N) {
-      scores_of_tile<true, N>(rows + i * d, d, intercept, coefficients, ld, columns, out + i,
-                              ld_out);
-    }
-  }
-  for (; i + N <= m; i += N) {
-    scores_of_tile<false, N>(rows + i * d, d, intercept, coefficients, ld, columns, out + i,
-                             ld_out);
-  }
-  for (; i < m; ++i) {
-    scores_of_tile<false, 1>(rows + i * d, d, intercept, coefficients, ld, columns, out + i,
-                             ld_out);
+            const double* coefficients, std::size_t ld, std::size_t columns, bool added_next,
+            double* out, std::size_t ld_out) {
+  const auto tiles = !asks(d)     ? scores_of_tiles<Ask::kNothing>
+                     : added_next ? scores_of_tiles<Ask::kHalf>
+                                  : scores_of_tiles<Ask::kAll>;
+  std::size_t i = tiles(rows, m, d, intercept, coefficients, ld, columns, out, ld_out);
+  for (const Upcoming nothing(rows, 0); i < m; ++i) {
+    scores_of_tile<Ask::kNothing, 1>(rows + i * d, d, intercept, coefficients, ld, columns, out + i,
+                                     ld_out, nothing);
   }
 }
 
@@ -225,7 +271,9 @@ HWY_INLINE void squared_norms_tile(const double* rows, std::size_t d, double* ou
 #pragma GCC unroll 8
     for (std::size_t i = 0; i < R; ++i) {
       const Lanes x = hn::LoadU(tag, rows + i * d + j);
-      if constexpr (R > 1) upcoming.ask();
+      if constexpr (R > 1) {
+        if (i * N % kLineValues == 0) upcoming.ask();
+      }
       sum[i] = hn::MulAdd(x, x, sum[i]);
     }
   }
@@ -250,82 +298,91 @@ void squared_norms(const double* rows, std::size_t m, std::size_t d, double* out
 
 /// V vectors of columns times C columns of factors: the V C sums stay in registers over all rows,
 /// and a value of a row is used C times. They start at 0, so that only m additions stand behind one
-/// another, and are added to `sums` at the end.
-template <std::size_t V, std::size_t C>
+/// another, and are added to `sums` at the end. With kEnd the last vector holds the last `rest`
+/// columns, fewer than fit, and behind them the intercept's 1 or nothing.
+template <std::size_t V, std::size_t C, bool kEnd>
 HWY_INLINE void add_weighted_tile(const double* rows, std::size_t m, std::size_t d,
-                                  const double* factors, std::size_t ld_factors, double* sums,
-                                  std::size_t ld, Upcoming& upcoming) {
+                                  std::size_t rest, bool intercept, const double* factors,
+                                  std::size_t ld_factors, double* sums, std::size_t ld,
+                                  Upcoming& upcoming) {
   const Tag tag;
+  const First first(rest);
+  // Not by way of memory: what was just written there in parts would be waited for.
+  const auto behind = hn::Eq(hn::Iota(tag, 0), hn::Set(tag, static_cast<double>(rest)));
+  const Lanes one = hn::IfThenElseZero(behind, hn::Set(tag, intercept ? 1.0 : 0.0));
   Lanes sum[C][V];
-#pragma GCC unroll 8
+#pragma GCC unroll 3
   for (std::size_t c = 0; c < C; ++c) {
-#pragma GCC unroll 8
+#pragma GCC unroll 16
     for (std::size_t v = 0; v < V; ++v) sum[c][v] = hn::Zero(tag);
   }
   for (std::size_t i = 0; i < m; ++i) {
-    if constexpr (V > 1) upcoming.ask();  // memory is idle: these rows are in the cache
-    Lanes row[V];
-#pragma GCC unroll 8
-    for (std::size_t v = 0; v < V; ++v) {
-      row[v] = hn::LoadU(tag, rows + i * d + v * N);
-      hold<C>(row[v]);
+    Lanes factor[C];
+#pragma GCC unroll 3
+    for (std::size_t c = 0; c < C; ++c) factor[c] = hn::Set(tag, factors[c * ld_factors + i]);
+    const auto add = [&](Lanes row, std::size_t v) HWY_ATTR {
+      hold<C>(row);
+#pragma GCC unroll 3
+      for (std::size_t c = 0; c < C; ++c) sum[c][v] = hn::MulAdd(factor[c], row, sum[c][v]);
+    };
+    const double* row = rows + i * d;
+#pragma GCC unroll 16
+    for (std::size_t v = 0; v + kEnd < V; ++v) {
+      if (v % kVectorsPerAsk == 0) upcoming.ask();
+      add(hn::LoadU(tag, row + v * N), v);
     }
-#pragma GCC unroll 8
-    for (std::size_t c = 0; c < C; ++c) {
-      const Lanes factor = hn::Set(tag, factors[c * ld_factors + i]);
-#pragma GCC unroll 8
-      for (std::size_t v = 0; v < V; ++v) sum[c][v] = hn::MulAdd(factor, row[v], sum[c][v]);
-    }
+    if constexpr (kEnd) add(hn::Or(first.load(row + (V - 1) * N), one), V - 1);
   }
-#pragma GCC unroll 8
+#pragma GCC unroll 3
   for (std::size_t c = 0; c < C; ++c) {
-#pragma GCC unroll 8
-    for (std::size_t v = 0; v < V; ++v) {
+#pragma GCC unroll 16
+    for (std::size_t v = 0; v + kEnd < V; ++v) {
       double* to = sums + c * ld + v * N;
       hn::StoreU(hn::Add(hn::LoadU(tag, to), sum[c][v]), tag, to);
+    }
+    if constexpr (kEnd) {
+      HWY_ALIGN double values[N];
+      hn::Store(sum[c][V - 1], tag, values);
+      for (std::size_t k = 0; k < rest + (intercept ? 1 : 0); ++k) {
+        sums[c * ld + (V - 1) * N + k] += values[k];
+      }
     }
   }
 }
 
+/// add_weighted_tile<width, C, kEnd>() for a width known at run time, at most V.
+template <std::size_t V, std::size_t C, bool kEnd, class... Arguments>
+HWY_INLINE void add_weighted_width(std::size_t width, Arguments&&... arguments) {
+  if constexpr (V > 1) {
+    if (width < V) return add_weighted_width<V - 1, C, kEnd>(width, arguments...);
+  }
+  add_weighted_tile<V, C, kEnd>(arguments...);
+}
+
+/// All columns in as few sweeps over the rows as the registers allow, all about as wide: a short
+/// row in one, so that nothing is read twice and enough sums are under way not to wait for each
+/// other.
 template <std::size_t C>
 void add_weighted_columns(const double* rows, std::size_t m, std::size_t d, bool intercept,
                           const double* factors, std::size_t ld_factors, double* sums,
                           std::size_t ld) {
-  constexpr std::size_t kWide = C == 1 ? 8 : !kManyRegisters ? 4 : C == 2 ? 8 : 6;
-  Upcoming upcoming(rows, (m + rows_ahead(d)) * d);
-  std::size_t j = 0;
-  for (; j + kWide * N <= d; j += kWide * N) {
-    add_weighted_tile<kWide, C>(rows + j, m, d, factors, ld_factors, sums + j, ld, upcoming);
-  }
-  if (j + 4 * N <= d) {
-    add_weighted_tile<4, C>(rows + j, m, d, factors, ld_factors, sums + j, ld, upcoming);
-    j += 4 * N;
-  }
-  for (; j + N <= d; j += N) {
-    add_weighted_tile<1, C>(rows + j, m, d, factors, ld_factors, sums + j, ld, upcoming);
-  }
-  // The last columns, fewer than a vector holds, and the intercept's 1 behind them.
-  const std::size_t rest = d - j, count = rest + (intercept ? 1 : 0);
-  if (count == 0) return;
-  const Tag tag;
-  HWY_ALIGN double last[N] = {};
-  if (intercept) last[rest] = 1;
-  const Lanes one = hn::Load(tag, last);
-  Lanes sum[C];
-#pragma GCC unroll 8
-  for (std::size_t c = 0; c < C; ++c) sum[c] = hn::Zero(tag);
-  for (std::size_t i = 0; i < m; ++i) {
-    // Without columns there is no row to point at.
-    const Lanes row = rest == 0 ? one : hn::Or(load_first(rows + i * d + j, rest), one);
-#pragma GCC unroll 8
-    for (std::size_t c = 0; c < C; ++c) {
-      sum[c] = hn::MulAdd(hn::Set(tag, factors[c * ld_factors + i]), row, sum[c]);
+  constexpr std::size_t kOfMany[] = {14, 13, 8}, kOfFew[] = {12, 6, 4};
+  constexpr std::size_t kWidest = (kManyRegisters ? kOfMany : kOfFew)[C - 1];
+  const std::size_t rest = d % N;
+  const bool end = rest > 0 || intercept;
+  Upcoming upcoming = upcoming_after_scores(rows, m, d);
+  std::size_t vectors = d / N + (end ? 1 : 0);
+  for (std::size_t j = 0, sweeps = (vectors + kWidest - 1) / kWidest; sweeps > 0; --sweeps) {
+    const std::size_t width = (vectors + sweeps - 1) / sweeps;
+    if (sweeps == 1 && end) {
+      add_weighted_width<kWidest, C, true>(width, rows + j, m, d, rest, intercept, factors,
+                                           ld_factors, sums + j, ld, upcoming);
+    } else {
+      add_weighted_width<kWidest, C, false>(width, rows + j, m, d, rest, intercept, factors,
+                                            ld_factors, sums + j, ld, upcoming);
     }
-  }
-#pragma GCC unroll 8
-  for (std::size_t c = 0; c < C; ++c) {
-    double* to = sums + c * ld + j;
-    store_first(hn::Add(load_first(to, count), sum[c]), to, count);
+    vectors -= width;
+    j += width * N;
   }
 }
 
@@ -604,6 +661,11 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace recant::simd {
 
+void expect(const double* values, std::size_t count) {
+  constexpr std::size_t kLine = 64 / sizeof(double);
+  for (std::size_t i = 0; i < count; i += kLine) __builtin_prefetch(values + i);
+}
+
 HWY_EXPORT(scores);
 HWY_EXPORT(squared_norms);
 HWY_EXPORT(add_weighted);
@@ -616,10 +678,10 @@ HWY_EXPORT(unit_row_spreads);
 HWY_EXPORT(largest_coarse_products);
 
 void scores(const double* rows, std::size_t m, std::size_t d, bool intercept,
-            const double* coefficients, std::size_t ld, std::size_t columns, double* out,
-            std::size_t ld_out) {
+            const double* coefficients, std::size_t ld, std::size_t columns, bool added_next,
+            double* out, std::size_t ld_out) {
   HWY_DYNAMIC_DISPATCH(scores)
-  (rows, m, d, intercept, coefficients, ld, columns, out, ld_out);
+  (rows, m, d, intercept, coefficients, ld, columns, added_next, out, ld_out);
 }
 
 void squared_norms(const double* rows, std::size_t m, std::size_t d, double* out) {

@@ -12,10 +12,14 @@
 namespace recant::simd {
 
 /// scores[i + c*ld_scores] = sum_j rows(i, j) coefficients[j + c*ld] + offsets[c*ld], the offset
-/// being coefficients[d + c*ld] if `intercept`, else 0.
+/// being coefficients[d + c*ld] if `intercept`, else 0. `added_next`: add_weighted() of the same
+/// rows follows, and asks memory for half of the rows that come after them.
 void scores(const double* rows, std::size_t m, std::size_t d, bool intercept,
-            const double* coefficients, std::size_t ld, std::size_t columns, double* out,
-            std::size_t ld_out);
+            const double* coefficients, std::size_t ld, std::size_t columns, bool added_next,
+            double* out, std::size_t ld_out);
+
+/// Asks for values that are read soon.
+void expect(const double* values, std::size_t count);
 
 /// out[i] = sum_j rows(i, j)^2.
 void squared_norms(const double* rows, std::size_t m, std::size_t d, double* out);

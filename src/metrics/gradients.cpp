@@ -14,7 +14,7 @@ namespace {
 
 /// Accumulators of a pass over the validation rows, and the rows whose slopes are worked out at
 /// once: few enough that their features stay in the cache while several metrics read them.
-constexpr Index kGradientGroups = 64, kGradientPiece = 32;
+constexpr Index kGradientGroups = 64, kGradientPiece = 24;
 
 /// What the gradient of one metric needs of every row: dm/dt_i = factor of the side times dh/dt.
 struct Slopes {
@@ -117,7 +117,9 @@ class PieceTerms {
   void read(RowBlock piece) {
     piece_ = piece;
     auto scores = scores_.topRows(piece.size());
-    row_scores(pass_.data.features.block(piece), pass_.intercept, pass_.columns, scores);
+    expect(targets());
+    row_scores(pass_.data.features.block(piece), pass_.intercept, pass_.columns, scores,
+               AfterScores::kAddSameRows);
     pass_.model.loss.residuals_and_slopes(scores.leftCols(outputs_), targets(),
                                           pass_.positive_column, residuals_.topRows(piece.size()),
                                           slopes_.topRows(piece.size()));

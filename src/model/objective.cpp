@@ -27,11 +27,11 @@ Index matrix_groups(Index rows, Index parameters) {
   return std::max<Index>(std::min({Index{32}, (Index{16} << 20) / bytes, useful}), 4);
 }
 
-/// Rows of a piece: a block is walked in pieces of about 26 KB, which stay in the first-level cache
+/// Rows of a piece: a block is walked in pieces of about 20 KB, which stay in the first-level cache
 /// between the two products that read them, so that each pass reads memory once. Of wide rows at
 /// least 16, since a piece has costs of its own.
 Index piece_rows(Index columns) {
-  return std::clamp<Index>(3328 / std::max<Index>(columns, 1) / 8 * 8, 16, 128);
+  return std::clamp<Index>(2560 / std::max<Index>(columns, 1) / 8 * 8, 16, 128);
 }
 
 template <class Task>
@@ -144,7 +144,10 @@ Objective::Evaluation Objective::data_terms(ConstVectorRef theta, ConstVectorRef
           auto residuals = residual_buffer.topRows(piece.size());
           auto values = value_buffer.head(piece.size());
           const FeatureRows x = features_.block(piece);
-          row_scores(x, intercept_, columns, scores);
+          expect(w);
+          expect(row_norms_.segment(piece.begin, piece.size()));
+          expect(targets_.segment(piece.begin, piece.size()));
+          row_scores(x, intercept_, columns, scores, AfterScores::kAddSameRows);
           loss_.evaluate(scores, targets_.segment(piece.begin, piece.size()), values, residuals);
           const auto [loss, gross] =
               weigh_rows(w, row_norms_.segment(piece.begin, piece.size()), values, residuals);
@@ -191,7 +194,10 @@ Objective::Residual Objective::residual(ConstVectorRef theta, ConstVectorRef wei
           auto products = buffer.topRows(piece.size());
           auto residuals = residual_buffer.topRows(piece.size());
           const FeatureRows x = features_.block(piece);
-          row_scores(x, intercept_, columns, products);
+          expect(w);
+          expect(row_norms_.segment(piece.begin, piece.size()));
+          expect(targets_.segment(piece.begin, piece.size()));
+          row_scores(x, intercept_, columns, products, AfterScores::kAddSameRows);
           loss_.residuals(products.leftCols(outputs), targets_.segment(piece.begin, piece.size()),
                           residuals);
           sum.gross +=
@@ -348,10 +354,12 @@ Vector Objective::hessian_times(ConstVectorRef theta, ConstVectorRef weights,
         add_in_parts(block, most, out, [&](RowBlock piece, Matrix& part_sum) {
           auto products = buffer.topRows(piece.size());
           const FeatureRows x = features_.block(piece);
-          row_scores(x, intercept_, columns, products);
+          const auto w = weights.segment(piece.begin, piece.size());
+          expect(w);
+          row_scores(x, intercept_, columns, products, AfterScores::kAddSameRows);
           auto along = products.rightCols(outputs);
           loss_.curvature_products(products.leftCols(outputs), along, along);
-          along.array().colwise() *= weights.segment(piece.begin, piece.size()).array();
+          along.array().colwise() *= w.array();
           add_weighted_rows(x, intercept_, along, part_sum);
         });
       },

@@ -11,11 +11,18 @@
 /// not stored, so p = d + 1, else p = d.
 namespace recant {
 
+/// What follows scores of rows: other rows, or add_weighted_rows() of the same. It decides how the
+/// rows after them are brought to the cache, and nothing in the result.
+enum class AfterScores { kOtherRows, kAddSameRows };
+
 /// scores(:, c) = [X 1] coefficients(:, c).   scores is m x C, coefficients p x C. Equal rows have
 /// equal scores, to the bit.
 /// Cost: m p C multiply-adds, one read of X.
 void row_scores(RowsView rows, bool intercept, ConstMatrixRef coefficients,
-                Eigen::Ref<Matrix> scores);
+                Eigen::Ref<Matrix> scores, AfterScores next = AfterScores::kOtherRows);
+
+/// Values of each row that are read after the scores: asked of memory before them.
+void expect(ConstVectorRef values);
 
 /// norms_i = |[x_i 1]|, Euclidean. Equal rows have equal norms, to the bit.
 void row_norms(RowsView rows, bool intercept, VectorRef norms);
