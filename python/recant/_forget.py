@@ -16,6 +16,9 @@ _METHODS = {"newton": "newton", "ascent": "ascent", "gradient_ascent": "ascent"}
 #: What only ascent reads, and what it is where nobody says otherwise.
 _OF_ASCENT = {"max_steps": 100, "step_size": 0.1, "clip": 1.0, "rule": "constant"}
 _FORMS = ("sigmoid", "rank", "exp")
+#: What nearly everybody asks for, looked at once and not with each deletion: after one on disk the
+#: processor's caches hold nothing of this module. Without `values`, which may be an array.
+_USUAL = ("newton", "uniform", None, None, False, 100, 0.1, 1.0, "constant", "sigmoid")
 _WEIGHTINGS = ("uniform", "value", *_FORMS, "retained")
 
 
@@ -54,6 +57,9 @@ def asked(method: str, weighting: str, alpha: float | str | None, values: Any,
           clip: float | None, rule: str, form: str) -> dict[str, object]:
     """How rows are to be deleted, as the core takes it; checks what the core would only see as
     numbers."""
+    if values is None and _USUAL == (method, weighting, alpha, tier_at_most, third_derivative,
+                                     max_steps, step_size, clip, rule, form):
+        return {}  # the core's own
     if method not in _METHODS:
         raise UsageError(f"method: {method!r} is none; choose newton or ascent")
     if weighting not in _WEIGHTINGS:

@@ -7,11 +7,10 @@ import inspect
 import os
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +27,7 @@ from .errors import NotDeletedWarning, NotFoundError, UsageError
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+_T = TypeVar("_T")
 _Path = str | os.PathLike[str]
 #: What the functions of values are told of rows, which a folder reads itself.
 _OF_ROWS = {"model", "X_val", "y_val", "sensitive_features"}
@@ -549,19 +549,18 @@ class Vault:
         if writer is not None:
             writer.close()
 
-    @contextmanager
-    def _writing(self) -> Iterator[_core.Writer]:
-        """The folder's writer. After anything unforeseen it is closed, and the model read again:
-        what was begun is finished, or was never begun, when the folder is next opened."""
+    def _with_writer(self, work: Callable[[_core.Writer], _T]) -> _T:
+        """What `work` does with the folder's writer. After anything unforeseen that is closed, and the
+        model read again: what was begun is finished, or was never begun, when the folder is next opened."""
         with self._turn:
-            opened = self._writer is None
-            if self._writer is None:
-                self._writer = _core.Writer(self._folder, self._checkpoint, self._ledger,
-                                            self._wait)
+            writer, opened = self._writer, self._writer is None
+            if writer is None:
+                writer = self._writer = _core.Writer(self._folder, self._checkpoint, self._ledger,
+                                                     self._wait)
             try:
-                for line in self._writer.recovered() if opened else []:
-                    warnings.warn(line, stacklevel=5)
-                yield self._writer
+                for line in writer.recovered() if opened else []:
+                    warnings.warn(line, stacklevel=4)
+                found = work(writer)
             except (UsageError, NotFoundError):
                 if not self._held:
                     self.close()
@@ -571,8 +570,10 @@ class Vault:
                 self.close()
                 raise
             if not self._held:
-                self._read = self._model
+                if self._read is None:
+                    self._read = writer.model()
                 self.close()
+            return found
 
     @checked
     def forget(self, rows: Any = None, *, ids: Any = None, key: str = "",
@@ -634,7 +635,9 @@ class Vault:
         named = [] if ids is None else _forget.ids_of(ids)
         positions = [] if rows is None else _forget.row_positions(rows, self._rows)
         found = None
-        with progress_of(progress) as callback, self._writing() as writer:
+
+        def work(writer: _core.Writer) -> tuple[str, str]:
+            nonlocal found
             held = None if holdout is None else _rows_of(self._model, holdout)
             before = writer.model() if audit else None
             gone = None if before is None else _core.pick_rows(before, positions, named)
@@ -643,6 +646,10 @@ class Vault:
             if before is not None and state == "certified" and not repeated:
                 found = _results.Audit(_core.audit(
                     writer.model(), gone, before, None, False, False, bound, 0, [], 0.95, 1, callback))
+            return text, state
+
+        with progress_of(progress) as callback:
+            text, state = self._with_writer(work)
         if state == "not_found":
             raise NotFoundError("rows: nothing was deleted: a row is not in this model")
         deletion = _results.Deletion(text, self, found)
@@ -708,10 +715,15 @@ class Vault:
         if file is not None and by != "row":
             raise UsageError("by: goes with a mapping; the header of a file says it")
         named = [] if file is not None else _forget.named(requests, by, self._rows)
-        with progress_of(progress) as callback, self._writing() as writer:
+
+        def work(writer: _core.Writer) -> tuple[str, int]:
             held = None if holdout is None else _rows_of(self._model, holdout)
-            text, refused = writer.forget_requests(named, file, how, held, callback)
+            found = writer.forget_requests(named, file, how, held, callback)
             self._read = None
+            return found
+
+        with progress_of(progress) as callback:
+            text, refused = self._with_writer(work)
         deletions = _results.Deletions(text, self)
         if refused:
             warnings.warn(f"nothing was deleted for {refused} of {len(deletions)} requests; each "
@@ -740,8 +752,7 @@ class Vault:
         ----------
         docs/formats/ledger.md.
         """
-        with self._writing() as writer:
-            return _results.Deletion(writer.outcome(key), self)
+        return _results.Deletion(self._with_writer(lambda writer: writer.outcome(key)), self)
 
     @checked
     def catch_up(self, newer_ledger: _Path) -> int:

@@ -45,6 +45,8 @@ std::tuple<Model, std::string, bool, std::optional<std::string>> forget(
 ForgetRequest forget_request(const Named& how, const Rows* holdout) {
   using Text = std::optional<std::string>;
   ForgetRequest request;
+  if (holdout != nullptr) request.holdout = &holdout->measured.data;
+  if (how.size() == 0) return request;  // Newton, all rows alike, whichever tier
   request.method = forget_method(nb::cast<std::string>(how["method"]));
   request.tier_at_most = tier_named(nb::cast<Text>(how["tier_at_most"]));
   request.third_derivative = nb::cast<bool>(how["third_derivative"]);
@@ -56,7 +58,6 @@ ForgetRequest forget_request(const Named& how, const Rows* holdout) {
                     .step_size = nb::cast<double>(how["step_size"]),
                     .rule = step_rule(nb::cast<std::string>(how["rule"])),
                     .clip = nb::cast<std::optional<double>>(how["clip"])};
-  if (holdout != nullptr) request.holdout = &holdout->measured.data;
   const auto kind = nb::cast<std::string>(how["weighting"]);
   if (kind == "uniform") return request;
   ForgetWeighting& weighting = request.weighting;

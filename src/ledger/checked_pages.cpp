@@ -253,13 +253,16 @@ CheckedFile& file_of(sqlite3* connection) {
 }  // namespace
 
 const char* checked_pages_vfs() {
+  // A process may hold this code twice, as two libraries; SQLite, which they share, knows a VFS by
+  // its name, and each has functions of its own.
+  static const std::string name = fmt::format("recant-pages-{}", fmt::ptr(&system_vfs));
   static sqlite3_vfs vfs = [] {
     start_sodium();  // what is called by SQLite cannot throw
     sqlite3_initialize();
     system_vfs = sqlite3_vfs_find(nullptr);
     if (system_vfs == nullptr) throw DataError("there is not enough memory for the ledger");
     sqlite3_vfs made = *system_vfs;  // what is not named here goes straight to the system
-    made.zName = "recant-pages";
+    made.zName = name.c_str();
     made.pNext = nullptr;
     made.szOsFile = static_cast<int>(sizeof(CheckedFile)) + system_vfs->szOsFile;
     made.xOpen = open;
