@@ -17,6 +17,7 @@
 #include "recant/core/error.hpp"
 #include "recant/core/interrupt.hpp"
 #include "schema.hpp"
+#include "wal_damage.hpp"
 
 namespace recant {
 namespace {
@@ -393,6 +394,10 @@ bool SqliteStorage::scrub() {
 }
 
 std::optional<std::string> SqliteStorage::own_fault() {
+  if (const std::int64_t frame = damaged_frame(path_.string() + "-wal"); frame != 0) {
+    return fmt::format("{}-wal is damaged: frame {} is not as it was written, and later ones are",
+                       path_.filename().string(), frame);
+  }
   // All pages are in a tree, or say where such are, or are free: of free ones SQLite reads few.
   std::string found = text_of("PRAGMA integrity_check(1)");
   if (const std::int64_t page = damaged_page(connection_.get()); page != 0) {

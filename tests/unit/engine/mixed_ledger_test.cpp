@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A writer died while SQLite moved its -wal into the ledger's file, and then the -wal was damaged:
-// pages of before lie beside pages of after.
+// A writer died while SQLite moved its -wal into the ledger's file, and then the -wal was cut off:
+// pages of before lie beside pages of after. Or nothing was moved, and the -wal was damaged.
 #include <gtest/gtest.h>
 
 #include <cstdint>
@@ -10,6 +10,7 @@
 #include <string>
 
 #include "dead_writer.hpp"
+#include "expect_error.hpp"
 #include "file_bytes.hpp"
 #include "page_sums.hpp"
 #include "recant/core/error.hpp"
@@ -111,9 +112,8 @@ TEST_F(MixedLedgerTest, IsRefusedOrSound) {
     for (const auto& [number, bytes] : pages_of(wal_)) {
       if (random.below(8) < share) chosen.insert(number);
     }
-    std::string wal = wal_;
-    const std::size_t at = random.below(wal.size() / 20);  // what comes before it holds, and mends
-    wal[at] = static_cast<char>(wal[at] ^ (1 << random.below(8)));
+    // What comes before the cut holds, and mends.
+    const std::string wal = wal_.substr(0, random.below(wal_.size() / 20));
     const std::string mixed = with_pages(chosen);
     put(mixed, wal);
     SCOPED_TRACE("trial " + std::to_string(trial));
@@ -131,6 +131,25 @@ TEST_F(MixedLedgerTest, IsRefusedOrSound) {
   }
   std::printf("%d sound, refused for %zu different reasons\n", sound, faults.size());
   EXPECT_GT(faults.size(), 2U);
+}
+
+/// Requests that were answered would be gone, and the rest would hold together.
+TEST_F(MixedLedgerTest, AWalThatIsDamagedInTheMiddleIsRefused) {
+  SeededRandom random(11, 0);
+  for (int trial = 0; trial < 40; ++trial) {
+    std::string wal = wal_;
+    const std::size_t at = kHeader + random.below(wal.size() - wal.size() / 10);
+    wal[at] = static_cast<char>(wal[at] ^ (1 << random.below(8)));
+    put(before_, wal);
+    SCOPED_TRACE("byte " + std::to_string(at));
+    const VaultCheck check = Vault::check(path_);
+    ASSERT_TRUE(check.fault.has_value());
+    EXPECT_NE(check.fault->find("ledger.sqlite-wal is damaged: frame"), std::string::npos);
+    test::expect_error<DamagedError>([&] { return Vault::open_for_writing(path_); },
+                                     {"ledger.sqlite-wal is damaged: frame"});
+    EXPECT_TRUE(read_bytes(ledger_) == before_ && read_bytes(wal_file_) == wal)
+        << "a refusal leaves the ledger alone";
+  }
 }
 
 }  // namespace

@@ -219,7 +219,11 @@ TEST_F(CheckedPages, WhatIsCutOffIsOverwritten) {
 /// A page that is being written is not damage: with and without a -wal, which the writer makes,
 /// moves into the file and removes.
 TEST_F(CheckedPages, BesideAWriterNothingIsDamaged) {
-  { finish(*std::make_unique<Ledger>(lively_ledger(path_))); }
+  {
+    Ledger ledger = Ledger::create(path_, enrolment(std::nullopt));
+    ledger.acquire();
+    run_batch(ledger, {});
+  }
   const int writer = ::fork();
   if (writer == 0) {
     try {
