@@ -23,6 +23,7 @@
 #include "recant/model/trainer.hpp"
 #include "recant/unlearn/deletion.hpp"
 #include "recant/unlearn/gradient_ascent.hpp"
+#include "recant/unlearn/update.hpp"
 #include "recant/valuation/knn_shapley.hpp"
 #include "recant/weighting/value_weighted.hpp"
 
@@ -160,6 +161,22 @@ std::vector<Weighted> weightings(const std::string& source, const Vector& values
   return out;
 }
 
+/// Second form: KNN-Shapley values of the rows that stay, of them alone, and their weights by
+/// these.
+ValueWeights of_retained(const Dataset& train, const Dataset& validation,
+                         const std::vector<Index>& deleted, double alpha) {
+  std::vector<bool> stays(static_cast<std::size_t>(train.rows()), true);
+  for (const Index row : deleted) stays[static_cast<std::size_t>(row)] = false;
+  std::vector<Index> staying;
+  for (Index row = 0; row < train.rows(); ++row) {
+    if (stays[static_cast<std::size_t>(row)]) staying.push_back(row);
+  }
+  Vector values = Vector::Zero(train.rows());
+  values(staying) = knn_shapley(pick_rows(train, staying), validation).values;
+  return retained_value_weights({values, ValueMethod::kKnnShapley, true}, deleted, train.weights,
+                                {ValueForm::kSigmoid, alpha});
+}
+
 void repeat(const Rows& rows, const Settings& settings, double flipped, int repetition,
             Table& table) {
   SeededRandom random(static_cast<std::uint64_t>(repetition), 0);
@@ -207,6 +224,13 @@ void repeat(const Rows& rows, const Settings& settings, double flipped, int repe
   }
   for (const Weighted& one : weighted) {
     add_step("Newton, " + one.name, one.weights);
+  }
+  if (settings.knn) {
+    for (const double alpha : {0.1, 0.5, 1.0}) {
+      const ValueWeights values = of_retained(noisy, rows.validation, deleted, alpha);
+      table.add(fmt::format("Newton, retained knn_shapley sigmoid {}", alpha),
+                audit(newton_step(objective, theta, weights, values.change).theta));
+    }
   }
   const GradientAscentOptions ascent{.max_steps = 300, .step_size = 0.02};
   const auto climb = [&](const ValueWeights& values) {
