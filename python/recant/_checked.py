@@ -150,8 +150,9 @@ def checked(function: F) -> F:
     @functools.wraps(function)
     def call(*arguments: Any, **named: Any) -> Any:
         for place, name, union in positional:
-            if place < len(arguments):
-                _require(name, union, arguments[place])
+            if place >= len(arguments):
+                break
+            _require(name, union, arguments[place])
         for name, value in named.items():
             if name in unions:
                 _require(name, unions[name], value)
