@@ -49,9 +49,7 @@ class Log {
     return {number_at(header_, 24, true), number_at(header_, 28, true)};
   }
 
-  bool read(std::int64_t number) {
-    file_.clear();
-    file_.seekg(static_cast<std::streamoff>(kLogHeader + (number - 1) * frame_.size()));
+  bool read_next() {
     return static_cast<bool>(file_.read(reinterpret_cast<char*>(frame_.data()), frame_.size()));
   }
 
@@ -59,13 +57,14 @@ class Log {
   [[nodiscard]] Sum stored() const {
     return {number_at(frame_, 16, true), number_at(frame_, 20, true)};
   }
-  [[nodiscard]] bool of_this_log() const {
-    return std::equal(frame_.begin() + 8, frame_.begin() + 16, header_.begin() + 16);
+  /// What the sum is of what it holds.
+  [[nodiscard]] Sum sum_after(const Sum& former) const {
+    const auto bytes = std::span(frame_);
+    return sum(sum(former, bytes.first(8)), bytes.subspan(kFrameHeader));
   }
   [[nodiscard]] bool follows(const Sum& former) const {
-    const auto bytes = std::span(frame_);
-    return of_this_log() &&
-           sum(sum(former, bytes.first(8)), bytes.subspan(kFrameHeader)) == stored();
+    return std::equal(frame_.begin() + 8, frame_.begin() + 16, header_.begin() + 16) &&
+           sum_after(former) == stored();
   }
   [[nodiscard]] bool is_commit() const { return number_at(frame_, 4, true) != 0; }
 
@@ -85,40 +84,53 @@ class Log {
   bool big_endian_ = false;
 };
 
-/// Whether two commits, of a frame that does not fit or behind it, were written one after another.
-/// Where the frame's own sum was hit, the next does not follow from it, but the one behind does.
-bool goes_on(Log& log, std::int64_t damaged) {
-  for (const std::int64_t before : {damaged, damaged + 1}) {
-    if (!log.read(before)) return false;
-    int commits = before == damaged && log.of_this_log() && log.is_commit() ? 1 : 0;
-    Sum former = log.stored();
-    for (std::int64_t next = before + 1; log.read(next) && log.follows(former); ++next) {
-      former = log.stored();
-      commits += log.is_commit() ? 1 : 0;
-      if (commits == 2) return true;
-    }
+/// The first frame that does not fit, if two commits lie behind it that follow from each other.
+/// A commit counts only in a frame that follows: of others it is not known what wrote it there.
+std::int64_t damaged_frame_of(Log& log) {
+  Sum former = log.sum_of_header();
+  std::int64_t damaged = 1;
+  bool there = log.read_next();
+  while (there && log.follows(former)) {
+    former = log.stored();
+    ++damaged;
+    there = log.read_next();
   }
-  return false;
+  if (!there) return 0;
+  // Where only its sum was hit, or what says of which log it is, the next goes on from what it
+  // holds, which is then as it was written, and counts. Else the next may go on from its sum.
+  const Sum of_contents = log.sum_after(former);
+  const int own = log.is_commit() ? 1 : 0;
+  former = log.stored();
+  int commits = 0;
+  for (bool next = true; commits < 2 && log.read_next(); next = false) {
+    const int more = log.is_commit() ? 1 : 0;
+    if (next && log.follows(of_contents)) {
+      commits = own + more;
+    } else {
+      commits = log.follows(former) ? commits + more : 0;
+    }
+    former = log.stored();
+  }
+  return commits == 2 ? damaged : 0;
 }
 
 }  // namespace
 
+/// One look may meet a writer: until a transaction ends its frames can be of others that were
+/// rolled back, or be written anew, and what was read of them fits nothing that is read later. But
+/// when the first look came to the two commits, all before the first of these was final, and the
+/// log goes on behind it. The second look begins only then: a whole log it finds whole up to there,
+/// which lies behind the frame that the first one named. Unless another log was begun in its place:
+/// then the header, which is written first, is another one afterwards.
 std::int64_t damaged_frame(const std::filesystem::path& wal) {
-  auto log = Log::open(wal);
-  if (!log) return 0;
-  Sum former = log->sum_of_header();
-  std::int64_t number = 1;
-  while (log->read(number) && log->follows(former)) {
-    former = log->stored();
-    ++number;
-  }
-  if (!goes_on(*log, number)) return 0;
-  // If a writer was at it when it was read, then now it is written: later ones were. Or another log
-  // was begun, with its header first.
-  auto again = Log::open(wal);
-  if (!again || !again->read(number) || again->follows(former)) return 0;
-  const auto header = Log::open(wal);
-  return header && header->header() == log->header() ? number : 0;
+  auto first = Log::open(wal);
+  if (!first) return 0;
+  const std::int64_t damaged = damaged_frame_of(*first);
+  if (damaged == 0) return 0;
+  auto second = Log::open(wal);
+  if (!second || damaged_frame_of(*second) != damaged) return 0;
+  const auto after = Log::open(wal);
+  return after && after->header() == first->header() ? damaged : 0;
 }
 
 }  // namespace recant
