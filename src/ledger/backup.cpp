@@ -78,6 +78,8 @@ void copy_rows(Storage& from, Storage& to) {
 }  // namespace
 
 void Ledger::backup_to(const std::filesystem::path& path) const {
+  // What comes before the damage is an older ledger, and would be taken for this one.
+  if (const auto fault = impl_->storage->log_fault()) impl_->storage->damaged(*fault);
   if (!impl_->reading_together && impl_->storage->copy_file(path)) return;
   static_cast<void>(impl_->read([&](Storage& storage) {
     const auto copy = open_sqlite(path, StorageMode::kCreate);

@@ -360,6 +360,7 @@ LedgerCheck Ledger::check(const CheckpointVerifier& verify) const {
     } catch (const DamagedError& error) {
       fault = error.message();
     }
+    if (fault) storage.require_still();
     LedgerCheck result = replay.result();
     result.fault = fault;
     return result;

@@ -74,7 +74,7 @@ bool is_read_again(const CheckedFile& file, std::int64_t number, const std::uint
 }
 
 /// In one transaction SQLite reads a page as often as its memory is short, and nobody may change
-/// it.
+/// it. Without locks that is as long as the file is open.
 bool is_known(const CheckedFile& file, std::int64_t number) {
   return static_cast<std::size_t>(number) < file.sound.size() &&
          file.sound[static_cast<std::size_t>(number)];
@@ -255,14 +255,16 @@ CheckedFile& file_of(sqlite3* connection) {
 const char* checked_pages_vfs() {
   // A process may hold this code twice, as two libraries; SQLite, which they share, knows a VFS by
   // its name, and each has functions of its own.
-  static const std::string name = fmt::format("recant-pages-{}", fmt::ptr(&system_vfs));
+  // Both stay as long as the process, in which SQLite may be used after everything else ended.
+  static std::array<char, 40> name{};
   static sqlite3_vfs vfs = [] {
     start_sodium();  // what is called by SQLite cannot throw
     sqlite3_initialize();
     system_vfs = sqlite3_vfs_find(nullptr);
     if (system_vfs == nullptr) throw DataError("there is not enough memory for the ledger");
     sqlite3_vfs made = *system_vfs;  // what is not named here goes straight to the system
-    made.zName = name.c_str();
+    fmt::format_to_n(name.data(), name.size() - 1, "recant-pages-{}", fmt::ptr(&system_vfs));
+    made.zName = name.data();
     made.pNext = nullptr;
     made.szOsFile = static_cast<int>(sizeof(CheckedFile)) + system_vfs->szOsFile;
     made.xOpen = open;

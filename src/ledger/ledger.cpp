@@ -67,8 +67,10 @@ Ledger Ledger::create(const std::string& location, const EnrolmentRecord& enrolm
 Ledger Ledger::open(const std::string& location, LedgerAccess access) {
   auto storage = open_storage(
       location, access == LedgerAccess::kWrite ? StorageMode::kWrite : StorageMode::kRead);
-  migrate_or_refuse(*storage, access);
-  check_end(*storage, access);
+  storage->read_still([&] {
+    migrate_or_refuse(*storage, access);
+    check_end(*storage, access);
+  });
   return Ledger(std::make_unique<Impl>(std::move(storage), access));
 }
 
@@ -90,13 +92,15 @@ bool Ledger::scrub() {
 
 void Ledger::read_together(const std::function<void()>& read) const {
   if (impl_->reading_together) return read();
-  const Transaction moment(*impl_->storage, LedgerAccess::kRead);
-  impl_->reading_together = true;
-  struct End {
-    bool& reading;
-    ~End() { reading = false; }
-  } const end{impl_->reading_together};
-  read();
+  impl_->storage->read_still([&] {
+    const Transaction moment(*impl_->storage, LedgerAccess::kRead);
+    impl_->reading_together = true;
+    struct End {
+      bool& reading;
+      ~End() { reading = false; }
+    } const end{impl_->reading_together};
+    read();
+  });
 }
 
 }  // namespace recant

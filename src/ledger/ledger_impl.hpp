@@ -33,8 +33,10 @@ class Ledger::Impl {
   template <class Read>
   [[nodiscard]] auto read(Read read) {
     if (reading_together) return read(*storage);
-    const Transaction moment(*storage, LedgerAccess::kRead);
-    return read(*storage);
+    return storage->read_still([&] {
+      const Transaction moment(*storage, LedgerAccess::kRead);
+      return read(*storage);
+    });
   }
 
   std::unique_ptr<Storage> storage;

@@ -120,8 +120,10 @@ class SqliteStorage final : public Storage {
       damaged("is not a ledger");
     }
     try {
-      connect(mode);
-      if (mode == StorageMode::kRead && format_version() == 0) damaged("is not a ledger");
+      read_still([&] {
+        connect(mode);
+        if (mode == StorageMode::kRead && format_version() == 0) damaged("is not a ledger");
+      });
     } catch (...) {
       close();
       throw;
@@ -174,6 +176,8 @@ class SqliteStorage final : public Storage {
 
   bool scrub() override;
   [[nodiscard]] std::optional<std::string> own_fault() override;
+  [[nodiscard]] std::optional<std::string> log_fault() override;
+  void require_still() const override;
   bool copy_file(const fs::path& to) override;
 
  private:
@@ -186,7 +190,15 @@ class SqliteStorage final : public Storage {
   void open_file(const std::string& name, int flags);
   void check_header();
   void harden();
+  void sync_log();
   [[nodiscard]] bool can_be_read();
+  /// By what a writer is known whose locks nobody sees.
+  struct Trace {
+    fs::file_time_type written;
+    std::uintmax_t bytes = 0, bytes_of_log = 0;
+    bool operator==(const Trace&) const = default;
+  };
+  [[nodiscard]] Trace trace() const;
   void close();
   void execute(const std::string& sql) {
     const int code = sqlite3_exec(connection_.get(), sql.c_str(), nullptr, nullptr, nullptr);
@@ -200,7 +212,8 @@ class SqliteStorage final : public Storage {
   fs::path path_;
   Connection connection_;
   std::unordered_map<const char*, std::unique_ptr<sqlite3_stmt, Finalize>> statements_;
-  bool fresh_ = false;  ///< made by this object, and nothing is committed yet
+  std::optional<Trace> opened_at_;  ///< where nothing is locked
+  bool fresh_ = false;              ///< made by this object, and nothing is committed yet
 };
 
 void SqliteStorage::connect(StorageMode mode) {
@@ -219,6 +232,7 @@ void SqliteStorage::connect(StorageMode mode) {
       throw DataError("the file system cannot hold a ledger: it has no shared memory", where_,
                       "move it to a local disk");
     }
+    sync_log();
     return;
   }
   open_file(path_.string(), SQLITE_OPEN_READONLY);
@@ -227,11 +241,11 @@ void SqliteStorage::connect(StorageMode mode) {
   sqlite3_db_config(connection_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   if (can_be_read()) return;
   // A folder in which nothing can be created: SQLite cannot make its index of the -wal file there.
-  // Without such a file none is needed, and nobody who writes can come in the way.
-  std::error_code code;
-  if (const auto size = fs::file_size(path_.string() + "-wal", code); !code && size > 0) {
-    fail(sqlite3_extended_errcode(connection_.get()));
-  }
+  // Without such a file none is needed. Who writes in spite of that, to another mount of the
+  // folder, is seen afterwards by the trace.
+  const Trace now = trace();
+  if (now.bytes_of_log > 0) fail(sqlite3_extended_errcode(connection_.get()));
+  opened_at_ = now;
   std::string uri = "file:";
   for (const char c : fs::absolute(path_).string()) {
     uri += fmt::format("%{:02X}", static_cast<unsigned char>(c));
@@ -283,6 +297,36 @@ void SqliteStorage::harden() {
   sqlite3_db_config(connection, SQLITE_DBCONFIG_ENABLE_VIEW, 0, nullptr);
   // Mapped, a file that is cut off would be a signal instead of an error.
   execute("PRAGMA mmap_size = 0; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY");
+}
+
+/// A writer that was killed may have left a commit of which not all is on the disk yet. It must be
+/// before another one is: damaged_frame() takes that for certain. Of those that live each syncs its
+/// own, and SQLite shows it to nobody before.
+void SqliteStorage::sync_log() {
+  sqlite3_file* log = nullptr;
+  sqlite3_file_control(connection_.get(), "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+  if (log == nullptr || log->pMethods == nullptr) return;
+  sqlite3_int64 size = 0;
+  int code = log->pMethods->xFileSize(log, &size);
+  if (code == SQLITE_OK && size > 0) code = log->pMethods->xSync(log, SQLITE_SYNC_NORMAL);
+  if (code != SQLITE_OK) fail(code);
+}
+
+SqliteStorage::Trace SqliteStorage::trace() const {
+  std::error_code ignored;
+  const auto size = [&](const std::string& file) {
+    const std::uintmax_t bytes = fs::file_size(file, ignored);
+    return ignored ? 0 : bytes;
+  };
+  return {.written = fs::last_write_time(path_, ignored),
+          .bytes = size(path_.string()),
+          .bytes_of_log = size(path_.string() + "-wal")};
+}
+
+void SqliteStorage::require_still() const {
+  if (!opened_at_ || trace() == *opened_at_) return;
+  throw BusyError("the ledger changed while it was read from a folder that cannot be written",
+                  where_, "try again");
 }
 
 bool SqliteStorage::can_be_read() {
@@ -393,11 +437,15 @@ bool SqliteStorage::scrub() {
   return code == SQLITE_OK;
 }
 
+std::optional<std::string> SqliteStorage::log_fault() {
+  const std::int64_t frame = damaged_frame(path_.string() + "-wal");
+  if (frame == 0) return std::nullopt;
+  return fmt::format("{}-wal is damaged: frame {} is not as it was written, and later ones are",
+                     path_.filename().string(), frame);
+}
+
 std::optional<std::string> SqliteStorage::own_fault() {
-  if (const std::int64_t frame = damaged_frame(path_.string() + "-wal"); frame != 0) {
-    return fmt::format("{}-wal is damaged: frame {} is not as it was written, and later ones are",
-                       path_.filename().string(), frame);
-  }
+  if (auto fault = log_fault()) return fault;
   // All pages are in a tree, or say where such are, or are free: of free ones SQLite reads few.
   std::string found = text_of("PRAGMA integrity_check(1)");
   if (const std::int64_t page = damaged_page(connection_.get()); page != 0) {
@@ -429,11 +477,12 @@ bool SqliteStorage::copy_file(const fs::path& to) {
     Transaction transaction(*this, LedgerAccess::kRead);
     static_cast<void>(format_version());
     const int code = copy_pages(connection_.get(), copy.get(), to);
-    if (code == SQLITE_IOERR_DATA) fail(code);  // of what is read: the copy is only written
+    if (code == SQLITE_IOERR_DATA && damaged_page(connection_.get()) != 0) fail(code);
     if (code != SQLITE_DONE) {
       throw DataError(fmt::format("the copy failed: {}", sqlite3_errstr(code)), to.string());
     }
     transaction.commit();
+    require_still();
   } catch (...) {
     remove_database(to);
     throw;

@@ -12,6 +12,7 @@
 #include <variant>
 
 #include "recant/core/digest.hpp"
+#include "recant/core/error.hpp"
 #include "recant/ledger/ledger.hpp"
 
 /// What the ledger needs of a database: statements with values bound to $1, $2 .., and
@@ -90,6 +91,20 @@ class Storage {
   virtual bool scrub() = 0;
   /// What the database itself finds wrong with its file; none if nothing.
   [[nodiscard]] virtual std::optional<std::string> own_fault() = 0;
+  /// What is wrong with its log, of which then only the beginning is read; none if nothing.
+  [[nodiscard]] virtual std::optional<std::string> log_fault() { return std::nullopt; }
+  /// That nobody wrote since it was opened, where reading takes no locks. @throws BusyError
+  virtual void require_still() const {}
+  /// Calls read(), and does not call damaged what somebody was writing meanwhile.
+  template <class Read>
+  auto read_still(Read read) const {
+    try {
+      return read();
+    } catch (const DamagedError&) {
+      require_still();
+      throw;
+    }
+  }
   /// A copy of the file where there is one; false: copy row by row.
   virtual bool copy_file(const std::filesystem::path& to) = 0;
 

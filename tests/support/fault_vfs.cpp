@@ -58,7 +58,12 @@ struct VfsCalls {
     return real(file)->pMethods->xClose(real(file));
   }
   static int read(sqlite3_file* file, void* to, int count, sqlite3_int64 at) {
-    return real(file)->pMethods->xRead(real(file), to, count, at);
+    const int code = real(file)->pMethods->xRead(real(file), to, count, at);
+    if (harness->at_read && of(file)->path != nullptr) {
+      harness->at_read(*of(file)->path, at,
+                       {static_cast<char*>(to), static_cast<std::size_t>(count)});
+    }
+    return code;
   }
   static int write(sqlite3_file* file, const void* from, int count, sqlite3_int64 at) {
     const auto failure = strikes(Operation::kWrite);

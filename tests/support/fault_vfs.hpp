@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 
 #include "fault_plan.hpp"
@@ -20,6 +22,8 @@ class FaultVfs {
   static FaultVfs& install();
 
   FaultPoints points;
+  /// Called with the bytes that were read from a file, and may change them.
+  std::function<void(const std::string& path, std::int64_t at, std::span<char> bytes)> at_read;
 
   /// Records files whose path begins with `prefix`, from now on; `at_sync` is called before each of
   /// their syncs takes effect.

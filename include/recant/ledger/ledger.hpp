@@ -157,6 +157,7 @@ class Ledger {
   [[nodiscard]] LedgerCheck check(const CheckpointVerifier& verify = {}) const;
 
   /// A consistent copy as an SQLite file, while others write. In place: a failed one is removed.
+  /// Damage to a -wal is looked for first, as by check(); the rest is for whoever checks the copy.
   /// @throws UsageError if `path` exists.
   void backup_to(const std::filesystem::path& path) const;
 

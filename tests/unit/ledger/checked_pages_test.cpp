@@ -2,6 +2,7 @@
 // Every page of a ledger's file has a sum, whoever wrote it there, and a check reads every page.
 #include "checked_pages.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 #include <sys/wait.h>
@@ -22,6 +23,7 @@
 #include "recant/ledger/ledger.hpp"
 #include "storage.hpp"
 #include "temporary_folder.hpp"
+#include "wal_frames.hpp"
 
 namespace recant {
 namespace {
@@ -189,6 +191,85 @@ TEST_F(CheckedPages, ADamagedPageIsNotBackedUp) {
       },
       {"ledger.sqlite", "is not as it was written"});
   EXPECT_FALSE(fs::exists(folder_ / "copy.sqlite"));
+}
+
+/// Whoever opens a file without a -wal reads the first page before it has a lock, while it may be
+/// written, and then once more.
+TEST_F(CheckedPages, TheFirstPageCountsWhereItIsReadUnderALock) {
+  static_cast<void>(lively_ledger(path_));
+  int reads = 0, bad = 1;
+  vfs_.at_read = [&](const std::string& path, std::int64_t at, std::span<char> bytes) {
+    if (path != path_ || at != 0 || bytes.size() != kPageBytes) return;
+    if (reads++ < bad) bytes[2000] = static_cast<char>(bytes[2000] ^ 1);
+  };
+  EXPECT_EQ(fault(), std::nullopt);
+  EXPECT_GT(reads, 1);
+  reads = 0, bad = 2;
+  const std::optional<std::string> found = fault();
+  vfs_.at_read = nullptr;
+  EXPECT_THAT(found.value_or(""), testing::HasSubstr("page 1 is not as it was written"));
+}
+
+/// In a file of a gigabyte, of which nothing else is on the disk.
+TEST_F(CheckedPages, ThePageOfLocksIsZeros) {
+  constexpr std::int64_t kLockPage = 262'145;
+  static_cast<void>(lively_ledger(path_));
+  fs::resize_file(path_, (kLockPage + 1) * kPageBytes);
+  const auto found = [&](std::int64_t pages) {
+    sqlite3* connection = nullptr;
+    EXPECT_EQ(
+        sqlite3_open_v2(path_.c_str(), &connection, SQLITE_OPEN_READONLY, checked_pages_vfs()),
+        SQLITE_OK);
+    EXPECT_EQ(sqlite3_exec(connection, "BEGIN; SELECT * FROM ledger", nullptr, nullptr, nullptr),
+              SQLITE_OK);
+    std::optional<std::string> fault = fault_outside_pages(connection, pages);
+    sqlite3_close(connection);
+    return fault;
+  };
+  EXPECT_EQ(found(kLockPage + 1), std::nullopt);
+  EXPECT_THAT(found(kLockPage).value_or(""), testing::HasSubstr("bytes, and its pages"));
+  std::fstream(path_, std::ios::in | std::ios::out | std::ios::binary)
+      .seekp((kLockPage - 1) * static_cast<std::int64_t>(kPageBytes) + 17)
+      .put('x');
+  EXPECT_EQ(found(kLockPage + 1), "page 262145 is not empty");
+}
+
+/// Also one whose commits before it can still be read.
+TEST_F(CheckedPages, ADamagedWalIsNotBackedUp) {
+  Ledger writer = lively_ledger(path_);
+  ASSERT_TRUE(writer.scrub());
+  for (std::uint64_t i = 100; i < 110; ++i) receive(writer, submission(i, i));
+  const std::string left = folder_ / "left.sqlite";
+  std::string wal = read_bytes(path_ + "-wal");
+  wal[wal_frame(1) + 1000] = static_cast<char>(wal[wal_frame(1) + 1000] ^ 1);
+  write_bytes(left, read_bytes(path_));
+  write_bytes(left + "-wal", wal);
+  const Ledger ledger = Ledger::open(left, LedgerAccess::kRead);
+  const auto refused = [&](const std::function<void()>& backup) {
+    expect_error<DamagedError>(
+        [&] {
+          backup();
+          return 0;
+        },
+        {"left.sqlite-wal is damaged: frame 1"});
+    EXPECT_FALSE(fs::exists(folder_ / "copy.sqlite"));
+  };
+  refused([&] { ledger.backup_to(folder_ / "copy.sqlite"); });
+  refused([&] { ledger.read_together([&] { ledger.backup_to(folder_ / "copy.sqlite"); }); });
+}
+
+/// What a writer that was killed did not sync: two commits of which the disk has not all would look
+/// like damage.
+TEST_F(CheckedPages, WhatLiesInAWalIsOnTheDiskBeforeAnythingFollows) {
+  const Ledger left = lively_ledger(path_);
+  std::vector<std::string> synced;
+  vfs_.record(path_, [&] { synced.push_back(read_bytes(path_ + "-wal")); });
+  const std::string before = read_bytes(path_ + "-wal");
+  const Ledger writer = Ledger::open(path_, LedgerAccess::kWrite);
+  vfs_.stop_recording();
+  ASSERT_FALSE(before.empty());
+  ASSERT_EQ(synced.size(), 1U);
+  EXPECT_TRUE(synced[0] == before);
 }
 
 /// What a shorter file leaves to the disk are zeros, and they are on the disk.

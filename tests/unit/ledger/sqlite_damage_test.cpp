@@ -3,19 +3,22 @@
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
+#include <array>
+#include <chrono>
 #include <cstdio>
 #include <fstream>
 
 #include "checked_pages.hpp"
 #include "expect_error.hpp"
+#include "file_bytes.hpp"
 #include "ledger_life.hpp"
+#include "plain_user.hpp"
 #include "recant/core/error.hpp"
 #include "recant/core/seeded_random.hpp"
 #include "recant/ledger/ledger.hpp"
 #include "schema.hpp"
+#include "storage.hpp"
 #include "temporary_folder.hpp"
 
 namespace recant {
@@ -23,11 +26,6 @@ namespace {
 
 using namespace test;
 namespace fs = std::filesystem;
-
-std::string bytes_of_file(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 void execute(const fs::path& path, const char* sql, const char* vfs = checked_pages_vfs()) {
   sqlite3* connection = nullptr;
@@ -70,7 +68,7 @@ class SqliteDamage : public testing::Test {
  protected:
   SqliteDamage() {
     static_cast<void>(lively_ledger(path_));
-    bytes_ = bytes_of_file(path_);
+    bytes_ = read_bytes(path_);
     contents_ = contents(Ledger::open(path_, LedgerAccess::kRead));
   }
 
@@ -128,15 +126,15 @@ TEST_F(SqliteDamage, WhatIsNoLedgerIsLeftAlone) {
     const fs::path path = folder_.write("other", bytes);
     EXPECT_THROW(static_cast<void>(Ledger::open(path, LedgerAccess::kWrite)), DamagedError);
     EXPECT_THROW(static_cast<void>(Ledger::open(path, LedgerAccess::kRead)), DamagedError);
-    EXPECT_EQ(bytes_of_file(path), bytes);
+    EXPECT_EQ(read_bytes(path), bytes);
   }
   EXPECT_THROW(static_cast<void>(Ledger::open(folder_.path(), LedgerAccess::kRead)), DamagedError);
   const fs::path foreign = folder_ / "foreign.sqlite";
   execute(foreign, "CREATE TABLE ledger (one, events, hash, writer)", nullptr);
-  const std::string before = bytes_of_file(foreign);
+  const std::string before = read_bytes(foreign);
   expect_error<DamagedError>([&] { return Ledger::open(foreign, LedgerAccess::kWrite); },
                              {"foreign.sqlite", "is not a ledger"});
-  EXPECT_EQ(bytes_of_file(foreign), before);
+  EXPECT_EQ(read_bytes(foreign), before);
 }
 
 /// As a -wal leaves them that lost its end after some of its pages were copied.
@@ -202,12 +200,12 @@ TEST_F(SqliteDamage, TheFirstFormatIsNamedAndLeftAlone) {
                                      "PRAGMA journal_mode = WAL")
               .c_str(),
           nullptr);
-  const std::string before = bytes_of_file(path);
+  const std::string before = read_bytes(path);
   for (const LedgerAccess access : {LedgerAccess::kRead, LedgerAccess::kWrite}) {
     expect_error<DamagedError>([&] { return Ledger::open(path, access); },
                                {"first.sqlite", "format version 1", "fit the model again"});
   }
-  EXPECT_EQ(bytes_of_file(path), before);
+  EXPECT_EQ(read_bytes(path), before);
 }
 
 TEST_F(SqliteDamage, AnOlderFormatTakesTheStepsThatItLacks) {
@@ -243,33 +241,80 @@ TEST_F(SqliteDamage, TheFileIsItsOwnersAlone) {
   ::umask(mask);
 }
 
-/// As a user whom the folder does not let write; root, whom every folder lets, becomes one.
 TEST_F(SqliteDamage, ReadsFromAFolderThatCannotBeWritten) {
-  constexpr uid_t kNobody = 65534;
-  const uid_t user = ::getuid() == 0 ? kNobody : ::getuid();
-  for (const fs::path& path : {folder_.path(), path_}) {
-    ASSERT_EQ(::chown(path.c_str(), user, static_cast<gid_t>(-1)), 0);
-  }
-  const int child = ::fork();
-  if (child == 0) {
+  const int status = run_as_plain_user(std::array<fs::path, 2>{folder_.path(), path_}, [&] {
+    fs::permissions(folder_.path(), fs::perms::owner_read | fs::perms::owner_exec);
+    const Ledger ledger = Ledger::open(path_, LedgerAccess::kRead);
+    if (ledger.check(is_signature).fault || contents(ledger) != contents_) return 2;
     try {
-      if (::setuid(user) != 0) ::_exit(1);
-      fs::permissions(folder_.path(), fs::perms::owner_read | fs::perms::owner_exec);
-      const Ledger ledger = Ledger::open(path_, LedgerAccess::kRead);
-      if (ledger.check(is_signature).fault || contents(ledger) != contents_) ::_exit(2);
       static_cast<void>(Ledger::create(folder_ / "new", enrolment()));
-      ::_exit(3);
+      return 3;
     } catch (const DataError&) {  // the new one cannot be made
-      ::_exit(0);
-    } catch (...) {
-      ::_exit(4);
+      return 0;
+    }
+  });
+  fs::permissions(folder_.path(), fs::perms::owner_all);
+  EXPECT_EQ(status, 0);
+}
+
+/// Somebody who can, by another way to the folder: nothing is locked, and a page of now beside one
+/// of before is not damage.
+TEST_F(SqliteDamage, AFileThatChangesInAFolderThatCannotBeWrittenIsNotCalledDamaged) {
+  fs::last_write_time(path_, fs::file_time_type::clock::now() - std::chrono::hours(1));
+  const int status = run_as_plain_user(std::array<fs::path, 2>{folder_.path(), path_}, [&] {
+    fs::permissions(folder_.path(), fs::perms::owner_read | fs::perms::owner_exec);
+    const Ledger ledger = Ledger::open(path_, LedgerAccess::kRead);
+    std::string bytes = read_bytes(path_);
+    for (std::size_t at = kPageBytes + 1000; at < bytes.size(); at += kPageBytes) {
+      bytes[at] = static_cast<char>(bytes[at] ^ 1);
+    }
+    write_bytes(path_, bytes);
+    try {
+      static_cast<void>(ledger.check(is_signature));
+      return 2;
+    } catch (const BusyError&) {
+    }
+    try {  // now it stays as it is
+      static_cast<void>(Ledger::open(path_, LedgerAccess::kRead));
+      return 3;
+    } catch (const DamagedError&) {
+      return 0;
+    }
+  });
+  fs::permissions(folder_.path(), fs::perms::owner_all);
+  EXPECT_EQ(status, 0);
+}
+
+/// There SQLite reads what a writer left by an index of its own, and the main file is shorter than
+/// what it reads.
+TEST_F(SqliteDamage, ReadsAWalInAFolderThatCannotBeWritten) {
+  const fs::path left = folder_ / "left";
+  fs::create_directory(left);
+  std::vector<fs::path> paths = {folder_.path(), left};
+  {
+    Ledger ledger = Ledger::open(path_, LedgerAccess::kWrite);
+    ledger.acquire();
+    ledger.scrub();
+    for (std::uint64_t i = 0; i < 40; ++i) receive(ledger, submission(1000 + i, 1000 + i));
+    contents_ = contents(ledger);
+    for (const char* const suffix : {"", "-wal", "-shm"}) {
+      paths.push_back(left / ("ledger.sqlite" + std::string(suffix)));
+      write_bytes(paths.back(), read_bytes(path_.string() + suffix));
+      fs::permissions(paths.back(), fs::perms::owner_read);
     }
   }
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  fs::permissions(folder_.path(), fs::perms::owner_all);
-  ASSERT_TRUE(WIFEXITED(status));
-  EXPECT_EQ(WEXITSTATUS(status), 0);
+  const int status = run_as_plain_user(paths, [&] {
+    fs::permissions(left, fs::perms::owner_read | fs::perms::owner_exec);
+    const std::string location = left / "ledger.sqlite";
+    const auto pages = static_cast<std::uintmax_t>(
+        open_storage(location, StorageMode::kRead)->number("PRAGMA page_count"));
+    if (pages * 4096 <= fs::file_size(location)) return 2;
+    const Ledger ledger = Ledger::open(location, LedgerAccess::kRead);
+    if (contents(ledger) != contents_) return 3;
+    return ledger.check(is_signature).fault ? 4 : 0;
+  });
+  fs::permissions(left, fs::perms::owner_all);
+  EXPECT_EQ(status, 0);
 }
 
 /// The noise lies in the file, and in the one beside it, until the batch is certified; then
@@ -278,7 +323,7 @@ TEST_F(SqliteDamage, SealedNoiseIsWiped) {
   const std::string noise(5000, 'N');
   const auto lies_somewhere = [&] {
     for (const auto& entry : fs::directory_iterator(folder_.path())) {
-      if (bytes_of_file(entry.path()).find(noise.substr(0, 100)) != std::string::npos) return true;
+      if (read_bytes(entry.path()).find(noise.substr(0, 100)) != std::string::npos) return true;
     }
     return false;
   };

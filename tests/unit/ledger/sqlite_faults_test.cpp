@@ -8,6 +8,7 @@
 #include <cstdio>
 
 #include "fault_vfs.hpp"
+#include "file_bytes.hpp"
 #include "ledger_life.hpp"
 #include "recant/core/error.hpp"
 #include "recant/core/seeded_random.hpp"
@@ -180,6 +181,59 @@ TEST_F(SqliteFaults, TheProcessIsKilledAtEveryCall) {
     if (HasFailure()) return;
   }
   EXPECT_EQ(killed, calls_);
+}
+
+/// Where noise of many pages is wiped: the end of the file is overwritten, and then cut off.
+TEST_F(SqliteFaults, TheProcessIsKilledAtEveryCallWhileTheFileShrinks) {
+  {
+    Ledger ledger = Ledger::open(location_, LedgerAccess::kWrite);
+    ledger.acquire();
+    const std::int64_t batch = ledger.prepare(plan_of({}));
+    ledger.mark_applied(batch);
+    SealedRelease release = sealed_release(batch);
+    release.noise.assign(30'000, 'N');
+    ledger.seal(batch, release);
+    ledger.mark_released(batch);
+    ASSERT_TRUE(ledger.scrub());
+  }
+  fs::copy_file(location_, folder_ / "fresh", fs::copy_options::overwrite_existing);
+  const std::uintmax_t long_size = fs::file_size(location_);
+  const auto end = [&] {
+    Ledger ledger = Ledger::open(location_, LedgerAccess::kWrite);
+    ledger.acquire();
+    finish(ledger);
+  };
+  vfs_.points.disarm();
+  end();
+  const std::int64_t calls = vfs_.points.count();
+  const std::uintmax_t short_size = fs::file_size(location_);
+  ASSERT_LT(short_size, long_size - 20'000);
+  int overwritten = 0;
+  for (std::int64_t call = 0; call < calls; ++call) {
+    begin_anew();
+    const int child = ::fork();
+    if (child == 0) {
+      vfs_.points.arm({.at = call, .failure = Failure::kKill, .only = {}});
+      end();
+      ::_exit(0);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    ASSERT_TRUE(WIFSIGNALED(status));
+    const std::string left = read_bytes(location_);
+    overwritten += left.size() == long_size && left.ends_with(std::string(20'000, '\0')) ? 1 : 0;
+    EXPECT_EQ(Ledger::open(location_, LedgerAccess::kRead).check(is_signature).fault, std::nullopt)
+        << "call " << call;
+    end();
+    EXPECT_EQ(Ledger::open(location_, LedgerAccess::kRead).check(is_signature).fault, std::nullopt)
+        << "call " << call;
+    EXPECT_EQ(fs::file_size(location_), short_size) << "call " << call;
+    EXPECT_EQ(read_bytes(location_).find(std::string(100, 'N')), std::string::npos);
+    if (HasFailure()) return;
+  }
+  std::printf("%lld calls, killed %d times between overwriting and cutting off\n",
+              static_cast<long long>(calls), overwritten);
+  EXPECT_GT(overwritten, 0);
 }
 
 /// At each sync, several of the disks that a power failure may leave. What had returned before is
