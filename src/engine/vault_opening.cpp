@@ -33,6 +33,10 @@ void check_ledger(const ModelFolder& folder, const Ledger& ledger) {
 
 }  // namespace
 
+void check_what_was_left(const ModelFolder& folder, const Ledger& ledger) {
+  if (left_unfinished(folder)) check_ledger(folder, ledger);
+}
+
 Vault::Impl::Impl(const fs::path& path, const WriteOptions& options)
     : folder_(read_model_folder(path)) {
   if (options.ledger) Ledger::check_address(*options.ledger);
@@ -63,7 +67,7 @@ void Vault::Impl::open_ledger(const std::optional<std::string>& wanted) {
       // Through a reader: a writer would write what is left of a damaged -wal back, and end it.
       const Ledger left = Ledger::open(folder_.ledger_location(), LedgerAccess::kRead);
       check_releases(folder_, left, secrets_->signing);
-      if (left_unfinished(folder_)) check_ledger(folder_, left);
+      check_what_was_left(folder_, left);
     }
     ledger_ = Ledger::open(folder_.ledger_location(), LedgerAccess::kWrite);
   } catch (const NotFoundError& error) {

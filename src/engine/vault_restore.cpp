@@ -30,6 +30,7 @@ class CatchUp {
         copy_(path / ".ledger.partial"),
         secrets_(VaultSecrets::load(path)),
         ours_(Ledger::open(folder_.ledger_location(), LedgerAccess::kRead)) {
+    check_what_was_left(folder_, *ours_);
     Ledger::open(newer_, LedgerAccess::kRead).backup_to(copy_);
   }
   ~CatchUp();

@@ -27,6 +27,9 @@ void start_ledger(const ModelFolder& folder, const std::string& location, const 
 /// Closes a ledger with everything in its own file, which is about to get another name.
 /// @throws BusyError while somebody reads it.
 void gather(Ledger ledger);
+/// Where a writer left something in the -wal: reads all of the ledger, which is open for reading.
+/// @throws DamagedError naming the first thing that does not fit
+void check_what_was_left(const ModelFolder& folder, const Ledger& ledger);
 void publish_fit(ModelFolder folder, const VaultSecrets& secrets, Ledger& ledger,
                  const FittedModel& fitted, const EnrolmentPlan* enrolment);
 

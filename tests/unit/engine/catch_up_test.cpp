@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // Protection of differences when a restored backup makes deletions again: what counts is the step
-// from the state that was published last, which the backup does not have.
+// A restored backup makes deletions again. Protection of differences: what counts is the step from
+// the state that was published last, which the backup does not have. And newer ledgers with damage.
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 
 #include "dead_writer.hpp"
+#include "expect_error.hpp"
+#include "file_bytes.hpp"
+#include "recant/core/error.hpp"
 #include "recant/engine/json.hpp"
 #include "small_vault.hpp"
+#include "wal_frames.hpp"
 
 namespace recant {
 namespace {
@@ -99,6 +105,78 @@ TEST_F(CatchUpTest, AShortStepThatMayNotHaveBeenPublishedIsNoObstacle) {
   EXPECT_EQ(done.reason, "");
   EXPECT_EQ(done.rows, static_cast<std::int64_t>(gone_.size()));
   EXPECT_EQ(Vault::check(backup_).fault, std::nullopt);
+}
+
+/// The newer ledger of a writer that died: what is read of its -wal would be a ledger that knows
+/// less of what was deleted, and sound.
+class CatchUpFromAWal : public CatchUpTest {
+ protected:
+  CatchUpFromAWal() {
+    test::create_enrolled(path_, fitted_);
+    EXPECT_TRUE(Vault::open_for_writing(path_).forget(test::asked({2})).done());
+    Vault::backup(path_, backup_);
+    {
+      const Ledger reader = Ledger::open(ledger_, LedgerAccess::kRead);
+      reader.read_together([&] {  // who holds up what would be moved into the main file
+        static_cast<void>(reader.statistics());
+        for (const Index row : {3, 4, 5}) {
+          EXPECT_TRUE(Vault::open_for_writing(path_).forget(test::asked({row})).done());
+        }
+      });
+    }
+    wal_ = test::read_bytes(wal_file_);
+    damaged_ = wal_;
+    const std::size_t early = test::wal_commits(wal_).at(1);
+    char& byte = damaged_[test::wal_frame(early) + 500];
+    byte = static_cast<char>(byte ^ 1);
+  }
+  /// But for the lock and the index of a -wal, which whoever reads makes.
+  static std::map<std::string, std::string> bytes_of(const fs::path& path) {
+    std::map<std::string, std::string> all;
+    for (const auto& entry : fs::recursive_directory_iterator(path)) {
+      if (!entry.is_regular_file() || entry.path().extension() == ".sqlite-shm") continue;
+      if (std::string bytes = test::read_bytes(entry.path()); !bytes.empty()) {
+        all[entry.path()] = std::move(bytes);
+      }
+    }
+    return all;
+  }
+
+  const std::string ledger_ = path_ / "ledger.sqlite";
+  const fs::path wal_file_ = path_ / "ledger.sqlite-wal";
+  std::string wal_, damaged_;
+};
+
+TEST_F(CatchUpFromAWal, ADamagedOneIsRefused) {
+  const auto before = bytes_of(backup_);
+  test::write_bytes(wal_file_, damaged_);
+  test::expect_error<DamagedError>([&] { return catch_up(); },
+                                   {ledger_, "ledger.sqlite-wal is damaged: frame"});
+  EXPECT_TRUE(bytes_of(backup_) == before);
+  // Nor is it backed up.
+  test::expect_error<DamagedError>(
+      [&] {
+        Vault::backup(path_, folder_ / "another.rct");
+        return 0;
+      },
+      {ledger_, "ledger.sqlite-wal is damaged: frame"});
+  EXPECT_FALSE(fs::exists(folder_ / "another.rct"));
+  // Put back as it was it has all that was deleted.
+  test::write_bytes(wal_file_, wal_);
+  EXPECT_EQ(catch_up().rows, 3);
+  EXPECT_EQ(Vault::check(backup_).fault, std::nullopt);
+}
+
+TEST_F(CatchUpFromAWal, WhereOursHasADamagedOneNothingIsReplaced) {
+  // A copy of the folder, that is ahead of what is given as the newer ledger.
+  const fs::path copy = folder_ / "copy.rct";
+  fs::copy(path_, copy, fs::copy_options::recursive);
+  fs::remove(copy / "ledger.sqlite-shm");
+  test::write_bytes(copy / "ledger.sqlite-wal", damaged_);
+  const auto before = bytes_of(copy);
+  test::expect_error<DamagedError>([&] { return Vault::catch_up(copy, ledger_); },
+                                   {"copy.rct", "ledger.sqlite-wal is damaged: frame"});
+  EXPECT_TRUE(bytes_of(copy) == before);
 }
 
 }  // namespace
