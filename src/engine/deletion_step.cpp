@@ -353,8 +353,9 @@ void ModelMover::unbounded(std::span<const Index> rows, const ForgetRequest& req
   const TrainerResult trained =
       train_from(objective_, left, fitted_.model.theta, {.tolerance = fitted_.tolerance}, progress);
   step.theta = trained.theta;
-  step.record.residual_norm = trained.gradient_norm;
-  step.record.bound = trained.gradient_norm / fitted_.l2;
+  const MinimumDistance distance = minimum_distance(objective_, trained.theta, left);
+  step.record.residual_norm = distance.gradient_norm;
+  step.record.bound = finite(distance.bound);
   step.record.level = CertificateLevel::kExact;
   step.record.tier = "retrain";
   step.record.assumptions.emplace_back(kWithoutNoise);

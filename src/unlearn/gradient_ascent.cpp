@@ -20,14 +20,12 @@ constexpr int kMostHalvings = 50;
 /// The rows to forget and those never seen, at any theta.
 class Climb {
  public:
-  Climb(const Objective& objective, const Dataset& holdout, ConstVectorRef weights,
-        const ValueWeights& values)
+  Climb(const Objective& objective, const Dataset& holdout, const ValueWeights& values)
       : objective_(objective),
         holdout_(holdout, objective.loss(), objective.intercept(), objective.l2()),
         forget_weights_(-values.target.delta / -values.target.delta.sum()),
         force_(-values.change.delta / -values.change.delta.sum()),
-        holdout_weights_(holdout.weights / holdout.weights.sum()),
-        left_weights_(weights + values.target.delta) {}
+        holdout_weights_(holdout.weights / holdout.weights.sum()) {}
 
   [[nodiscard]] AscentPoint measure(const Vector& theta) const {
     return {.forget_loss = objective_.evaluate(theta, forget_weights_).data_loss,
@@ -36,14 +34,11 @@ class Climb {
   [[nodiscard]] Vector gradient(const Vector& theta) const {
     return objective_.weighted_gradients(theta, force_);
   }
-  [[nodiscard]] double gradient_left(const Vector& theta) const {
-    return objective_.evaluate(theta, left_weights_).gradient.norm();
-  }
 
  private:
   const Objective& objective_;
   Objective holdout_;
-  Vector forget_weights_, force_, holdout_weights_, left_weights_;
+  Vector forget_weights_, force_, holdout_weights_;
 };
 
 bool reached(const AscentPoint& point) {
@@ -145,7 +140,7 @@ GradientAscentResult gradient_ascent(const Objective& objective, ConstVectorRef 
                                      const ProgressCallback& progress) {
   Stopwatch watch;
   check(objective, theta, weights, values, holdout, options);
-  const Climb climb(objective, holdout, weights, values);
+  const Climb climb(objective, holdout, values);
   GradientAscentResult out;
   Vector at = theta;
   out.path.push_back(climb.measure(at));
@@ -185,8 +180,9 @@ GradientAscentResult gradient_ascent(const Objective& objective, ConstVectorRef 
   if (out.path.back().gradient_norm == 0) {
     out.path.back().gradient_norm = climb.gradient(at).norm();
   }
-  out.update.gradient_norm = climb.gradient_left(at);
-  out.update.distance_bound = out.update.gradient_norm / objective.l2();
+  const MinimumDistance left = minimum_distance(objective, at, weights + values.target.delta);
+  out.update.gradient_norm = left.gradient_norm;
+  out.update.distance_bound = left.bound;
   out.update.theta = std::move(at);
   out.update.seconds = watch.lap();
   return out;

@@ -3,10 +3,12 @@
 
 #include <fmt/format.h>
 
+#include "deletion_base.hpp"
 #include "recant/core/check.hpp"
 #include "recant/core/error.hpp"
 #include "recant/core/stopwatch.hpp"
 #include "recant/influence/influence.hpp"
+#include "rounding.hpp"
 
 namespace recant {
 namespace {
@@ -27,12 +29,16 @@ NewWeights new_weights(const Objective& objective, ConstVectorRef weights,
   return after;
 }
 
+void note_distance(MinimumDistance found, UpdateResult& result) {
+  result.gradient = std::move(found.gradient);
+  result.gradient_norm = found.gradient_norm;
+  result.distance_bound = found.bound;
+}
+
 UpdateResult measured(const Objective& objective, Vector theta, const NewWeights& weights,
                       Stopwatch& watch) {
   UpdateResult result;
-  result.gradient = objective.evaluate(theta, weights.total).gradient;
-  result.gradient_norm = result.gradient.norm();
-  result.distance_bound = result.gradient_norm / objective.l2();
+  note_distance(minimum_distance(objective, theta, weights.total), result);
   result.theta = std::move(theta);
   result.negative_total_weight_rows = weights.negative;
   result.seconds = watch.lap();
@@ -74,6 +80,24 @@ std::string_view describe(UpdateStatus status) noexcept {
   return "done";
 }
 
+MinimumDistance minimum_distance(const Objective& objective, ConstVectorRef theta,
+                                 ConstVectorRef weights) {
+  const Loss& loss = objective.loss();
+  auto at = objective.residual(theta, weights, Vector::Zero(theta.size()));
+  // phi'' at most: between the exact and the computed scores it may be anything below.
+  const double curvature_sum =
+      1.02 * loss.largest_curvature() * loss.spread_factor() *
+      (weights.array().abs() * objective.row_norms().array().square()).sum();
+  const double rounding =
+      gradient_rounding(objective, Contrast(loss, objective.width()), theta, at, curvature_sum)
+          .total();
+  MinimumDistance out{.gradient = std::move(at.gradient)};
+  out.gradient_norm = out.gradient.norm();
+  const double most = out.gradient_norm * (1 + gamma(theta.size() + 4)) + rounding;
+  out.bound = most / objective.l2() * (1 + 4 * kUnit);
+  return out;
+}
+
 UpdateResult influence_step(const Objective& objective, ConstVectorRef theta,
                             const Cholesky& hessian, ConstVectorRef weights,
                             const Reweighting& change) {
@@ -111,10 +135,8 @@ UpdateResult polish(const Objective& objective, ConstVectorRef theta, ConstVecto
   TrainerResult trained = train_from(objective, after.total, theta, options, progress, near);
   UpdateResult result;
   result.status = trained.converged ? UpdateStatus::kDone : UpdateStatus::kNotConverged;
+  note_distance(minimum_distance(objective, trained.theta, after.total), result);
   result.theta = std::move(trained.theta);
-  result.gradient = std::move(trained.gradient);
-  result.gradient_norm = trained.gradient_norm;
-  result.distance_bound = trained.gradient_norm / objective.l2();
   result.seconds = watch.lap();
   return result;
 }

@@ -32,8 +32,9 @@ ValueWeightedStep value_weighted_step(const Objective& objective, ConstVectorRef
   } else {
     out.update.status = UpdateStatus::kNotPositiveDefinite;
   }
-  out.update.gradient_norm = objective.evaluate(out.update.theta, total).gradient.norm();
-  out.update.distance_bound = out.update.gradient_norm / objective.l2();
+  const MinimumDistance left = minimum_distance(objective, out.update.theta, total);
+  out.update.gradient_norm = left.gradient_norm;
+  out.update.distance_bound = left.bound;
   out.update.negative_total_weight_rows = (total.array() < 0).count();
   out.update.seconds = watch.lap();
   return out;

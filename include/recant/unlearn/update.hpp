@@ -36,9 +36,21 @@ struct UpdateResult {
       0;                      ///< no weighted training has these: nothing to compare with
   Vector gradient;            ///< grad F(theta; w + delta), C*p
   double gradient_norm = 0;   ///< its length
-  double distance_bound = 0;  ///< gradient_norm / l2 >= |theta - argmin|, if none is negative
+  double distance_bound = 0;  ///< minimum_distance(): >= |theta - argmin|, if none is negative
   double seconds = 0;
 };
+
+/// How far the minimum of F(.; weights) can be from theta, by strong convexity alone.
+struct MinimumDistance {
+  Vector gradient;           ///< grad F(theta; weights) as computed, C*p
+  double gradient_norm = 0;  ///< its length
+  double bound = 0;          ///< >= |theta - argmin F(.; weights)| for weights >= 0
+};
+/// bound = (gradient_norm + what rounding may have taken from the gradient) / l2, rounded up.
+/// Certain, and loose where l2 is small beside the curvature of the data. Cost: one pass.
+/// Source: docs/mathematics.md sections 2 and 5.3 (the rounding).
+[[nodiscard]] MinimumDistance minimum_distance(const Objective& objective, ConstVectorRef theta,
+                                               ConstVectorRef weights);
 
 /// theta - H(theta; w)^{-1} sum_j delta_j g_j(theta).
 /// Takes the factor of H(theta; w), which the influences have needed already. Defined for any

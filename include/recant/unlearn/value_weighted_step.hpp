@@ -9,7 +9,7 @@ namespace recant {
 /// A Newton step by value weights, and how far they take it from the plain one.
 struct ValueWeightedStep {
   /// Measured against training on weights + target, that is without the deleted rows at all:
-  /// gradient_norm = |grad F(theta; weights + target)|, distance_bound = that over l2.
+  /// gradient_norm = |grad F(theta; weights + target)|, distance_bound by minimum_distance().
   UpdateResult update;
   double p_norm = 0;                 ///< |p|
   double p_inverse_norm = 0;         ///< sqrt(p^T H^{-1} p), what a certificate pays for
