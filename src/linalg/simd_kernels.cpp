@@ -207,6 +207,13 @@ HWY_NOINLINE Upcoming scores_tile(const double* rows, std::size_t d, bool interc
   return upcoming;
 }
 
+template <Ask kAsk, std::size_t R>
+HWY_INLINE auto scores_tile_for(std::size_t columns) {
+  return columns == 1   ? scores_tile<kAsk, R, 1>
+         : columns == 2 ? scores_tile<kAsk, R, 2>
+                        : scores_tile<kAsk, R, 3>;
+}
+
 /// R rows, N or 1, times all columns, three at a time: 3 N sums fill the registers, and the rows
 /// are read again from the nearest cache. Four columns, those of three influences, are taken at
 /// once by half of the rows.
@@ -224,9 +231,8 @@ HWY_INLINE Upcoming scores_of_tile(const double* rows, std::size_t d, bool inter
     }
   }
   for (std::size_t c = 0; c < columns; c += 3) {
-    const auto tile = columns - c == 1   ? scores_tile<kAsk, R, 1>
-                      : columns - c == 2 ? scores_tile<kAsk, R, 2>
-                                         : scores_tile<kAsk, R, 3>;
+    const auto tile = c == 0 ? scores_tile_for<kAsk, R>(columns)
+                             : scores_tile_for<Ask::kNothing, R>(columns - c);  // asked for already
     upcoming =
         tile(rows, d, intercept, coefficients + c * ld, ld, out + c * ld_out, ld_out, upcoming);
   }

@@ -195,11 +195,10 @@ class Scenario:
             aborted = kind == "malloc" and done.returncode == -signal.SIGABRT
             require(done.returncode in range(0, 8) or aborted,
                     f"{what}: ended by a signal: {done.returncode}: {done.stderr}")
-            if aborted:
-                self.count("aborted for want of memory")
             require(done.returncode <= 0 or len(done.stderr.strip().splitlines()) == 1, f"{what}: said {done.stderr}")
         self.check(what, model, reported=done.returncode == 0)
-        self.count(kind + (" for good" if for_good else ""))
+        gave_up = kind == "malloc" and done.returncode == -signal.SIGABRT  # as above
+        self.count("aborted for want of memory" if gave_up else kind + (" for good" if for_good else ""))
 
     def fault_of_recovery(self, first, second):
         """What recovers is disturbed too."""

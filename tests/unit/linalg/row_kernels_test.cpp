@@ -61,6 +61,9 @@ TEST_P(RowKernels, Scores) {
     Matrix scores = Matrix::Constant(m_, classes_, std::nan(""));
     row_scores(view(), intercept_, coefficients, scores);
     expect_near(scores, naive, 10.0 * static_cast<double>(p_ + 1));
+    Matrix before_adding(m_, classes_);
+    row_scores(view(), intercept_, coefficients, before_adding, AfterScores::kAddSameRows);
+    EXPECT_EQ(before_adding, scores) << "what is asked of memory changes no bit";
   });
 }
 
@@ -192,7 +195,7 @@ TEST_P(RowKernels, WeightedGramIsAddedToTheLowerTriangle) {
 
 INSTANTIATE_TEST_SUITE_P(Shapes, RowKernels,
                          testing::Combine(testing::Values(0, 1, 5, 33, 256),
-                                          testing::Values(0, 1, 2, 7, 77, 130),
+                                          testing::Values(0, 1, 2, 7, 8, 16, 77, 104, 112, 130),
                                           testing::Values(1, 3, 4, 8), testing::Bool()));
 
 TEST(GramScratch, IsReusedForASmallerAndForAnotherShape) {
