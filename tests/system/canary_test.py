@@ -126,8 +126,9 @@ class Canaries(House):
         return [data[start + 8 * j:start + 8 * j + 8] for j in range(COLUMNS)]
 
     def numbers_of(self, row):
-        """Of each feature the bytes as it was given and as the folder has it."""
-        return [*self.encoded(row), *(struct.pack("<d", x) for x in self.features[row * COLUMNS:(row + 1) * COLUMNS])]
+        """Of each feature the bytes as it was given and as the folder has it, and its digits, as a message would have them."""
+        given = self.features[row * COLUMNS:(row + 1) * COLUMNS]
+        return [*self.encoded(row), *(struct.pack("<d", x) for x in given), *(repr(abs(x))[:13].encode() for x in given)]
 
     def asked(self, batch):
         ids = self.folder / "ids.txt"
