@@ -31,7 +31,8 @@ def adopt(fitted: Any, X: Any, y: Any, sample_weight: Any = None, *, sensitive_f
 
     .. math:: |\theta_0 - \theta^*| \le |\nabla F(\theta_0)| / \lambda
 
-    is ``distance_bound``, as F is :math:`\lambda`-strongly convex.
+    is ``distance_bound``, as F is :math:`\lambda`-strongly convex; what rounding took from the
+    gradient is not in it.
 
     Parameters
     ----------

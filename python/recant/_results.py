@@ -165,7 +165,8 @@ class Adoption(Result):
     """How far a model from elsewhere was from the optimum; see :func:`recant.adopt`.
 
     ``before`` is at the coefficients that were found, ``after`` at those that polishing made of
-    them. ``distance_bound`` is the gradient norm over lambda: no optimum is further away.
+    them. ``distance_bound`` is the gradient norm over lambda: but for the rounding of the
+    gradient no optimum is further away.
     """
 
     notes: tuple[str, ...] = ()  #: where the two objectives differ

@@ -12,7 +12,7 @@ struct AdoptionReport {
   FitReport fit;                  ///< from the given parameters on
   double gradient_norm = 0;       ///< |grad F| at the given parameters
   double gradient_tolerance = 0;  ///< what a fit would have been content with there
-  double distance_bound = 0;      ///< gradient_norm / l2 >= |theta - argmin F|
+  double distance_bound = 0;      ///< gradient_norm / l2 >= |theta - argmin F| but for rounding
   double distance = 0;            ///< |given - polished|
   double relative_distance = 0;   ///< the same / |polished|; 0 where that is 0
   double excess_loss = 0;         ///< F(given) - F(polished)
