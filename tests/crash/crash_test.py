@@ -22,9 +22,8 @@ and the same command again leaves nothing beside it (making.py). A backup is bro
 of a deletion that was killed anywhere: nothing that was asked for is lost, and no release is drawn twice (restoring.py).
 
 Usage: crash_test.py RECANT INTERPOSER [--full] [--share N [--part K]] [--seed N]
---full: all of that, of all scenarios. Where most operations are those of a deletion (SIMILAR), an operation fails once or
-for good and not both in turn, and of what is drawn and not done to every operation (allocations, moments, damaged -wal,
-faults of recovery) a fifth is. With --share N every Nth of it, from the Kth on.
+--full: all of that, of all scenarios. Where most operations are those of a deletion (SIMILAR), of what is drawn and not
+done to every operation (allocations, moments, damaged -wal, faults of recovery) a fifth is. With --share N every Nth of it, from the Kth on.
 """
 import contextlib
 import shutil
@@ -120,9 +119,9 @@ def trials(scenario, full, draw):
     for number in some([operation.number for operation in scenario.log if operation.kind == WRITE], 3):
         add(scenario.fault, "tear", number)
     errors = ("ENOSPC", "EIO", "ENOMEM")
-    for number in some(each[::2] if similar else each, 3):
+    for number in some(each, 3):
         add(scenario.fault, errors[number % 3], number)
-    for number in some(each[1::2] if similar else each, 3):
+    for number in some(each, 3):
         add(scenario.fault, errors[(number // 3 + number) % 3], number, for_good=True)
     # One of every so many, most of them while the folder is open.
     for number in spread(draw, 1, allocations, drawn(30, 1)):
