@@ -2,15 +2,15 @@
 #include "batch_record.hpp"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "hashes_json.hpp"
 #include "recant/core/error.hpp"
+#include "strict_json.hpp"
 
 namespace recant {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using Json = StrictJson;
 
 template <class T>
 Json json_of(const std::optional<T>& value) {

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <nlohmann/json.hpp>
-
 #include "chunk_hashes.hpp"
+#include "strict_json.hpp"
 
 namespace recant {
 
 /// {"FILE": {"bytes": n, "chunks": ["hexadecimal", ..]}, ..}
-[[nodiscard]] inline nlohmann::ordered_json json_of_hashes(const HashesByFile& files) {
-  auto object = nlohmann::ordered_json::object();
+[[nodiscard]] inline StrictJson json_of_hashes(const HashesByFile& files) {
+  auto object = StrictJson::object();
   for (const auto& [file, hashes] : files) {
-    auto chunks = nlohmann::ordered_json::array();
+    auto chunks = StrictJson::array();
     for (const Digest& chunk : hashes.chunks) chunks.push_back(hexadecimal_of(chunk));
     object[file] = {{"bytes", hashes.bytes}, {"chunks", std::move(chunks)}};
   }
@@ -19,8 +18,7 @@ namespace recant {
 }
 
 /// @throws DamagedError naming `where`, nlohmann::json::exception.
-[[nodiscard]] inline HashesByFile read_hashes(const nlohmann::ordered_json& object,
-                                              const std::string& where) {
+[[nodiscard]] inline HashesByFile read_hashes(const StrictJson& object, const std::string& where) {
   HashesByFile files;
   for (const auto& [file, value] : object.items()) {
     FileHashes& hashes = files[file];

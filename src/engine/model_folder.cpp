@@ -5,7 +5,6 @@
 #include <sys/stat.h>
 
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <sstream>
 #include <utility>
 
@@ -17,12 +16,13 @@
 #include "recant/core/error.hpp"
 #include "recant/core/regular_file.hpp"
 #include "recant/data/npy.hpp"
+#include "strict_json.hpp"
 
 namespace recant {
 namespace {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::ordered_json;
+using Json = StrictJson;
 
 constexpr const char* kFormat = "recant.model";
 constexpr const char* kFeatures = "rows/features.npy";

@@ -31,7 +31,7 @@ std::string hexadecimal_bytes(std::span<const std::uint8_t> bytes) {
 }
 
 std::vector<std::uint8_t> bytes_of_hexadecimal(const std::string& text) {
-  std::vector<std::uint8_t> bytes(text.size() / 2);
+  std::vector<std::uint8_t> bytes(text.size() / 2 + 1);  // never null, as libsodium wants it
   std::size_t size = 0;
   sodium_hex2bin(bytes.data(), bytes.size(), text.data(), text.size(), nullptr, &size, nullptr);
   bytes.resize(size);
@@ -56,8 +56,10 @@ Checkpoint read_checkpoint(std::string_view bytes) {
     if (bytes.size() > kMostBytes) throw DamagedError("too long");
     const Json text = Json::parse(bytes);
     checkpoint.model_id = text.at("model_id").get<std::string>();
-    checkpoint.event = text.at("event").get<std::int64_t>();
-    checkpoint.releases = text.at("releases").get<std::int64_t>();
+    // By reference: the reader's get() casts whatever number there is, and a cast of 1e300 is
+    // undefined.
+    checkpoint.event = text.at("event").get_ref<const std::int64_t&>();
+    checkpoint.releases = text.at("releases").get_ref<const std::int64_t&>();
     const auto hash = bytes_of_hexadecimal(text.at("hash").get<std::string>());
     if (hash.size() == checkpoint.hash.size()) {
       std::copy(hash.begin(), hash.end(), checkpoint.hash.begin());

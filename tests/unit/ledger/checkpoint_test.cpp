@@ -52,9 +52,11 @@ TEST(Checkpoint, EveryOtherSpellingIsDamaged) {
   std::string upper = text;
   upper[upper.size() - 4] = 'C';
   expect_damaged(upper);
-  std::string number = text;
-  number.replace(number.find("17"), 2, "1.7e1");
-  expect_damaged(number);
+  for (const char* digits : {"1.7e1", "2.2e125", "-1e300", "18446744073709551615", "true"}) {
+    std::string number = text;
+    number.replace(number.find("17"), 2, digits);
+    expect_damaged(number);
+  }
   std::string negative = text;
   negative.replace(negative.find(":3,"), 3, ":-3,");
   expect_damaged(negative);
