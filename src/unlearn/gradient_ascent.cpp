@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -15,7 +16,9 @@ namespace recant {
 namespace {
 
 constexpr double kEqualLosses = 1e-9;
-constexpr int kMostHalvings = 50;
+constexpr int kMostCuts = 64;
+// Of the hold-out's loss. Far beyond what any climb that stops by itself does to it.
+constexpr double kMostRise = 1000;
 
 /// The rows to forget and those never seen, at any theta.
 class Climb {
@@ -29,7 +32,13 @@ class Climb {
 
   [[nodiscard]] AscentPoint measure(const Vector& theta) const {
     return {.forget_loss = objective_.evaluate(theta, forget_weights_).data_loss,
-            .holdout_loss = holdout_.evaluate(theta, holdout_weights_).data_loss};
+            .holdout_loss = holdout_loss(theta)};
+  }
+  [[nodiscard]] double holdout_loss(const Vector& theta) const {
+    return holdout_.evaluate(theta, holdout_weights_).data_loss;
+  }
+  [[nodiscard]] double holdout_loss_of_zeros() const {
+    return holdout_loss(Vector::Zero(objective_.parameters()));
   }
   [[nodiscard]] Vector gradient(const Vector& theta) const {
     return objective_.weighted_gradients(theta, force_);
@@ -51,6 +60,12 @@ bool equal_losses(const AscentPoint& point) {
 
 bool finite(const AscentPoint& point) {
   return std::isfinite(point.forget_loss) && std::isfinite(point.holdout_loss);
+}
+
+bool overshot(const Climb& climb, const AscentPoint& start, const AscentPoint& point) {
+  // The second costs a pass, and is rarely asked for.
+  return point.holdout_loss > kMostRise * start.holdout_loss &&
+         point.holdout_loss > kMostRise * climb.holdout_loss_of_zeros();
 }
 
 void check(const Objective& objective, ConstVectorRef theta, ConstVectorRef weights,
@@ -76,13 +91,22 @@ void check(const Objective& objective, ConstVectorRef theta, ConstVectorRef weig
   }
 }
 
-/// From `start`, the share of `step` at which the losses meet; the end of `step` lies beyond.
-AscentPoint cut(const Climb& climb, const Vector& start, const Vector& step, AscentPoint beyond,
-                Vector& theta) {
-  double low = 0, high = 1;
-  for (int i = 0; i < kMostHalvings && !equal_losses(beyond); ++i) {
-    const double middle = low + (high - low) / 2;
-    const Vector there = start + middle * step;
+/// From `start` along `gradient`, the step size at which the losses meet; that of `size` lies
+/// beyond. It may lie hundreds of powers of ten beyond, so that halving it would take all day: size
+/// falls ever faster until the losses have not met, and where they are far apart the bounds meet on
+/// a logarithmic scale.
+AscentPoint cut(const Climb& climb, const Vector& start, const Vector& gradient, double size,
+                AscentPoint beyond, Vector& theta) {
+  double low = 0, high = size, fall = 2;
+  for (int i = 0; i < kMostCuts && !equal_losses(beyond); ++i) {
+    double middle = low + (high - low) / 2;
+    if (low == 0) {
+      middle = high / fall;
+      fall = std::min(fall * fall, 0x1p512);
+    } else if (high > 4 * low) {
+      middle = std::sqrt(low) * std::sqrt(high);
+    }
+    const Vector there = start + middle * gradient;
     const AscentPoint point = climb.measure(there);
     if (reached(point)) {
       high = middle;
@@ -92,7 +116,7 @@ AscentPoint cut(const Climb& climb, const Vector& start, const Vector& step, Asc
       low = middle;
     }
   }
-  beyond.step_norm = high * step.norm();
+  beyond.step_norm = high * gradient.norm();
   return beyond;
 }
 
@@ -110,27 +134,28 @@ StepRule step_rule(std::string_view text) {
 }
 
 std::string_view name(AscentStop stop) noexcept {
-  constexpr std::array<std::string_view, 5> kNames = {"reached", "already_reached", "steps",
-                                                      "stationary", "not_finite"};
+  constexpr std::array<std::string_view, 6> kNames = {"reached",    "already_reached", "steps",
+                                                      "stationary", "not_finite",      "overshot"};
   return kNames[static_cast<std::size_t>(stop)];
 }
 
 AscentStop ascent_stop(std::string_view text) {
   for (const AscentStop stop :
        {AscentStop::kReached, AscentStop::kAlreadyReached, AscentStop::kSteps,
-        AscentStop::kStationary, AscentStop::kNotFinite}) {
+        AscentStop::kStationary, AscentStop::kNotFinite, AscentStop::kOvershot}) {
     if (text == name(stop)) return stop;
   }
   throw UsageError(fmt::format("gradient ascent does not end by '{}'", text));
 }
 
 std::string_view describe(AscentStop stop) noexcept {
-  constexpr std::array<std::string_view, 5> kTexts = {
+  constexpr std::array<std::string_view, 6> kTexts = {
       "the mean loss of the rows to be forgotten has reached that of rows never seen",
       "the mean loss of the rows to be forgotten was not below that of rows never seen",
       "as many steps were made as allowed, and the losses still differ",
       "the gradient of the rows to be forgotten is 0, so there is nothing to climb",
-      "a step left the range of numbers; the step size is too large"};
+      "a step left the range of numbers; the step size is too large",
+      "a step left rows never seen with a loss that no model has; the step size is too large"};
   return kTexts[static_cast<std::size_t>(stop)];
 }
 
@@ -161,19 +186,20 @@ GradientAscentResult gradient_ascent(const Objective& objective, ConstVectorRef 
       size *= *options.clip / norm;
       ++out.clipped;
     }
-    const Vector step = size * gradient;
-    Vector next = at + step;
+    Vector next = at + size * gradient;
     AscentPoint point = climb.measure(next);
     if (!finite(point)) {
       out.stop = AscentStop::kNotFinite;
       break;
     }
-    point.step_norm = step.norm();
+    point.step_norm = size * norm;
     done = reached(point);
-    if (done) {
-      point = cut(climb, at, step, point, next);
-      out.stop = AscentStop::kReached;
+    if (done) point = cut(climb, at, gradient, size, point, next);
+    if (overshot(climb, out.path.front(), point)) {
+      out.stop = AscentStop::kOvershot;
+      break;
     }
+    if (done) out.stop = AscentStop::kReached;
     at = std::move(next);
     out.path.push_back(point);
   }

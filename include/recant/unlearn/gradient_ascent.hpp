@@ -45,8 +45,15 @@ enum class AscentStop {
   kSteps,           ///< as many steps as allowed
   kStationary,      ///< the forget set's gradient is 0
   kNotFinite,       ///< a step left the range of doubles; theta is the point before
+  /// A step raised the hold-out's loss a thousandfold, over what it was and what a model of zeros
+  /// has; theta is the point before.
+  kOvershot,
 };
-/// "reached", "already_reached", "steps", "stationary", "not_finite".
+/// Whether the step size is to blame, so that nothing should be made of the result.
+[[nodiscard]] constexpr bool step_too_large(AscentStop stop) noexcept {
+  return stop == AscentStop::kNotFinite || stop == AscentStop::kOvershot;
+}
+/// "reached", "already_reached", "steps", "stationary", "not_finite", "overshot".
 [[nodiscard]] std::string_view name(AscentStop stop) noexcept;
 /// @throws UsageError for another name.
 [[nodiscard]] AscentStop ascent_stop(std::string_view name);
@@ -72,14 +79,14 @@ struct GradientAscentResult {
 ///   theta <- theta + eta_t clip(G),   G = sum_j c_j g_j(theta) / sum_j c_j,   c_j = omega_j w_j
 ///
 /// and stops when mean phi over them (by omega) reaches mean phi over `holdout` (by its weights),
-/// both at the same theta. The step that would pass that point is cut to it by bisection, to 1e-9
-/// of the losses.
+/// both at the same theta. The step that would pass that point is cut to it, to 1e-9 of the losses,
+/// however far beyond it would have led.
 /// `values` says which rows and with which w: value_weights() or uniform_weights(); the second form
 /// of value weights has nothing to climb and is refused. Shapes: weights and values n, theta C*p.
 /// Level: heuristic. Nothing ties the result to the model trained without the rows; retained rows
 /// are not looked at and their loss rises too. gradient_norm says how far from optimal it is left.
 /// Failure outcomes: `stop`. phi is convex, so with w = 1 no step lowers the loss that is climbed.
-/// Cost: two passes over the training rows and one over `holdout` a step; the cut up to 50 more.
+/// Cost: two passes over the training rows and one over `holdout` a step; the cut up to 64 more.
 /// Source: docs/mathematics.md section 4.5; [He2025].
 /// @throws UsageError for sizes that differ or options out of range; DataError for a hold-out set
 /// without a row that has weight, or with other features than the training rows.

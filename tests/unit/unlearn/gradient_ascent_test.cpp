@@ -32,6 +32,7 @@ class Forgetting : public testing::TestWithParam<LossKind> {
     objective_.emplace(data_, loss_, true, 0.1);
     theta_ = train(*objective_, weights_).theta;
     values_ = random.normals(n);
+    rows_.clear();
     for (Index j = 2; j < n; j += 5) rows_.push_back(j);
   }
   [[nodiscard]] GradientAscentResult ascend(const ValueWeights& values,
@@ -96,6 +97,63 @@ TEST_P(Forgetting, StopsWhereTheLossesMeet) {
     EXPECT_GE(found.update.distance_bound, found.update.gradient_norm / 0.1);
     EXPECT_LE(found.update.distance_bound, found.update.gradient_norm / 0.1 * (1 + 1e-9));
   }
+}
+
+/// However far the step would have led: to the same place as steps that are only too long.
+TEST_P(Forgetting, TheLastStepIsCutWhereTheLossesMeet) {
+  for (const std::uint64_t seed : {12, 21, 22, 23}) {
+    make(seed);
+    const ValueWeights values = uniform_weights(rows_, weights_);
+    const GradientAscentResult near = ascend(values, {.step_size = 1e6});
+    ASSERT_EQ(near.stop, AscentStop::kReached) << seed;
+    for (const double size : {1e20, 1e100, 1e150, 1e300, 1e308}) {
+      const GradientAscentResult found = ascend(values, {.step_size = size});
+      // Where the far end is no number nothing is known of it.
+      const double largest = GetParam() == LossKind::kSquared ? 1e150 : 1e300;
+      if (found.stop == AscentStop::kNotFinite && size > largest) continue;
+      ASSERT_EQ(found.stop, AscentStop::kReached) << seed << " " << size;
+      const AscentPoint& end = found.path.back();
+      EXPECT_NEAR(end.forget_loss, end.holdout_loss, 1e-9 * end.holdout_loss) << size;
+      EXPECT_NEAR(end.step_norm, (found.update.theta - theta_).norm(), 1e-9 * end.step_norm);
+      EXPECT_LE((found.update.theta - near.update.theta).norm(), 1e-5 * end.step_norm) << size;
+    }
+  }
+}
+
+/// A hold-out that loses even more on the way: the losses never meet, and the model is lost.
+TEST_P(Forgetting, AStepThatOvershootsLeavesThePointBefore) {
+  make(24);
+  const ValueWeights values = uniform_weights(rows_, weights_);
+  // The same rows, so long that their loss grows faster, and one that is not fitted.
+  holdout_ = data_;
+  holdout_.weights = Vector::Zero(data_.rows());
+  for (const Index j : rows_) holdout_.weights(j) = weights_(j);
+  holdout_.weights(0) = holdout_.weights.sum();
+  RowMatrix longer = 10 * holdout_.features.view();
+  longer.row(0) *= 0;
+  holdout_.features = FeatureMatrix(std::move(longer));
+  const double start = mean_loss(holdout_, holdout_.weights, theta_);
+  const double zeros = mean_loss(holdout_, holdout_.weights, Vector::Zero(theta_.size()));
+  const double limit = 1000 * std::max(start, zeros);
+  int far = 0;
+  for (double size = 1e-2; size < 1e140; size *= 10) {
+    const GradientAscentResult found =
+        ascend(values, {.max_steps = 1, .step_size = size, .clip = std::nullopt});
+    if (found.stop == AscentStop::kSteps) {
+      EXPECT_LE(found.path.back().holdout_loss, limit);
+    } else if (found.stop == AscentStop::kOvershot) {
+      ++far;
+      EXPECT_TRUE(test::same_bytes(found.update.theta, theta_));
+      EXPECT_EQ(found.path.size(), 1u);
+      EXPECT_GT(mean_loss(holdout_, holdout_.weights,
+                          Vector(theta_ + size * objective_->weighted_gradients(
+                                                     theta_, Vector(-values.change.delta /
+                                                                    -values.change.delta.sum())))),
+                limit);
+    }
+    EXPECT_EQ(step_too_large(found.stop), found.stop == AscentStop::kOvershot) << size;
+  }
+  EXPECT_GT(far, 100);
 }
 
 TEST_P(Forgetting, TheUniformClimbNeverFalls) {
@@ -191,7 +249,7 @@ TEST(GradientAscent, NamesAreUnderstood) {
   test::expect_error<UsageError>([] { return step_rule("fast"); }, {"constant or decaying"});
   for (const AscentStop stop :
        {AscentStop::kReached, AscentStop::kAlreadyReached, AscentStop::kSteps,
-        AscentStop::kStationary, AscentStop::kNotFinite}) {
+        AscentStop::kStationary, AscentStop::kNotFinite, AscentStop::kOvershot}) {
     EXPECT_EQ(ascent_stop(name(stop)), stop);
   }
   test::expect_error<UsageError>([] { return ascent_stop("tired"); }, {"tired"});
