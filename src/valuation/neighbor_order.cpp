@@ -18,20 +18,6 @@ namespace {
 
 constexpr Index kPieceRows = 256;  // of a block, so that a centred copy stays in cache
 
-/// D. Four partial sums, added in pairs: the same for a row wherever it stands.
-double squared_distance(const double* x, const double* v, Index d) {
-  double sums[4] = {0, 0, 0, 0};
-  Index j = 0;
-  for (; j + 4 <= d; j += 4) {
-    for (Index k = 0; k < 4; ++k) {
-      const double difference = x[j + k] - v[j + k];
-      sums[k] += difference * difference;
-    }
-  }
-  for (; j < d; ++j) sums[0] += (x[j] - v[j]) * (x[j] - v[j]);
-  return (sums[0] + sums[1]) + (sums[2] + sums[3]);
-}
-
 /// Least and largest distance of the rows; four at a time, as each comparison waits for the last.
 std::pair<double, double> range_of(const double* distances,
                                    const std::vector<std::uint32_t>& rows) {
@@ -91,6 +77,20 @@ Vector centred_norms(const FeatureMatrix& features, const Vector& center, const 
 }
 
 }  // namespace
+
+// Four partial sums, added in pairs: the same for a row wherever it stands.
+double squared_distance(const double* x, const double* v, Index d) {
+  double sums[4] = {0, 0, 0, 0};
+  Index j = 0;
+  for (; j + 4 <= d; j += 4) {
+    for (Index k = 0; k < 4; ++k) {
+      const double difference = x[j + k] - v[j + k];
+      sums[k] += difference * difference;
+    }
+  }
+  for (; j < d; ++j) sums[0] += (x[j] - v[j]) * (x[j] - v[j]);
+  return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+}
 
 Index validation_rows_at_once(Index training_rows, Index validation_rows) {
   constexpr Index kDoubles = Index{1} << 22;

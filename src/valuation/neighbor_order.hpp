@@ -29,8 +29,10 @@ inline constexpr RankedRow kTied = 0x80000000U;
 /// row for every thread. Decides memory and speed, no result.
 [[nodiscard]] Index validation_rows_at_once(Index training_rows, Index validation_rows);
 
-/// Orders training rows by the squared distance D = sum_j (x_j - v_j)^2 to validation rows, summed
-/// in a fixed order without fused operations, equal ones by row number.
+/// D = sum_j (x_j - v_j)^2, summed in a fixed order without fused operations.
+[[nodiscard]] double squared_distance(const double* x, const double* v, Index d);
+
+/// Orders training rows by their squared distance D to validation rows, equal ones by row number.
 ///
 /// Most of the order comes from |x|^2 - 2 x^T v + |v|^2, products of matrices of centred rows.
 /// Where two of those are closer than their rounding could be, D itself is computed and decides:

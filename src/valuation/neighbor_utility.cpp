@@ -4,143 +4,161 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
+#include <cstdint>
 #include <limits>
+#include <numeric>
 #include <set>
 #include <vector>
 
 #include "class_text.hpp"
+#include "near_rows.hpp"
+#include "neighbor_order.hpp"
 #include "recant/core/check.hpp"
 #include "recant/core/error.hpp"
-#include "recant/core/interrupt.hpp"
 
 namespace recant {
 namespace {
 
-constexpr double kLargestTable = 4294967296.0;  // bytes
-
-/// What all sets share: who is how far from whom, and whose label is right for whom.
-struct NeighborTable {
-  Index rows = 0, validation = 0, neighbors = 0;
-  std::vector<double> distances;  ///< squared, of row i to validation row v at i * validation + v
-  std::vector<bool> counts;       ///< false for rows of weight 0, which never vote
+/// What all sets share.
+struct Voters {
+  FeatureMatrix features, validation_features;
+  std::vector<bool> counts;  ///< false for rows of weight 0, which never vote
   Vector targets, validation_targets;
-  std::uint64_t fingerprint = 0;
+  Index neighbors = 0;
+  NearRows near;
 
-  [[nodiscard]] std::span<const double> of(Index row) const {
-    return std::span(distances).subspan(static_cast<std::size_t>(row * validation),
-                                        static_cast<std::size_t>(validation));
-  }
+  [[nodiscard]] Index rows() const noexcept { return features.rows(); }
+  [[nodiscard]] Index validation() const noexcept { return validation_features.rows(); }
 };
 
-/// Whether some distance is at most its bound: seldom, and so asked of many at once.
-template <std::size_t kCount>
-bool any_at_most(const double* distances, const double* bounds) {
-  using Pair = double __attribute__((vector_size(16)));
-  decltype(Pair{} <= Pair{}) some{};
-  for (std::size_t k = 0; k < kCount; k += 2) {
-    Pair distance, bound;
-    std::memcpy(&distance, distances + k, sizeof distance);
-    std::memcpy(&bound, bounds + k, sizeof bound);
-    some |= distance <= bound;
-  }
-  return (some[0] | some[1]) != 0;
-}
-
-/// Keeps the K nearest rows of every validation row, nearest first.
+/// Keeps the K nearest rows of every validation row, nearest first. Once they are all near ones,
+/// only near ones can still take a place.
 class NeighborSet final : public GrowingSet {
  public:
-  explicit NeighborSet(const NeighborTable& table)
-      : table_(table),
-        nearest_(static_cast<std::size_t>(table.validation * table.neighbors)),
-        last_(static_cast<std::size_t>(table.validation)) {
+  explicit NeighborSet(const Voters& voters)
+      : voters_(voters),
+        nearest_(static_cast<std::size_t>(voters.validation() * voters.neighbors)),
+        last_rank_(static_cast<std::size_t>(voters.validation())) {
     clear();
   }
 
   void clear() override {
     std::fill(nearest_.begin(), nearest_.end(), kNobody);
-    std::fill(last_.begin(), last_.end(), kNobody.distance);
-    matches_ = 0;
+    std::fill(last_rank_.begin(), last_rank_.end(), kNotNear);
+    open_.resize(last_rank_.size());
+    std::iota(open_.begin(), open_.end(), Index{0});
+    votes_ = 0;
   }
 
   void add(Index row) override {
-    if (!table_.counts[static_cast<std::size_t>(row)]) return;
-    const auto distances = table_.of(row);
-    constexpr std::size_t kStep = 16;
-    std::size_t v = 0;
-    for (; v + kStep <= distances.size(); v += kStep) {
-      if (any_at_most<kStep>(distances.data() + v, last_.data() + v)) {
-        insert_where_near(v, v + kStep, distances, row);
-      }
+    if (!voters_.counts[static_cast<std::size_t>(row)]) return;
+    for (const auto& [v, rank] : voters_.near.of(row)) {
+      if (rank < last_rank_[v]) insert(v, {near_order(rank), row});
     }
-    insert_where_near(v, distances.size(), distances, row);
+    add_to_open(row);
   }
 
   // Counted in whole votes: exact, and so the same for any order of the rows.
   double value() override {
-    return static_cast<double>(matches_) /
-           static_cast<double>(table_.neighbors * table_.validation);
+    return static_cast<double>(votes_) /
+           static_cast<double>(voters_.neighbors * voters_.validation());
   }
 
  private:
+  /// Compares as distances do: a near row has its rank less their number, another its distance.
   struct Neighbor {
-    double distance;
+    double order;
     Index row;
     friend auto operator<=>(const Neighbor&, const Neighbor&) = default;
   };
   static constexpr Neighbor kNobody{std::numeric_limits<double>::infinity(),
                                     std::numeric_limits<Index>::max()};
+  static constexpr std::uint32_t kNotNear = std::numeric_limits<std::uint32_t>::max();
 
-  void insert_where_near(std::size_t begin, std::size_t end, std::span<const double> distances,
-                         Index row) {
-    for (std::size_t v = begin; v < end; ++v) {
-      if (distances[v] <= last_[v]) insert(static_cast<Index>(v), {distances[v], row});
+  [[nodiscard]] double near_order(std::uint32_t rank) const {
+    return static_cast<double>(rank) - static_cast<double>(voters_.near.count());
+  }
+
+  /// To validation rows whose K are not all near: whoever is not near itself has to be measured.
+  void add_to_open(Index row) {
+    const double* own = voters_.features.row(row).data();
+    for (std::size_t k = 0; k < open_.size();) {
+      const Index v = open_[k];
+      if (last_rank_[static_cast<std::size_t>(v)] != kNotNear) {
+        open_[k] = open_.back();
+        open_.pop_back();
+        continue;
+      }
+      const double distance = squared_distance(own, voters_.validation_features.row(v).data(),
+                                               voters_.features.columns());
+      if (voters_.near.last(v) < Distance{distance, row}) {
+        insert(static_cast<std::size_t>(v), {distance, row});
+      }
+      ++k;
     }
   }
 
-  void insert(Index v, Neighbor found) {
-    const auto k = static_cast<std::size_t>(table_.neighbors);
-    const auto own = std::span(nearest_).subspan(static_cast<std::size_t>(v) * k, k);
+  void insert(std::size_t v, Neighbor found) {
+    const auto k = static_cast<std::size_t>(voters_.neighbors);
+    const auto own = std::span(nearest_).subspan(v * k, k);
     if (!(found < own.back())) return;
-    matches_ += votes(found, v) - votes(own.back(), v);
+    votes_ += is_right(found, v) - is_right(own.back(), v);
     std::size_t at = k - 1;
     for (; at > 0 && found < own[at - 1]; --at) own[at] = own[at - 1];
     own[at] = found;
-    last_[static_cast<std::size_t>(v)] = own.back().distance;
+    const double last = own.back().order;
+    if (last < 0) {
+      last_rank_[v] = static_cast<std::uint32_t>(last + static_cast<double>(voters_.near.count()));
+    }
   }
 
-  [[nodiscard]] Index votes(const Neighbor& neighbor, Index v) const {
+  [[nodiscard]] Index is_right(const Neighbor& neighbor, std::size_t v) const {
     return neighbor.row != kNobody.row &&
-           table_.targets(neighbor.row) == table_.validation_targets(v);
+           voters_.targets(neighbor.row) == voters_.validation_targets(static_cast<Index>(v));
   }
 
-  const NeighborTable& table_;
+  const Voters& voters_;
   std::vector<Neighbor> nearest_;
-  std::vector<double> last_;  // distance of the last of the K, infinite while there are fewer
-  Index matches_ = 0;
+  std::vector<std::uint32_t> last_rank_;  // of the last of the K, if it is near
+  std::vector<Index> open_;               // validation rows without, when last looked at
+  Index votes_ = 0;
 };
 
 class NeighborUtility final : public SubsetUtility {
  public:
-  explicit NeighborUtility(NeighborTable table) : table_(std::move(table)) {}
-  [[nodiscard]] Index rows() const noexcept override { return table_.rows; }
+  explicit NeighborUtility(Voters voters) : voters_(std::move(voters)) {}
+  [[nodiscard]] Index rows() const noexcept override { return voters_.rows(); }
   [[nodiscard]] std::unique_ptr<GrowingSet> empty_set() const override {
-    return std::make_unique<NeighborSet>(table_);
+    return std::make_unique<NeighborSet>(voters_);
   }
   [[nodiscard]] bool counts(Index row) const override {
-    return table_.counts[static_cast<std::size_t>(row)];
+    return voters_.counts[static_cast<std::size_t>(row)];
   }
   void add_to(Fingerprint& fingerprint) const override {
     fingerprint.add(std::string_view("neighbors"));
-    fingerprint.add(table_.fingerprint);
+    fingerprint.add(voters_.neighbors);
+    for (const FeatureMatrix* features : {&voters_.features, &voters_.validation_features}) {
+      fingerprint.add(features->rows());
+      fingerprint.add(features->columns());
+      for (Index i = 0; i < features->rows(); ++i) {
+        for (const double value : features->row(i).row(0)) fingerprint.add(value);
+      }
+    }
+    for (const Vector* targets : {&voters_.targets, &voters_.validation_targets}) {
+      fingerprint.add(
+          std::span<const double>(targets->data(), static_cast<std::size_t>(targets->size())));
+    }
+    for (const bool counts_too : voters_.counts) {
+      fingerprint.add(static_cast<std::int64_t>(counts_too));
+    }
   }
 
  private:
-  NeighborTable table_;
+  Voters voters_;
 };
 
-/// Rows that may join a set: those whose weight is not 0. @throws UsageError if some is negative.
-std::vector<bool> rows_that_count(const Dataset& train) {
+/// Which rows may join a set: those whose weight is not 0. @throws UsageError if some is negative.
+std::vector<bool> which_count(const Dataset& train) {
   check_size("row weights", train.weights.size(), train.rows());
   std::vector<bool> counts;
   for (const double weight : train.weights) {
@@ -184,56 +202,31 @@ void check_finite_features(const Dataset& data, const char* what) {
 
 std::unique_ptr<SubsetUtility> neighbor_utility(const Dataset& train, const Dataset& validation,
                                                 Index neighbors) {
-  const Index n = train.rows(), count = validation.rows();
-  std::vector<bool> counts = rows_that_count(train);
+  std::vector<bool> counts = which_count(train);
   const auto voters = std::count(counts.begin(), counts.end(), true);
   if (neighbors < 1 || neighbors > voters) {
     throw UsageError(
         fmt::format("neighbors must be between 1 and the {} training rows that count, but is {}",
                     voters, neighbors));
   }
-  if (count == 0) throw UsageError("there is no validation row to vote on");
+  if (validation.rows() == 0) throw UsageError("there is no validation row to vote on");
   check_size("columns of the validation rows", validation.features.columns(),
              train.features.columns());
-  check_size("targets", train.targets.size(), n);
-  check_size("validation targets", validation.targets.size(), count);
+  check_size("targets", train.targets.size(), train.rows());
+  check_size("validation targets", validation.targets.size(), validation.rows());
   check_same_classes(train, counts, validation);
   check_finite_features(train, "training rows");
   check_finite_features(validation, "validation rows");
-  if (8.0 * static_cast<double>(n) * static_cast<double>(count) > kLargestTable) {
-    throw UsageError(fmt::format("the distances of {} x {} rows take more than 4 GB", n, count),
-                     "validation", "give fewer validation rows");
-  }
-  NeighborTable table{.rows = n,
-                      .validation = count,
-                      .neighbors = neighbors,
-                      .distances = std::vector<double>(static_cast<std::size_t>(n * count)),
-                      .counts = std::move(counts),
-                      .targets = train.targets,
-                      .validation_targets = validation.targets};
-  // From differences, not from a matrix product: equal rows have equal distances to the last bit.
-  parallel_for((n + 63) / 64, [&](Index part) {
-    for (Index i = part * 64; i < std::min(n, (part + 1) * 64); ++i) {
-      for (Index v = 0; v < count; ++v) {
-        table.distances[static_cast<std::size_t>(i * count + v)] =
-            (train.features.row(i) - validation.features.row(v)).squaredNorm();
-      }
-    }
-  });
-  Fingerprint fingerprint;
-  fingerprint.add(neighbors);
-  fingerprint.add(static_cast<std::int64_t>(table.distances.size()));
-  for (Index i = 0; i < n; ++i) {
-    check_interrupt();  // the whole table takes seconds
-    for (const double distance : table.of(i)) fingerprint.add(distance);
-  }
-  for (const Vector* targets : {&table.targets, &table.validation_targets}) {
-    fingerprint.add(
-        std::span<const double>(targets->data(), static_cast<std::size_t>(targets->size())));
-  }
-  for (const bool counts_too : table.counts) fingerprint.add(static_cast<std::int64_t>(counts_too));
-  table.fingerprint = fingerprint.value();
-  return std::make_unique<NeighborUtility>(std::move(table));
+  const Index near =
+      near_rows_worth_keeping(voters, train.features.columns(), validation.rows(), neighbors);
+  return std::make_unique<NeighborUtility>(
+      Voters{.features = train.features,
+             .validation_features = validation.features,
+             .counts = std::move(counts),
+             .targets = train.targets,
+             .validation_targets = validation.targets,
+             .neighbors = neighbors,
+             .near = {train.features, rows_that_count(train), validation.features, near}});
 }
 
 }  // namespace recant

@@ -15,11 +15,15 @@ namespace recant {
 /// by Euclidean distance, equal distances by row number; v(empty) = 0; the utility of
 /// KNN-Shapley. Targets are class numbers. Rows of weight 0 never vote; other weights are not
 /// looked at.
-/// Cost: a growing set takes n V comparisons and few insertions, whatever its final size; the table
-/// of distances takes n V d multiply-adds once and 8 n V bytes.
+/// Distances as in knn_shapley().
+/// Cost: once as knn_shapley() truncated, for the near rows of each validation row, r = sqrt(n K
+/// d / 8) or so many that 16 MB hold their numbers, but 4 K at least. After that a set to which
+/// rows come in an order that has nothing to do with distances takes V r comparisons and measures V
+/// n K / r pairs before it has K near rows for each validation row; the worst order has all
+/// measured. Memory: 48 MB or 12 r V bytes, O(n), and 16 K V bytes a set.
 /// @throws UsageError for K < 1 or above the rows that count, no validation row, unequal columns,
-/// negative weights, or a table above 4 GB; DataError for a class that only one side has, or
-/// features that are not finite. Source: [Jia2019].
+/// or weights that are negative or infinite; DataError for a class that only one side has, or
+/// features that are not finite or too large to square. Source: [Jia2019].
 [[nodiscard]] std::unique_ptr<SubsetUtility> neighbor_utility(const Dataset& train,
                                                               const Dataset& validation,
                                                               Index neighbors);

@@ -10,6 +10,7 @@
 #include "recant/valuation/knn_shapley.hpp"
 #include "recant/valuation/leave_one_out.hpp"
 #include "recant/valuation/model_utility.hpp"
+#include "recant/valuation/neighbor_utility.hpp"
 #include "recant/valuation/semivalues.hpp"
 
 namespace recant {
@@ -88,6 +89,28 @@ TEST_F(PeakMemoryOfMeasuring, KnnShapley) {
   static_assert(kAllowed < 8 * kOfThem * kWide);
   EXPECT_LE(found, kAllowed);
   EXPECT_GT(found, 0U);
+}
+
+/// The distances to 1,000 validation rows would take 80 MB, as the rows do. What is there at once
+/// is 32 MB of them and 16 MB of rows that are near, or these and 32 MB of the same turned round.
+TEST_F(PeakMemoryOfMeasuring, SampledValuesByVotes) {
+  constexpr Index kWide = 1000, kOfThem = 10'000, kValidation = 1000;
+  constexpr std::size_t kAtOnce = std::size_t{48} << 20;
+  const Dataset wide = made_rows(kOfThem, kWide), validation = made_rows(kValidation, kWide);
+  constexpr std::size_t kAllowed = kAtOnce + 48 * 8 * kOfThem + 2 * 8 * 256 * kWide + kBuffers;
+  static_assert(kAllowed < 8 * kOfThem * kWide && kAllowed < 8 * kOfThem * kValidation);
+  for (const Semivalue kind :
+       {Semivalue::kDataShapley, Semivalue::kBetaShapley, Semivalue::kDataBanzhaf}) {
+    const std::size_t found = peak_of([&] {
+      const auto utility = neighbor_utility(wide, validation, 5);
+      SamplingOptions options;
+      options.max_samples = 40;
+      options.alpha = options.beta = 1;  // every row is known after few permutations
+      EXPECT_EQ(sample_values(*utility, kind, options).values.size(), kOfThem);
+    });
+    EXPECT_LE(found, kAllowed) << name(kind);
+    EXPECT_GT(found, 0U);
+  }
 }
 
 TEST_F(PeakMemoryOfMeasuring, LeaveOneOut) {

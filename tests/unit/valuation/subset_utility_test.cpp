@@ -58,6 +58,45 @@ TEST(NeighborUtilityTest, IsTheVoteOfTheNearestInStraightLoops) {
   }
 }
 
+/// So many rows that few are near to a validation row: it is the far ones that take places first,
+/// and the longest where near rows come last. Distances are equal all over.
+TEST(NeighborUtilityTest, IsTheVoteOfTheNearestOfManyRows) {
+  test::Random random(31);
+  constexpr Index kRows = 400;
+  Dataset train = test::made_up_rows(random, kRows, 2, Loss());
+  RowMatrix x = train.features.view();
+  x = (2 * x).array().round() / 2;
+  train.features = FeatureMatrix(std::move(x));
+  train.weights(11) = 0;
+  Dataset validation = test::made_up_rows(random, 6, 2, Loss());
+  RowMatrix points = validation.features.view();
+  points.topRows(3) = RowMatrix(train.features.view()).topRows(3);
+  validation.features = FeatureMatrix(std::move(points));
+  std::vector<Index> order = random.permutation(kRows), far_first = order;
+  std::sort(far_first.begin(), far_first.end(), [&](Index a, Index b) {
+    const auto distance = [&](Index i) {
+      return (train.features.row(i) - validation.features.row(0)).squaredNorm();
+    };
+    return distance(a) > distance(b);
+  });
+  for (const Index neighbors : {1, 5}) {
+    const auto utility = neighbor_utility(train, validation, neighbors);
+    const auto set = utility->empty_set();
+    for (const auto& rows_in_order : {order, far_first}) {
+      set->clear();
+      std::vector<Index> rows;
+      for (const Index row : rows_in_order) {
+        set->add(row);
+        if (row != 11) rows.push_back(row);
+        if (rows.size() % 7 == 0 || rows.size() < 20) {
+          ASSERT_NEAR(set->value(), naive_vote(train, validation, neighbors, rows), 1e-14)
+              << rows.size() << " rows, " << neighbors << " neighbours";
+        }
+      }
+    }
+  }
+}
+
 TEST(NeighborUtilityTest, ARowOfWeightZeroNeverVotes) {
   test::Random random(12);
   Dataset train = test::made_up_rows(random, 12, 2, Loss());
