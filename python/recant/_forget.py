@@ -25,6 +25,8 @@ _WEIGHTINGS = ("uniform", "value", *_FORMS, "retained")
 def row_positions(rows: Any, count: int) -> list[int]:
     """A position, several, or a mask of all rows, as positions."""
     if type(rows) is int:
+        if rows < 2**63:
+            return [rows]
         rows = [rows]
     if type(rows) is list and set(map(type, rows)) == {int}:
         _require_beyond_no_row(max(rows))

@@ -348,6 +348,10 @@ class Deletion(Result):
     _owner: Any = field(repr=False)  #: an estimator, or the vault
     audit: Audit | None = None  #: with ``audit=True``: the true distance to retraining
 
+    def __init__(self, _json: str | _core.LateJson, _owner: Any, audit: Audit | None = None) -> None:
+        # As the generated one does, but for a detour by attribute that is felt after a deletion on disk.
+        self.__dict__.update(_json=_json, _owner=_owner, audit=audit)
+
     @property
     def model(self) -> Any:
         """The estimator without the rows; of a vault as it is now, further deletions included."""

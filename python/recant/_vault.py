@@ -96,6 +96,12 @@ def _claimed(annex: _Path, bound: float | None) -> float:
     return claimed
 
 
+def _tell(recovered: list[str]) -> None:
+    """Of what opening found unfinished, to the caller of a method that calls _written()."""
+    for line in recovered:
+        warnings.warn(line, stacklevel=5)
+
+
 def _seconds(wait: float) -> float:
     if not 0 <= wait < float("inf"):
         raise UsageError(f"wait: must be finite and >= 0, but is {wait}")
@@ -154,8 +160,8 @@ class Vault:
         self._checkpoint = None if require_checkpoint is None else os.fspath(require_checkpoint)
         self._ledger = ledger
         self._turn = threading.RLock()
-        self._held = False
-        self._writer: _core.Writer | None = None
+        self._blocks = 0  # with blocks that we are in
+        self._writer = _core.Writer(self._folder, self._checkpoint, ledger, self._wait)
         self._read: _core.Model | None = _core.Model.open(self._folder)
         self._rows = len(self._read)
 
@@ -414,8 +420,9 @@ class Vault:
         """As the last deletion of this object left it, or as it was when it was opened."""
         with self._turn:
             if self._read is None:
-                self._read = (self._writer.model() if self._writer is not None
-                              else _core.Model.open(self._folder))
+                self._read = self._writer.model()
+            if self._read is None:
+                self._read = _core.Model.open(self._folder)
             return self._read
 
     @property
@@ -533,47 +540,37 @@ class Vault:
 
     def __enter__(self) -> Self:
         self._turn.acquire()
-        self._held = True
+        self._blocks += 1
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._held = False
+        self._blocks -= 1
         try:
-            self.close()
+            if not self._blocks:
+                self.close()
         finally:
             self._turn.release()
 
     def close(self) -> None:
         """Lets others write. What a ``with`` block does at its end."""
-        writer, self._writer = self._writer, None
-        if writer is not None:
-            writer.close()
+        self._writer.close()
 
-    def _with_writer(self, work: Callable[[_core.Writer], _T]) -> _T:
-        """What `work` does with the folder's writer. After anything unforeseen that is closed, and the
-        model read again: what was begun is finished, or was never begun, when the folder is next opened."""
+    def _written(self, call: Callable[..., tuple[_T, list[str]]],
+                 *arguments: object) -> _T:
+        """What a call of the writer found, which stays open in a with block. After anything unforeseen
+        it was closed, and the model is read again."""
         with self._turn:
-            writer, opened = self._writer, self._writer is None
-            if writer is None:
-                writer = self._writer = _core.Writer(self._folder, self._checkpoint, self._ledger,
-                                                     self._wait)
             try:
-                for line in writer.recovered() if opened else []:
-                    warnings.warn(line, stacklevel=4)
-                found = work(writer)
-            except (UsageError, NotFoundError):
-                if not self._held:
-                    self.close()
+                found, recovered = call(*arguments, self._blocks > 0)
+            except BaseException as error:
+                if not isinstance(error, (UsageError, NotFoundError)):
+                    self._read = None
+                _tell(self._writer.recovered())
                 raise
-            except BaseException:
-                self._read = None
-                self.close()
-                raise
-            if not self._held:
-                if self._read is None:
-                    self._read = writer.model()
-                self.close()
-            return found
+            self._read = None  # the writer has the newer one
+        if recovered:
+            _tell(recovered)
+        return found
 
     @checked
     def forget(self, rows: Any = None, *, ids: Any = None, key: str = "",
@@ -634,26 +631,29 @@ class Vault:
                             max_steps, step_size, clip, rule, form)
         named = [] if ids is None else _forget.ids_of(ids)
         positions = [] if rows is None else _forget.row_positions(rows, self._rows)
-        found = None
-
-        def work(writer: _core.Writer) -> tuple[str, str]:
-            nonlocal found
-            held = None if holdout is None else _rows_of(self._model, holdout)
-            before = writer.model() if audit else None
-            gone = None if before is None else _core.pick_rows(before, positions, named)
-            text, state, repeated, bound = writer.forget(positions, named, key, how, held, callback)
-            self._read = None
-            if before is not None and state == "certified" and not repeated:
-                found = _results.Audit(_core.audit(
-                    writer.model(), gone, before, None, False, False, bound, 0, [], 0.95, 1, callback))
-            return text, state
-
+        held = None if holdout is None else _rows_of(self._model, holdout)
         with progress_of(progress) as callback:
-            text, state = self._with_writer(work)
+            audited = None
+            if audit:
+                text, state, audited = self._audited(positions, named, key, how, held, callback)
+            else:
+                text, state, _, _ = self._written(self._writer.forget, positions, named, key, how, held,
+                                                  callback)
         if state == "not_found":
             raise NotFoundError("rows: nothing was deleted: a row is not in this model")
-        deletion = _results.Deletion(text, self, found)
+        deletion = _results.Deletion(text, self, audited)
         return deletion if state == "certified" else _forget.told(deletion, stacklevel=3)
+
+    def _audited(self, positions: list[int], ids: list[str], *more: Any) -> tuple[str, str, _results.Audit | None]:
+        """A deletion beside training again, which needs the rows from before they were erased."""
+        with self:
+            before = self._written(self._writer.open)
+            gone = _core.pick_rows(before, positions, ids)
+            text, state, repeated, bound = self._written(self._writer.forget, positions, ids, *more)
+            if state != "certified" or repeated:
+                return text, state, None
+            return text, state, _results.Audit(_core.audit(
+                self._model, gone, before, None, False, False, bound, 0, [], 0.95, 1, more[-1]))
 
     @checked
     def forget_requests(self, requests: Any, *, by: str = "row", weighting: str = "uniform",
@@ -715,15 +715,10 @@ class Vault:
         if file is not None and by != "row":
             raise UsageError("by: goes with a mapping; the header of a file says it")
         named = [] if file is not None else _forget.named(requests, by, self._rows)
-
-        def work(writer: _core.Writer) -> tuple[str, int]:
-            held = None if holdout is None else _rows_of(self._model, holdout)
-            found = writer.forget_requests(named, file, how, held, callback)
-            self._read = None
-            return found
-
+        held = None if holdout is None else _rows_of(self._model, holdout)
         with progress_of(progress) as callback:
-            text, refused = self._with_writer(work)
+            text, refused = self._written(self._writer.forget_requests, named, file, how, held,
+                                          callback)
         deletions = _results.Deletions(text, self)
         if refused:
             warnings.warn(f"nothing was deleted for {refused} of {len(deletions)} requests; each "
@@ -752,7 +747,7 @@ class Vault:
         ----------
         docs/formats/ledger.md.
         """
-        return _results.Deletion(self._with_writer(lambda writer: writer.outcome(key)), self)
+        return _results.Deletion(self._written(self._writer.outcome, key), self)
 
     @checked
     def catch_up(self, newer_ledger: _Path) -> int:

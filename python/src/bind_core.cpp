@@ -56,7 +56,7 @@ std::int64_t coarse_milliseconds() {
 }  // namespace
 
 std::function<void()> signal_check() {
-  return [next = coarse_milliseconds()]() mutable {
+  return [next = coarse_milliseconds() + 50]() mutable {
     const std::int64_t now = coarse_milliseconds();
     if (now < next) return;
     next = now + 50;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <iterator>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -19,34 +20,84 @@
 namespace recant::python {
 namespace {
 
-/// The one writer of a folder, until it is closed. Python's threads take turns.
+/// What a call of the writer found, and what opening found unfinished.
+template <class Result>
+using Written = std::pair<Result, std::vector<std::string>>;
+
+/// The one writer of a folder: opened by a call that needs it, and closed by it unless it is told
+/// to stay open. One crossing from Python for all of that. Python's threads take turns.
 class Writer {
  public:
-  Writer(const std::string& path, const std::optional<std::string>& checkpoint,
-         const std::optional<std::string>& ledger, double wait) {
-    Vault::WriteOptions options{.ledger = ledger, .wait = {.seconds = wait}};
-    if (checkpoint) options.require_checkpoint = *checkpoint;
-    vault_.emplace(Vault::open_for_writing(path, options));
+  Writer(std::string path, const std::optional<std::string>& checkpoint,
+         const std::optional<std::string>& ledger, double wait)
+      : path_(std::move(path)), options_{.ledger = ledger, .wait = {.seconds = wait}} {
+    if (checkpoint) options_.require_checkpoint = *checkpoint;
   }
 
-  /// Runs work(vault, callback) without the interpreter's lock.
+  /// Runs work(vault, callback) without the interpreter's lock. After anything unforeseen the vault
+  /// is closed: what was begun is finished, or was never begun, when the folder is next opened.
   template <class Work>
-  auto with_vault(nb::handle progress, const Work& work) {
+  auto with_vault(nb::handle progress, bool stay_open, const Work& work) {
     return without_lock(progress, [&](const ProgressCallback& callback) {
       const std::scoped_lock turn(mutex_);
-      if (!vault_) throw UsageError("was closed", "vault");
-      return work(*vault_, callback);
+      try {
+        if (!vault_) open();
+        auto result = work(*vault_, callback);
+        if (!stay_open) close_vault();
+        return Written<decltype(result)>(std::move(result), std::exchange(recovered_, {}));
+      } catch (const Error& error) {
+        const bool foreseen =
+            error.kind() == ErrorKind::kUsage || error.kind() == ErrorKind::kNotFound;
+        if (!foreseen) forsake();
+        if (!stay_open && vault_) close_vault();
+        throw;
+      } catch (...) {
+        forsake();
+        throw;
+      }
     });
+  }
+  /// What opening found unfinished and no result has told, since its call failed.
+  std::vector<std::string> recovered() {
+    const nb::gil_scoped_release release;
+    const std::scoped_lock turn(mutex_);
+    return std::exchange(recovered_, {});
+  }
+  /// As the writer has it or, closed, as it left it: that once, since a folder that nobody holds
+  /// open goes on without us. Else none.
+  std::optional<Model> model() {
+    const nb::gil_scoped_release release;
+    const std::scoped_lock turn(mutex_);
+    if (vault_) return make_model(vault_->model());
+    if (!left_) return {};
+    return make_model(*std::exchange(left_, {}));
   }
   void close() {
     const nb::gil_scoped_release release;
     const std::scoped_lock turn(mutex_);
-    vault_.reset();
+    if (vault_) close_vault();
   }
 
  private:
+  void open() {
+    vault_.emplace(Vault::open_for_writing(path_, options_));
+    std::ranges::copy(vault_->recovered(), std::back_inserter(recovered_));
+  }
+  void close_vault() {
+    left_ = vault_->model();
+    vault_.reset();
+  }
+  void forsake() {
+    vault_.reset();
+    left_.reset();
+  }
+
+  std::string path_;
+  Vault::WriteOptions options_;
   std::mutex mutex_;
   std::optional<Vault> vault_;
+  std::optional<FittedModel> left_;
+  std::vector<std::string> recovered_;
 };
 
 /// Whether `text` is the first of two words. @throws UsageError naming both.
@@ -227,11 +278,11 @@ Told told(const ForgetReport& report) {
 using Request = std::tuple<std::string, std::vector<Index>, std::vector<std::string>>;
 
 /// Requests as one batch, or those of a file: recant.deletions/1, and how many are not done.
-std::pair<std::string, std::size_t> forget_requests(Writer& writer,
-                                                    const std::vector<Request>& requests,
-                                                    const std::optional<std::string>& file,
-                                                    const Named& how, const Rows* holdout,
-                                                    nb::handle progress) {
+Written<std::pair<std::string, std::size_t>> forget_requests(Writer& writer,
+                                                             const std::vector<Request>& requests,
+                                                             const std::optional<std::string>& file,
+                                                             const Named& how, const Rows* holdout,
+                                                             nb::handle progress, bool stay_open) {
   ForgetRequest settings = forget_request(how, holdout);
   // Of values, a number a row, the first request has those of all.
   const Vector values = std::exchange(settings.weighting.values, {});
@@ -242,7 +293,7 @@ std::pair<std::string, std::size_t> forget_requests(Writer& writer,
     request.rows = rows;
     request.ids = ids;
   }
-  return writer.with_vault(progress, [&](Vault& vault, const auto& callback) {
+  return writer.with_vault(progress, stay_open, [&](Vault& vault, const auto& callback) {
     if (file) batch = read_requests(*file, settings);
     if (!batch.empty()) {
       batch.front().weighting.values =
@@ -258,52 +309,51 @@ std::pair<std::string, std::size_t> forget_requests(Writer& writer,
 }
 
 void bind_writer(nb::module_& module) {
-  nb::class_<Writer>(module, "Writer", "The one writer of a model folder, as long as it lives.")
-      .def(
-          "__init__",
-          [](Writer* self, const std::string& path, const std::optional<std::string>& checkpoint,
-             const std::optional<std::string>& ledger, double wait) {
-            without_lock(nb::none(),
-                         [&](const auto&) { new (self) Writer(path, checkpoint, ledger, wait); });
-          },
-          nb::arg("path"), nb::arg("require_checkpoint").none(), nb::arg("ledger").none(),
-          nb::arg("wait"))
+  nb::class_<Writer>(module, "Writer",
+                     "The one writer of a model folder. Its calls open it, and close it unless "
+                     "stay_open; what they return, what opening found unfinished, the model unless "
+                     "stay_open.")
+      .def(nb::init<std::string, const std::optional<std::string>&,
+                    const std::optional<std::string>&, double>(),
+           nb::arg("path"), nb::arg("require_checkpoint").none(), nb::arg("ledger").none(),
+           nb::arg("wait"))
       .def(
           "forget",
           [](Writer& self, std::vector<Index> rows, std::vector<std::string> ids, std::string key,
-             const Named& how, const Rows* holdout, nb::object progress) {
+             const Named& how, const Rows* holdout, nb::object progress, bool stay_open) {
             ForgetRequest request = forget_request(how, holdout);
             request.rows = std::move(rows);
             request.ids = std::move(ids);
             request.key = std::move(key);
-            return self.with_vault(progress, [&](Vault& vault, const auto& callback) {
+            return self.with_vault(progress, stay_open, [&](Vault& vault, const auto& callback) {
               request.weighting.values = values_for(request, vault.model(), callback);
               return told(vault.forget(request, callback));
             });
           },
           nb::arg("rows"), nb::arg("ids"), nb::arg("key"), nb::arg("how"),
-          nb::arg("holdout").none(), nb::arg("progress").none())
+          nb::arg("holdout").none(), nb::arg("progress").none(), nb::arg("stay_open"))
       .def("forget_requests", &forget_requests, nb::arg("requests"), nb::arg("file").none(),
-           nb::arg("how"), nb::arg("holdout").none(), nb::arg("progress").none())
+           nb::arg("how"), nb::arg("holdout").none(), nb::arg("progress").none(),
+           nb::arg("stay_open"))
       .def(
           "outcome",
-          [](Writer& self, const std::string& key) {
-            return self.with_vault(nb::none(), [&](const Vault& vault, const auto&) {
+          [](Writer& self, const std::string& key, bool stay_open) {
+            return self.with_vault(nb::none(), stay_open, [&](const Vault& vault, const auto&) {
               return to_json(vault.outcome(key));
             });
           },
-          nb::arg("key"))
-      .def("model",
-           [](Writer& self) {
-             return self.with_vault(nb::none(), [](const Vault& vault, const auto&) {
-               return make_model(vault.model());
-             });
-           })
-      .def("recovered",
-           [](Writer& self) {
-             return self.with_vault(
-                 nb::none(), [](const Vault& vault, const auto&) { return vault.recovered(); });
-           })
+          nb::arg("key"), nb::arg("stay_open"))
+      .def(
+          "open",
+          [](Writer& self, bool stay_open) {
+            return self.with_vault(nb::none(), stay_open, [](const Vault& vault, const auto&) {
+              return make_model(vault.model());
+            });
+          },
+          nb::arg("stay_open"))
+      .def("recovered", &Writer::recovered,
+           "What opening found unfinished and no result has told, since its call failed.")
+      .def("model", &Writer::model, "The model, of a writer that stayed open; else None.")
       .def("close", &Writer::close);
 }
 

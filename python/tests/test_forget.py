@@ -6,9 +6,11 @@ from __future__ import annotations
 import copy
 import json
 import math
+import os
 import pickle
 import shutil
 import subprocess
+import sys
 import threading
 import time
 import warnings
@@ -672,6 +674,14 @@ def test_the_lock_is_held_in_a_with_block_and_for_a_call_only_outside(folders) -
         with pytest.raises(recant.UsageError):
             vault.forget([5, 5])
         assert vault.forget(5).done
+        with vault:  # which lets go only where the outer one ends
+            vault.forget(6)
+        with pytest.raises(recant.BusyError):
+            other.forget(4)
+        assert vault.forget(7, audit=True).audit.verdict == "holds"
+        with pytest.raises(recant.BusyError):
+            other.forget(4)
+    assert vault.forget(8, audit=True).audit.verdict == "holds"
     with pytest.raises(recant.UsageError):  # nor does an exception that somebody keeps hold it
         vault.forget([5, 5])
     assert other.forget(4).done
@@ -731,6 +741,25 @@ def test_an_interrupt_leaves_a_folder_that_goes_on(folders) -> None:
         assert vault.outcome(f"k{row}").state == "failed_retryable"
         assert vault.forget(row, key=f"k{row}").done
     assert vault.check().fault is None and vault.status().rows_left == 198
+
+
+@pytest.mark.parametrize("rows", [5, [5, 5]])
+def test_what_a_killed_process_left_is_told_once_also_by_a_call_that_fails(folders, rows) -> None:
+    vault = recant.Vault(folders.copy(folders.plain))
+    killed = subprocess.run([sys.executable, "-c", f"""if True:
+        import os, recant
+        recant.Vault({os.fspath(vault.path)!r}).forget(3, progress=lambda *now: os._exit(9))"""])
+    assert killed.returncode == 9
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        try:
+            assert vault.forget(rows).done == (rows == 5)
+        except recant.UsageError:
+            assert rows == [5, 5]
+        first = len(told)
+        assert vault.forget(6).done
+    assert first == len(told) >= 1 and "request" in str(told[0].message)
+    assert told[0].filename == __file__ and vault.check().fault is None
 
 
 def test_backup_checkpoint_and_catching_up(folders, tmp_path) -> None:
