@@ -238,17 +238,22 @@ constexpr std::string_view kShownTerms[] = {"statement",
                                             "span_eigenvalue"};
 
 void describe_bound(const ForgetReport& report, const Common& common) {
-  if (report.tier && report.budget) {
-    common.say(fmt::format(
-        "  tier {}: within {} of the model retrained without {}; allowance {:.3g}", *report.tier,
-        text_of(report.distance), report.rows == 1 ? "it" : "them", report.budget->allowance));
-  } else if (report.distance) {
-    common.say(fmt::format("  within {:.3g} of the model retrained without {}", *report.distance,
-                           report.rows == 1 ? "it" : "them"));
+  const std::string distance =
+      fmt::format("within {} of the model retrained without {}", text_of(report.distance),
+                  report.rows == 1 ? "it" : "them");
+  if (report.tier) {
+    common.say(fmt::format("  tier {}: {}{}", *report.tier, distance,
+                           report.budget
+                               ? fmt::format("; allowance {:.3g}", report.budget->allowance)
+                               : std::string()));
+  } else if (report.distance) {  // as older records have it
+    common.say("  " + distance);
   }
-  std::string terms;  // those that say what made the bound what it is; --json has all
+  // Few are shown whole, of many those that say what made the bound what it is; --json has all.
+  const bool few = report.terms.size() <= std::size(kShownTerms);
+  std::string terms;
   for (const BoundTerm& term : report.terms) {
-    if (std::ranges::find(kShownTerms, term.name) == std::end(kShownTerms)) continue;
+    if (!few && std::ranges::find(kShownTerms, term.name) == std::end(kShownTerms)) continue;
     terms += fmt::format("{}{} {:.3g}", terms.empty() ? "" : ", ", term.name, term.value);
   }
   if (!terms.empty()) common.say("  terms: " + terms);

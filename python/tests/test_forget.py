@@ -429,6 +429,38 @@ def test_gradient_ascent_on_disk_reads_a_hold_out(folders, command) -> None:
         "--max-steps", 5))
 
 
+def test_without_a_budget_the_bound_has_its_tier_and_terms(folders) -> None:
+    # docs/algorithms/certified_deletion.md, "The terms": statement 4 alone.
+    values = np.random.default_rng(0).normal(size=200)
+    for tier, how in [("retrain", {}), ("1", {"weighting": "value", "alpha": 1.0, "values": values}),
+                      ("1", {"method": "ascent", "holdout": folders.held, "max_steps": 5})]:
+        vault, _ = folders.two(folders.plain)
+        gone = vault.forget([1, 2], **how)
+        d, terms = gone.to_dict(), gone.terms
+        assert (gone.tier, d["cheaper"], d["dearer"], d["bound"]["tried"]) == (tier, None, None, {tier: gone.bound})
+        r = terms["r_norm"] + terms["r_sum_rounding"] + terms["r_score_rounding"]
+        assert gone.bound == pytest.approx(r / terms["lambda"] * (1 + 1e-9), rel=1e-14)
+        assert terms["statement"] == 4 and "statement_4" in repr(gone)
+
+
+def test_a_step_of_ascent_that_is_too_large_deletes_nothing() -> None:
+    rng = np.random.default_rng(5)
+    X = rng.normal(size=(60, 3))
+    y = X @ [1.0, -1.0, 0.5] + rng.normal(size=60)
+    climb = {"method": "ascent", "holdout": (X, y + 5)}
+    model = recant.RidgeRegression().fit(X, y)
+    before = model.coef_.copy()
+    with pytest.warns(recant.NotDeletedWarning, match="smaller step size"):
+        no = model.forget([1, 2], step_size=1e308, **climb)  # its end is no number
+    assert not no.done and no.reason == "step_too_large"
+    np.testing.assert_array_equal(model.coef_, before)
+    # However far a step would lead, it ends where the losses are equal; this one left a norm of 1e85.
+    far, near = recant.RidgeRegression().fit(X, y), recant.RidgeRegression().fit(X, y)
+    for one, size in ((far, 1e100), (near, 1e3)):
+        assert one.forget([1, 2], step_size=size, **climb).to_dict()["stop"] == "reached"
+    np.testing.assert_allclose(far.coef_, near.coef_, rtol=1e-6)
+
+
 def test_the_rule_of_ascent_is_the_command_s(folders, command) -> None:
     vault, theirs = folders.two(folders.plain)
     flags = ["--rows", "1,2", "--method", "ascent", "--validation", folders.held, "--max-steps", 5]

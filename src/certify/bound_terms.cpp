@@ -68,10 +68,21 @@ void add_measure(const ResidualMeasure& residual, TermList& terms) {
   terms.add("second_rho_s", look.solution_range);
 }
 
+/// Without what says nothing here, but with what the formula of statement 4 has.
+void add_measure(const GradientMeasure& gradient, TermList& terms) {
+  terms.add("v_h_norm", 0);
+  terms.add("r_norm", gradient.norm);
+  terms.add("r_sum_rounding", gradient.sum_rounding);
+  terms.add("r_score_rounding", gradient.score_rounding);
+  terms.add("dropped", 0);
+}
+
 }  // namespace
 
 std::vector<BoundTerm> terms_of(const DistanceBound& bound) {
-  if (!bound.step_measure && !bound.residual_measure) return {};  // nothing was looked at
+  if (!bound.step_measure && !bound.residual_measure && !bound.gradient_measure) {
+    return {};  // nothing was looked at
+  }
   TermList terms;
   switch (bound.statement) {
     case BoundStatement::kNone:
@@ -85,6 +96,12 @@ std::vector<BoundTerm> terms_of(const DistanceBound& bound) {
     case BoundStatement::kStrongConvexity:
       terms.add("statement", 4);
       break;
+  }
+  if (bound.gradient_measure) {
+    terms.add("statement_4", bound.strong_convexity);
+    terms.add("lambda", bound.frame.l2);
+    add_measure(*bound.gradient_measure, terms);
+    return terms.take();
   }
   terms.add("statement_2", bound.newton);
   terms.add("statement_3", bound.corrected);

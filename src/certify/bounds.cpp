@@ -178,6 +178,11 @@ double remainder_series(double rho, int first) noexcept {
   return sum;
 }
 
+/// Statement 4.
+double by_strong_convexity(double l2, double residual, double dropped) noexcept {
+  return known(outward(residual / l2 + dropped));
+}
+
 void choose_least(DistanceBound& bound) noexcept {
   const auto offer = [&](double value, BoundStatement statement) {
     if (!(value < bound.value)) return;
@@ -291,10 +296,20 @@ DistanceBound bound_from_residual(const CurvatureFrame& frame,
         std::min({bound.corrected_by_eta, bound.corrected_by_ball, bound.corrected_by_second_look});
   }
   if (!expanded && !carried) {
-    bound.strong_convexity = known(outward(
-        (residual.residual_norm + residual.residual_rounding()) / frame.l2 + residual.dropped));
+    bound.strong_convexity = by_strong_convexity(
+        frame.l2, residual.residual_norm + residual.residual_rounding(), residual.dropped);
   }
   bound.residual_measure = residual;
+  choose_least(bound);
+  return bound;
+}
+
+DistanceBound bound_from_gradient(double l2, const GradientMeasure& gradient) noexcept {
+  DistanceBound bound;
+  bound.frame.l2 = l2;
+  bound.gradient_measure = gradient;
+  bound.strong_convexity =
+      by_strong_convexity(l2, gradient.norm + (gradient.sum_rounding + gradient.score_rounding), 0);
   choose_least(bound);
   return bound;
 }

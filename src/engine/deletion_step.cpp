@@ -45,9 +45,12 @@ void note_request(const ForgetRequest& request, BatchRecord& record) {
   record.weighting = name_of_weighting(request.weighting);
 }
 
-/// How it went, and where it ended: what stands in the record and in the step.
+/// How it went, and where it ended: what stands in the record and in the step. One that left the
+/// range of what a model loses ends the deletion: to call the rest heuristic would be to say too
+/// little.
 void note_ascent(const GradientAscentOptions& options, const GradientAscentResult& result,
                  DeletionStep& step) {
+  step.refusal = step_too_large(result.stop) ? "step_too_large" : "";
   step.theta = result.update.theta;
   step.record.ascent =
       AscentRun{options.rule, result.stop, static_cast<std::int64_t>(result.path.size()) - 1};
@@ -91,6 +94,17 @@ void note_bound(const TierChoice& choice, DeletionStep& step) {
   record.bound = finite(choice.bound.value);
   record.residual_h_inverse_norm = finite(choice.bound.residual);
   record.terms = terms_of(choice.bound);
+}
+
+/// The bound of a deletion without a budget: nothing asks for a closer one, so that there is no
+/// other tier to name.
+void note_only_bound(Tier tier, const DistanceBound& bound, DeletionStep& step) {
+  TierChoice choice;
+  choice.tier = tier;
+  choice.bound = bound;
+  choice.tried = {{tier, bound}};
+  note_bound(choice, step);
+  step.record.residual_norm = bound.gradient_measure->norm;
 }
 
 /// From the step and, where that is not enough, from the last pass: the lesser bound.
@@ -215,13 +229,15 @@ void ModelMover::bounded(std::span<const Index> rows, const ForgetRequest& reque
     // The largest alpha that a pass can show to cost half of the allowance.
     const auto price = [&](double tried) {
       climb(tried);
-      DistanceBound bound = bound_at(Tier::kStep, rows, request, tried, allowance, step);
+      if (!step.refusal.empty()) return std::numeric_limits<double>::infinity();
+      const DistanceBound bound = bound_at(Tier::kStep, rows, request, tried, allowance, step);
       return std::min(bound.value,
                       bound_at(Tier::kPass, rows, request, tried, allowance, step).value);
     };
     alpha = auto_alpha(price, allowance, weighting.form).alpha;
   }
   climb(alpha);
+  if (!step.refusal.empty()) return;
   const std::vector<Tier> tiers = tiers_for(request, weighting.by_value && alpha > 0, first);
   if (tiers.empty() || tiers.front() != Tier::kStep) {
     // Of which nothing but the state and the step is wanted.
@@ -328,21 +344,21 @@ void ModelMover::unbounded(std::span<const Index> rows, const ForgetRequest& req
           gradient_ascent(objective_, fitted_.model.theta, weights, values, *request.holdout,
                           request.ascent, progress);
       note_ascent(request.ascent, climbed, step);
+      if (!step.refusal.empty()) return;
       update = std::move(climbed.update);
     } else {
       update = value_weighted_step(objective_, fitted_.model.theta, weights, values).update;
       step.theta = update.theta;
     }
-    step.record.residual_norm = update.gradient_norm;
-    step.record.bound = finite(update.distance_bound);
+    note_only_bound(Tier::kPass, bound_from_gradient(fitted_.l2, update.measured), step);
     step.record.level = CertificateLevel::kHeuristic;
     step.record.optimal = false;
     if (alpha > 0) {
       step.record.alpha = alpha;
       const ValueWeights uniform = uniform_weights(rows, weights);
-      step.record.uniform_bound =
-          finite(value_weighted_step(objective_, fitted_.model.theta, weights, uniform)
-                     .update.distance_bound);
+      const UpdateResult plain =
+          value_weighted_step(objective_, fitted_.model.theta, weights, uniform).update;
+      step.record.uniform_bound = finite(bound_from_gradient(fitted_.l2, plain.measured).value);
     }
     step.record.assumptions.emplace_back(
         request.method == ForgetMethod::kAscent
@@ -354,10 +370,8 @@ void ModelMover::unbounded(std::span<const Index> rows, const ForgetRequest& req
       train_from(objective_, left, fitted_.model.theta, {.tolerance = fitted_.tolerance}, progress);
   step.theta = trained.theta;
   const MinimumDistance distance = minimum_distance(objective_, trained.theta, left);
-  step.record.residual_norm = distance.gradient_norm;
-  step.record.bound = finite(distance.bound);
+  note_only_bound(Tier::kRetrain, bound_from_gradient(fitted_.l2, distance.measured), step);
   step.record.level = CertificateLevel::kExact;
-  step.record.tier = "retrain";
   step.record.assumptions.emplace_back(kWithoutNoise);
   if (!trained.converged) step.refusal = "not_converged";
 }

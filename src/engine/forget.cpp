@@ -52,6 +52,9 @@ std::string_view describe_reason(std::string_view reason) noexcept {
       Text{"above_allowance",
            "no tier that the method allows is within the allowance: enrol with more noise, or "
            "delete without weights by value and without gradient ascent"},
+      Text{"step_too_large",
+           "a step of gradient ascent left rows never seen with a loss that no model has: give a "
+           "smaller step size"},
       Text{"tier_limit", "the allowance would need a closer look than the tier allowed"},
       Text{"difference_exceeded",
            "the model would move further than the protection of differences allows"},

@@ -47,8 +47,10 @@ DeletionStep step_away(const FittedModel& fitted, const Objective& objective,
   request.tier_at_most = only;
   DeletionStep step = mover.move_within(std::numeric_limits<double>::max(), only, rows, request);
   // A limit below a new base leaves nothing to try of those.
-  if (step.refusal.empty() || (request.weighting.retained && step.record.tried.empty()))
+  if (step.refusal.empty() || step.refusal == "step_too_large" ||
+      (request.weighting.retained && step.record.tried.empty())) {
     return step;
+  }
   // The bound is infinite, or would have taken a dearer tier: without an allowance, an answer.
   step.refusal.clear();
   return step;

@@ -208,6 +208,7 @@ GradientAscentResult gradient_ascent(const Objective& objective, ConstVectorRef 
   }
   const MinimumDistance left = minimum_distance(objective, at, weights + values.target.delta);
   out.update.gradient_norm = left.gradient_norm;
+  out.update.measured = left.measured;
   out.update.distance_bound = left.bound;
   out.update.theta = std::move(at);
   out.update.seconds = watch.lap();

@@ -32,6 +32,7 @@ NewWeights new_weights(const Objective& objective, ConstVectorRef weights,
 void note_distance(MinimumDistance found, UpdateResult& result) {
   result.gradient = std::move(found.gradient);
   result.gradient_norm = found.gradient_norm;
+  result.measured = found.measured;
   result.distance_bound = found.bound;
 }
 
@@ -88,12 +89,13 @@ MinimumDistance minimum_distance(const Objective& objective, ConstVectorRef thet
   const double curvature_sum =
       1.02 * loss.largest_curvature() * loss.spread_factor() *
       (weights.array().abs() * objective.row_norms().array().square()).sum();
-  const double rounding =
-      gradient_rounding(objective, Contrast(loss, objective.width()), theta, at, curvature_sum)
-          .total();
+  const GradientRounding rounding =
+      gradient_rounding(objective, Contrast(loss, objective.width()), theta, at, curvature_sum);
   MinimumDistance out{.gradient = std::move(at.gradient)};
   out.gradient_norm = out.gradient.norm();
-  const double most = out.gradient_norm * (1 + gamma(theta.size() + 4)) + rounding;
+  out.measured = {out.gradient_norm * (1 + gamma(theta.size() + 4)), rounding.sums,
+                  rounding.scores};
+  const double most = out.measured.norm + (out.measured.sum_rounding + out.measured.score_rounding);
   out.bound = most / objective.l2() * (1 + 4 * kUnit);
   return out;
 }

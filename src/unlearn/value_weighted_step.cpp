@@ -34,6 +34,7 @@ ValueWeightedStep value_weighted_step(const Objective& objective, ConstVectorRef
   }
   const MinimumDistance left = minimum_distance(objective, out.update.theta, total);
   out.update.gradient_norm = left.gradient_norm;
+  out.update.measured = left.measured;
   out.update.distance_bound = left.bound;
   out.update.negative_total_weight_rows = (total.array() < 0).count();
   out.update.seconds = watch.lap();

@@ -203,6 +203,7 @@ class Forget(Vaults):
         gone = [0, 199]
         report = self.forget(model, "--rows", "0,199")
         self.assertEqual((report["state"], report["level"], report["tier"]), ("certified", "exact", "retrain"))
+        self.assert_bounded_by_the_gradient(report, "retrain")
         self.assertIsNone(report["epsilon"])
         self.assertTrue(any("without noise" in text for text in report["assumptions"]))
         (self.root / "w2.npy").write_bytes(npy([0.0 if i in gone else 1.0 for i in range(200)]))
@@ -425,10 +426,47 @@ class Forget(Vaults):
         self.assertEqual(found["state"], "certified")
         heuristic = self.forget(self.copy(self.plain), *rows, "--weighting", "value:1")
         self.assertEqual(heuristic["level"], "heuristic")
+        self.assert_bounded_by_the_gradient(heuristic, "1")
         self.assertGreater(heuristic["bound"]["distance"], 2 * heuristic["bound"]["uniform_distance"])
         self.assertRegex(self.call("forget", self.copy(self.plain), *rows, "--weighting", "value:1").out, r"uniform deletion: within [0-9.e-]+\n")
         ascent = self.forget(self.copy(self.plain), *rows[:2], "--method", "ascent", "--validation", self.validation)
         self.assertEqual((ascent["level"], ascent["method"]), ("heuristic", "ascent"))
+        self.assert_bounded_by_the_gradient(ascent, "1")
+
+    def assert_bounded_by_the_gradient(self, report, tier):
+        """What a deletion without a budget says of its bound, here and in the annex; docs/algorithms/certified_deletion.md, "The terms"."""
+        bound = report["bound"]
+        terms = bound["terms"]
+        self.assertEqual((report["tier"], report["cheaper"], report["dearer"], bound["tried"]), (tier, None, None, {tier: bound["distance"]}))
+        self.assertEqual((terms["statement"], terms["statement_4"], terms["v_h_norm"], terms["dropped"]), (4, bound["distance"], 0, 0))
+        r = terms["r_norm"] + terms["r_sum_rounding"] + terms["r_score_rounding"]
+        self.assertAlmostEqual((r / terms["lambda"] * (1 + 1e-9) + 1e-40) / bound["distance"], 1, delta=1e-14)
+        self.assertEqual(bound["residual_norm"], terms["r_norm"])
+        annex = json.loads(Path(report["annex"]).read_text())
+        self.assertEqual((annex["tier"], {term["name"]: float(term["value"]) for term in annex["terms"]}), (tier, terms))
+
+    def test_the_bound_without_a_budget_is_said_with_its_terms(self):
+        said = self.call("forget", self.copy(self.plain), "--rows", "10,20").out
+        self.assertRegex(said, r"\n  tier retrain: within [0-9.e-]+ of the model retrained without them\n"
+                               r"  terms: statement 4, statement_4 [0-9.e-]+, lambda 1, v_h_norm 0, r_norm [0-9.e-]+, "
+                               r"r_sum_rounding [0-9.e-]+, r_score_rounding [0-9.e-]+, dropped 0\n")
+
+    def test_a_step_of_ascent_that_is_too_large_deletes_nothing(self):
+        features, targets, _, _ = arrays(60, 4)
+        flags = []
+        for name, values, shape in (("features", features, (60, 3)), ("targets", targets, None),
+                                    ("validation-features", features, (60, 3)), ("validation-targets", [y + 5 for y in targets], None)):
+            (self.root / f"{name}.npy").write_bytes(npy(values, shape))
+            flags.append([f"--{name}", self.root / f"{name}.npy"])
+        model = self.root / "squared.rct"
+        self.call("fit", *flags[0], *flags[1], "--loss", "squared", "-o", model)
+        before = contents(model / "state")
+        ascent = ["--rows", "1,2", "--method", "ascent", *flags[2], *flags[3], "--step-size", "1e308", "--request-key", "far"]
+        report = self.forget(model, *ascent, code=4)
+        self.assertEqual((report["state"], report["reason"], report["tier"], report["level"]), ("rejected", "step_too_large", None, None))
+        self.assertEqual(contents(model / "state"), before)
+        said = self.call("forget", model, *ascent, code=4).err
+        self.assertRegex(said, r"^recant: forget: nothing was deleted: .*give a smaller step size\n$")
 
     def test_gradient_ascent_under_a_budget(self):
         wide, narrow = self.root / "wide_ascent.rct", self.root / "narrow_ascent.rct"

@@ -77,10 +77,11 @@ struct DistanceBound {
   double growth = kInfinite;       ///< zeta, for rho_h = c eta
   double ball_growth = kInfinite;  ///< the same for rho_h = rho(s) + c t
 
-  // What all of it was computed from: one of the two measures.
+  // What all of it was computed from: one of the measures; of the last, `frame` is l2 alone.
   CurvatureFrame frame;
   std::optional<StepMeasure> step_measure;
   std::optional<ResidualMeasure> residual_measure;
+  std::optional<GradientMeasure> gradient_measure;
 };
 
 /// kappa(rho) = (e^rho - 1 - rho) / rho for rho >= 0, to 1e-13 of itself; 0 at 0.
@@ -97,5 +98,10 @@ struct DistanceBound {
 /// from one that was measured at another model (tier 0).
 [[nodiscard]] DistanceBound bound_from_residual(const CurvatureFrame& frame,
                                                 const ResidualMeasure& residual) noexcept;
+
+/// Statement 4 alone: all that can be said where no base is at hand. Certain, and loose where l2 is
+/// small beside the curvature of the data.
+[[nodiscard]] DistanceBound bound_from_gradient(double l2,
+                                                const GradientMeasure& gradient) noexcept;
 
 }  // namespace recant

@@ -89,7 +89,7 @@ struct ForgetReport {
   std::string method, weighting;
   std::optional<AscentRun> ascent;
   CertificateLevel level = CertificateLevel::kHeuristic;
-  std::optional<std::string> tier, cheaper, dearer;  ///< none without a budget
+  std::optional<std::string> tier, cheaper, dearer;  ///< the last two: none without an allowance
   std::vector<TierBound> tried;
   std::optional<double> distance;  ///< the bound on the distance to retraining without the rows
   std::optional<double> residual_norm, residual_h_inverse_norm, step_norm;

@@ -53,7 +53,14 @@ struct SecondLook {
   double solution_range = 0;      ///< rho(s + w)
 };
 
-/// The gradient r = grad F_S(theta), from a pass over the rows; s solves H s = r, H being that of
+/// The gradient r = grad F_S(theta), from a pass over the rows, and nothing else.
+struct GradientMeasure {
+  double norm = 0;            ///< |r| as computed
+  double sum_rounding = 0;    ///< of r: of what is added up
+  double score_rounding = 0;  ///< of r: of rounded scores
+};
+
+/// The same, and what it says through H: s solves H s = r, H being that of
 /// the frame of S itself (below and above are 0).
 struct ResidualMeasure {
   double range = 0;          ///< rho(theta - theta_0)

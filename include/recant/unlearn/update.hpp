@@ -5,6 +5,7 @@
 
 #include "recant/core/progress.hpp"
 #include "recant/linalg/cholesky.hpp"
+#include "recant/model/deviation.hpp"
 #include "recant/model/objective.hpp"
 #include "recant/model/trainer.hpp"
 #include "recant/weighting/reweighting.hpp"
@@ -36,6 +37,7 @@ struct UpdateResult {
       0;                      ///< no weighted training has these: nothing to compare with
   Vector gradient;            ///< grad F(theta; w + delta), C*p
   double gradient_norm = 0;   ///< its length
+  GradientMeasure measured;   ///< the same with its rounding: what distance_bound follows from
   double distance_bound = 0;  ///< minimum_distance(): >= |theta - argmin|, if none is negative
   double seconds = 0;
 };
@@ -44,9 +46,10 @@ struct UpdateResult {
 struct MinimumDistance {
   Vector gradient;           ///< grad F(theta; weights) as computed, C*p
   double gradient_norm = 0;  ///< its length
+  GradientMeasure measured;  ///< the same, and what rounding may have taken from it
   double bound = 0;          ///< >= |theta - argmin F(.; weights)| for weights >= 0
 };
-/// bound = (gradient_norm + what rounding may have taken from the gradient) / l2, rounded up.
+/// bound = (measured.norm + measured.sum_rounding + measured.score_rounding) / l2, rounded up.
 /// Certain, and loose where l2 is small beside the curvature of the data. Cost: one pass.
 /// Source: docs/mathematics.md sections 2 and 5.3 (the rounding).
 [[nodiscard]] MinimumDistance minimum_distance(const Objective& objective, ConstVectorRef theta,

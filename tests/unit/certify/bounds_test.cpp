@@ -211,6 +211,26 @@ TEST(Bounds, WithoutSelfConcordanceAreTheResidual) {
   EXPECT_EQ(exact.eta, exact.residual);
 }
 
+TEST(Bounds, OfAGradientAloneAreStatementFour) {
+  const GradientMeasure gradient{.norm = 3, .sum_rounding = 0.25, .score_rounding = 0.5};
+  const DistanceBound bound = bound_from_gradient(0.5, gradient);
+  EXPECT_EQ(bound.statement, BoundStatement::kStrongConvexity);
+  EXPECT_GE(bound.value, 7.5);
+  EXPECT_NEAR(bound.value, 7.5, 1e-7);
+  EXPECT_EQ(bound.value, bound.strong_convexity);
+  EXPECT_EQ(bound.residual, kInf);
+  // The same as where much more was measured, and nothing else did better.
+  const DistanceBound measured = bound_from_residual(
+      {.l2 = 0.5}, {.residual_norm = 3, .sum_rounding = 0.25, .score_rounding = 0.5});
+  EXPECT_EQ(measured.value, bound.value);
+  EXPECT_GT(bound_from_gradient(0.5, {}).value, 0) << "nothing is ever claimed to be exact";
+  for (const double odd : {kNaN, kInf}) {
+    const DistanceBound unknown = bound_from_gradient(0.5, {.norm = odd});
+    EXPECT_EQ(unknown.value, kInf);
+    EXPECT_EQ(unknown.statement, BoundStatement::kNone);
+  }
+}
+
 TEST(Bounds, AreInfiniteWhereNothingIsKnownAndNeverNaN) {
   CurvatureFrame frame = plain_frame();
   const auto at = [&](double decrement, double range = 0) {

@@ -137,6 +137,25 @@ TEST_P(BoundTerms, GiveTheBoundAgain) {
   }
 }
 
+TEST(BoundTerms, OfAGradientAloneAreThoseOfStatementFour) {
+  for (const double score_rounding : {0.0, 1e-13}) {
+    const DistanceBound bound = bound_from_gradient(
+        0.3, {.norm = 1e-11, .sum_rounding = 1e-12, .score_rounding = score_rounding});
+    std::map<std::string, double> terms;
+    for (const BoundTerm& term : terms_of(bound)) terms[term.name] = term.value;
+    EXPECT_EQ(terms, (std::map<std::string, double>{{"statement", 4},
+                                                    {"statement_4", bound.value},
+                                                    {"lambda", 0.3},
+                                                    {"v_h_norm", 0},
+                                                    {"r_norm", 1e-11},
+                                                    {"r_sum_rounding", 1e-12},
+                                                    {"r_score_rounding", score_rounding},
+                                                    {"dropped", 0}}));
+    EXPECT_LE(std::abs(BoundFromTerms(terms).distance() - bound.value), 1e-15L * bound.value);
+  }
+  EXPECT_FALSE(BoundFromTerms({{"statement", 4}, {"lambda", 1}}).distance() < INFINITY);
+}
+
 TEST(BoundTerms, OfNothingMeasuredAreNone) {
   EXPECT_TRUE(terms_of({}).empty());
 }

@@ -3,11 +3,14 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <optional>
 #include <ostream>
 #include <string>
 #include <vector>
 
+#include "batch_record.hpp"
+#include "bound_from_terms.hpp"
 #include "recant/model/trainer.hpp"
 #include "small_vault.hpp"
 
@@ -157,6 +160,69 @@ TEST_F(DeletionStepTest, WithoutABudgetThePriceOfUniformWeightsIsThereToo) {
     EXPECT_LT(10 * step.record.uniform_bound.value(), step.record.bound.value());
   }
   EXPECT_FALSE(move_freely(ascent()).record.uniform_bound) << "nothing was weighted";
+}
+
+TEST_F(DeletionStepTest, WithoutABudgetTheTierAndEveryTermOfTheBoundAreThereToo) {
+  ForgetRequest both = by_value(1), stay;
+  both.method = ForgetMethod::kAscent;
+  both.holdout = &unseen_;
+  stay.weighting = {.retained = true, .alpha = 0.5};
+  stay.holdout = &unseen_;
+  for (const ForgetRequest& request :
+       {ForgetRequest{}, by_value(0), by_value(1), ascent(), both, stay}) {
+    const DeletionStep step = move_freely(request);
+    const BatchRecord& record = step.record;
+    const bool led = request.method == ForgetMethod::kAscent ||
+                     (request.weighting.by_value && *request.weighting.alpha > 0);
+    const std::string tier = led ? "1" : "retrain";
+    EXPECT_EQ(named(step), (Named{tier, {}, {}, {tier}}));
+    EXPECT_EQ(record.tried.at(0).bound, record.bound);
+
+    std::map<std::string, double> terms;
+    for (const BoundTerm& term : record.terms) terms[term.name] = term.value;
+    const test::BoundFromTerms again(terms);
+    EXPECT_LE(std::abs(again.distance() - *record.bound), 1e-12L * *record.bound);
+    EXPECT_EQ(terms.at("r_norm"), *record.residual_norm);
+    if (request.weighting.retained) continue;  // compared with other weights
+    EXPECT_LE(truth(step.theta), *record.bound);
+    // The documented formula, by hand.
+    const double r = terms.at("r_norm") + terms.at("r_sum_rounding") + terms.at("r_score_rounding");
+    EXPECT_NEAR(*record.bound, r / terms.at("lambda") * (1 + 1e-9), 1e-12 * *record.bound);
+    EXPECT_EQ(terms.at("lambda"), fitted_.l2);
+    EXPECT_EQ(terms.at("statement"), 4);
+    EXPECT_GT(terms.at("r_sum_rounding"), 0);
+
+    const BatchRecord kept = read_batch_record(to_text(record), "plan");
+    EXPECT_EQ(kept.tier, tier);
+    ASSERT_EQ(kept.terms.size(), terms.size());
+    for (const BoundTerm& term : kept.terms) EXPECT_EQ(term.value, terms.at(term.name));
+  }
+}
+
+/// A hold-out that the climb loses, so that the losses never meet.
+TEST_F(DeletionStepTest, AnAscentThatOvershootsIsNoDeletion) {
+  ForgetRequest far = ascent();
+  far.ascent = {.max_steps = 3, .step_size = 1e300};
+  Dataset longer = fitted_.rows;
+  longer.weights.setZero();
+  for (const Index row : rows_) longer.weights[row] = 1;
+  longer.weights[0] = 4;
+  RowMatrix features = 10 * longer.features.view();
+  features.row(0).setZero();
+  longer.features = FeatureMatrix(std::move(features));
+  longer.targets[0] = fitted_.model.theta[fitted_.model.theta.size() - 1] > 0 ? 0 : 1;
+  ForgetRequest valued = far, chosen = far;
+  valued.weighting = by_value(1).weighting;
+  chosen.weighting = by_value({}).weighting;
+  for (ForgetRequest request : {far, valued, chosen}) {
+    request.holdout = &longer;
+    EXPECT_EQ(move_within(kWide, request).refusal, "step_too_large");
+    if (request.weighting.by_value && !request.weighting.alpha) continue;
+    const DeletionStep step = move_freely(request);
+    EXPECT_EQ(step.refusal, "step_too_large");
+    EXPECT_EQ(step.record.ascent.value().stop, AscentStop::kOvershot);
+    EXPECT_TRUE(step.record.tried.empty());
+  }
 }
 
 }  // namespace

@@ -287,6 +287,11 @@ TEST(MinimumDistance, IsNeverBelowTheTruthWhereColumnsAreNearlyTheSame) {
       if (result.status != UpdateStatus::kDone) continue;
       const double truth = distance_in_quad(data, weights, l2, result.theta);
       EXPECT_GE(result.distance_bound, truth) << k;
+      const GradientMeasure& m = result.measured;
+      EXPECT_NEAR(result.distance_bound, (m.norm + m.sum_rounding + m.score_rounding) / l2,
+                  1e-14 * result.distance_bound);
+      EXPECT_GE(m.norm, result.gradient_norm);
+      EXPECT_LE(m.norm, result.gradient_norm * (1 + 1e-13));
       rounding_counts += result.gradient_norm / l2 < truth;
     }
   }
