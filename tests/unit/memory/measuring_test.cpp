@@ -4,9 +4,12 @@
 #include "recant/audit/membership.hpp"
 #include "recant/audit/reconstruction.hpp"
 #include "recant/audit/retrain.hpp"
+#include "recant/audit/roc.hpp"
 #include "recant/engine/compare.hpp"
 #include "recant/metrics/bootstrap.hpp"
 #include "recant/metrics/evaluation.hpp"
+#include "recant/valuation/agreement.hpp"
+#include "recant/valuation/knn_ranks.hpp"
 #include "recant/valuation/knn_shapley.hpp"
 #include "recant/valuation/leave_one_out.hpp"
 #include "recant/valuation/model_utility.hpp"
@@ -80,15 +83,27 @@ TEST_F(PeakMemoryOfMeasuring, Audit) {
 /// Distances of some validation rows at once, 32 MB of them: the rows are wider here, or a copy of
 /// them would not be seen.
 TEST_F(PeakMemoryOfMeasuring, KnnShapley) {
-  constexpr Index kWide = 800, kOfThem = 10'000;
+  constexpr Index kWide = 800, kOfThem = 10'000, kValidation = 500;
   constexpr std::size_t kDistances = std::size_t{32} << 20;
-  const Dataset wide = made_rows(kOfThem, kWide), validation = made_rows(500, kWide);
-  const std::size_t found =
-      peak_of([&] { EXPECT_EQ(knn_shapley(wide, validation).rows_valued, kOfThem); });
-  constexpr std::size_t kAllowed = kDistances + 8 * 8 * kOfThem + 2 * 8 * 500 * kWide + kBuffers;
+  const Dataset wide = made_rows(kOfThem, kWide), validation = made_rows(kValidation, kWide);
+  constexpr std::size_t kAllowed =
+      kDistances + 8 * 8 * kOfThem + 2 * 8 * kValidation * kWide + kBuffers;
   static_assert(kAllowed < 8 * kOfThem * kWide);
-  EXPECT_LE(found, kAllowed);
-  EXPECT_GT(found, 0U);
+  KnnShapleyOptions shared, truncated;
+  shared.ties = TieRule::kShared;
+  truncated.truncate = 0.01;
+  const auto expect_little = [&](std::size_t kept, const std::function<KnnShapleyResult()>& job) {
+    const std::size_t found = peak_of([&] { EXPECT_EQ(job().rows_valued, kOfThem); });
+    EXPECT_LE(found, kept + kAllowed);
+    EXPECT_GT(found, kept);
+  };
+  expect_little(0, [&] { return knn_shapley(wide, validation); });
+  expect_little(0, [&] { return knn_shapley(wide, validation, shared); });
+  expect_little(0, [&] { return knn_shapley(wide, validation, truncated); });
+  expect_little(0, [&] { return knn_shapley_regression(wide, validation); });
+  // What is asked for is the ranks themselves.
+  expect_little(static_cast<std::size_t>(KnnRanks::bytes(kOfThem, kValidation)),
+                [&] { return KnnRanks(wide, validation).classification(); });
 }
 
 /// The distances to 1,000 validation rows would take 80 MB, as the rows do. What is there at once
@@ -111,6 +126,19 @@ TEST_F(PeakMemoryOfMeasuring, SampledValuesByVotes) {
     EXPECT_LE(found, kAllowed) << name(kind);
     EXPECT_GT(found, 0U);
   }
+}
+
+TEST_F(PeakMemoryOfMeasuring, Ranking) {
+  const Vector scores = probabilities(model_, data_.features).col(0);
+  std::size_t found = peak_of([&] { EXPECT_EQ(agreement(scores, data_.targets).count, kRows); });
+  expect_at_most(found, 16, "agreement");
+  found = peak_of([&] {
+    const auto members = scores.head(kRows / 2), others = scores.tail(kRows / 2);
+    EXPECT_FALSE(roc_curve(members, others).empty());
+    EXPECT_GT(auc(members, others).value, 0);
+    EXPECT_EQ(auc_difference(members, others, members, others).value, 0);
+  });
+  expect_at_most(found, 16, "ROC curve");
 }
 
 TEST_F(PeakMemoryOfMeasuring, LeaveOneOut) {
