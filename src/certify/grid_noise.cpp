@@ -14,7 +14,7 @@
 namespace recant {
 namespace {
 
-constexpr double kLargestInteger = 0x1p52;
+const double kLargestInteger = std::ldexp(1, GridNoise::kLargestExponent);
 
 const PrivacyBudget& checked(const PrivacyBudget& budget) {
   const BudgetRefusal refusal = check_budget(budget);

@@ -81,7 +81,8 @@ fs::path certificate_file(const fs::path& vault, std::int64_t batch, bool annex)
 
 void BatchFinisher::check_publishable(const std::optional<PrivacyBudget>& budget,
                                       ConstVectorRef theta) {
-  const double most = budget ? std::ldexp(1, 52 + budget->grid_exponent) : INFINITY;
+  const double most =
+      budget ? std::ldexp(1, GridNoise::kLargestExponent + budget->grid_exponent) : INFINITY;
   for (Index j = 0; j < theta.size(); ++j) {
     if (!(std::abs(theta[j]) < most)) {
       throw DataError("a parameter is too large for the grid of the noise", "forget",

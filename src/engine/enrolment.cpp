@@ -3,7 +3,10 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "recant/certify/bounds.hpp"
+#include "recant/certify/grid_noise.hpp"
 #include "recant/core/error.hpp"
 #include "recant/unlearn/deletion.hpp"
 
@@ -11,6 +14,10 @@ namespace recant {
 namespace {
 
 constexpr double kDefaultPrice = 0.001;
+// Of the grid's reach, for the model of the fit: later ones may be longer.
+constexpr double kShareOfGrid = 0.5;
+// What a proposed sigma leaves a deletion, in units of what the fit itself is known to.
+constexpr double kRoom = 10;
 
 void check(const EnrolmentRequest& request) {
   validate(request);
@@ -37,7 +44,8 @@ std::string describe(BudgetRefusal refusal) {
       return "a single release would reveal more than the accounting covers; promise more (a "
              "smaller epsilon)";
     case BudgetRefusal::kOutOfRange:
-      return "sigma, grid or number of releases are beyond what the noise can do";
+      return "sigma, grid or number of releases are beyond what the noise can do: sigma and grid "
+             "lie between 2^-400 and 2^400, parameters times releases below 1e12";
     case BudgetRefusal::kPromiseExceeded:
       return "the releases together would cost more than epsilon and delta";
     case BudgetRefusal::kDifferenceExceeded:
@@ -79,6 +87,59 @@ double bound_of_fit(const FittedModel& fitted) {
   const Objective objective = fitted.objective();
   const DeletionState base(objective, fitted.model.theta, fitted.rows.weights);
   return bound_from_residual(base.frame(), base.measure_residual(fitted.model.theta)).value;
+}
+
+bool grid_holds(const PrivacyBudget& budget, const Vector& theta) {
+  return theta.lpNorm<Eigen::Infinity>() <
+         kShareOfGrid * std::ldexp(1, GridNoise::kLargestExponent + budget.grid_exponent);
+}
+
+/// A budget for the same promise with which this model could be enrolled and be deleted from; none
+/// where more noise is no remedy.
+std::optional<PrivacyBudget> with_enough_noise(EnrolmentOptions options, const Vector& theta,
+                                               double fit_bound) {
+  options.max_sigma.reset();
+  for (double allowance = kRoom * fit_bound; std::isfinite(allowance); allowance *= 2) {
+    options.allowance = allowance;
+    const Enrolment found = enrol(options, theta.size());
+    if (!found.budget || grid_holds(*found.budget, theta)) return found.budget;
+  }
+  return std::nullopt;
+}
+
+/// Why no deletion could ever be certified with this budget, from the fit alone; none if nothing
+/// speaks against it.
+std::optional<EnrolmentRefusal> too_little_noise(const EnrolmentOptions& options,
+                                                 const FittedModel& fitted,
+                                                 const PrivacyBudget& budget, double fit_bound) {
+  const Vector& theta = fitted.model.theta;
+  std::string why;
+  if (!(fit_bound <= budget.allowance)) {
+    why = fmt::format(
+        "a release may be {:.3g} from the retrained model (the allowance), but even the fit is "
+        "only known to {:.3g}",
+        budget.allowance, fit_bound);
+  } else if (!grid_holds(budget, theta)) {
+    why = fmt::format(
+        "the grid of the noise, of step 2^{}, is too fine to hold the parameters, of which the "
+        "largest is {:.3g}",
+        budget.grid_exponent, theta.lpNorm<Eigen::Infinity>());
+  } else {
+    return std::nullopt;
+  }
+  const std::string_view what = options.allowance ? "allowance" : "sigma";
+  std::string more;
+  if (2 * fitted.gradient.norm() > fitted.l2 * fit_bound) more = "fit to a smaller tolerance, ";
+  if (const auto enough = with_enough_noise(options, theta, fit_bound)) {
+    const double least = options.allowance ? enough->allowance : enough->sigma();
+    // Rounded up, as a sigma that is given is rounded down.
+    more += fmt::format("give {} {} of at least {:.3g}, or ", options.allowance ? "an" : "a", what,
+                        least * 1.01);
+  }
+  return EnrolmentRefusal{fmt::format("{}_too_small", what),
+                          fmt::format("{} {:.3g} is too small, no deletion could be certified: {}; "
+                                      "{}promise less (a larger epsilon or delta, fewer releases)",
+                                      what, options.allowance.value_or(budget.sigma()), why, more)};
 }
 
 double sigma_of(int exponent) {
@@ -136,14 +197,8 @@ EnrolmentPlan plan_enrolment(const FittedModel& fitted, const EnrolmentRequest& 
   }
   plan.budget = *enrolment.budget;
   plan.fit_bound = bound_of_fit(fitted);
-  if (!(plan.fit_bound <= plan.budget.allowance)) {
-    plan.refusal = {"sigma_too_small",
-                    fmt::format("the allowance, {:.3g}, is below what even the fit itself is known "
-                                "to, {:.3g}: no deletion could be certified; give more sigma, "
-                                "promise less, or fit to a smaller tolerance",
-                                plan.budget.allowance, plan.fit_bound)};
-    return plan;
-  }
+  plan.refusal = too_little_noise(options, fitted, plan.budget, plan.fit_bound);
+  if (plan.refusal) return plan;
   plan.price = noise_price(fitted.model, rows, plan.budget.sigma(), {}, progress);
   if (plan.budget.difference) {
     options.difference_epsilon = options.difference_delta = options.difference_step = {};

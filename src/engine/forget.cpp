@@ -50,8 +50,8 @@ std::string_view describe_reason(std::string_view reason) noexcept {
            "gradient ascent and a limit of the tier rule out: ask without them; that begins the "
            "new enrolment, which allows them again"},
       Text{"above_allowance",
-           "no tier that the method allows is within the allowance: enrol with more noise, or "
-           "delete without weights by value and without gradient ascent"},
+           "no tier that the method allows is within the allowance: enrol with more noise (a "
+           "larger sigma), or leave out weights by value and gradient ascent where there are any"},
       Text{"step_too_large",
            "a step of gradient ascent left rows never seen with a loss that no model has: give a "
            "smaller step size"},

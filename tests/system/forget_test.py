@@ -172,6 +172,24 @@ class Fit(Vaults):
                 self.assertFalse(target.exists())
 
 
+    def test_too_little_noise_is_refused_with_the_reason_and_a_remedy(self):
+        target = self.root / "quiet.rct"
+        for flag, much, reason in [("--sigma", "1e-150", "out_of_range"), ("--sigma", "1e-16", "sigma_too_small"),
+                                   ("--sigma", "1e-12", "sigma_too_small"), ("--allowance", "1e-20", "allowance_too_small")]:
+            done = self.fit(target, *BUDGET, flag, much, code=4)
+            enrolment = done.json["enrolment"]
+            self.assertEqual((enrolment["outcome"], enrolment["reason"], enrolment["budget"]), ("no", reason, None))
+            self.assertRegex(done.err, r"^recant: fit: nothing was written: [^\n]*\n$")
+            self.assertFalse(target.exists())
+            if reason == "out_of_range":
+                continue
+            self.assertRegex(done.err, rf"{flag[2:]} [0-9.e-]+ is too small, no deletion could be certified: ")
+            remedy = re.search(rf"give an? {flag[2:]} of at least ([0-9.e-]+), or promise less", done.err)[1]
+            self.fit(target, *BUDGET, flag, remedy)
+            self.assertEqual(self.forget(target, "--rows", "3")["state"], "certified")
+            shutil.rmtree(target)
+
+
 class Forget(Vaults):
     def test_certified(self):
         model = self.copy(self.enrolled)

@@ -37,6 +37,7 @@ struct UncertifiedRelease {
 class GridNoise {
  public:
   static constexpr std::size_t kBatch = 1024;
+  static constexpr int kLargestExponent = 52;  ///< of theta / h, and of the noise
 
   /// @throws UsageError for a budget that check_budget() refuses, with its reason.
   explicit GridNoise(const PrivacyBudget& budget);

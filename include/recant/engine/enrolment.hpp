@@ -69,8 +69,10 @@ struct EnrolmentRequest {
 
 /// Why a model cannot be enrolled so.
 struct EnrolmentRefusal {
-  std::string reason;  ///< a code: "sigma_too_small", "allowance_too_small" ..
-  std::string text;    ///< one sentence
+  /// A code: that of BudgetRefusal, "sigma_too_small" and "allowance_too_small" also where this
+  /// model asks for more, or "no_price".
+  std::string reason;
+  std::string text;  ///< one sentence, with what to do
 };
 
 /// What will be fixed, with what it costs.

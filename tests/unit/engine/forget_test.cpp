@@ -355,6 +355,13 @@ TEST_F(ForgetTest, EnrolmentsThatCannotWorkAreRefused) {
   ASSERT_TRUE(refused.refusal.has_value());
   EXPECT_EQ(refused.refusal->reason, "sigma_too_small");
   EXPECT_THROW(Vault::create(path_, fitted_, false, &refused), UsageError);
+  EnrolmentRequest narrow = request;
+  narrow.sigma.reset();
+  narrow.allowance = 1e-25;
+  EXPECT_EQ(plan_enrolment(fitted_, narrow, nullptr).refusal.value().reason, "allowance_too_small");
+  narrow.allowance.reset();
+  narrow.sigma = 1e-150;
+  EXPECT_EQ(plan_enrolment(fitted_, narrow, nullptr).refusal.value().reason, "out_of_range");
   for (const double bad : {0.0, -1.0, static_cast<double>(NAN), static_cast<double>(INFINITY)}) {
     EnrolmentRequest wrong = request;
     wrong.epsilon = bad;
@@ -366,6 +373,30 @@ TEST_F(ForgetTest, EnrolmentsThatCannotWorkAreRefused) {
     wrong.delta = bad;
     EXPECT_THROW(static_cast<void>(plan_enrolment(fitted_, wrong, nullptr)), UsageError) << bad;
   }
+}
+
+/// The least noise that is not refused can be published: its grid holds the model.
+TEST_F(ForgetTest, NoPlanEndsInAGridThatCannotHoldTheModel) {
+  fitted_.l2 = 1000;  // its distance to the optimum is then known far below what a grid can hold
+  const TrainerResult trained = train(fitted_.objective(), fitted_.rows.weights);
+  fitted_.model.theta = trained.theta;
+  fitted_.gradient = trained.gradient;
+  EnrolmentRequest request;
+  request.epsilon = 1;
+  request.delta = 1e-5;
+  int by_grid = 0;
+  for (int k = -60; k < 0; ++k) {
+    request.sigma = std::ldexp(1, k);
+    const EnrolmentPlan plan = plan_enrolment(fitted_, request, nullptr);
+    if (!plan.refusal) {
+      Vault::create(path_, fitted_, false, &plan);
+      break;
+    }
+    EXPECT_EQ(plan.refusal->reason, "sigma_too_small");
+    by_grid += plan.refusal->text.find("too fine to hold") != std::string::npos;
+  }
+  EXPECT_GT(by_grid, 0);
+  EXPECT_TRUE(Vault::open_for_writing(path_).forget(rows({3})).done());
 }
 
 /// A folder as version 1 wrote it.
