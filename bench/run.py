@@ -47,10 +47,10 @@ PARTS = {
 
 FORMAT = 2  # of the figures' file
 
-PASSES = [(100_000, 100, 41), (30_162, 102, 81), (12_000, 784, 41), (1_000_000, 100, 11)]
+PASSES = [(100_000, 100, 41), (30_162, 102, 81), (12_000, 784, 41), (60_000, 784, 11),
+          (1_000_000, 100, 11)]
 SETS = ["100000x100", "12000x784", "60000x784", "1000000x100"]
 QUICK_SETS = ["100000x100"]
-VALUE_SETS = ["100000x100"]  # of KNN-Shapley, whose peers take n x validation rows
 
 
 def processor():
@@ -161,7 +161,7 @@ class Bench:
 
     def knn(self):
         return self.script("peers/knn_peers.py", self.programs / "peers" / "knn_bench",
-                           *self.folders(VALUE_SETS), "--repeats", 1 if self.args.quick else 3)
+                           *self.folders(self.sets), "--repeats", 1 if self.args.quick else 3)
 
     def requests(self):
         return self.script("requests/requests.py", self.args.build / "bin" / "recant",

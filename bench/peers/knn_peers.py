@@ -3,18 +3,20 @@
 
     knn_peers.py KNN_BENCH DATA...    KNN_BENCH: the program; DATA: folders with train_*.npy,
                                       validation_*.npy (features, targets)
-        the first 1,000 validation rows are used
+        the first 1,000 validation rows are used, or as many as make 10^8 pairs with the
+        training rows
         --repeats N   rounds, in each of which everybody runs once (5)
         --threads N   of everybody (2)
         --neighbors K (5)
         --leave N     rows that leave, for the update after deletion (100)
-        --alone       recant only (NumPy's distance matrix does not fit)
+        --alone       recant only, always by 1,000 validation rows
         --make ROWS COLUMNS   first writes uniform made-up data with 1,000 validation rows to DATA
         --json FILE   every figure
 
-NumPy's is vectorised, by hundreds of validation rows. pyDVL walks every pair in Python, so it gets
-the first 100 validation rows alone, and recant the same 100 beside it: nothing is scaled. Where it
-cannot be imported the table says so. Values agree to 1e-5 or the run ends: a rounded distance may
+NumPy's is vectorised, by hundreds of validation rows, or by as many as make 10^7 pairs. pyDVL walks
+every pair in Python, so it gets the first 100 validation rows alone, or as many as make 2 * 10^7
+pairs, and recant the same beside it: nothing is scaled. Where it cannot be imported the table says
+so. Values agree to 1e-5 or the run ends: a rounded distance may
 put two rows that are as good as tied the other way round, which recant's never does. Times are with
 the data in memory; `ratio` is the median of the others' seconds over recant's in the same round.
 
@@ -67,9 +69,17 @@ try:
 except ImportError as error:
     NO_PYDVL = str(error)
 
-VALIDATION_ROWS = 1000
-PYDVL_ROWS = 100
+# What everybody gets, and pyDVL: validation rows at most, and pairs of them with training rows.
+ALL = (1000, 10 ** 15 if ARGS.alone else 10 ** 8)
+PYDVL = (100, 2 * 10 ** 7)
+NUMPY_PAIRS = 10 ** 7  # at once: six arrays of so many numbers
 TOLERANCE = 1e-5
+
+
+def most_rows(limit, training_rows):
+    rows, pairs = limit
+    return max(1, min(rows, pairs // training_rows))
+
 
 def make(folder, rows, columns):
     random = np.random.default_rng(1)
@@ -84,15 +94,16 @@ def make(folder, rows, columns):
 def numpy_version(x, y, v, wanted, k):
     """All validation rows at once, by hundreds."""
     n = len(x)
+    together = most_rows((100, NUMPY_PAIRS), n)
     rank = np.arange(1, n)
     reach = np.minimum(k, rank) / rank / k
     squares = np.einsum("ij,ij->i", x, x)
     total = np.zeros(n)
-    for begin in range(0, len(v), 100):
-        some = v[begin:begin + 100]
+    for begin in range(0, len(v), together):
+        some = v[begin:begin + together]
         distance = squares - 2 * some @ x.T  # |v|^2 changes no order
         order = np.argsort(distance, axis=1, kind="stable")
-        match = (y[order] == wanted[begin:begin + 100, None]).astype(float)
+        match = (y[order] == wanted[begin:begin + together, None]).astype(float)
         value = np.empty_like(match)
         value[:, -1] = match[:, -1] * min(k, n) / (n * k)
         steps = (match[:, :-1] - match[:, 1:]) * reach
@@ -113,7 +124,7 @@ def pydvl_version(x, y, v, wanted, k):
     return valuation.result.values
 
 
-PEERS = {"NumPy": (numpy_version, VALIDATION_ROWS), "pyDVL": (pydvl_version, PYDVL_ROWS)}
+PEERS = {"NumPy": (numpy_version, ALL), "pyDVL": (pydvl_version, PYDVL)}
 
 
 def recant(folder, rows, values, *more):
@@ -158,7 +169,8 @@ def updated(folder, rows, file):
 def measure(folder):
     data = [np.load(folder / f"{part}_{kind}.npy") for part in ("train", "validation")
             for kind in ("features", "targets")]
-    data[2:] = [part[:VALIDATION_ROWS] for part in data[2:]]
+    training = len(data[0])
+    data[2:] = [part[:most_rows(ALL, training)] for part in data[2:]]
     rows = len(data[2])
     peers = {} if ARGS.alone else dict(PEERS)
     if NO_PYDVL:
@@ -166,12 +178,13 @@ def measure(folder):
     with tempfile.TemporaryDirectory() as scratch:
         file = os.path.join(scratch, "values.npy")
         against = {}
-        for name, (peer, most) in (peers or {"": (None, VALIDATION_ROWS)}).items():
+        for name, (peer, most) in (peers or {"": (None, ALL)}).items():
             if name == "pyDVL":  # starts its processes, which stay for a while
                 pydvl_version(data[0][:100], data[1][:100], data[2][:10], data[3][:10], 1)
-            against[name] = compared(peer, min(most, rows), data, folder, file)
+            against[name] = compared(peer, min(most_rows(most, training), rows), data, folder,
+                                     file)
         truncated = recant(folder, rows, file, "--truncate", 0.01, "--repeats", ARGS.repeats)
-        return {"data": folder.name, "rows": len(data[0]), "columns": data[0].shape[1],
+        return {"data": folder.name, "rows": training, "columns": data[0].shape[1],
                 "data_bytes": data[0].nbytes + data[2].nbytes, "against": against,
                 "truncated": truncated["seconds"]["fresh"],
                 "update": updated(folder, rows, file) if ARGS.leave else None}
@@ -189,7 +202,7 @@ above 1 recant is faster; floor: least seconds that the products and the sort co
 def table(one):
     yield f"{one['data']}: {one['rows']} x {one['columns']}, {ARGS.neighbors} neighbours"
     for name, figures in one["against"].items():
-        yield f"  {figures['validation_rows']:,} validation rows"
+        yield f"  {figures['validation_rows']:,} validation rows, {name or 'recant alone'}"
         yield (f"    recant{spread(figures['recant'])}, floor {figures['floor']:.4f} s, "
                f"{figures['times_floor']:.1f} times that; most memory "
                f"{figures['memory'] / 1e6:.0f} MB, data {one['data_bytes'] / 1e6:.0f} MB")
@@ -198,7 +211,8 @@ def table(one):
                    f"differ by {figures['difference']:.0e}")
     if NO_PYDVL and not ARGS.alone:
         yield f"  pyDVL was not measured: {NO_PYDVL}"
-    yield f"  recant truncated to 0.01, all rows {spread(one['truncated'])}"
+    most = max(figures["validation_rows"] for figures in one["against"].values())
+    yield f"  recant truncated to 0.01, {most:,} validation rows {spread(one['truncated'])}"
     if one["update"]:
         update = one["update"]
         yield (f"  {update['rows']} rows leave, ranks kept (made in "
