@@ -14,7 +14,8 @@
 namespace recant {
 namespace {
 
-const double kLargestInteger = std::ldexp(1, GridNoise::kLargestExponent);
+constexpr auto kLargestInteger =
+    static_cast<double>(std::int64_t{1} << GridNoise::kLargestExponent);
 
 const PrivacyBudget& checked(const PrivacyBudget& budget) {
   const BudgetRefusal refusal = check_budget(budget);
