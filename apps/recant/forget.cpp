@@ -492,11 +492,13 @@ Run add_forget(CLI::App& app, Common& common) {
           "where a pass does not show it within the allowance)")
       ->capture_default_str();
   command.add_option("--tier-at-most", flags->tier_at_most,
-                     "look no closer at the result than tier 0, half, 1, 2 or retrain");
-  command.add_flag("--third-derivative", flags->third_derivative,
-                   "keep the loss's third derivative with the base, and so have tier half: many "
-                   "deletions one by one then need no pass; costs as much as a Hessian for every "
-                   "parameter, once; not for softmax");
+                     "under a budget: look no closer at the result than tier 0, half, 1, 2 or "
+                     "retrain");
+  command.add_flag(
+      "--third-derivative", flags->third_derivative,
+      "under a budget: keep the loss's third derivative with the base, and so have tier half: many "
+      "deletions one by one then need no pass; costs as much as a Hessian for every "
+      "parameter, once; not for softmax");
   const char* values = "Value-weighted deletion";
   command
       .add_option("--weighting", flags->weighting,

@@ -599,9 +599,9 @@ class Vault:
         weighting, method, alpha, values, tier_at_most, max_steps, step_size, clip, rule, form
             As in :meth:`LogisticRegression.forget`.
         third_derivative : bool
-            Keep the loss's third derivative with the base, and so have a tier ``half``: many
-            deletions one by one in a ``with`` block then need no pass over the rows. Costs as much
-            as a Hessian for every parameter, once. Not for softmax.
+            Under a budget, as ``tier_at_most``: keep the loss's third derivative with the base, and
+            so have a tier ``half``: many deletions one by one in a ``with`` block then need no pass
+            over the rows. Costs as much as a Hessian for every parameter, once. Not for softmax.
         holdout : path or tuple (X, y), optional
             For ``ascent``, ``retained`` and the name of a method in ``values``: rows never seen.
         audit : bool

@@ -183,17 +183,30 @@ ForgetReport Vault::Impl::forget(const ForgetRequest& request, const ProgressCal
   return forget(std::span(&request, 1), progress).front();
 }
 
+/// @throws UsageError for what only a budget gives a meaning, where there is none.
+void Vault::Impl::require_budget_for(const ForgetRequest& request) const {
+  const ForgetWeighting& weighting = request.weighting;
+  const bool chosen = weighting.by_value && !weighting.alpha;
+  if (!chosen && !request.tier_at_most && !request.third_derivative) return;
+  if (read_enrolment_statement(ledger_->budget().statement, folder_.ledger_location()).budget) {
+    return;
+  }
+  if (chosen) {
+    throw UsageError("alpha is chosen from the allowance of a budget, and this model has none",
+                     "weighting", "give value:ALPHA");
+  }
+  throw UsageError(
+      "how closely a model is looked at is chosen within the allowance of a budget, and this model "
+      "has none",
+      request.tier_at_most ? "tier_at_most" : "third_derivative", "leave it out");
+}
+
 std::vector<ForgetReport> Vault::Impl::forget(std::span<const ForgetRequest> requests,
                                               const ProgressCallback& progress) {
   if (requests.empty()) return {};
   Stopwatch watch;
   check_settings(requests.front(), objective_->loss(), fitted_.rows.rows());
-  const ForgetWeighting& weighting = requests.front().weighting;
-  if (weighting.by_value && !weighting.alpha &&
-      !read_enrolment_statement(ledger_->budget().statement, folder_.ledger_location()).budget) {
-    throw UsageError("alpha is chosen from the allowance of a budget, and this model has none",
-                     "weighting", "give value:ALPHA");
-  }
+  require_budget_for(requests.front());
   std::vector<std::optional<ForgetReport>> answers(requests.size());
   std::vector<FoundRows> found(requests.size());
   std::vector<Submission> submissions;

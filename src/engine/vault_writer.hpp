@@ -104,6 +104,7 @@ class Vault::Impl {
   [[nodiscard]] std::string_view changed_since(const std::string& parameters) const;
   [[nodiscard]] Submission submission(const ForgetRequest& request, const FoundRows& found,
                                       const std::string& parameters) const;
+  void require_budget_for(const ForgetRequest& request) const;
   [[nodiscard]] std::optional<std::int64_t> known(const ForgetRequest& request) const;
   [[nodiscard]] std::optional<ForgetReport> answer(const ForgetRequest& request,
                                                    const FoundRows& found) const;

@@ -52,8 +52,9 @@ struct ForgetRequest {
   std::string key;               ///< the same key twice is one request; empty: a new one
   ForgetMethod method = ForgetMethod::kNewton;
   ForgetWeighting weighting;
-  std::optional<Tier> tier_at_most;  ///< look no closer than this, rather answer no
-  /// Keeps the third derivative with the base, and so has a tier "half". Not for softmax.
+  std::optional<Tier> tier_at_most;  ///< under a budget: look no closer, rather answer no
+  /// Under a budget: keeps the third derivative with the base, and so has a tier "half". Not for
+  /// softmax.
   bool third_derivative = false;
   const Dataset* holdout = nullptr;  ///< rows never seen: of gradient ascent, and of `retained`
   GradientAscentOptions ascent;

@@ -213,6 +213,24 @@ TEST_F(ForgetTest, AlphaThatNoAllowanceChoosesLeavesNoTrace) {
   EXPECT_EQ(Vault::status(path_).ledger->events, before);
 }
 
+TEST_F(ForgetTest, TiersThatNoBudgetAsksForLeaveNoTrace) {
+  Vault::create(path_, fitted_, false);
+  Vault vault = Vault::open_for_writing(path_);
+  const auto events = Vault::status(path_).ledger->events;
+  for (const auto tier : {Tier::kStep, Tier::kRetrain}) {
+    ForgetRequest limited = rows({1});
+    limited.tier_at_most = tier;
+    test::expect_error<UsageError>([&] { return vault.forget(limited); },
+                                   {"tier_at_most", "has none", "leave it out"});
+  }
+  ForgetRequest half = rows({1});
+  half.third_derivative = true;
+  test::expect_error<UsageError>([&] { return vault.forget(half); },
+                                 {"third_derivative", "has none", "leave it out"});
+  EXPECT_EQ(Vault::status(path_).ledger->events, events);
+  EXPECT_TRUE(vault.forget(rows({1})).done());
+}
+
 TEST_F(ForgetTest, AKeyIsAnsweredOnce) {
   create_enrolled();
   Vault vault = Vault::open_for_writing(path_);
