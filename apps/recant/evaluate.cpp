@@ -4,7 +4,6 @@
 #include <memory>
 
 #include "command.hpp"
-#include "recant/core/check.hpp"
 #include "recant/core/stopwatch.hpp"
 #include "recant/engine/json.hpp"
 #include "tables.hpp"
@@ -15,17 +14,15 @@ namespace {
 struct Flags {
   ModelFlags model;
   RowFlags rows;
-  double radius = 0, threshold = 0.5;
-  bool attack_correct_only = false;
+  MetricSettings settings;
 };
 
 int run(const Flags& flags, const Common& common) {
-  check_non_negative("radius", flags.radius);
-  check_between("threshold", flags.threshold, 0, 1);
+  validate(flags.settings);  // before rows are read
   FittedModel fitted = flags.model.open();
-  fitted.settings.radius = flags.radius;
-  fitted.settings.threshold = flags.threshold;
-  fitted.settings.attack_correct_only = flags.attack_correct_only;
+  fitted.settings.radius = flags.settings.radius;
+  fitted.settings.threshold = flags.settings.threshold;
+  fitted.settings.attack_correct_only = flags.settings.attack_correct_only;
   const MeasuredRows rows = load_rows(fitted, flags.rows.source());
   Stopwatch watch;
   const Evaluation evaluation = evaluate(rows.data, fitted.model, fitted.settings);
@@ -46,12 +43,8 @@ Run add_evaluate(CLI::App& app, Common& common) {
   auto flags = std::make_shared<Flags>();
   add_model(command, flags->model);
   add_rows(command, flags->rows, "", "data", "rows to measure on");
-  command.add_option("--radius", flags->radius, "margin-robust accuracy: length of the attack")
-      ->capture_default_str();
-  command
-      .add_option("--threshold", flags->threshold, "probability above which a label is positive")
-      ->capture_default_str();
-  command.add_flag("--attack-correct-only", flags->attack_correct_only,
+  add_fields(command, flags->settings);
+  command.add_flag("--attack-correct-only", flags->settings.attack_correct_only,
                    "the robust losses move only rows that are classified rightly");
   add_common(command, common);
   return [flags, &common] { return run(*flags, common); };

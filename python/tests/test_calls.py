@@ -583,6 +583,19 @@ def test_arguments_of_the_wrong_kind_are_named_in_one_line(problem, what: str) -
     assert model.coef_ is coef
 
 
+def test_numbers_that_no_metric_can_read_are_named(problem, tmp_path) -> None:
+    """NaN would otherwise be a threshold that no probability is above."""
+    work = Places(problem, tmp_path)
+    for name, wrong in (("threshold", [np.nan, -0.1, 1.1, 7, np.inf]), ("radius", [np.nan, -1, np.inf])):
+        for value in wrong:
+            for call in (lambda **option: recant.evaluate(work.model, *work.V, **option),
+                         lambda **option: work.vault.evaluate(work.csv, **option)):
+                with pytest.raises(recant.UsageError, match=f"^{name} must be"):
+                    call(**{name: value})
+    for edge in (0, 1):
+        assert recant.evaluate(work.model, *work.V, threshold=edge, radius=edge).metrics
+
+
 def test_numpy_s_own_scalars_are_arguments(problem) -> None:
     model, V = problem.fit(), problem.part(problem.validation)
     for wanted, given in ((True, np.True_), (False, np.False_)):

@@ -154,6 +154,7 @@ std::vector<std::vector<Interval>> bootstrap(const std::vector<Metric>& metrics,
                                              const std::vector<LinearModel>& models,
                                              const MetricSettings& settings, int resamples,
                                              std::uint64_t seed, const LinearModel* attack) {
+  validate(settings);
   check_at_least("resamples", resamples, 40);
   const Summands summands(metrics, data, models, settings, attack);
   std::vector<std::vector<double>> values(static_cast<std::size_t>(resamples));

@@ -139,6 +139,7 @@ std::optional<double> margin_robust_accuracy(const Rows& rows) {
 
 Evaluation evaluate(const Dataset& data, const LinearModel& model, const MetricSettings& settings,
                     const LinearModel* attack) {
+  validate(settings);
   if (data.rows() == 0) throw DataError("there is no row to measure on");
   const Rows rows = read_rows(data, model, settings);
   const auto value = [&](MetricKind kind) {

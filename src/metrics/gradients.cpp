@@ -192,6 +192,7 @@ class PieceTerms {
 Matrix metric_gradients(const std::vector<Metric>& metrics, const Dataset& data,
                         const LinearModel& model, const MetricSettings& settings,
                         const LinearModel* attack) {
+  validate(settings);
   check_size("columns of the features", data.features.columns(), model.features);
   const Index outputs = model.loss.outputs(), q = static_cast<Index>(metrics.size());
   Pass pass = prepare(metrics, data, model, settings, attack);

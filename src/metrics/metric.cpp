@@ -144,6 +144,7 @@ const std::vector<std::string>& metric_names() {
 
 std::vector<Metric> resolve_metric(std::string_view text, const Dataset& data,
                                    const LinearModel& model, const MetricSettings& settings) {
+  validate(settings);
   const Asked asked = split(text);
   const auto named = std::find_if(table().begin(), table().end(),
                                   [&](const Named& metric) { return asked.name == metric.name; });
@@ -202,6 +203,7 @@ std::string highest_positive_rate(const Dataset& data, Index column, Index posit
 Matrix metric_values_of_models(const std::vector<Metric>& metrics, const Dataset& data,
                                const LinearModel& model, ConstMatrixRef thetas,
                                const MetricSettings& settings, const LinearModel* attack) {
+  validate(settings);
   check_size("columns of the features", data.features.columns(), model.features);
   check_size("theta", thetas.rows(), model.theta.size());
   const Index outputs = model.loss.outputs(), q = static_cast<Index>(metrics.size());

@@ -58,6 +58,7 @@ class OwnScoreMetric {
 std::vector<double> metric_values(const std::vector<Metric>& metrics, const Dataset& data,
                                   const LinearModel& model, const MetricSettings& settings,
                                   const LinearModel* attack) {
+  validate(settings);
   check_size("columns of the features", data.features.columns(), model.features);
   std::vector<OwnScoreMetric> own;
   for (const Metric& metric : metrics) {

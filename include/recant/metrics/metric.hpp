@@ -4,8 +4,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
+#include "recant/core/options.hpp"
 #include "recant/data/dataset.hpp"
 #include "recant/model/linear_model.hpp"
 
@@ -52,13 +54,21 @@ struct Metric {
   }
 };
 
-/// How the metrics read a model; stored with the model.
+/// How the metrics read a model; stored with the model. Every function below that takes them checks
+/// them, and so do evaluate() and bootstrap(). @throws UsageError
 struct MetricSettings {
   Index positive_class = 1;  ///< softmax: the class whose probability p is
   std::vector<std::optional<std::string>> privileged;  ///< by sensitive column; empty: see resolve
   double threshold = 0.5;                              ///< hard labels: p > threshold
   double radius = 0;                                   ///< of margin-robust accuracy
   bool attack_correct_only = false;  ///< the attack moves only rows that are classified rightly
+
+  static constexpr auto fields() {
+    return std::tuple{Field{"radius", &MetricSettings::radius,
+                            "margin-robust accuracy: length of the attack", Accept::kNonNegative},
+                      Field{"threshold", &MetricSettings::threshold,
+                            "probability above which a label is positive", Accept::kUnitInterval}};
+  }
 };
 
 /// Turns "NAME", "NAME:COLUMN" or "NAME:COLUMN=GROUP" into metrics.

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 #include <tuple>
 
 #include "compare.hpp"
@@ -13,6 +14,8 @@
 #include "naive_metric.hpp"
 #include "problems.hpp"
 #include "recant/core/error.hpp"
+#include "recant/metrics/bootstrap.hpp"
+#include "recant/metrics/evaluation.hpp"
 
 namespace recant {
 namespace {
@@ -254,6 +257,39 @@ TEST_F(MetricTest, SwappingTheGroupsChangesTheSign) {
     const auto both = metric_values({{kind, "", 0, 0}, {kind, "", 0, 1}}, data, model, {});
     EXPECT_NE(both[0], 0);
     test::expect_close(both[0], -both[1], 1e-14, 0, "sign");
+  }
+}
+
+TEST_F(MetricTest, SettingsThatNoMetricCanReadAreNamedByEveryFunction) {
+  test::Random random(9);
+  const Dataset data = test::made_up_rows(random, 60, 3, Loss(), {2});
+  const LinearModel model = logistic(random, 3);
+  const auto metrics = resolve_metric("utility", data, model, {});
+  const auto refused = [&](const MetricSettings& settings, const std::string& name) {
+    test::expect_error<UsageError>([&] { return resolve_metric("utility", data, model, settings); },
+                                   {name});
+    test::expect_error<UsageError>([&] { return metric_values(metrics, data, model, settings); },
+                                   {name});
+    test::expect_error<UsageError>(
+        [&] { return metric_values_of_models(metrics, data, model, model.theta, settings); },
+        {name});
+    test::expect_error<UsageError>([&] { return metric_gradients(metrics, data, model, settings); },
+                                   {name});
+    test::expect_error<UsageError>([&] { return evaluate(data, model, settings); }, {name});
+    test::expect_error<UsageError>(
+        [&] { return bootstrap(metrics, data, {model}, settings, 40, 1); }, {name});
+  };
+  constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+  constexpr double kInfinite = std::numeric_limits<double>::infinity();
+  for (const double threshold : {kNone, -kInfinite, -1e-9, 1 + 1e-9, 7.0, kInfinite}) {
+    refused({.privileged = {}, .threshold = threshold}, "threshold must be");
+  }
+  for (const double radius : {kNone, -kInfinite, -1.0, kInfinite}) {
+    refused({.privileged = {}, .radius = radius}, "radius must be");
+  }
+  for (const double edge : {0.0, 1.0}) {
+    EXPECT_TRUE(
+        evaluate(data, model, {.privileged = {}, .threshold = edge, .radius = edge}).accuracy);
   }
 }
 
