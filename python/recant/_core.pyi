@@ -176,8 +176,10 @@ class Writer:
         What opening found unfinished and no result has told, since its call failed.
         """
 
-    def model(self) -> Model | None:
-        """The model, of a writer that stayed open; else None."""
+    def model(self) -> tuple[Model, str] | None:
+        """
+        The model and folder_mark() of then, of a writer that stayed open or as it left it; that once. Else, and in a callback of its own, None.
+        """
 
     def close(self) -> None: ...
 
@@ -186,6 +188,8 @@ def fit_csv(path: str, table: dict[str, object], loss: str, l2: float | None, l2
 def create_vault(model: Model, path: str, replace: bool, enrolment: dict[str, object] | None, on_budget_spent: str, ledger: str | None, validation: Rows | None, wait: float, progress: object | None) -> str: ...
 
 def plan_enrolment(model: Model, enrolment: dict[str, object], on_budget_spent: str, validation: Rows | None, progress: object | None) -> str: ...
+
+def folder_mark(folder: str) -> str: ...
 
 def vault_status(path: str, check: bool) -> str: ...
 

@@ -112,9 +112,11 @@ class Vault:
     """A model on disk, NAME.rct, with its rows and, of CSV files, how they are encoded.
 
     Opening reads: it checks every file against its hash, maps the features, and waits for nobody.
-    :meth:`forget` makes this object the folder's one writer for the time of the call or, in a
-    ``with`` block, to the end of the block, which is what many deletions want: each then costs the
-    step alone.
+    What it answers is about the model as the folder has it now, also where others have deleted from
+    it since. :meth:`forget` makes this object the folder's one writer for the time of the call or,
+    in a ``with`` block, from then to the end of the block, which is what many deletions want: each
+    then costs the step alone. Where disk or ledger fail in a block the folder is let go, and the
+    next call opens it again.
 
     Parameters
     ----------
@@ -162,6 +164,7 @@ class Vault:
         self._turn = threading.RLock()
         self._blocks = 0  # with blocks that we are in
         self._writer = _core.Writer(self._folder, self._checkpoint, ledger, self._wait)
+        self._mark = _core.folder_mark(self._folder)
         self._read: _core.Model | None = _core.Model.open(self._folder)
         self._rows = len(self._read)
 
@@ -417,12 +420,15 @@ class Vault:
 
     @property
     def _model(self) -> _core.Model:
-        """As the last deletion of this object left it, or as it was when it was opened."""
+        """As the folder has it now, whoever deletes from it: read again only where it has moved on."""
         with self._turn:
-            if self._read is None:
-                self._read = self._writer.model()
-            if self._read is None:
-                self._read = _core.Model.open(self._folder)
+            now = _core.folder_mark(self._folder)
+            if self._read is None or now != self._mark:
+                left = self._writer.model()
+                if left is None or left[1] != now:
+                    left = _core.Model.open(self._folder), now
+                self._read, self._mark = left
+                self._rows = len(self._read)
             return self._read
 
     @property
@@ -552,22 +558,22 @@ class Vault:
             self._turn.release()
 
     def close(self) -> None:
-        """Lets others write. What a ``with`` block does at its end."""
-        self._writer.close()
+        """Lets others write. What a ``with`` block does at its end; in a callback of a call that
+        writes, when that ends."""
+        with self._turn:
+            self._writer.close()
 
     def _written(self, call: Callable[..., tuple[_T, list[str]]],
                  *arguments: object) -> _T:
-        """What a call of the writer found, which stays open in a with block. After anything unforeseen
-        it was closed, and the model is read again."""
+        """What a call of the writer found, which stays open in a with block unless disk or ledger
+        failed."""
         with self._turn:
             try:
                 found, recovered = call(*arguments, self._blocks > 0)
-            except BaseException as error:
-                if not isinstance(error, (UsageError, NotFoundError)):
-                    self._read = None
+            except BaseException:
                 _tell(self._writer.recovered())
                 raise
-            self._read = None  # the writer has the newer one
+            self._read = None  # of rows that are gone nothing stays in memory
         if recovered:
             _tell(recovered)
         return found

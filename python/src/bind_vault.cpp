@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+#include <sys/stat.h>
+
 #include <algorithm>
+#include <atomic>
+#include <filesystem>
 #include <iterator>
 #include <mutex>
 #include <optional>
 #include <set>
 #include <span>
+#include <thread>
 #include <utility>
 
 #include "forget_options.hpp"
@@ -24,6 +30,26 @@ namespace {
 template <class Result>
 using Written = std::pair<Result, std::vector<std::string>>;
 
+/// By what whoever has read a model sees that its folder has moved on: each batch of deletions
+/// makes another generation of the state and destroys the former, and a model in the place of
+/// another has a folder of its own.
+std::string folder_mark(const std::string& folder) {
+  const std::filesystem::path state = std::filesystem::path(folder) / "state";
+  std::vector<std::string> generations;
+  std::error_code failed;
+  for (std::filesystem::directory_iterator at(state, failed), end; at != end;) {
+    generations.push_back(at->path().filename());
+    at.increment(failed);
+  }
+  std::ranges::sort(generations);
+  struct ::stat file {};
+  static_cast<void>(::stat(state.c_str(), &file));
+  return fmt::format("{} {} {}", file.st_dev, file.st_ino, fmt::join(generations, " "));
+}
+
+/// A model and the mark that its folder had then.
+using MarkedModel = std::pair<Model, std::string>;
+
 /// The one writer of a folder: opened by a call that needs it, and closed by it unless it is told
 /// to stay open. One crossing from Python for all of that. Python's threads take turns.
 class Writer {
@@ -36,22 +62,25 @@ class Writer {
 
   /// Runs work(vault, callback) without the interpreter's lock. After anything unforeseen the vault
   /// is closed: what was begun is finished, or was never begun, when the folder is next opened.
+  /// @throws UsageError in a callback of such a call.
   template <class Work>
   auto with_vault(nb::handle progress, bool stay_open, const Work& work) {
     return without_lock(progress, [&](const ProgressCallback& callback) {
-      const std::scoped_lock turn(mutex_);
+      const Turn turn(*this);
+      const auto ends = [&] { return std::exchange(close_next_, false) || !stay_open; };
       try {
         if (!vault_) open();
         auto result = work(*vault_, callback);
-        if (!stay_open) close_vault();
+        if (ends()) close_vault();
         return Written<decltype(result)>(std::move(result), std::exchange(recovered_, {}));
       } catch (const Error& error) {
         const bool foreseen =
             error.kind() == ErrorKind::kUsage || error.kind() == ErrorKind::kNotFound;
         if (!foreseen) forsake();
-        if (!stay_open && vault_) close_vault();
+        if (ends() && vault_) close_vault();
         throw;
       } catch (...) {
+        close_next_ = false;
         forsake();
         throw;
       }
@@ -60,31 +89,59 @@ class Writer {
   /// What opening found unfinished and no result has told, since its call failed.
   std::vector<std::string> recovered() {
     const nb::gil_scoped_release release;
-    const std::scoped_lock turn(mutex_);
+    if (is_ours()) return {};
+    const Turn turn(*this);
     return std::exchange(recovered_, {});
   }
-  /// As the writer has it or, closed, as it left it: that once, since a folder that nobody holds
-  /// open goes on without us. Else none.
-  std::optional<Model> model() {
+  /// As the writer has it or, closed, as it left it: that once. Else, and in a callback, none.
+  std::optional<MarkedModel> model() {
     const nb::gil_scoped_release release;
-    const std::scoped_lock turn(mutex_);
-    if (vault_) return make_model(vault_->model());
+    if (is_ours()) return {};
+    const Turn turn(*this);
+    if (vault_) return MarkedModel(make_model(vault_->model()), folder_mark(path_));
     if (!left_) return {};
-    return make_model(*std::exchange(left_, {}));
+    return MarkedModel(make_model(*std::exchange(left_, {})), mark_left_);
   }
+  /// In a callback: when the call that tells of its progress ends.
   void close() {
     const nb::gil_scoped_release release;
-    const std::scoped_lock turn(mutex_);
+    if (is_ours()) {
+      close_next_ = true;
+      return;
+    }
+    const Turn turn(*this);
     if (vault_) close_vault();
   }
 
  private:
+  /// One thread at a time; Python code that such a turn runs must not wait for its end.
+  class Turn {
+   public:
+    explicit Turn(Writer& of) : of_(of) {
+      if (of_.is_ours()) throw UsageError("is busy with the call that this is a part of", "vault");
+      of_.mutex_.lock();
+      of_.holder_ = std::this_thread::get_id();
+    }
+    ~Turn() {
+      of_.holder_ = std::thread::id();
+      of_.mutex_.unlock();
+    }
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+
+   private:
+    Writer& of_;
+  };
+
+  /// Whether this thread has the turn: it runs a callback or a signal's handler.
+  [[nodiscard]] bool is_ours() const { return holder_ == std::this_thread::get_id(); }
   void open() {
     vault_.emplace(Vault::open_for_writing(path_, options_));
     std::ranges::copy(vault_->recovered(), std::back_inserter(recovered_));
   }
   void close_vault() {
     left_ = vault_->model();
+    mark_left_ = folder_mark(path_);  // before others can write
     vault_.reset();
   }
   void forsake() {
@@ -95,8 +152,11 @@ class Writer {
   std::string path_;
   Vault::WriteOptions options_;
   std::mutex mutex_;
+  std::atomic<std::thread::id> holder_;
+  bool close_next_ = false;
   std::optional<Vault> vault_;
   std::optional<FittedModel> left_;
+  std::string mark_left_;
   std::vector<std::string> recovered_;
 };
 
@@ -287,6 +347,9 @@ Written<std::pair<std::string, std::size_t>> forget_requests(Writer& writer,
   // Of values, a number a row, the first request has those of all.
   const Vector values = std::exchange(settings.weighting.values, {});
   std::vector<ForgetRequest> batch;
+  if (file) {  // before the folder is touched: what is wrong with it is no fault of the folder
+    batch = without_lock(nb::none(), [&](const auto&) { return read_requests(*file, settings); });
+  }
   for (const auto& [key, rows, ids] : requests) {
     ForgetRequest& request = batch.emplace_back(settings);
     request.key = key;
@@ -294,7 +357,6 @@ Written<std::pair<std::string, std::size_t>> forget_requests(Writer& writer,
     request.ids = ids;
   }
   return writer.with_vault(progress, stay_open, [&](Vault& vault, const auto& callback) {
-    if (file) batch = read_requests(*file, settings);
     if (!batch.empty()) {
       batch.front().weighting.values =
           values.size() > 0 ? values : values_for(batch.front(), vault.model(), callback);
@@ -353,7 +415,9 @@ void bind_writer(nb::module_& module) {
           nb::arg("stay_open"))
       .def("recovered", &Writer::recovered,
            "What opening found unfinished and no result has told, since its call failed.")
-      .def("model", &Writer::model, "The model, of a writer that stayed open; else None.")
+      .def("model", &Writer::model,
+           "The model and folder_mark() of then, of a writer that stayed open or as it left it; "
+           "that once. Else, and in a callback of its own, None.")
       .def("close", &Writer::close);
 }
 
@@ -381,6 +445,7 @@ void bind_vault(nb::module_& module) {
              nb::arg("validation").none(), nb::arg("wait"), nb::arg("progress").none());
   module.def("plan_enrolment", &plan, nb::arg("model"), nb::arg("enrolment"),
              nb::arg("on_budget_spent"), nb::arg("validation").none(), nb::arg("progress").none());
+  module.def("folder_mark", &folder_mark, nb::arg("folder"));
   module.def("vault_status", &status_json, nb::arg("path"), nb::arg("check"));
   module.def(
       "backup_vault",

@@ -9,6 +9,7 @@ import math
 import os
 import pickle
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -788,10 +789,103 @@ def test_what_a_killed_process_left_is_told_once_also_by_a_call_that_fails(folde
             assert vault.forget(rows).done == (rows == 5)
         except recant.UsageError:
             assert rows == [5, 5]
+            assert_as_on_disk(vault)
         first = len(told)
         assert vault.forget(6).done
     assert first == len(told) >= 1 and "request" in str(told[0].message)
     assert told[0].filename == __file__ and vault.check().fault is None
+    assert_as_on_disk(vault)
+
+
+def assert_as_on_disk(vault) -> None:
+    """It answers about the model that anybody finds in the folder."""
+    fresh = recant.Vault(vault.path)._model
+    assert np.array_equal(vault._model.theta, fresh.theta)
+    assert np.array_equal(vault._model.weights, fresh.weights)
+
+
+@pytest.mark.parametrize("before", ["nothing", "reading", "outcome", "repeated", "block"])
+def test_the_model_is_the_folder_s_whoever_moved_it(folders, tmp_path, before) -> None:
+    vault = recant.Vault(folders.copy(folders.plain))
+    vault.forget(1, key="one")
+    vault.backup(tmp_path / "backup.rct")
+    vault.forget([7, 11])
+    older = recant.Vault(tmp_path / "backup.rct")
+    if before == "reading":
+        assert older.estimator.n_features_in_
+    elif before == "outcome":
+        assert older.outcome("one").done
+    elif before == "repeated":
+        assert older.forget(1, key="one").to_dict()["repeated"]
+    elif before == "block":
+        with older:
+            assert older.outcome("one").done
+    assert older.catch_up(vault.path / "ledger.sqlite") == 2
+    assert_as_on_disk(older)
+    other = recant.Vault(older.path)
+    with other:
+        assert other.forget(20).done and other.forget(21).done
+        assert_as_on_disk(other)
+        assert_as_on_disk(older)
+    assert older.forget(22).done
+    assert_as_on_disk(other)
+    recant.Vault.create(older.path, folders.plain.estimator, replace=True)
+    assert_as_on_disk(other)
+
+
+def test_a_callback_or_a_handler_may_look_at_the_vault_and_close_it(folders) -> None:
+    path = folders.copy(folders.plain)
+    vault, other = recant.Vault(path), recant.Vault(path, wait=0)
+    seen = []
+
+    def look(*now: object) -> None:
+        if not seen:
+            seen.append((repr(vault), vault.status().rows_left))
+            with pytest.raises(recant.UsageError, match="busy with the call"):
+                vault.outcome("a")
+
+    def close(*now: object) -> None:
+        vault.close()
+
+    with vault:
+        for row in (1, 2):  # after the first nothing was read
+            assert vault.forget(row, key=f"k{row}", progress=look).done and seen
+            seen.clear()
+        assert vault.forget(3, progress=close).done
+        assert other.forget(4).done
+        assert vault.forget(5).done
+        with pytest.raises(recant.BusyError):
+            other.forget(6)
+    former = signal.signal(signal.SIGALRM, close)
+    try:
+        with vault:
+            signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
+            for row in range(30, 40):
+                assert vault.forget(row).done
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, former)
+    assert_as_on_disk(vault)
+
+
+def test_a_wrong_file_of_requests_does_not_let_go_of_the_folder(folders, tmp_path) -> None:
+    path = folders.copy(folders.plain)
+    vault, other = recant.Vault(path), recant.Vault(path, wait=0)
+    wrong = tmp_path / "wrong.csv"
+    wrong.write_text("name,row\na,1\n")
+    with vault:
+        assert vault.forget(1).done
+        with pytest.raises(recant.DataError):
+            vault.forget_requests(wrong)
+        with pytest.raises(recant.BusyError):
+            other.forget(2)
+        closed = threading.Thread(target=vault.close)  # waits for the block
+        closed.start()
+        time.sleep(0.1)
+        with pytest.raises(recant.BusyError):
+            other.forget(2)
+    closed.join()
+    assert other.forget(2).done
 
 
 def test_backup_checkpoint_and_catching_up(folders, tmp_path) -> None:
