@@ -228,7 +228,7 @@ def _coefficients(fitted: Any) -> tuple[_arrays.Floats, _arrays.Floats]:
 
 
 def _class_weighted(fitted: Any, targets: Any, sample_weight: Any) -> _arrays.Floats | None:
-    weights = _arrays.row_weights(sample_weight, len(targets))
+    weights = _arrays.training_weights(sample_weight, len(targets))
     class_weight = getattr(fitted, "class_weight", None)
     if class_weight is None:
         return weights

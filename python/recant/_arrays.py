@@ -213,6 +213,18 @@ def row_weights(sample_weight: Any, rows: int, where: str = "sample_weight") -> 
     return np.ascontiguousarray(weights)
 
 
+def training_weights(sample_weight: Any, rows: int) -> Floats | None:
+    """Of rows to train on, which the core would call by a name of its own where they are wrong."""
+    weights = row_weights(sample_weight, rows)
+    if weights is not None and rows > 0:
+        least, most = weights.min(), weights.max()
+        if not 0 <= least <= most < np.inf:
+            raise DataError("sample_weight: are not all finite and >= 0")
+        if most == 0:
+            raise DataError("sample_weight: are zero in every row")
+    return weights
+
+
 def class_codes(y: npt.NDArray[Any], classes: npt.NDArray[Any]) -> Floats:
     """The number of each row's class as float64, which the core counts in."""
     if (labels := _whole(y)) is not None and (names := _whole(classes)) is not None:
@@ -330,7 +342,7 @@ def _columns(sensitive: Any) -> list[tuple[str, _Column]]:
     array = _array(sensitive)
     if array.ndim == 1:
         return [("", array)]
-    if array.ndim != 2 or array.shape[1] == 0:
+    if array.ndim != 2:
         raise DataError(f"sensitive_features: has {array.ndim} dimensions, but one or two are needed")
     if array.shape[1] == 1:
         return [("", array[:, 0])]
@@ -401,6 +413,8 @@ def group_columns(sensitive: Any, rows: int, known: KnownGroups | None = None) -
     if sensitive is None:
         return []
     columns = _columns(sensitive)
+    if not columns:
+        raise DataError("sensitive_features: has no columns")
     if known:
         columns = _in_order_of(known, columns)
     result: list[Groups] = []

@@ -612,8 +612,8 @@ class LogisticRegression(_sklearn.ClassifierStandIn, _LinearEstimator):
         UsageError
             For parameters of the constructor that are out of range.
         DataError
-            For weights or groups that do not fit the rows, fewer than two classes, numbers that
-            are not finite. What is wrong with X and y is said by scikit-learn where it is
+            For weights or groups that do not fit the rows, fewer than two classes, more than two
+            and each in one row alone, numbers that are not finite. What is wrong with X and y is said by scikit-learn where it is
             installed, as its ValueError or TypeError; ours are ValueErrors too.
 
         Warns
@@ -630,13 +630,16 @@ class LogisticRegression(_sklearn.ClassifierStandIn, _LinearEstimator):
         classes, codes = _classes_of(data.targets)
         if len(classes) < 2:
             raise DataError("y: holds one class only, but at least 2 classes are needed")
-        names = _labels.texts_of(classes)
         binary = len(classes) == 2
+        if not binary and len(classes) == len(codes):
+            raise DataError(f"y: has {len(classes)} classes in as many rows, so there is nothing to "
+                            "learn; choose RidgeRegression, or another target")
+        names = _labels.texts_of(classes)
         positive = None if self.positive is None else str(self.positive)
         if binary and positive not in (None, names[1]):
             raise UsageError("positive: of two classes it is the last of classes_; recode y")
         rows = _core.Rows(data.features, codes.astype(np.float64),
-                          _arrays.row_weights(sample_weight, len(codes)), data.columns, names,
+                          _arrays.training_weights(sample_weight, len(codes)), data.columns, names,
                           _arrays.group_columns(sensitive_features, len(codes)))
         self._fit_rows(rows, "logistic" if binary else "softmax", None if binary else positive,
                        privileged, _labels.type_of(classes), progress,
@@ -882,7 +885,7 @@ class RidgeRegression(_sklearn.RegressorStandIn, _LinearEstimator):
         require_parameters(self)
         data = self._training_data(X, y, numeric=True)
         rows = _core.Rows(data.features, _arrays.one_a_row(data.targets, "y"),
-                          _arrays.row_weights(sample_weight, len(data.targets)), data.columns, [],
+                          _arrays.training_weights(sample_weight, len(data.targets)), data.columns, [],
                           _arrays.group_columns(sensitive_features, len(data.targets)))
         self._fit_rows(rows, "squared", None, privileged, "", progress, data.seen)
         return self

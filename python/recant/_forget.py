@@ -31,6 +31,14 @@ def row_positions(rows: Any, count: int) -> list[int]:
     if type(rows) is list and set(map(type, rows)) == {int}:
         _require_beyond_no_row(max(rows))
         return rows
+    positions = _positions_in_array(rows, count)
+    if not positions:
+        raise UsageError("rows: names no row")
+    return positions
+
+
+def _positions_in_array(rows: Any, count: int) -> list[int]:
+    """Of what NumPy has to look at."""
     try:
         array = np.atleast_1d(np.asarray(rows))
     except ValueError:  # of lists of different lengths

@@ -65,6 +65,8 @@ _WORDS = {
     "--utility vote": "utility='vote'",
     "recant forget --from-ledger NEWER.sqlite": "Vault.catch_up(NEWER)",
 }
+#: What the core calls an argument that is wrong, where the package's has another name.
+_ARGUMENTS = {"close": "metric"}
 _OPTION = re.compile(r"(?<![^\s(\"'`])--([a-z][a-z-]*)")
 
 
@@ -78,8 +80,7 @@ def _in_python(text: str) -> str:
 def _of_core(name: str, message: str, where: str, hint: str) -> Error:
     """The exception for an error of the core."""
     message, hint = _in_python(message), _in_python(hint)
-    if where.startswith("--"):
-        where = _in_python(where)
+    where = _in_python(where) if where.startswith("--") else _ARGUMENTS.get(where, where)
     text = f"{where}: {message}" if where else message
     error: Error = globals()[name](f"{text}; {hint}" if hint else text)
     error.message, error.where, error.hint = message, where, hint

@@ -667,6 +667,29 @@ def test_hints_are_in_the_words_of_the_package(problem, tmp_path) -> None:
         assert caught.value.hint == hint and str(caught.value).endswith(f"; {hint}")
 
 
+@pytest.mark.filterwarnings("ignore:The number of unique classes")
+def test_errors_name_the_argument_that_was_given(problem) -> None:
+    """Where the core calls it by another name, and where it cannot see that it was given."""
+    model, (X, y) = problem.fit(), problem.part(problem.validation)
+    group, ones = problem.group[problem.validation], np.ones(len(X))
+    for call, text in [
+            (lambda: model.correct(X, y, metric=[]), "metric: there is no gap to close"),
+            (lambda: model.correct(X, y, metric="utility"), "metric: utility is kept, not closed"),
+            (lambda: model.correct(X, y, sensitive_features=group, scheme="hard", rows=[]), "rows: names no row"),
+            (lambda: model.forget([]), "rows: names no row"),
+            (lambda: model.forget(np.zeros(len(model._model), dtype=bool)), "rows: names no row"),
+            (lambda: recant.LogisticRegression().fit(X, y, -ones), "sample_weight: are not all finite and >= 0"),
+            (lambda: recant.LogisticRegression().fit(X, y, np.nan), "sample_weight: are not all finite and >= 0"),
+            (lambda: recant.RidgeRegression().fit(X, y, 0 * ones), "sample_weight: are zero in every row"),
+            (lambda: recant.LogisticRegression().fit(X, np.arange(len(X))),
+             f"y: has {len(X)} classes in as many rows, so there is nothing to learn"),
+            *((lambda none=none: recant.evaluate(model, X, y, sensitive_features=none),
+               "sensitive_features: has no columns") for none in (pd.DataFrame(index=range(len(X))), X[:, :0], {}))]:
+        with pytest.raises(recant.Error) as caught:
+            call()
+        assert isinstance(caught.value, ValueError) and str(caught.value).split(";")[0] == text
+
+
 def test_only_options_are_translated() -> None:
     error = recant.errors._of_core("DataError", "holds nothing", "a--b/c.csv", "see --max-steps")
     assert str(error) == "a--b/c.csv: holds nothing; see max_steps"
