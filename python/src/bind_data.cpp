@@ -45,8 +45,6 @@ std::vector<GroupsOut> groups_of(const Dataset& data) {
 }
 
 using IntegersIn = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-
-using IntegersIn = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Integers = std::span<const std::int64_t>;
 Integers integers_of(const IntegersIn& array) {
   return {array.data(), array.size()};
