@@ -656,6 +656,7 @@ def test_hints_are_in_the_words_of_the_package(problem, tmp_path) -> None:
     ridge = recant.RidgeRegression().fit(X, y)
     for call, hint in [
             (lambda: model.save(tmp_path / "m.rct"), "choose another name or give replace=True"),
+            (lambda: recant.Vault(tmp_path / "m.rct").backup(tmp_path / "m.rct"), "choose another name"),
             (lambda: model.correct(X, y, sensitive_features=problem.group[problem.validation],
                                    bounds=None, rounds=2), "give rounds=1, or bounds"),
             (lambda: model.forget(0, method="ascent"), "give holdout"),

@@ -234,6 +234,9 @@ VaultCheck Vault::check(const fs::path& path) {
 
 void Vault::backup(const fs::path& path, const fs::path& destination, const WriterWait& wait) {
   const ModelFolder folder = read_model_folder(path);
+  if (fs::exists(destination)) {  // a backup replaces nothing, so nobody is told how to
+    throw UsageError("exists already", destination.string(), "choose another name");
+  }
   StagedFolder staged(destination, false);
   std::optional<WriterLock> lock;  // from when on a writer was in the way, so that none is again
   while (true) {

@@ -6,8 +6,10 @@
 
 Each case of the tables runs twice: for a person and with --json. Checked are the exit code; one
 line on standard error that says what, where and what to do; the recant.error/1 object, made of
-the same three parts; that no cell or row id is repeated; and that nothing is left behind.
+the same three parts; that a hint names options that there are; that no cell or row id is repeated;
+and that nothing is left behind.
 """
+import functools
 import json
 import os
 import re
@@ -34,6 +36,16 @@ class Bad:
     def __init__(self, name, code, line, *arguments, where=None, hint=True, files=None, **more):
         self.name, self.code, self.line, self.arguments = name, code, line, arguments
         self.where, self.hint, self.files, self.more = where, hint, files or {}, more
+
+
+@functools.cache
+def commands():
+    return set(re.findall(r"(?m)^  ([a-z]+) ", run(COMMAND, "--help").out))
+
+
+@functools.cache
+def options_of(command):
+    return set(re.findall(r"--[a-z][a-z-]*", run(COMMAND, command, "--help").out))
 
 
 class World(unittest.TestCase):
@@ -128,6 +140,13 @@ class World(unittest.TestCase):
             self.assertRegex(said["where"], case.where, str(done))
         if case.hint:
             self.assertTrue(said["hint"], f"says not what to do\n{done}")
+        self.assert_has_options(said["hint"] or "", done)
+
+    def assert_has_options(self, hint, done):
+        """A command, or another that the hint names, has every option that it is told to try."""
+        named = {done.arguments[0], *re.findall(r"[a-z]+", hint)} & commands()
+        known = {"--help"}.union(*map(options_of, named))
+        self.assertLessEqual(set(re.findall(r"(?<!\S)--[a-z][a-z-]*", hint)), known, str(done))
 
 
 def lines_with(change):
@@ -529,6 +548,7 @@ OPTIONS = [
 ]
 
 OUTPUTS = [
+    Bad("output exists (backup)", 2, r"out: exists already; choose another name$", "backup", "{model}", "{out}"),
     option("no folder to write in", r"none/m\.rct: cannot be created: No such file or directory", "fit", "-o", "{here}/none/m.rct", code=3, hint=False),
     Bad("output exists", 2, r"old\.rct: exists already; choose another name or give --force", "fit", "{train}", *FIT, "-o", "{here}/old.rct",
         files={"old.rct": "a file of someone"}),
@@ -548,6 +568,33 @@ OUTPUTS = [
         "--method", "knn_shapley", "-o", "{here}/none/v.npy", hint=False),
     Bad("the influences cannot be written", 3, r"none/i\.npy: cannot be created", "influence", "{model}", "--validation", "{val}",
         "--metric", "utility", "-o", "{here}/none/i.npy", hint=False),
+]
+
+# A number that some programs take for another, an entry that is not there, a protection that is not given.
+LOOSE_TEXTS = [
+    *(option(f"{command} {flag} {text}", rf"{flag}: must be a whole number in decimal digits", command, flag, text, *more)
+      for command, flag, *more in (("fit", "--releases", "--epsilon", "1", "--delta", "1e-5"), ("fit", "--max-iterations"),
+                                   ("fit", "--threads"), ("fit", "--seed"), ("correct", "--count", "--scheme", "hard"),
+                                   ("correct", "--rounds"), ("compare", "--rounds"), ("compare", "--resamples"),
+                                   ("value", "--neighbors"), ("value", "--top"))
+      for text in ("010", "0x10", "0b1", "+5", " 5", "5 ", "00", "-0", "-010")),
+    *(option(f"{command} {flag} {text}", rf"{flag}: must be a decimal number", command, flag, text)
+      for command, flag in (("fit", "--l2"), ("fit", "--sigma"), ("fit", "--wait"), ("evaluate", "--radius"), ("correct", "--kappa"))
+      for text in ("0x1p-1", "0X1", " 1")),
+    *(Bad(f"forget {flag} {text!r}", 2, rf"{flag}: has an empty entry", "forget", "{model}", flag, text)
+      for flag in ("--rows", "--ids") for text in ("5,", ",5", "5,,6", ",")),
+    *(Bad(f"forget --rows {text!r}", 2, r"--rows: entry \d is no row number in decimal digits; rows count from 0$", "forget",
+          "{model}", "--rows", text) for text in ("0x10", "-0", "-00", "0,-0", "+5", " 5", "5 ", "5.0", "1e1", "5;6", "secret", "9" * 30)),
+    *(option(f"correct --rows {text!r}", r"--rows: (has an empty entry|entry \d is no row number)", "correct", "--scheme", "hard",
+             "--rows", text) for text in ("5,", "5,,6", "0x10", "-0")),
+    option("an entry of --sensitive", r"--sensitive: has an empty entry", "fit", "--sensitive", "sex,"),
+    option("an entry of --drop", r"--drop: has an empty entry", "fit", "--drop", "region,,w"),
+    option("an entry of --close", r"--close: has an empty entry", "correct", "--close", ",demographic_parity"),
+    option("no protection of differences", r"--difference-epsilon: must not be empty", "fit", "--epsilon", "1", "--delta", "1e-5",
+           "--difference-epsilon", "", "--difference-delta", "", "--difference-step", ""),
+    Bad("no tier", 2, r"--tier-at-most: must not be empty", "forget", "{model}", "--rows", "1", "--tier-at-most", ""),
+    *(option(f"the next word is no value ({flag})", rf"{flag}: must not be empty", "fit", f"{flag}=", value, hint=flag == "--na")
+      for flag, value in (("--sigma", "1"), ("--l2", "1"), ("--na", "x"))),
 ]
 
 MODELS = [
@@ -622,6 +669,26 @@ class Tables(World):
     def test_options(self):
         self.all(OPTIONS)
 
+    def test_loose_texts(self):
+        self.all(LOOSE_TEXTS)
+
+    def test_no_flag_of_any_command_takes_an_empty_text(self):
+        flags = 0
+        for command in re.findall(r"^  ([a-z]+)  ", run(COMMAND, "--help").out.split("Subcommands:")[1], re.MULTILINE):
+            said = run(COMMAND, command, "--help").out
+            options = re.findall(r"^  (?:-\w,)?(--[\w-]+) [A-Z]", said, re.MULTILINE)
+            options.extend(["-o"] if "-o,--output" in said else [])
+            self.assertTrue({"--seed", "--threads", "--progress"} <= set(options), command)
+            positionals = re.findall(r"^  ([a-z]+) TEXT", said, re.MULTILINE)
+            for name in [*options, *positionals]:
+                if name == "--na":
+                    continue
+                flags += 1
+                given = [name, ""] if name.startswith("-") else [("" if p == name else "{here}/x") for p in positionals]
+                self.check(Bad(f"{command} {name}", 2, rf"^recant: {command}: {'--output' if name == '-o' else name}: must not be empty; ",
+                               command, *given))
+        self.assertGreater(flags, 150)
+
     def test_outputs(self):
         self.all(OUTPUTS)
 
@@ -643,6 +710,8 @@ class Tables(World):
                       fit_case("hint", 3, r"bad\.csv: is empty", "")):
             self.assertTrue(self.fails(wrong), wrong.name)
         self.assertFalse(self.fails(good))
+        with self.assertRaises(AssertionError):
+            self.assert_has_options("choose another name or give --force", run(COMMAND, "backup"))
 
     def fails(self, case):
         class Quiet(World):
@@ -680,6 +749,17 @@ class Odd(World):
                              ("blanks around cells", text.replace(",", " , ").encode())):
             with self.subTest(name):
                 self.assertEqual(self.fit_of(bytes_), want)
+
+    def test_an_empty_text_of_na_is_the_empty_cell(self):
+        holes = {(2, "age"): "", (5, "city"): "", (9, "city"): "?"}
+        text = with_cells(holes, rows=60).encode()
+        for given, dropped in (("", 2), ("?", None), ("?,", 3), (",?", 3), ("?,,x", 3)):
+            with self.subTest(given):
+                flags = ["--na", given]
+                if dropped is None:  # an empty age is no number then
+                    flags += ["--drop", "region,w,age"]
+                done = self.fit_of(text, *flags)
+                self.assertEqual(done["rows_dropped"], dropped or 1)
 
     def test_standard_input(self):
         text = csv_text(self.rows).encode()
