@@ -270,7 +270,10 @@ Vector ModelMover::retained_weights(std::span<const Index> rows, const ForgetReq
   for (Index row = 0; row < left.size(); ++row) {
     if (left[row] > 0) staying.push_back(row);
   }
-  const Dataset data = pick_rows(fitted_.rows, staying);
+  const Dataset data{.features = fitted_.rows.features.only(staying),
+                     .targets = fitted_.rows.targets(staying),
+                     .class_names = fitted_.rows.class_names,
+                     .weights = Vector::Ones(std::ssize(staying))};
   const bool vote = fitted_.model.loss.kind() != LossKind::kSquared;
   const KnnShapleyResult found = vote
                                      ? knn_shapley(data, *request.holdout, {}, progress)

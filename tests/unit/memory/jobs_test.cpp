@@ -85,6 +85,15 @@ TEST_F(PeakMemoryOfJobs, ForgetRows) {
                      },
                      {}),
                  32, "forget rows by gradient ascent");
+  const Dataset fewer = slice(few_, {0, 16});  // distances to all of them are there at once
+  expect_at_most(forget(
+                     [&](ForgetRequest& request) {
+                       request.weighting.retained = true;
+                       request.weighting.alpha = 0.5;
+                       request.holdout = &fewer;
+                     },
+                     {}),
+                 48, "forget rows, those that stay weighted by their values");
 }
 
 TEST_F(PeakMemoryOfJobs, NoisePrice) {
