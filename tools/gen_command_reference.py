@@ -26,6 +26,10 @@ What they read and print: [CSV](../formats/csv.md),
 A model folder that exists is replaced with `--force` only. A file of row values (`--weights`, `-o` of
 `influence` and `value`) is replaced without asking, as a program's output is: it is written aside, synced
 and renamed. Until then the old file is there as it was, and a run that fails or is interrupted leaves it.
+
+An empty text, such as that of a variable of the shell that is not set, is an error for every flag, and so is an
+empty entry between commas; of `--na` it is the empty cell. Numbers are decimal: of a whole number 010 and 0x10
+are errors, as some programs read them as 8 and 16. Row numbers may have leading zeros, as in files of them.
 """
 
 

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "command.hpp"
+#include "flag_texts.hpp"
 #include "recant/core/error.hpp"
 #include "recant/engine/json.hpp"
 #include "row_values.hpp"
@@ -21,6 +22,7 @@ struct Flags {
   CorrectionRequest request;
   std::string keep = "utility", scheme = "soft", update = "polish", bounds = "-1,1", output,
               weights;
+  std::vector<std::string> rows;
 };
 
 double parse_number(const std::string& text, const char* what) {
@@ -57,6 +59,7 @@ CorrectionRequest make_request(Flags& flags, const CLI::App& command) {
   CorrectionOptions& options = flags.request.options;
   options.scheme = scheme_kind(flags.scheme);
   options.update = update_kind(flags.update);
+  options.delete_rows = parse_rows(flags.rows, "--rows");
   parse_keep(flags.keep, options);
   parse_bounds(flags.bounds, options);
   if (command.count("--rounds") == 0) options.rounds = default_rounds(options);
@@ -144,14 +147,9 @@ Run add_correct(CLI::App& app, Common& common) {
   add_model(command, flags->model);
   add_rows(command, flags->validation, "validation", "", "rows the gaps are read on");
   add_rows(command, flags->test, "test", "", "rows only measured on");
-  command
-      .add_option(
-          "--close", flags->request.goals,
-          "gaps to close: demographic_parity, equal_opportunity, equal_opportunity_loss, "
-          "equalized_odds, robust_loss or transferred_robust_loss; gaps take :COLUMN[=GROUP]")
-      ->delimiter(',')
-      ->option_text("TEXT[,TEXT]..")
-      ->allow_extra_args(false)
+  add_list(command, "--close", flags->request.goals,
+           "gaps to close: demographic_parity, equal_opportunity, equal_opportunity_loss, "
+           "equalized_odds, robust_loss or transferred_robust_loss; gaps take :COLUMN[=GROUP]")
       ->required();
   command
       .add_option("--keep", flags->keep,
@@ -167,11 +165,8 @@ Run add_correct(CLI::App& app, Common& common) {
                   "LO,HI of every weight's change, or none (closed form)")
       ->capture_default_str();
   command.add_option("--count", options.count, "hard: delete this many rows");
-  command
-      .add_option("--rows", options.delete_rows, "hard: delete exactly these training rows, from 0")
-      ->delimiter(',')
-      ->option_text("INT[,INT]..")
-      ->allow_extra_args(false);
+  add_list(command, "--rows", flags->rows, "hard: delete exactly these training rows, from 0",
+           "INT");
   command.add_option("--share", options.share, "hard: delete this share of all rows");
   add_fields(command, options, {"keep_utility", "utility_tolerance", "lower", "upper"});
   command.add_option("-o,--output", flags->output, "model folder to write");

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "command.hpp"
+#include "flag_texts.hpp"
 #include "recant/core/stopwatch.hpp"
 #include "recant/data/npy.hpp"
 #include "recant/engine/json.hpp"
@@ -26,8 +27,7 @@ namespace {
 
 struct Flags {
   std::string model;
-  std::vector<Index> rows;
-  std::vector<std::string> ids;
+  std::vector<std::string> rows, ids;
   std::string rows_from, ids_from, requests, key,
       weighting = "uniform", form = "sigmoid", values, value_method, method = "newton",
       tier_at_most, rule = "constant", checkpoint, ledger, newer_ledger;
@@ -56,15 +56,6 @@ std::vector<std::string> read_lines(const std::string& path) {
     if (!line.empty()) lines.push_back(line);
   }
   return lines;
-}
-
-Index parse_row(const std::string& text, const std::string& where) {
-  Index row = 0;
-  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), row);
-  if (code != std::errc() || end != text.data() + text.size()) {
-    throw DataError("holds something else than a row number", where, "write one a line, from 0");
-  }
-  return row;
 }
 
 Tier parse_tier(const std::string& text) {
@@ -163,11 +154,13 @@ Vector read_values(const Flags& flags, const FittedModel& model, const MeasuredR
 
 ForgetRequest make_request(const Flags& flags) {
   ForgetRequest request;
-  request.rows = flags.rows;
+  request.rows = parse_rows(flags.rows, "--rows");
   request.ids = flags.ids;
   if (!flags.rows_from.empty()) {
     for (const std::string& line : read_lines(flags.rows_from)) {
-      request.rows.push_back(parse_row(line, flags.rows_from));
+      if (parse_row(line, request.rows.emplace_back())) continue;
+      throw DataError("holds something else than a row number", flags.rows_from,
+                      "write one a line, from 0");
     }
   }
   if (!flags.ids_from.empty()) {
@@ -451,22 +444,15 @@ Run add_forget(CLI::App& app, Common& common) {
   auto flags = std::make_shared<Flags>();
   command.add_option("model", flags->model, "folder written by recant fit")->required();
   const char* which = "Which rows";
-  command.add_option("--rows", flags->rows, "positions among the training rows, from 0")
-      ->delimiter(',')
-      ->option_text("INT[,INT]..")
-      ->allow_extra_args(false)
+  add_list(command, "--rows", flags->rows, "positions among the training rows, from 0", "INT")
       ->group(which);
   command
       .add_option("--rows-from", flags->rows_from,
                   "the same from a file, one a line; - is "
                   "standard input")
       ->group(which);
-  command
-      .add_option("--ids", flags->ids,
-                  "values of the id column, or row numbers of the training file, from 1")
-      ->delimiter(',')
-      ->option_text("ID[,ID]..")
-      ->allow_extra_args(false)
+  add_list(command, "--ids", flags->ids,
+           "values of the id column, or row numbers of the training file, from 1", "ID")
       ->group(which);
   command
       .add_option("--ids-from", flags->ids_from,

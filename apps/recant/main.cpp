@@ -14,6 +14,7 @@
 
 #include "command.hpp"
 #include "core_dumps.hpp"
+#include "flag_texts.hpp"
 #include "interrupt.hpp"
 #include "recant/core/error.hpp"
 #include "recant/engine/json.hpp"
@@ -74,15 +75,22 @@ int run(int argc, char** argv, Common& common) {
   for (const auto& [name, add] : kCommands) {
     if (!named || name == first) commands[std::string(name)] = add(app, common);
   }
+  for (CLI::App* command : app.get_subcommands(nullptr)) forbid_loose_texts(*command);
 
+  const auto find_json = [&] {  // which may stand behind what is wrong
+    common.json =
+        common.json || std::find(argv, argv + argc, std::string_view("--json")) != argv + argc;
+  };
   try {
+    check_no_empty_value(argc, argv);
     app.parse(argc, argv);
+  } catch (const UsageError& error) {
+    find_json();
+    return fail(error, common);
   } catch (const CLI::Success& success) {  // --help, --version
     return app.exit(success);
   } catch (const CLI::ParseError& error) {
-    // The flag itself may stand behind what is wrong.
-    common.json =
-        common.json || std::find(argv, argv + argc, std::string_view("--json")) != argv + argc;
+    find_json();
     const auto chosen = app.get_subcommands();
     const std::string command = chosen.empty() ? "" : chosen.front()->get_name();
     return fail(UsageError(one_line(error.what()), command.empty() ? "command line" : command,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "training_flags.hpp"
 
+#include "flag_texts.hpp"
 #include "recant/core/error.hpp"
 
 namespace recant::app {
@@ -56,11 +57,8 @@ void add_training(CLI::App& command, TrainingFlags& flags) {
                   "value of the target that counts as 1 (softmax: the "
                   "class whose probability metrics read)")
       ->group(columns);
-  command
-      .add_option("--sensitive", flags.request.table.sensitive, "columns whose groups are compared")
-      ->delimiter(',')
-      ->option_text("TEXT[,TEXT]..")
-      ->allow_extra_args(false)
+  add_list(command, "--sensitive", flags.request.table.sensitive,
+           "columns whose groups are compared")
       ->group(columns);
   command
       .add_option("--privileged", flags.request.privileged,
@@ -70,10 +68,7 @@ void add_training(CLI::App& command, TrainingFlags& flags) {
   command.add_option("--id", flags.id, "column that names the rows (default: row numbers)")
       ->group(columns);
   command.add_option("--weight", flags.weight, "column with row weights")->group(columns);
-  command.add_option("--drop", flags.request.table.drop, "columns that are no features")
-      ->delimiter(',')
-      ->option_text("TEXT[,TEXT]..")
-      ->allow_extra_args(false)
+  add_list(command, "--drop", flags.request.table.drop, "columns that are no features")
       ->group(columns);
   command
       .add_option("--schema", flags.schema, "JSON file with column types (default: by inspection)")
@@ -86,11 +81,8 @@ void add_training(CLI::App& command, TrainingFlags& flags) {
       ->check(CLI::IsMember({"drop", "error"}))
       ->capture_default_str()
       ->group(columns);
-  command
-      .add_option("--na", flags.missing_values, "cells that are missing (default: ?, NA and empty)")
-      ->delimiter(',')
-      ->option_text("TEXT[,TEXT]..")
-      ->allow_extra_args(false)
+  add_list(command, "--na", flags.missing_values,
+           "cells that are missing (default: ?, NA and empty)")
       ->group(columns);
   command
       .add_option("--encoding", flags.encoding,

@@ -38,7 +38,9 @@ std::vector<ForgetRequest> read_requests(const std::filesystem::path& file,
       const char* const end = row.data() + row.size();
       Index number = kNoRow;
       const auto [stopped, code] = std::from_chars(row.data(), end, number);
-      request.rows.push_back(code == std::errc() && stopped == end ? number : kNoRow);
+      const bool minus_zero = number == 0 && row.starts_with('-');
+      const bool whole = code == std::errc() && stopped == end && !minus_zero;
+      request.rows.push_back(whole ? number : kNoRow);
     }
   }
   if (requests.empty()) throw UsageError("names no row to delete", file.string());

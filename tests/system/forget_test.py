@@ -369,6 +369,25 @@ class Forget(Vaults):
                 self.assertEqual(after["budget"], before["budget"])
         self.assertIsNone(self.status(model, "--check")["check"]["fault"])
 
+    def test_a_row_number_is_read_as_decimal_wherever_it_stands(self):
+        (self.root / "ten.txt").write_text("010\n")
+        (self.root / "ten.csv").write_text("key,row\nk,010\n")
+        states = set()
+        for arguments in (["--rows", "10"], ["--rows", "010"], ["--rows-from", self.root / "ten.txt"], ["--requests", self.root / "ten.csv"]):
+            model = self.copy(self.plain)
+            self.call("forget", model, *arguments)
+            states.add((model / "state/1/theta.npy").read_bytes())
+            self.call("forget", model, "--rows", "10", code=4)
+        self.assertEqual(len(states), 1)
+        (self.root / "minus.txt").write_text("-0\n")
+        (self.root / "minus.csv").write_text("key,row\nk,-0\n")
+        model = self.copy(self.plain)
+        before = contents(model)
+        self.call("forget", model, "--rows-from", self.root / "minus.txt", code=3)
+        self.assertEqual(contents(model), before)
+        self.call("forget", model, "--requests", self.root / "minus.csv", code=7)
+        self.assertEqual((model / "rows/features.npy").read_bytes(), before["rows/features.npy"])
+
     def test_bad_requests(self):
         model = self.copy(self.enrolled)
         (self.root / "words.txt").write_text("one\ntwo\n")
