@@ -17,8 +17,11 @@ namespace {
 
 constexpr double kEqualLosses = 1e-9;
 constexpr int kMostCuts = 64;
-// Of the hold-out's loss. Far beyond what any climb that stops by itself does to it.
+// Of the hold-out's loss. Few climbs that end where the losses meet take it so far.
 constexpr double kMostRise = 1000;
+// Of how far apart the losses were. Where they are larger, 1e-9 of them is so much that they would
+// seem equal without having come any closer.
+constexpr double kFarthestMeeting = 1e6;
 
 /// The rows to forget and those never seen, at any theta.
 class Climb {
@@ -62,11 +65,31 @@ bool finite(const AscentPoint& point) {
   return std::isfinite(point.forget_loss) && std::isfinite(point.holdout_loss);
 }
 
-bool overshot(const Climb& climb, const AscentPoint& start, const AscentPoint& point) {
-  // The second costs a pass, and is rarely asked for.
-  return point.holdout_loss > kMostRise * start.holdout_loss &&
-         point.holdout_loss > kMostRise * climb.holdout_loss_of_zeros();
-}
+/// The last point with a hold-out's loss that a model may have, or where the losses have met.
+/// A climb is judged by its end: on the way there the losses differ, and short steps see more of it
+/// than long ones.
+class LastGood {
+ public:
+  LastGood(const Climb& climb, const AscentPoint& start, const Vector& theta)
+      : most_(kMostRise * std::max(start.holdout_loss, climb.holdout_loss_of_zeros())),
+        farthest_(kFarthestMeeting * (start.holdout_loss - start.forget_loss)),
+        theta_(theta) {}
+
+  [[nodiscard]] bool lost(const AscentPoint& point) const { return point.holdout_loss > most_; }
+  void look(const std::vector<AscentPoint>& path, const Vector& theta) {
+    const AscentPoint& point = path.back();
+    if (lost(point) && !(equal_losses(point) && point.holdout_loss <= farthest_)) return;
+    theta_ = theta;
+    points_ = path.size();
+  }
+  [[nodiscard]] const Vector& theta() const { return theta_; }
+  [[nodiscard]] std::size_t points() const { return points_; }
+
+ private:
+  double most_, farthest_;
+  Vector theta_;
+  std::size_t points_ = 1;
+};
 
 void check(const Objective& objective, ConstVectorRef theta, ConstVectorRef weights,
            const ValueWeights& values, const Dataset& holdout,
@@ -155,7 +178,8 @@ std::string_view describe(AscentStop stop) noexcept {
       "as many steps were made as allowed, and the losses still differ",
       "the gradient of the rows to be forgotten is 0, so there is nothing to climb",
       "a step left the range of numbers; the step size is too large",
-      "a step left rows never seen with a loss that no model has; the step size is too large"};
+      "rows never seen were left with a loss that no model has, and the losses did not meet; the "
+      "step size is too large"};
   return kTexts[static_cast<std::size_t>(stop)];
 }
 
@@ -171,6 +195,7 @@ GradientAscentResult gradient_ascent(const Objective& objective, ConstVectorRef 
   out.path.push_back(climb.measure(at));
   bool done = reached(out.path.front());
   if (done) out.stop = AscentStop::kAlreadyReached;
+  LastGood good(climb, out.path.front(), at);
   for (int t = 1; !done && t <= options.max_steps; ++t) {
     if (progress)
       progress({"ascent", static_cast<double>(t - 1), static_cast<double>(options.max_steps)});
@@ -195,14 +220,17 @@ GradientAscentResult gradient_ascent(const Objective& objective, ConstVectorRef 
     point.step_norm = size * norm;
     done = reached(point);
     if (done) point = cut(climb, at, gradient, size, point, next);
-    if (overshot(climb, out.path.front(), point)) {
-      out.stop = AscentStop::kOvershot;
-      break;
-    }
     if (done) out.stop = AscentStop::kReached;
     at = std::move(next);
     out.path.push_back(point);
+    good.look(out.path, at);
   }
+  if (good.points() < out.path.size()) {
+    out.stop = AscentStop::kOvershot;
+    at = good.theta();
+    out.path.resize(good.points());
+  }
+  out.holdout_lost = good.lost(out.path.back());
   if (out.path.back().gradient_norm == 0) {
     out.path.back().gradient_norm = climb.gradient(at).norm();
   }

@@ -45,8 +45,8 @@ enum class AscentStop {
   kSteps,           ///< as many steps as allowed
   kStationary,      ///< the forget set's gradient is 0
   kNotFinite,       ///< a step left the range of doubles; theta is the point before
-  /// A step raised the hold-out's loss a thousandfold, over what it was and what a model of zeros
-  /// has; theta is the point before.
+  /// The hold-out's loss rose a thousandfold, over what it was and what a model of zeros has, and
+  /// the losses did not meet; theta is the last point before that.
   kOvershot,
 };
 /// Whether the step size is to blame, so that nothing should be made of the result.
@@ -72,6 +72,9 @@ struct GradientAscentResult {
   AscentStop stop = AscentStop::kSteps;
   std::vector<AscentPoint> path;
   int clipped = 0;  ///< steps that were shortened by `clip`
+  /// The losses met, but only where the hold-out's had risen a thousandfold (see kOvershot): of
+  /// such a model somebody should be told.
+  bool holdout_lost = false;
 };
 
 /// Climbs the loss of the rows to be forgotten until they look like rows never seen:
@@ -80,14 +83,14 @@ struct GradientAscentResult {
 ///
 /// and stops when mean phi over them (by omega) reaches mean phi over `holdout` (by its weights),
 /// both at the same theta. The step that would pass that point is cut to it, to 1e-9 of the losses,
-/// however far beyond it would have led.
+/// however far beyond it would have led, if the losses there are numbers.
 /// `values` says which rows and with which w: value_weights() or uniform_weights(); the second form
 /// of value weights has nothing to climb and is refused. Shapes: weights and values n, theta C*p.
 /// Level: heuristic. Nothing ties the result to the model trained without the rows; retained rows
 /// are not looked at and their loss rises too. gradient_norm says how far from optimal it is left.
 /// Failure outcomes: `stop`. phi is convex, so with w = 1 no step lowers the loss that is climbed.
-/// Cost: two passes over the training rows and one over `holdout` a step; the cut up to 64 more.
-/// Source: docs/mathematics.md section 4.5; [He2025].
+/// Cost: two passes over the training rows and one over `holdout` a step, one more over that in
+/// all; the cut up to 64 more of each. Source: docs/mathematics.md section 4.5; [He2025].
 /// @throws UsageError for sizes that differ or options out of range; DataError for a hold-out set
 /// without a row that has weight, or with other features than the training rows.
 [[nodiscard]] GradientAscentResult gradient_ascent(const Objective& objective, ConstVectorRef theta,

@@ -242,6 +242,66 @@ TEST(GradientAscent, ReportsOverflowAndFlatLosses) {
   EXPECT_EQ(none.update.theta, theta);
 }
 
+/// One column; a row with x and y to be forgotten, and unseen rows with x = 1, y = 1 and -1.
+class OneColumn {
+ public:
+  OneColumn(double x, double y) {
+    data_.features = FeatureMatrix(RowMatrix::Constant(30, 1, 1));
+    data_.targets = Vector::Zero(30);
+    data_.weights = Vector::Ones(30);
+    unseen_ = slice(data_, {0, 2});
+    unseen_.targets << 1, -1;
+    RowMatrix features = data_.features.view();
+    features(4, 0) = x;
+    data_.features = FeatureMatrix(std::move(features));
+    data_.targets(4) = y;
+    objective_.emplace(data_, Loss(LossKind::kSquared), false, 1);
+  }
+  [[nodiscard]] GradientAscentResult ascend(const GradientAscentOptions& options) const {
+    return gradient_ascent(*objective_, Vector::Zero(1), data_.weights,
+                           uniform_weights(std::vector<Index>{4}, data_.weights), unseen_, options);
+  }
+
+ private:
+  Dataset data_, unseen_;
+  std::optional<Objective> objective_;
+};
+
+/// Where they meet, unseen rows have 2500 times the loss that they had. Short steps come by points
+/// that have lost as much and where the losses differ; the end is the same.
+TEST(GradientAscent, LossesThatMeetLateHaveMetWhateverTheStepSize) {
+  const OneColumn rows(1.0002, -0.001);
+  std::vector<double> ends;
+  for (const double size : {0.01, 0.1, 1.0, 100.0, 1e6}) {
+    const GradientAscentResult found = rows.ascend({.max_steps = 100000, .step_size = size});
+    ASSERT_EQ(found.stop, AscentStop::kReached) << size;
+    const AscentPoint& end = found.path.back();
+    EXPECT_NEAR(end.forget_loss, end.holdout_loss, 1e-9 * end.holdout_loss);
+    EXPECT_GT(end.holdout_loss, 1000 * found.path.front().holdout_loss);
+    EXPECT_TRUE(found.holdout_lost);
+    ends.push_back(found.update.theta(0));
+  }
+  for (const double end : ends) EXPECT_NEAR(end, ends[0], 1e-3 * ends[0]);
+  const GradientAscentResult few = rows.ascend({.max_steps = 60, .step_size = 0.01});
+  EXPECT_EQ(few.stop, AscentStop::kSteps);
+  EXPECT_FALSE(few.holdout_lost);
+  // On the way, at 1000 times the loss and beyond, an end is none.
+  const GradientAscentResult between = rows.ascend({.max_steps = 4000, .step_size = 0.01});
+  EXPECT_EQ(between.stop, AscentStop::kOvershot);
+  EXPECT_LE(between.path.back().holdout_loss, 1000 * between.path.front().holdout_loss);
+  EXPECT_FALSE(between.holdout_lost);
+}
+
+/// Losses that differ by the same from here to infinity: so far out that is nothing beside them.
+TEST(GradientAscent, LossesThatSeemEqualForTheirSizeHaveNotMet) {
+  const OneColumn rows(1, -1e-9);
+  for (const double size : {1e5, 1e10, 1e20, 1e100}) {
+    const GradientAscentResult found = rows.ascend({.max_steps = 3, .step_size = size});
+    EXPECT_EQ(found.stop, AscentStop::kOvershot) << size;
+    EXPECT_LE(std::abs(found.update.theta(0)), 50) << size;
+  }
+}
+
 TEST(GradientAscent, NamesAreUnderstood) {
   for (const StepRule rule : {StepRule::kConstant, StepRule::kDecaying}) {
     EXPECT_EQ(step_rule(name(rule)), rule);
