@@ -52,6 +52,7 @@ void note_ascent(const GradientAscentOptions& options, const GradientAscentResul
                  DeletionStep& step) {
   step.refusal = step_too_large(result.stop) ? "step_too_large" : "";
   step.theta = result.update.theta;
+  step.holdout_lost = result.holdout_lost;
   step.record.ascent =
       AscentRun{options.rule, result.stop, static_cast<std::int64_t>(result.path.size()) - 1};
 }
@@ -131,6 +132,19 @@ DistanceBound bound_here(DeletionStep& step, double allowance) {
 }
 
 }  // namespace
+
+bool is_plain(const ForgetRequest& request) noexcept {
+  return request.method == ForgetMethod::kNewton && !request.weighting.by_value &&
+         !request.weighting.retained;
+}
+
+ForgetRequest made_plain(const ForgetRequest& request) {
+  ForgetRequest plain;
+  plain.rows = request.rows;
+  plain.tier_at_most = request.tier_at_most;
+  plain.third_derivative = request.third_derivative;
+  return plain;
+}
 
 double ModelMover::pass_cost() const {
   return 4.0 * static_cast<double>(objective_.rows()) *
@@ -325,6 +339,8 @@ void ModelMover::retained(std::span<const Index> rows, const ForgetRequest& requ
   step.record.assumptions.emplace_back(
       "compared with training on the rows that stay weighted by their values (KNN-Shapley on "
       "validation rows, computed from the rows that stay alone)");
+  // Whoever is compared with has them too: a deleted row among them would be in both models.
+  step.record.assumptions.emplace_back("no validation row is one that was deleted, or copies one");
   if (!choice.within) step.refusal = request.tier_at_most ? "tier_limit" : "above_allowance";
 }
 
@@ -367,6 +383,7 @@ void ModelMover::unbounded(std::span<const Index> rows, const ForgetRequest& req
         request.method == ForgetMethod::kAscent
             ? "gradient ascent, published without noise: nothing ties it to retraining"
             : "value-weighted deletion, published without noise: no epsilon and delta hold");
+    if (step.holdout_lost) step.record.assumptions.emplace_back(kHoldoutLost);
     return;
   }
   const TrainerResult trained =
@@ -382,6 +399,9 @@ void ModelMover::unbounded(std::span<const Index> rows, const ForgetRequest& req
 DeletionStep ModelMover::move(std::span<const Index> rows, const ForgetRequest& request,
                               const std::optional<PrivacyBudget>& budget, bool retrain,
                               const ProgressCallback& progress) {
+  if (rows.empty() && !is_plain(request)) {
+    return move(rows, made_plain(request), budget, retrain, progress);
+  }
   if (budget) {
     DeletionStep step = move_within(budget->allowance, retrain ? Tier::kRetrain : Tier::kStep, rows,
                                     request, progress);

@@ -20,8 +20,22 @@ struct DeletionStep {
   std::optional<Vector> trained_weights;  ///< see FittedModel
   std::optional<DeletionState> state;     ///< to go on from
   bool new_base = false;                  ///< `state` is about a base built here
+  bool holdout_lost = false;              ///< see GradientAscentResult
   BatchRecord record;                     ///< what the step knows of it
 };
+
+/// What a deletion whose ascent has `holdout_lost` says where no budget tells how far it went.
+inline constexpr const char* kHoldoutLost =
+    "gradient ascent ended where rows never seen have more than a thousand times the loss that "
+    "they "
+    "had";
+
+/// Neither led elsewhere nor weighted by value.
+[[nodiscard]] bool is_plain(const ForgetRequest& request) noexcept;
+/// The same request as a Newton step that weights nothing. What becomes of any other that names
+/// only rows of weight 0: with nothing to climb and no force to share out, training without them is
+/// training with them.
+[[nodiscard]] ForgetRequest made_plain(const ForgetRequest& request);
 
 /// Moves a model away from rows, and bounds how far it then is from training without them.
 ///
@@ -36,12 +50,13 @@ class ModelMover {
   ModelMover(const FittedModel& fitted, const Objective& objective)
       : fitted_(fitted), objective_(objective) {}
 
-  /// `rows` have weight. A whole retraining if `retrain` is set.
+  /// `rows` have weight; without any the request is carried out as made_plain(). A whole retraining
+  /// if `retrain` is set.
   [[nodiscard]] DeletionStep move(std::span<const Index> rows, const ForgetRequest& request,
                                   const std::optional<PrivacyBudget>& budget, bool retrain,
                                   const ProgressCallback& progress);
   /// The same as under a budget, for an allowance that no noise stands behind: looked at from
-  /// `first` on.
+  /// `first` on. Without rows `request` is plain.
   [[nodiscard]] DeletionStep move_within(double allowance, Tier first, std::span<const Index> rows,
                                          const ForgetRequest& request,
                                          const ProgressCallback& progress = {});

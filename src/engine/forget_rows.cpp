@@ -40,6 +40,7 @@ DeletionStep step_away(const FittedModel& fitted, const Objective& objective,
                        ForgetRequest& request, std::optional<double> allowance) {
   ModelMover mover(fitted, objective);
   const std::vector<Index> rows = counting(fitted.rows, request.rows);
+  if (rows.empty()) request = made_plain(request);
   if (allowance) return mover.move_within(*allowance, Tier::kStep, rows, request);
   // Weights of rows that stay need a new base, and then the same pass.
   const Tier usual = request.weighting.retained ? Tier::kNewBase : Tier::kPass;
@@ -67,6 +68,7 @@ void tell(const DeletionStep& step, ForgetReport& report) {
       : step.record.bound
           ? "without noise: the bound on the distance to retraining holds, no epsilon and delta"
           : "without noise: nothing bounds the distance to retraining, no epsilon and delta hold");
+  if (step.holdout_lost) report.assumptions.emplace_back(kHoldoutLost);
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 
 #include "batch_record.hpp"
 #include "bound_from_terms.hpp"
+#include "recant/engine/forget_rows.hpp"
 #include "recant/model/trainer.hpp"
 #include "small_vault.hpp"
 
@@ -223,6 +224,40 @@ TEST_F(DeletionStepTest, AnAscentThatOvershootsIsNoDeletion) {
     EXPECT_EQ(step.record.ascent.value().stop, AscentStop::kOvershot);
     EXPECT_TRUE(step.record.tried.empty());
   }
+}
+
+/// Where they meet, rows never seen have lost more than any model that is of use.
+TEST_F(DeletionStepTest, AnAscentThatLosesTheHoldoutOnTheWaySaysSoWithoutABudget) {
+  FittedModel fitted = fitted_;
+  fitted.model.loss = Loss(LossKind::kSquared);
+  fitted.l2 = 1;
+  RowMatrix features = RowMatrix::Constant(150, 1, 1);
+  for (const Index row : rows_) features(row, 0) = 1.0002;
+  fitted.rows.features = FeatureMatrix(std::move(features));
+  fitted.rows.targets = Vector::Zero(150);
+  fitted.model.intercept = false;
+  fitted.model.theta = Vector::Zero(1);
+  for (const Index row : rows_) fitted.rows.targets[row] = -0.001;
+  Dataset unseen = pick_rows(fitted.rows, std::vector<Index>{0, 1});
+  unseen.targets << 1, -1;
+  const Objective objective = fitted.objective();
+  fitted.model.theta = train(objective, fitted.rows.weights, {}).theta;
+  ForgetRequest request = ascent();
+  request.rows = rows_;
+  request.holdout = &unseen;
+  request.ascent.step_size = 1e3;
+  const DeletionStep step = ModelMover(fitted, objective).move(rows_, request, {}, false, {});
+  EXPECT_EQ(step.refusal, "");
+  EXPECT_EQ(step.record.ascent.value().stop, AscentStop::kReached);
+  EXPECT_EQ(step.record.assumptions.back(), kHoldoutLost);
+  const ForgetReport report = forget_rows(fitted, request).second;
+  EXPECT_EQ(report.state, RequestState::kApplied);
+  EXPECT_EQ(report.assumptions.back(), kHoldoutLost);
+  // What a certificate under a budget says must not depend on how far the model went.
+  const DeletionStep within =
+      ModelMover(fitted, objective).move_within(1e9, Tier::kStep, rows_, request);
+  EXPECT_TRUE(within.holdout_lost);
+  EXPECT_TRUE(within.record.assumptions.empty());
 }
 
 }  // namespace
