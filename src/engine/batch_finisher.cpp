@@ -79,16 +79,15 @@ fs::path certificate_file(const fs::path& vault, std::int64_t batch, bool annex)
   return vault / "certificates" / fmt::format("{:06}{}.json", batch + 1, annex ? ".annex" : "");
 }
 
-void BatchFinisher::check_publishable(const std::optional<PrivacyBudget>& budget,
-                                      ConstVectorRef theta) {
-  const double most =
-      budget ? std::ldexp(1, GridNoise::kLargestExponent + budget->grid_exponent) : INFINITY;
-  for (Index j = 0; j < theta.size(); ++j) {
-    if (!(std::abs(theta[j]) < most)) {
-      throw DataError("a parameter is too large for the grid of the noise", "forget",
-                      "enrol the model with more noise");
-    }
+std::string_view BatchFinisher::fault_of_parameters(const std::optional<PrivacyBudget>& budget,
+                                                    ConstVectorRef theta) {
+  if (!theta.allFinite()) {
+    throw DataError("the model could not be computed: a parameter is not a finite number", "forget",
+                    "scale the features, or fit with more l2");
   }
+  if (!budget || theta.size() == 0) return {};
+  const double most = std::ldexp(1, GridNoise::kLargestExponent + budget->grid_exponent);
+  return theta.lpNorm<Eigen::Infinity>() < most ? std::string_view() : "beyond_grid";
 }
 
 void BatchFinisher::finish(const Batch& batch) {

@@ -30,9 +30,10 @@ class BatchFinisher {
   /// sealed is made of `theta`, as `step` says. Its requests are then certified.
   void count_release(const Batch& batch, const BatchRecord& step, ConstVectorRef theta);
 
-  /// Before a batch is prepared: that noise can be added to these parameters.
-  /// @throws DataError if an entry is beyond the grid.
-  static void check_publishable(const std::optional<PrivacyBudget>& budget, ConstVectorRef theta);
+  /// Before a batch is prepared: why noise cannot be added to these parameters, a reason of a no;
+  /// empty: it can. @throws DataError if one is not finite.
+  [[nodiscard]] static std::string_view fault_of_parameters(
+      const std::optional<PrivacyBudget>& budget, ConstVectorRef theta);
 
  private:
   ModelFolder& folder_;

@@ -53,11 +53,14 @@ std::string_view describe_reason(std::string_view reason) noexcept {
            "no tier that the method allows is within the allowance: enrol with more noise (a "
            "larger sigma), or leave out weights by value and gradient ascent where there are any"},
       Text{"step_too_large",
-           "a step of gradient ascent left rows never seen with a loss that no model has: give a "
-           "smaller step size"},
+           "gradient ascent left rows never seen with a loss that no model has, and the losses did "
+           "not meet: give a smaller step size"},
       Text{"tier_limit", "the allowance would need a closer look than the tier allowed"},
       Text{"difference_exceeded",
            "the model would move further than the protection of differences allows"},
+      Text{"beyond_grid",
+           "a parameter would be too large for the grid of the noise: fit and enrol anew with more "
+           "noise (a larger sigma)"},
       Text{"not_converged", "retraining did not reach the tolerance of the fit"},
       Text{"not_computed", "the model could not be moved; ask again with the same key"},
       Text{"interrupted",

@@ -179,8 +179,9 @@ DeletionStep CatchUp::step_without(const std::vector<Index>& rows, const FittedM
   if (budget && step.refusal.empty() && !keeps_difference(*budget, last, step.record)) {
     step.refusal = "difference_exceeded";
   }
+  const std::string_view fault = BatchFinisher::fault_of_parameters(enrolment.budget, step.theta);
+  if (step.refusal.empty()) step.refusal = fault;
   if (!step.refusal.empty()) return step;
-  BatchFinisher::check_publishable(enrolment.budget, step.theta);
   BatchRecord& record = step.record;
   record.version = version();
   record.rows = static_cast<std::int64_t>(rows.size());

@@ -364,7 +364,8 @@ void Vault::Impl::carry_out_batch(const std::vector<Waiting>& batch, const Forge
   DeletionStep step;
   try {
     step = mover_->move(counting, settings, enrolment.budget, retrain, progress);
-    BatchFinisher::check_publishable(enrolment.budget, step.theta);
+    const std::string_view fault = BatchFinisher::fault_of_parameters(enrolment.budget, step.theta);
+    if (step.refusal.empty()) step.refusal = fault;
   } catch (...) {
     decide_all(batch, RequestEvent::kFailed, "not_computed");
     throw;
