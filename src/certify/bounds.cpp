@@ -10,10 +10,10 @@ namespace {
 
 constexpr double kInfinite = DistanceBound::kInfinite;
 
-/// More than the few operations here may lose, and than norms lose of what has no square; never 0,
-/// so that nothing is ever claimed to be exact.
+/// More than the few operations here may lose, and than vanishes of what has no square; never 0, so
+/// that nothing is ever claimed to be exact.
 double outward(double value) noexcept {
-  return value * (1 + 1e-9) + 1e-40;
+  return value * (1 + 1e-9) + kVanishedDistance;
 }
 
 /// A number that is not one bounds nothing.
@@ -180,6 +180,7 @@ double remainder_series(double rho, int first) noexcept {
 
 /// Statement 4.
 double by_strong_convexity(double l2, double residual, double dropped) noexcept {
+  if (!(l2 >= kLeastPenalty)) return kInfinite;
   return known(outward(residual / l2 + dropped));
 }
 

@@ -2,6 +2,7 @@
 #include "recant/linalg/row_kernels.hpp"
 
 #include <cmath>
+#include <limits>
 
 #include "simd_kernels.hpp"
 
@@ -10,6 +11,16 @@ namespace {
 
 std::size_t size(Index value) {
   return static_cast<std::size_t>(value);
+}
+
+/// From here on squares too small for a double are nothing beside rounding.
+constexpr double kSmallNorm = 0x1p-480;
+
+/// |x| of a row whose squares vanish: of x 2^600 they do not. Rounded up where it is hardly a
+/// number.
+double norm_of_small(ConstVectorRef x) {
+  const double scaled = (x * 0x1p600).norm();
+  return scaled > 0 ? scaled * 0x1p-600 + std::numeric_limits<double>::denorm_min() : 0;
 }
 
 }  // namespace
@@ -29,6 +40,9 @@ void expect(ConstVectorRef values) {
 void row_norms(RowsView rows, bool intercept, VectorRef norms) {
   simd::squared_norms(rows.data(), size(rows.rows()), size(rows.cols()), norms.data());
   norms = (norms.array() + (intercept ? 1.0 : 0.0)).sqrt();
+  for (Index i = 0; i < norms.size(); ++i) {
+    if (norms(i) < kSmallNorm) norms(i) = norm_of_small(rows.row(i).transpose());
+  }
 }
 
 void add_weighted_rows(RowsView rows, bool intercept, ConstMatrixRef factors,

@@ -6,6 +6,7 @@
 #include "recant/core/check.hpp"
 #include "recant/core/error.hpp"
 #include "recant/core/interrupt.hpp"
+#include "recant/linalg/rounding.hpp"
 #include "recant/linalg/row_kernels.hpp"
 
 namespace recant {
@@ -46,7 +47,9 @@ WeightedSums weigh_rows(ConstVectorRef weights, ConstVectorRef norms, ConstVecto
                         Eigen::Ref<Matrix> residuals) {
   if (residuals.cols() == 1) return weigh(weights, norms, values, residuals.col(0));
   residuals.array().colwise() *= weights.array();
-  return {values.size() == 0 ? 0 : weights.dot(values), residuals.rowwise().norm().dot(norms)};
+  return {
+      values.size() == 0 ? 0 : weights.dot(values),
+      (residuals.rowwise().norm().array() + vanished_norm(residuals.cols())).matrix().dot(norms)};
 }
 
 /// sums += what add_piece(piece, sums) adds for the pieces of a block. A part and a block have sums

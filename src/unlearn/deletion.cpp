@@ -12,9 +12,9 @@
 #include "recant/core/error.hpp"
 #include "recant/core/interrupt.hpp"
 #include "recant/linalg/eigenvalues.hpp"
+#include "recant/linalg/rounding.hpp"
 #include "recant/linalg/row_kernels.hpp"
 #include "recant/linalg/symmetric.hpp"
-#include "rounding.hpp"
 #include "third_derivative.hpp"
 
 namespace recant {
@@ -164,7 +164,7 @@ DeletionState::Rows DeletionState::rows_of(std::span<const Index> rows,
     const double norm = objective_->row_norms()(rows[static_cast<std::size_t>(i)]);
     const double trace = size * roots.row(i).squaredNorm() * norm * norm;
     changed.trace += trace;
-    changed.gross += size * residuals.row(i).norm() * norm;
+    changed.gross += size * residuals.row(i).stableNorm() * norm;
     const bool grows = !(delta(i) < 0);
     if (grows) {
       changed.added_trace += trace;
@@ -460,7 +460,8 @@ double DeletionState::range(ConstVectorRef step, double low, const Norm& in_base
   const Loss& loss = objective_->loss();
   if (loss.self_concordance() == 0) return 0;
   const Eigen::Map<const Matrix> columns(step.data(), objective_->width(), loss.outputs());
-  const double length = step.norm() * (deletion_faults.spread_forgotten ? 1 : loss.spread_factor());
+  const double length =
+      norm_above(step) * (deletion_faults.spread_forgotten ? 1 : loss.spread_factor());
   // The list that leaves less to the rows outside it: the other's result is below this one's by
   // the rounding of the lists at most, and either is a bound.
   const ExtremeRows* extreme = &by_norm_;
@@ -490,18 +491,18 @@ double DeletionState::range_of(ConstVectorRef reduced) const {
   const Loss& loss = objective_->loss();
   return range(contrast_.expand(reduced), 0, [&] { return base_norm(reduced); }) +
          loss.self_concordance() * loss.spread_factor() * contrast_.rounding() *
-             base_->largest_norm * reduced.norm() * (1 + 8 * kUnit);
+             base_->largest_norm * norm_above(reduced) * (1 + 8 * kUnit);
 }
 
 double DeletionState::linear_rounding(ConstVectorRef step) const {
-  const double frobenius = scale(), length = step.norm();
+  const double frobenius = scale(), length = norm_above(step);
   const Index outputs = objective_->loss().outputs();
-  return 1.02 *
-         (product_gamma(contrast_.size()) * (frobenius * length + gradient_.norm()) +
-          frobenius * contrast_.rounding() * length + base_->gradient_rounding +
-          gamma(changes_ + outputs + 16) * (base_->gradient.norm() + changed_gross_) +
-          gamma(objective_->width() + outputs + 6) * base_->theta.norm() * 1.02 * changed_trace_ +
-          contrast_.rounding() * changed_gross_);
+  return 1.02 * (product_gamma(contrast_.size()) * (frobenius * length + norm_above(gradient_)) +
+                 frobenius * contrast_.rounding() * length + base_->gradient_rounding +
+                 gamma(changes_ + outputs + 16) * (norm_above(base_->gradient) + changed_gross_) +
+                 gamma(objective_->width() + outputs + 6) * norm_above(base_->theta) * 1.02 *
+                     changed_trace_ +
+                 contrast_.rounding() * changed_gross_);
 }
 
 StepMeasure DeletionState::measure_step(ConstVectorRef theta, FrameKind kind) const {
@@ -525,10 +526,10 @@ StepMeasure DeletionState::measure_step(ConstVectorRef theta, FrameKind kind) co
   measure.range = range_by_way(theta, range(step, low, in_base));
   measure.step_norm = kind == FrameKind::kDowndated ? norm_from(v, product, frobenius) : in_base();
   // v itself is rounded: theta - theta_0 is known to half a unit in the last place.
-  measure.step_norm += std::sqrt(frobenius) * (2 * kUnit + contrast_.rounding()) * step.norm();
-  measure.linear_residual = (gradient_ + product).norm() * (1 + gamma(v.size() + 4));
+  measure.step_norm += std::sqrt(frobenius) * (2 * kUnit + contrast_.rounding()) * norm_above(step);
+  measure.linear_residual = norm_above(gradient_ + product);
   measure.linear_rounding = linear_rounding(step);
-  measure.dropped = contrast_.dropped(theta) + contrast_.rounding() * theta.norm();
+  measure.dropped = contrast_.dropped(theta) + contrast_.rounding() * norm_above(theta);
   if (deletion_faults.pull_forgotten) measure.linear_residual = 0;
   if (measure.linear_residual > measure.linear_rounding) {
     const bool downdated = kind == FrameKind::kDowndated;
@@ -561,14 +562,14 @@ ResidualMeasure DeletionState::expanded_residual(ConstVectorRef theta) const {
   check_size("theta", theta.size(), objective_->parameters());
   const Vector v = theta - base_->theta;
   const Vector product = hessian_.times(v);
-  const double frobenius = scale(), length = v.norm();
+  const double frobenius = scale(), length = norm_above(v);
   const Vector r = gradient_ + product + contract_twice(third_, v) / 2;
   const Solution solution = solve_measured(hessian_, scale(), r);
 
   ResidualMeasure measure;
   measure.range = range(v);
   measure.step_norm = norm_from(v, product, frobenius) + std::sqrt(frobenius) * 2 * kUnit * length;
-  measure.residual_norm = r.norm() * (1 + gamma(r.size() + 4));
+  measure.residual_norm = norm_above(r);
   measure.sum_rounding = linear_rounding(v) + third_rounding() * length * length;
   measure.solution_norm = solution.norm;
   measure.solution_decrement = solution.decrement;

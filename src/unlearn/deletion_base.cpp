@@ -10,15 +10,12 @@
 #include "recant/core/error.hpp"
 #include "recant/core/fingerprint.hpp"
 #include "recant/linalg/eigenvalues.hpp"
-#include "rounding.hpp"
+#include "recant/linalg/rounding.hpp"
+#include "recant/model/minimum_distance.hpp"
 #include "third_derivative.hpp"
 
 namespace recant {
 namespace {
-
-/// What norms lose below 1e-162, whose squares are no numbers, is nothing beside the 1e-40 that
-/// every bound is rounded up by, once divided by this.
-constexpr double kLeastPenalty = 1e-100;
 
 /// So many rows that walking them costs about what a solve does, up to what a second-level cache
 /// holds.
@@ -87,6 +84,7 @@ ExtremeRows rows_by_leverage(const Objective& objective, const DeletionBase& bas
         base.factor.inverse_norms(objective.features().block(block), objective.intercept());
   });
   leverages *= std::sqrt(1 + base.factor_error) * (1 + gamma(base.factor.size() + 8));
+  leverages.array() += vanished_norm(base.factor.size());
   return extreme_rows(objective, leverages, weights);
 }
 
@@ -114,21 +112,9 @@ double score_rounding(const Objective& objective, ConstVectorRef theta, double l
   const Loss& loss = objective.loss();
   if (loss.self_concordance() == 0) return 0;
   const double change = loss.self_concordance() * loss.spread_factor() *
-                        gamma(objective.width() + loss.outputs() + 6) * largest_norm * theta.norm();
+                        gamma(objective.width() + loss.outputs() + 6) * largest_norm *
+                        norm_above(theta);
   return change <= 0.01 ? 2 * change : std::numeric_limits<double>::infinity();
-}
-
-GradientRounding gradient_rounding(const Objective& objective, const Contrast& contrast,
-                                   ConstVectorRef theta, const Objective::Residual& residual,
-                                   double curvature_sum) {
-  const Index outputs = objective.loss().outputs();
-  const double length = theta.norm(), penalty = objective.l2() * length;
-  // Each score is off by at most this times |x_i|.
-  const double score = 1.02 * gamma(objective.width() + outputs + 6) * length;
-  return {.sums = 1.02 * ((gamma(residual.depth + outputs + 8) + 8 * kUnit) * residual.gross +
-                          3 * kUnit * penalty + contrast.rounding() * (residual.gross + penalty)),
-          .scores = score * curvature_sum,
-          .scores_dual = score * std::sqrt(curvature_sum)};
 }
 
 NewDeletionBase build_deletion_base(const Objective& objective, ConstVectorRef theta,
@@ -139,10 +125,7 @@ NewDeletionBase build_deletion_base(const Objective& objective, ConstVectorRef t
   if (!weights.allFinite() || !(weights.minCoeff() >= 0) || !(weights.maxCoeff() > 0)) {
     throw UsageError("row weights must be finite and >= 0, and some > 0", "deletion");
   }
-  if (!(objective.l2() >= kLeastPenalty)) {
-    throw DataError("l2 is so small that squares of gradients would vanish", "deletion",
-                    "raise l2 or scale the features");
-  }
+  check_distances_hold(objective, weights);
   const Loss& loss = objective.loss();
   const Contrast contrast(loss, objective.width());
   const Index size = contrast.size(), p = objective.width();
@@ -159,7 +142,7 @@ NewDeletionBase build_deletion_base(const Objective& objective, ConstVectorRef t
   const Vector& norms = objective.row_norms();
   ExtremeRows by_norm = extreme_rows(objective, norms * (1 + gamma(p + 4)), weights);
   const double largest_norm = base.largest_norm = by_norm.sizes.front();
-  base.squared_norms = 1.02 * weights.dot(norms.cwiseAbs2());
+  base.squared_norms = 1.02 * weights.cwiseProduct(norms).dot(norms);  // not squares: some vanish
   base.frobenius = 1.02 * base.hessian.norm();
   const double trace = base.hessian.trace();
   base.data_trace =

@@ -26,20 +26,4 @@ struct NewDeletionBase {
 [[nodiscard]] double score_rounding(const Objective& objective, ConstVectorRef theta,
                                     double largest_norm);
 
-/// |computed - exact| of a gradient, in the two parts of section 5.3.
-struct GradientRounding {
-  double sums = 0;         ///< of what is added up
-  double scores = 0;       ///< of scores: a combination of rows
-  double scores_dual = 0;  ///< the latter in the norm of A^{-1}, A the data's Hessian at the scores
-  [[nodiscard]] double total() const noexcept { return sums + scores; }
-};
-
-/// e_r of section 5.3 for the gradient that `residual` holds, in contrast coordinates.
-/// `curvature_sum` is at least sum_i w_i tr phi''(t_i) |x_i|^2 between the exact and the computed
-/// scores.
-[[nodiscard]] GradientRounding gradient_rounding(const Objective& objective,
-                                                 const Contrast& contrast, ConstVectorRef theta,
-                                                 const Objective::Residual& residual,
-                                                 double curvature_sum);
-
 }  // namespace recant

@@ -5,8 +5,8 @@
 #include <cmath>
 #include <utility>
 
+#include "recant/linalg/rounding.hpp"
 #include "recant/unlearn/deletion.hpp"
-#include "rounding.hpp"
 
 /// What the files of DeletionState share.
 namespace recant {
@@ -20,7 +20,8 @@ inline double product_gamma(Index size) {
 inline double norm_from(const Vector& v, const Vector& product, double scale, double more = 0) {
   const double squared =
       std::max(v.dot(product) + more, 0.0) + product_gamma(v.size()) * scale * v.squaredNorm();
-  return std::sqrt(squared) * (1 + 8 * kUnit);
+  if (squared == 0 && norm_above(v) == 0) return 0;
+  return std::sqrt(squared) * (1 + 8 * kUnit) + (1 + std::sqrt(scale)) * vanished_norm(v.size());
 }
 
 /// What is known of s with H s = r, whatever the factor was that gave it.
@@ -34,9 +35,10 @@ struct Solution {
 template <class Times>
 Solution measure_solution(Vector solved, const Times& times, double scale, ConstVectorRef r) {
   const Vector product = times(solved);
-  const double residual = (r - product).norm() * (1 + gamma(r.size() + 4)) +
-                          1.02 * product_gamma(r.size()) * (scale * solved.norm() + r.norm());
-  const double norm = solved.norm() * (1 + gamma(r.size() + 4));
+  const double residual =
+      norm_above(r - product) +
+      1.02 * product_gamma(r.size()) * (scale * norm_above(solved) + norm_above(r));
+  const double norm = norm_above(solved);
   const double decrement = norm_from(solved, product, scale);
   return {std::move(solved), norm, decrement, residual};
 }

@@ -10,8 +10,9 @@
 #include "deletion_parts.hpp"
 #include "recant/core/check.hpp"
 #include "recant/core/error.hpp"
+#include "recant/linalg/rounding.hpp"
 #include "recant/linalg/row_kernels.hpp"
-#include "rounding.hpp"
+#include "recant/model/minimum_distance.hpp"
 
 namespace recant {
 
@@ -25,7 +26,7 @@ DeletionState::Gradient DeletionState::pass_at(ConstVectorRef theta) const {
 
   ResidualMeasure measure;
   const double moved = pass.spread + gamma(step.size() + 8) * base_->largest_norm *
-                                         loss.spread_factor() * step.norm();
+                                         loss.spread_factor() * norm_above(step);
   measure.range =
       loss.self_concordance() > 0 ? loss.self_concordance() * moved * (1 + 8 * kUnit) : 0;
   const double curvature_sum =
@@ -43,13 +44,13 @@ DeletionState::Gradient DeletionState::pass_at(ConstVectorRef theta) const {
       rounding.scores_dual *
       std::sqrt(std::exp(measure.range) *
                 (1 + score_rounding(*objective_, theta, base_->largest_norm)));
-  measure.residual_norm = r.norm() * (1 + gamma(r.size() + 4));
+  measure.residual_norm = norm_above(r);
   Solution solution = solve_measured(hessian_, scale(), r);
   measure.solution_norm = solution.norm;
   measure.solution_decrement = solution.decrement;
   measure.solve_residual = solution.residual;
   measure.solution_range = range_of(solution.s);
-  measure.dropped = contrast_.dropped(theta) + contrast_.rounding() * theta.norm();
+  measure.dropped = contrast_.dropped(theta) + contrast_.rounding() * norm_above(theta);
   return {measure, r, std::move(solution.s), curvature_sum};
 }
 
@@ -66,7 +67,7 @@ ResidualMeasure DeletionState::measure_and_keep(ConstVectorRef theta, const Look
   Gradient found = pass_at(theta);
   if (again && again(found.measure)) found.measure.second = second_look(theta, found);
   const ResidualMeasure& measure = found.measure;
-  const double norm = found.r.norm() * (1 + gamma(found.r.size() + 4));
+  const double norm = norm_above(found.r);
   kept_ = KeptPass{.theta = theta,
                    .gradient = std::move(found.r),
                    .range = measure.range,
@@ -100,13 +101,13 @@ SecondLook DeletionState::second_look(ConstVectorRef theta, const Gradient& foun
 
   SecondLook look;
   // s + w is what was stored: its rounding counts as one of w.
-  const double stored = 2 * kUnit * sum.norm();
-  look.residual =
-      change.residual + 1.02 * scale() * stored + 2 * kUnit * (found.r.norm() + product.norm());
-  look.product_rounding = product_rounding(theta, found.curvature_sum) * s.norm();
+  const double stored = 2 * kUnit * norm_above(sum);
+  look.residual = change.residual + 1.02 * scale() * stored +
+                  2 * kUnit * (norm_above(found.r) + norm_above(product));
+  look.product_rounding = product_rounding(theta, found.curvature_sum) * norm_above(s);
   look.change_decrement = change.decrement + std::sqrt(scale()) * stored;
   if (deletion_faults.change_forgotten) look.change_decrement = 0;
-  look.solution_norm = sum.norm() * (1 + gamma(sum.size() + 4));
+  look.solution_norm = norm_above(sum);
   look.solution_decrement = norm_from(sum, hessian_.times(sum), scale());
   look.solution_range = range_of(sum);
   return look;
@@ -120,7 +121,7 @@ void DeletionState::take_from_kept(std::span<const Index> rows, ConstVectorRef d
   Eigen::Map<Matrix> sums(gradient.data(), objective_->width(), objective_->loss().outputs());
   for (Index i = 0; i < delta.size(); ++i) {
     const double norm = objective_->row_norms()(rows[static_cast<std::size_t>(i)]);
-    kept.gross += std::abs(delta(i)) * some.residuals.row(i).norm() * norm;
+    kept.gross += std::abs(delta(i)) * some.residuals.row(i).stableNorm() * norm;
     kept.squares += std::abs(delta(i)) * norm * norm;
   }
   some.residuals.array().colwise() *= delta.array();
@@ -147,7 +148,7 @@ ResidualMeasure DeletionState::carried_residual(ConstVectorRef theta) const {
   const Vector v = contrast_.reduce(way);
   const Vector product = hessian_.times(v);
   const Vector r = kept.gradient + product;
-  const double frobenius = scale(), length = way.norm();
+  const double frobenius = scale(), length = norm_above(way);
   const double stored = (2 * kUnit + contrast_.rounding()) * length;  // v' itself is rounded
 
   ResidualMeasure measure;
@@ -156,8 +157,8 @@ ResidualMeasure DeletionState::carried_residual(ConstVectorRef theta) const {
   measure.range = range_by_way(theta, range(theta - base_->theta));
   measure.way_norm = norm_from(v, product, frobenius) + std::sqrt(frobenius) * stored;
   if (deletion_faults.way_forgotten) measure.start_range = measure.way_range = 0;
-  measure.residual_norm = r.norm() * (1 + gamma(r.size() + 4));
-  const double scores = gamma(objective_->width() + loss.outputs() + 6) * kept.theta.norm() *
+  measure.residual_norm = norm_above(r);
+  const double scores = gamma(objective_->width() + loss.outputs() + 6) * norm_above(kept.theta) *
                         loss.largest_curvature() * loss.spread_factor() * kept.squares;
   measure.sum_rounding =
       kept.sum_rounding +
@@ -173,7 +174,7 @@ ResidualMeasure DeletionState::carried_residual(ConstVectorRef theta) const {
   measure.solution_decrement = solution.decrement;
   measure.solve_residual = solution.residual;
   measure.solution_range = range_of(solution.s);
-  measure.dropped = contrast_.dropped(theta) + contrast_.rounding() * theta.norm();
+  measure.dropped = contrast_.dropped(theta) + contrast_.rounding() * norm_above(theta);
   return measure;
 }
 

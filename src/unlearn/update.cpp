@@ -3,12 +3,10 @@
 
 #include <fmt/format.h>
 
-#include "deletion_base.hpp"
 #include "recant/core/check.hpp"
 #include "recant/core/error.hpp"
 #include "recant/core/stopwatch.hpp"
 #include "recant/influence/influence.hpp"
-#include "rounding.hpp"
 
 namespace recant {
 namespace {
@@ -79,25 +77,6 @@ std::string_view describe(UpdateStatus status) noexcept {
       return "negative total row weights make the new Hessian indefinite";
   }
   return "done";
-}
-
-MinimumDistance minimum_distance(const Objective& objective, ConstVectorRef theta,
-                                 ConstVectorRef weights) {
-  const Loss& loss = objective.loss();
-  auto at = objective.residual(theta, weights, Vector::Zero(theta.size()));
-  // phi'' at most: between the exact and the computed scores it may be anything below.
-  const double curvature_sum =
-      1.02 * loss.largest_curvature() * loss.spread_factor() *
-      (weights.array().abs() * objective.row_norms().array().square()).sum();
-  const GradientRounding rounding =
-      gradient_rounding(objective, Contrast(loss, objective.width()), theta, at, curvature_sum);
-  MinimumDistance out{.gradient = std::move(at.gradient)};
-  out.gradient_norm = out.gradient.norm();
-  out.measured = {out.gradient_norm * (1 + gamma(theta.size() + 4)), rounding.sums,
-                  rounding.scores};
-  const double most = out.measured.norm + (out.measured.sum_rounding + out.measured.score_rounding);
-  out.bound = most / objective.l2() * (1 + 4 * kUnit);
-  return out;
 }
 
 UpdateResult influence_step(const Objective& objective, ConstVectorRef theta,

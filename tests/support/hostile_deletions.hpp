@@ -108,6 +108,35 @@ inline HostileDeletion hostile_deletion(LossKind kind, std::uint64_t seed) {
   return problem;
 }
 
+/// Instance `seed` with features, row weights and targets of any size that doubles have, l2 half of
+/// the time of the size of the curvature; nothing where no parameters of that size would do.
+inline std::optional<HostileDeletion> hostile_deletion_of_any_size(LossKind kind,
+                                                                   std::uint64_t seed) {
+  HostileDeletion problem = hostile_deletion(kind, seed);
+  Random random(seed * 2 + 60'000'001);
+  const double features = random.between(-180, 100), weights = random.between(-170, 170);
+  const double targets = kind == LossKind::kSquared ? random.between(-170, 100) : 0;
+  const double curvature = 2 * features + weights + random.between(-4, 2);
+  const double l2 = random.uniform() < 0.5 ? curvature : random.between(-99, 99);
+  if (!(l2 >= -99 && l2 < 290 && std::abs(weights + features + targets - l2) < 140))
+    return std::nullopt;
+  problem.data.features =
+      FeatureMatrix(RowMatrix(problem.data.features.view() * std::pow(10, features)));
+  problem.weights *= std::pow(10, weights);
+  problem.delta *= std::pow(10, weights);
+  problem.pull *= std::pow(10, weights);
+  if (kind == LossKind::kSquared) problem.data.targets *= std::pow(10, targets);
+  problem.l2 = std::pow(10, l2);
+  const Objective objective(problem.data, problem.loss, problem.intercept, problem.l2);
+  problem.theta = train(objective, problem.weights).theta;
+  for (std::size_t i = 0; i < problem.rows.size(); ++i) {  // away is away
+    double& change = problem.delta(static_cast<Index>(i));
+    const double weight = problem.weights(problem.rows[i]);
+    if (std::abs(weight + change) < 1e-12 * weight) change = -weight;
+  }
+  return problem;
+}
+
 /// Its rows taken away, half of the time in two calls: deletions add up.
 struct AfterDeletion {
   DeletionState state;
@@ -223,8 +252,7 @@ double distance(const Vector& theta, const ExactMinimum<T>& truth) {
   return std::max(static_cast<double>(found), 0.0);
 }
 
-/// The minimum with 128 bits: a failure where the one with 64 is not as near to it as it says, or
-/// where twice the bits have not made it nearer.
+/// The minimum with 128 bits: a failure where the one with 64 is not as near to it as it says.
 inline ExactMinimum<WideReal> wide_minimum(const HostileDeletion& problem, const Vector& weights,
                                            const ExactMinimum<Real>& truth) {
   auto wide = exact_minimum<WideReal>(problem.data, problem.loss, problem.intercept, problem.l2,
@@ -232,88 +260,96 @@ inline ExactMinimum<WideReal> wide_minimum(const HostileDeletion& problem, const
   const WideReal apart = (truth.theta.cast<WideReal>() - wide.theta).norm();
   EXPECT_TRUE(apart <= truth.error + wide.error)
       << static_cast<double>(apart) << " apart, at most " << static_cast<double>(truth.error);
-  EXPECT_TRUE(wide.error <= 1e-15L * truth.error)
-      << static_cast<double>(wide.error) << " for " << static_cast<double>(truth.error);
   return wide;
 }
 
-/// Every bound on instances first .. first + count - 1 against the truth: a failure where one is
-/// below it.
+/// Every bound on one instance against the truth: a failure where one is below it, or where the
+/// truth is not known to `most_error` and, where that is finite, much better with 128 bits.
+inline void compare_with_truth(const HostileDeletion& problem, std::uint64_t seed,
+                               double most_error, TierTightness& seen) {
+  const LossKind kind = problem.loss.kind();
+  const Objective objective(problem.data, problem.loss, problem.intercept, problem.l2);
+  const Vector p = DeletionState(objective, problem.theta, problem.weights)
+                       .row_gradients(problem.rows, problem.pull);
+  auto [state, after, rebuilt] = delete_hostile(problem, objective, seed);
+  seen.rebuilds += rebuilt;
+  const CurvatureFrame frame = state.frame();
+  seen.spanned += frame.span_eigenvalue > 2 * frame.least_eigenvalue;
+  const auto truth = exact_minimum(problem.data, problem.loss, problem.intercept, problem.l2, after,
+                                   problem.theta);
+  EXPECT_LT(truth.error, most_error)
+      << name(kind) << " instance " << seed << ": no minimum was found";
+  std::optional<ExactMinimum<WideReal>> wide;
+  if (seed % kWideEvery == 0) {
+    wide = wide_minimum(problem, after, truth);
+    EXPECT_TRUE(most_error == INFINITY || wide->error <= 1e-15L * truth.error)
+        << "twice the bits have not made " << static_cast<double>(truth.error)
+        << " less: " << static_cast<double>(wide->error);
+    ++seen.wide;
+  }
+  const auto compare = [&](const DistanceBound& bound, const Vector& theta, Tightness& tightness,
+                           const char* tier) {
+    const double true_distance = theta.allFinite() ? distance(theta, truth) : INFINITY;
+    for (const double value : {bound.value, bound.newton, bound.corrected,
+                               bound.corrected_by_second_look, bound.strong_convexity}) {
+      EXPECT_FALSE(std::isnan(value));
+      EXPECT_LE(true_distance, value) << name(kind) << " instance " << seed << " tier " << tier;
+      if (!wide) continue;
+      EXPECT_LE(distance(theta, *wide), value)
+          << name(kind) << " instance " << seed << " tier " << tier << ", truth of 128 bits";
+    }
+    EXPECT_GT(bound.value, 0);
+    tightness.add(bound.value, true_distance);
+  };
+  const Vector theta = state.newton_point();
+  const DistanceBound tight = bound_from_step(state.frame(), state.measure_step(theta));
+  const DistanceBound loose =
+      bound_from_step(state.frame(FrameKind::kBase), state.measure_step(theta, FrameKind::kBase));
+  compare(tight, theta, seen.downdated, "0");
+  compare(loose, theta, seen.base, "0 with the Hessian of the base");
+  compare(bound_from_residual(state.frame(), state.measure_residual(theta)), theta, seen.measured,
+          "1");
+  compare(bound_from_residual(state.frame(), state.measure_residual(theta, always)), theta,
+          seen.twice, "1, twice");
+  if (state.keeps_third_derivative()) {
+    compare(bound_from_residual(state.frame(), state.expanded_residual(theta)), theta,
+            seen.expanded, "half");
+    const Vector third = state.third_order_point();
+    compare(bound_from_residual(state.frame(), state.expanded_residual(third)), third,
+            seen.third_order, "half, at the third-order point");
+  }
+  const Vector by_value = state.newton_point(p);
+  compare(bound_from_step(state.frame(), state.measure_step(by_value)), by_value, seen.by_value,
+          "0 by value");
+  compare(bound_from_step(state.frame(FrameKind::kBase),
+                          state.measure_step(by_value, FrameKind::kBase)),
+          by_value, seen.by_value, "0 by value with the Hessian of the base");
+  if (const auto past = delete_past_a_pass(problem, objective, seed)) {
+    const Vector there = past->newton_point();
+    compare(bound_from_step(past->frame(), past->measure_step(there)), there, seen.near_pass,
+            "0 after a pass");
+    for (const Vector& at : {there, by_value}) {
+      compare(bound_from_residual(past->frame(), past->carried_residual(at)), at, seen.carried,
+              "0 from the last pass");
+    }
+  }
+  const DeletionState again = state.rebuilt_at(theta);
+  const Vector better = again.newton_point();
+  compare(bound_from_residual(again.frame(), again.measure_residual(better)), better, seen.rebuilt,
+          "2");
+  if (seed % kRetrainEvery == 0) {
+    const Vector trained = train_from(objective, after, better).theta;
+    const DeletionState there = again.rebuilt_at(trained);
+    compare(bound_from_residual(there.frame(), there.measure_residual(trained)), trained,
+            seen.retrained, "retrain");
+  }
+}
+
+/// The same for instances first .. first + count - 1.
 inline TierTightness compare_with_truth(LossKind kind, std::uint64_t first, std::uint64_t count) {
   TierTightness seen;
   for (std::uint64_t seed = first; seed < first + count; ++seed) {
-    const HostileDeletion problem = hostile_deletion(kind, seed);
-    const Objective objective(problem.data, problem.loss, problem.intercept, problem.l2);
-    const Vector p = DeletionState(objective, problem.theta, problem.weights)
-                         .row_gradients(problem.rows, problem.pull);
-    auto [state, after, rebuilt] = delete_hostile(problem, objective, seed);
-    seen.rebuilds += rebuilt;
-    const CurvatureFrame frame = state.frame();
-    seen.spanned += frame.span_eigenvalue > 2 * frame.least_eigenvalue;
-    const auto truth = exact_minimum(problem.data, problem.loss, problem.intercept, problem.l2,
-                                     after, problem.theta);
-    EXPECT_LT(truth.error, 1e-3) << name(kind) << " instance " << seed << ": no minimum was found";
-    std::optional<ExactMinimum<WideReal>> wide;
-    if (seed % kWideEvery == 0) {
-      wide = wide_minimum(problem, after, truth);
-      ++seen.wide;
-    }
-    const auto compare = [&](const DistanceBound& bound, const Vector& theta, Tightness& tightness,
-                             const char* tier) {
-      const double true_distance = distance(theta, truth);
-      for (const double value : {bound.value, bound.newton, bound.corrected,
-                                 bound.corrected_by_second_look, bound.strong_convexity}) {
-        EXPECT_FALSE(std::isnan(value));
-        EXPECT_LE(true_distance, value) << name(kind) << " instance " << seed << " tier " << tier;
-        if (!wide) continue;
-        EXPECT_LE(distance(theta, *wide), value)
-            << name(kind) << " instance " << seed << " tier " << tier << ", truth of 128 bits";
-      }
-      EXPECT_GT(bound.value, 0);
-      tightness.add(bound.value, true_distance);
-    };
-    const Vector theta = state.newton_point();
-    const DistanceBound tight = bound_from_step(state.frame(), state.measure_step(theta));
-    const DistanceBound loose =
-        bound_from_step(state.frame(FrameKind::kBase), state.measure_step(theta, FrameKind::kBase));
-    compare(tight, theta, seen.downdated, "0");
-    compare(loose, theta, seen.base, "0 with the Hessian of the base");
-    compare(bound_from_residual(state.frame(), state.measure_residual(theta)), theta, seen.measured,
-            "1");
-    compare(bound_from_residual(state.frame(), state.measure_residual(theta, always)), theta,
-            seen.twice, "1, twice");
-    if (state.keeps_third_derivative()) {
-      compare(bound_from_residual(state.frame(), state.expanded_residual(theta)), theta,
-              seen.expanded, "half");
-      const Vector third = state.third_order_point();
-      compare(bound_from_residual(state.frame(), state.expanded_residual(third)), third,
-              seen.third_order, "half, at the third-order point");
-    }
-    const Vector by_value = state.newton_point(p);
-    compare(bound_from_step(state.frame(), state.measure_step(by_value)), by_value, seen.by_value,
-            "0 by value");
-    compare(bound_from_step(state.frame(FrameKind::kBase),
-                            state.measure_step(by_value, FrameKind::kBase)),
-            by_value, seen.by_value, "0 by value with the Hessian of the base");
-    if (const auto past = delete_past_a_pass(problem, objective, seed)) {
-      const Vector there = past->newton_point();
-      compare(bound_from_step(past->frame(), past->measure_step(there)), there, seen.near_pass,
-              "0 after a pass");
-      for (const Vector& at : {there, by_value}) {
-        compare(bound_from_residual(past->frame(), past->carried_residual(at)), at, seen.carried,
-                "0 from the last pass");
-      }
-    }
-    const DeletionState again = state.rebuilt_at(theta);
-    const Vector better = again.newton_point();
-    compare(bound_from_residual(again.frame(), again.measure_residual(better)), better,
-            seen.rebuilt, "2");
-    if (seed % kRetrainEvery == 0) {
-      const Vector trained = train_from(objective, after, better).theta;
-      const DeletionState there = again.rebuilt_at(trained);
-      compare(bound_from_residual(there.frame(), there.measure_residual(trained)), trained,
-              seen.retrained, "retrain");
-    }
+    compare_with_truth(hostile_deletion(kind, seed), seed, 1e-3, seen);
   }
   return seen;
 }

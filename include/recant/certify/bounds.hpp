@@ -100,7 +100,7 @@ struct DistanceBound {
                                                 const ResidualMeasure& residual) noexcept;
 
 /// Statement 4 alone: all that can be said where no base is at hand. Certain, and loose where l2 is
-/// small beside the curvature of the data.
+/// small beside the curvature of the data; infinite for an l2 below kLeastPenalty.
 [[nodiscard]] DistanceBound bound_from_gradient(double l2,
                                                 const GradientMeasure& gradient) noexcept;
 

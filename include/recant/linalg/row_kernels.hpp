@@ -24,7 +24,8 @@ void row_scores(RowsView rows, bool intercept, ConstMatrixRef coefficients,
 /// Values of each row that are read after the scores: asked of memory before them.
 void expect(ConstVectorRef values);
 
-/// norms_i = |[x_i 1]|, Euclidean. Equal rows have equal norms, to the bit.
+/// norms_i = |[x_i 1]|, Euclidean, also where squares are too small for a double. Equal rows have
+/// equal norms, to the bit.
 void row_norms(RowsView rows, bool intercept, VectorRef norms);
 
 /// sums += [X 1]^T factors.   factors is m x C, sums p x C. The m products are summed by themselves

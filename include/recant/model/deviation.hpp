@@ -10,6 +10,11 @@
 /// apart. Symbols: docs/mathematics.md section 5.3.
 namespace recant {
 
+/// The least l2 for which a distance is stated, and what every distance is raised by. Over such an
+/// l2 that is more than norms, products and exponentials too small for a double add up to: a norm
+/// loses 2^-537 an entry at most.
+inline constexpr double kLeastPenalty = 1e-100, kVanishedDistance = 1e-40;
+
 /// The matrix H in whose norm distances are taken, and what it says of the rows S at the base
 /// theta_0:  (1 - below - e/mu) H <= H_S(theta_0) <= (1 + above + e/mu) H.
 struct CurvatureFrame {

@@ -5,7 +5,7 @@
 
 #include "recant/core/progress.hpp"
 #include "recant/linalg/cholesky.hpp"
-#include "recant/model/deviation.hpp"
+#include "recant/model/minimum_distance.hpp"
 #include "recant/model/objective.hpp"
 #include "recant/model/trainer.hpp"
 #include "recant/weighting/reweighting.hpp"
@@ -41,19 +41,6 @@ struct UpdateResult {
   double distance_bound = 0;  ///< minimum_distance(): >= |theta - argmin|, if none is negative
   double seconds = 0;
 };
-
-/// How far the minimum of F(.; weights) can be from theta, by strong convexity alone.
-struct MinimumDistance {
-  Vector gradient;           ///< grad F(theta; weights) as computed, C*p
-  double gradient_norm = 0;  ///< its length
-  GradientMeasure measured;  ///< the same, and what rounding may have taken from it
-  double bound = 0;          ///< >= |theta - argmin F(.; weights)| for weights >= 0
-};
-/// bound = (measured.norm + measured.sum_rounding + measured.score_rounding) / l2, rounded up.
-/// Certain, and loose where l2 is small beside the curvature of the data. Cost: one pass.
-/// Source: docs/mathematics.md sections 2 and 5.3 (the rounding).
-[[nodiscard]] MinimumDistance minimum_distance(const Objective& objective, ConstVectorRef theta,
-                                               ConstVectorRef weights);
 
 /// theta - H(theta; w)^{-1} sum_j delta_j g_j(theta).
 /// Takes the factor of H(theta; w), which the influences have needed already. Defined for any

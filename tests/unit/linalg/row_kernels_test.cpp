@@ -93,6 +93,26 @@ TEST(RowKernelsOfRows, AreEqualForEqualRowsWhereverTheyStand) {
   });
 }
 
+TEST(RowNorms, AreNotBelowTheTruthWhereSquaresVanish) {
+  std::mt19937_64 engine(5);
+  std::normal_distribution<double> normal;
+  const Matrix random = Matrix::NullaryExpr(11, 13, [&] { return normal(engine); });
+  for_each_instruction_set([&] {
+    for (const int exponent : {-1060, -1022, -600, -540, -530, -490, -470, 0}) {
+      RowMatrix rows = random.unaryExpr([&](double x) { return std::ldexp(x, exponent); });
+      rows.row(7).setZero();
+      Vector norms(11);
+      row_norms({rows.data(), 11, 13}, false, norms);
+      for (Index i = 0; i < 11; ++i) {
+        const auto wanted = rows.row(i).cast<long double>().norm();  // its exponents go further
+        EXPECT_LE(wanted * (1 - 1e-15L), norms(i)) << exponent;
+        EXPECT_GE(wanted * (1 + 1e-15L) + 0x1p-1073L, norms(i)) << exponent;
+      }
+      EXPECT_EQ(norms(7), 0);
+    }
+  });
+}
+
 TEST(LargestSize, IsThatOfRowsWithWeightAndNoNumberIfOneIsNot) {
   const double none = std::nan(""), infinite = HUGE_VAL;
   for_each_instruction_set([&] {
