@@ -10,7 +10,9 @@
 #include "recant/core/check.hpp"
 #include "recant/core/error.hpp"
 #include "recant/core/stopwatch.hpp"
+#include "recant/linalg/rounding.hpp"
 #include "recant/model/linear_model.hpp"
+#include "recant/model/minimum_distance.hpp"
 
 // docs/mathematics.md section 6.
 namespace recant {
@@ -91,10 +93,14 @@ RetrainAudit audit_by_retraining(const Objective& objective, ConstVectorRef weig
   RetrainAudit out;
   out.retrained = train(objective, weights, options.trainer, progress);
   out.seconds = watch.lap();
-  const double left = out.retrained.gradient_norm / objective.l2();
-  out.distance = (unlearned - out.retrained.theta).norm();
-  out.distance_low = std::max(0.0, out.distance - left);
-  out.distance_high = out.distance + left;
+  const double left = minimum_distance(objective, out.retrained.theta, weights).bound;
+  const Vector apart = unlearned - out.retrained.theta;
+  out.distance = apart.stableNorm();
+  // What the distance itself and its ends may be off by; raised where squares vanish.
+  const double rounding = gamma(2 * apart.size() + 16);
+  out.distance_low =
+      std::max(0.0, (out.distance - left) - rounding * (out.distance + left) - kVanishedDistance);
+  out.distance_high = (out.distance + left) * (1 + rounding) + kVanishedDistance;
   out.verdict = judge(out, options.bound);
   return out;
 }

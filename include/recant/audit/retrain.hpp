@@ -55,8 +55,8 @@ struct PredictionAgreement {
 struct RetrainAudit {
   TrainerResult retrained;  ///< from theta = 0, so that nothing of the deleted rows is in it
   double distance = 0;      ///< |theta - retrained.theta|
-  /// The exact optimum lies within retrained.gradient_norm / l2 of retrained.theta, so the true
-  /// distance |theta - theta*| is in [low, high].
+  /// The exact optimum lies within minimum_distance() of retrained.theta, so the true distance
+  /// |theta - theta*| is in [low, high], for certain: rounding is counted.
   double distance_low = 0, distance_high = 0;
   BoundVerdict verdict = BoundVerdict::kNotClaimed;
   TestUtility unlearned_utility, retrained_utility;
@@ -70,11 +70,11 @@ struct RetrainAudit {
 /// Trains on `weights` (those that are left: deleted rows have 0) and compares.
 /// original: theta before the deletion; unlearned: theta after it. Ties p = threshold and scores
 /// that are equal count as the negative and the first class.
-/// Assumes: weights >= 0. Rounding of the gradient itself, about 1e-16 times the gross gradient,
-/// is not in the interval.
+/// Assumes: weights >= 0.
 /// Failure outcome: retrained.converged = false; the interval is right all the same.
-/// Cost: a cold fit, three passes over `test`. Source: docs/mathematics.md section 6.
-/// @throws UsageError for sizes that differ or options out of range; DataError for no test row.
+/// Cost: a cold fit and a pass, three passes over `test`. Source: docs/mathematics.md section 6.
+/// @throws UsageError for sizes that differ or options out of range; DataError for no test row, and
+/// as minimum_distance().
 [[nodiscard]] RetrainAudit audit_by_retraining(const Objective& objective, ConstVectorRef weights,
                                                ConstVectorRef original, ConstVectorRef unlearned,
                                                const Dataset& test,

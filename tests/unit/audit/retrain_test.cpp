@@ -12,6 +12,8 @@
 #include "naive_model.hpp"
 #include "problems.hpp"
 #include "recant/core/error.hpp"
+#include "recant/model/minimum_distance.hpp"
+#include "ridge_in_quad.hpp"
 
 namespace recant {
 namespace {
@@ -43,10 +45,12 @@ TEST_P(RetrainAuditByLoss, RetrainedIsOptimalAndDistancesAreRight) {
   // The defining residual, in extended precision.
   const auto at = test::naive_objective(data_, loss_, true, 0.5, found.retrained.theta, weights_);
   EXPECT_LE(at.gradient.norm(), 1e-12 * static_cast<double>(at.gross));
-  EXPECT_EQ(found.distance, (other_ - found.retrained.theta).norm());
-  const double left = found.retrained.gradient_norm / 0.5;
-  EXPECT_EQ(found.distance_high, found.distance + left);
-  EXPECT_EQ(found.distance_low, found.distance - left);
+  EXPECT_DOUBLE_EQ(found.distance, (other_ - found.retrained.theta).norm());
+  const double left = minimum_distance(*objective_, found.retrained.theta, weights_).bound;
+  EXPECT_GT(left, found.retrained.gradient_norm / 0.5);
+  EXPECT_GT(found.distance_high, found.distance + left);
+  EXPECT_LT(found.distance_low, found.distance - left);
+  EXPECT_NEAR(found.distance_high - found.distance_low, 2 * left, 1e-13 * found.distance);
   EXPECT_LE(left, 1e-8 * found.distance);
   EXPECT_EQ(found.verdict, BoundVerdict::kNotClaimed);
 }
@@ -123,6 +127,47 @@ TEST_P(RetrainAuditByLoss, RefusesBadArguments) {
         return audit_by_retraining(*objective_, weights_, original_, other_, slice(test_, {0, 0}));
       },
       {"test set"});
+}
+
+TEST(RetrainAudit, IntervalAndVerdictAreTrueWhereColumnsAreNearlyTheSame) {
+  const Loss loss(LossKind::kSquared);
+  int rounding_counts = 0;
+  for (std::uint64_t k = 0; k < 300; ++k) {
+    test::Random random(k);
+    const auto n = static_cast<Index>(random.between(3, 200));
+    const double apart = std::pow(10, -random.between(0, 12)),
+                 l2 = std::pow(10, -random.between(0, 9));
+    const Dataset data = test::nearly_equal_columns(random, n, apart);
+    const Objective objective(data, loss, false, l2);
+    const Vector weights = Vector::Ones(n);
+    Vector theta = train(objective, weights).theta;
+    if (random.uniform() < 0.5) theta += std::pow(10, random.between(-12, -4)) * random.normals(2);
+    const double truth = test::distance_in_quad(data, weights, l2, theta);
+    const RetrainAudit found = audit_by_retraining(objective, weights, theta);
+    EXPECT_LE(found.distance_low, truth) << k;
+    EXPECT_GE(found.distance_high, truth) << k;
+    const double left = found.retrained.gradient_norm / l2;
+    rounding_counts += truth < found.distance - left || truth > found.distance + left;
+    for (const double bound : {truth * (1 - 1e-12), truth * (1 + 1e-12)}) {
+      const RetrainAudit judged = audit_by_retraining(objective, weights, theta, {.bound = bound});
+      EXPECT_NE(judged.verdict, bound < truth ? BoundVerdict::kHolds : BoundVerdict::kBroken) << k;
+    }
+  }
+  EXPECT_GT(rounding_counts, 20) << "the gradient as computed would have done";
+}
+
+TEST(RetrainAudit, SaysNothingSureOfDistancesThatHaveNoSquare) {
+  test::Random random(3);
+  const Loss loss(LossKind::kSquared);
+  const Dataset data = test::nearly_equal_columns(random, 20, 0.1);
+  const Objective objective(data, loss, false, 1);
+  const Vector weights = Vector::Ones(20), away = Vector::Constant(2, 1e200);
+  const RetrainAudit found = audit_by_retraining(objective, weights, away, {.bound = 1e201});
+  EXPECT_NEAR(found.distance, 1e200 * std::sqrt(2), 1e187);
+  EXPECT_EQ(found.verdict, BoundVerdict::kHolds);
+  test::expect_error<DataError>(
+      [&] { return audit_by_retraining(Objective(data, loss, false, 1e-101), weights, away); },
+      {"l2", "raise"});
 }
 
 TEST(RetrainAuditGolden, DistancesOfDeletions) {
