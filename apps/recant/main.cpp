@@ -12,6 +12,7 @@
 #include <new>
 #include <string_view>
 
+#include "address_space.hpp"
 #include "command.hpp"
 #include "core_dumps.hpp"
 #include "flag_texts.hpp"
@@ -97,6 +98,7 @@ int run(int argc, char** argv, Common& common) {
                            "see recant " + (command.empty() ? "" : command + " ") + "--help"),
                 common);
   }
+  use_as_many_threads_as_fit();
   return commands.at(app.get_subcommands().front()->get_name())();
 }
 
@@ -120,6 +122,7 @@ int run_or_say_why_not(int argc, char** argv, Common& common) {
 int main(int argc, char** argv) {
   Common common;
   try {
+    leave_out_blas_threads(argv);
     clean_up_on_interrupt();
     return run_or_say_why_not(argc, argv, common);
   } catch (const std::bad_alloc&) {  // which an error's text needs too

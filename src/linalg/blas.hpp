@@ -21,7 +21,8 @@ namespace recant {
 /// BLAS runs in the calling thread only: threads run over row blocks, and the result must not
 /// depend on how many there are. Called before every use.
 /// @throws InternalError when the OpenBLAS that was loaded is its serial build: that one shares
-/// buffers between callers without a lock and gives wrong sums (docs/decisions/0001).
+/// buffers between callers without a lock and gives wrong sums (docs/decisions/0001). DataError
+/// where address space is limited and has no place for a buffer of it.
 void single_threaded_blas();
 
 }  // namespace recant

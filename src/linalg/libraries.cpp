@@ -9,6 +9,7 @@
 
 #include "blas.hpp"
 #include "recant/core/error.hpp"
+#include "recant/linalg/blas_buffers.hpp"
 
 /// Beside the choice of an instruction set, which is what it is for here, Highway's library holds a
 /// tool that measures functions. Whenever the library is loaded that asks the clock again and again
@@ -65,6 +66,10 @@ void single_threaded_blas() {
                           "OpenBLAS", "install its pthread or OpenMP build (libopenblas0-pthread)");
     }
     openblas_set_num_threads(1);
+    if (address_space_is_limited() && take_blas_buffers(1) == 0) {
+      throw DataError("there is not enough memory for a buffer of OpenBLAS", {},
+                      "raise the limit on address space (ulimit -v)");
+    }
     return true;
   }();
   static_cast<void>(ready);

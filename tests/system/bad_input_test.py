@@ -891,6 +891,11 @@ def limit_file_size(size):
     return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
+def limit_addresses(size):
+    """For preexec_fn, as ulimit -v."""
+    return lambda: resource.setrlimit(resource.RLIMIT_AS, (size, size))
+
+
 class FullDisk(World):
     RUNS = {"fit": ("fit", "{train}", *FIT, "-o", "{out}/m.rct"),
             "influence npy": ("influence", "{model}", "--validation", "{val}", "--metric", "utility", "-o", "{out}/i.npy"),
@@ -975,6 +980,36 @@ class FullDisk(World):
                                       stderr=subprocess.PIPE, timeout=60)
                 self.assertEqual((done.returncode, done.stderr),
                                  (3, b"recant: standard output: cannot be written: No space left on device\n"))
+
+
+class LittleMemory(World):
+    """OpenBLAS waits for ever for addresses that it does not get (docs/decisions/0001), also before the program begins."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        if run(COMMAND, "--version", preexec_fn=limit_addresses(4 << 30)).code != 0:
+            cls.tearDownClass()
+            raise unittest.SkipTest("this build needs more addresses than that: a sanitizer's")
+
+    def test_every_limit_on_addresses_ends_the_run(self):
+        for name in ("fit", "correct", "replace values"):
+            for mib in (150, 200, 250, 300, 350, 400, 500, 700):
+                for threads in ("1", "0"):
+                    with self.subTest(f"{name}, {mib} MiB, {threads} threads"), tempfile.TemporaryDirectory(dir=self.root) as out:
+                        done = run(COMMAND, *self.fill(FullDisk.RUNS[name], out=out), "--threads", threads, "--json",
+                                   preexec_fn=limit_addresses(mib << 20))
+                        self.assertIn(done.code, (0, 3), str(done))
+                        if done.code == 3:
+                            self.assertRegex(done.err, r"^recant: there is not enough memory.*\n$", str(done))
+                            self.assertEqual(contents(out), {}, f"left behind by {done}")
+
+    def test_a_limit_changes_no_result(self):
+        with tempfile.TemporaryDirectory(dir=self.root) as out:
+            done = self.good("fit", "{train}", *FIT, "-o", f"{out}/m.rct", preexec_fn=limit_addresses(4 << 30))
+            self.assertEqual(done.err, "")
+            self.assertEqual((Path(out) / "m.rct/state/0/theta.npy").read_bytes(),
+                             (self.root / "model.rct/state/0/theta.npy").read_bytes())
 
 
 class Interrupted(World):

@@ -36,7 +36,7 @@ if(TARGET recant_command)
     --bin $<TARGET_FILE_DIR:recant_command> --build ${PROJECT_BINARY_DIR})
   recant_system_test(command_reference docs ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tools/gen_command_reference.py
     $<TARGET_FILE:recant_command> --check)
-  foreach(class Tables Odd Damage FullDisk Interrupted)
+  foreach(class Tables Odd Damage FullDisk LittleMemory Interrupted)
     recant_system_test(bad_input_${class} system ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/bad_input_test.py
       $<TARGET_FILE:recant_command> ${class})
   endforeach()
