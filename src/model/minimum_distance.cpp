@@ -14,27 +14,29 @@ namespace {
 /// move a model by less than n 1e-107.
 constexpr double kMostOverPenalty = 1e200;
 
-/// sum_i |w_i| |x_i|^2, multiplied in the order in which nothing vanishes that counts.
-double squared_norms(const Objective& objective, ConstVectorRef weights) {
-  const auto norms = objective.row_norms().array();
-  return 1.02 * (weights.array().abs() * norms * norms).sum();
-}
-
-}  // namespace
-
-void check_distances_hold(const Objective& objective, ConstVectorRef weights) {
+/// sum_i |w_i| |x_i|^2, multiplied in the order in which nothing vanishes that counts. Throws as
+/// check_distances_hold().
+double checked_squared_norms(const Objective& objective, ConstVectorRef weights) {
   if (!(objective.l2() >= kLeastPenalty)) {
     throw DataError("is so small that squares of gradients would vanish", "l2",
                     "raise it or scale the features");
   }
   const auto sizes = weights.array().abs();
-  const double longest = (sizes > 0).select(objective.row_norms().array(), 0).maxCoeff();
+  const auto norms = objective.row_norms().array();
   const double most = kMostOverPenalty * objective.l2();
-  if (!(sizes.maxCoeff() <= most && longest * longest <= most &&
-        squared_norms(objective, weights) <= most)) {
+  const double sum = 1.02 * (sizes > 0).select(sizes * norms * norms, 0).sum();
+  const double largest = sizes.max((sizes > 0).select(norms * norms, 0)).maxCoeff();
+  if (!(sum <= most && largest <= most)) {
     throw DataError("are so large beside l2 that no distance to a minimum can be told",
                     "row weights or features", "raise l2, or scale what is large");
   }
+  return sum;
+}
+
+}  // namespace
+
+void check_distances_hold(const Objective& objective, ConstVectorRef weights) {
+  static_cast<void>(checked_squared_norms(objective, weights));
 }
 
 GradientRounding gradient_rounding(const Objective& objective, const Contrast& contrast,
@@ -53,11 +55,10 @@ GradientRounding gradient_rounding(const Objective& objective, const Contrast& c
 MinimumDistance minimum_distance(const Objective& objective, ConstVectorRef theta,
                                  ConstVectorRef weights) {
   const Loss& loss = objective.loss();
-  check_distances_hold(objective, weights);
-  auto at = objective.residual(theta, weights, Vector::Zero(theta.size()));
   // phi'' at most: between the exact and the computed scores it may be anything below.
   const double curvature_sum =
-      loss.largest_curvature() * loss.spread_factor() * squared_norms(objective, weights);
+      loss.largest_curvature() * loss.spread_factor() * checked_squared_norms(objective, weights);
+  auto at = objective.residual(theta, weights, Vector::Zero(theta.size()));
   const GradientRounding rounding =
       gradient_rounding(objective, Contrast(loss, objective.width()), theta, at, curvature_sum);
   MinimumDistance out{.gradient = std::move(at.gradient)};
