@@ -55,7 +55,9 @@ void describe_enrolment(const EnrolmentPlan& plan, const Common& common) {
   common.say(fmt::format(
       "budget: epsilon {:g}, delta {:g} over {} releases; sigma {:.4g}, allowance {:.4g}",
       budget.epsilon, budget.delta, budget.releases, budget.sigma(), budget.allowance));
-  if (plan.price->relative_rise) {
+  if (plan.price->rise < plan.price->rounding) {
+    common.say("  the noise raises the mean loss by less than rounding lets one measure");
+  } else if (plan.price->relative_rise) {
     common.say(fmt::format(
         "  the noise raises the mean loss of the {} rows by {:.3g}% on average (one release: "
         "give or take {:.3g}%)",

@@ -211,6 +211,7 @@ Json price_json(const std::optional<NoisePrice>& price, bool on_training) {
           {"rise", price->rise},
           {"relative_rise", value(price->relative_rise)},
           {"standard_error", price->standard_error},
+          {"rounding", price->rounding},
           {"spread", price->spread}};
 }
 

@@ -33,6 +33,7 @@ struct NoisePrice {
   double second_order_rise = 0;  ///< sigma^2/2 tr H / n, H the Hessian of the rows' losses
   double rise = 0;               ///< expected, all orders
   double standard_error = 0;     ///< of `rise`
+  double rounding = 0;           ///< by how much arithmetic may have changed `rise`, at most
   double spread = 0;             ///< standard deviation of the rise that a single release has
   /// rise / loss and its standard error; none where the loss is 0.
   std::optional<double> relative_rise, relative_standard_error;
@@ -44,10 +45,10 @@ struct NoisePrice {
 ///
 /// Its second order is exact; what is beyond it is the mean over pairs +-xi, so that the standard
 /// error is of fourth order in sigma and the answer hardly depends on the seed. Never negative but
-/// by the standard error: every loss is convex. The noise is seeded, drawn for this figure alone:
-/// no release is ever made from it.
-/// Assumes: continuous noise; that of a grid (section 5.2) has the same variance to 2^-20.
-/// Cost: 2 + 3 draws passes over the rows. The same bytes for any number of threads.
+/// by the standard error and by rounding: every loss is convex. The noise is seeded, drawn for this
+/// figure alone: no release is ever made from it. Assumes: continuous noise; that of a grid
+/// (section 5.2) has the same variance to 2^-20. Cost: 2 + 3 draws passes over the rows. The same
+/// bytes for any number of threads.
 /// @throws UsageError for sigma that is not finite and > 0, options out of range, parameters of
 /// another shape; DataError for no row.
 [[nodiscard]] NoisePrice noise_price(const LinearModel& model, const Dataset& rows, double sigma,
@@ -59,11 +60,18 @@ struct PricedSigma {
   NoisePrice price;
 };
 
-/// The largest sigma = 2^(k/2), |k| <= 800, whose relative rise and two standard errors are within
-/// `price` (0.001: a tenth of a percent of the rows' mean loss).
+/// The least share of the rows' mean loss that sigma_for_price() answers: four times what rounding
+/// may do to the rise of next to no noise. Below it nothing that is measured says what noise costs.
+/// Infinite where the loss is 0. Cost: one pass over the rows.
+/// @throws UsageError, DataError as noise_price().
+[[nodiscard]] double least_price(const LinearModel& model, const Dataset& rows);
+
+/// The largest sigma = 2^(k/2), |k| <= 800, whose relative rise, two standard errors and rounding
+/// are within `price` (0.001: a tenth of a percent of the rows' mean loss).
 /// Assumes: that the rows stand for those the model will be used on. A sigma that was found so
 /// carries something of these rows; if any of them may be deleted it is an assumption to be named.
-/// Failure outcome: none, where the loss is 0 or no exponent in range is within.
+/// Failure outcome: none, where the price is below least_price() (so where the loss is 0), or no
+/// exponent in range is within.
 /// Cost: about three times noise_price(). @throws UsageError for a price that is not finite and
 /// > 0, otherwise as noise_price(); DataError if noise moves no score of these rows.
 [[nodiscard]] std::optional<PricedSigma> sigma_for_price(const LinearModel& model,

@@ -136,6 +136,62 @@ TEST(NoisePrice, LargestSigmaWhereTheSecondOrderMisleads) {
   EXPECT_LE(expected_loss(c, sigma) - without, 0.015 * without);
 }
 
+/// Of next to no noise the rise that is measured is rounding, and within what is said of it.
+TEST(NoisePrice, RoundingIsBounded) {
+  for (const Loss loss :
+       {Loss(LossKind::kLogistic), Loss(LossKind::kSquared), Loss(LossKind::kSoftmax, 3)}) {
+    Case c = trained(loss, true);
+    for (const double scale : {1.0, 1e3, 1e6}) {
+      Case scaled = c;  // longer parameters, the same scores but for those that were rounded away
+      RowMatrix features = RowMatrix::Zero(300, 5);
+      for (Index i = 0; i < 300; ++i) {
+        features.row(i).head(4) = Vector(c.rows.features.row(i).transpose()).transpose();
+        features(i, 4) = 1;
+      }
+      scaled.rows.features = FeatureMatrix(features);
+      scaled.model = {.loss = loss};
+      const Objective objective(scaled.rows, loss, true, 1);
+      Vector theta = Vector::Zero(objective.parameters());
+      const Index p = objective.width();
+      for (Index k = 0; k < loss.outputs(); ++k) {
+        theta.segment(k * p, 4) = c.model.theta.segment(k * 5, 4);
+        theta[k * p + 4] = scale;  // against the intercept: nothing but rounding is left of both
+        theta[k * p + 5] = c.model.theta[k * 5 + 4] - scale;
+      }
+      scaled.model = test::model_of(objective, theta);
+      double most = 0;
+      for (int k = -100; k < -20; k += 3) {
+        const NoisePrice found = noise_price(scaled.model, scaled.rows, std::ldexp(1, k));
+        const double truth = found.second_order_rise;  // beyond it there is 2^-80 at most
+        EXPECT_LE(std::abs(found.rise - truth), found.rounding) << scale << " " << k;
+        most = std::max(most, std::abs(found.rise - truth));
+      }
+      const double rounding = noise_price(scaled.model, scaled.rows, 0x1p-60).rounding;
+      EXPECT_GT(most, rounding / 1e6) << "so large a bound says nothing";
+    }
+  }
+}
+
+TEST(NoisePrice, APriceThatRoundingHidesIsNone) {
+  for (const Loss loss :
+       {Loss(LossKind::kLogistic), Loss(LossKind::kSquared), Loss(LossKind::kSoftmax, 3)}) {
+    const Case c = trained(loss, true);
+    const double least = least_price(c.model, c.rows);
+    EXPECT_GT(least, 1e-16);
+    EXPECT_LT(least, 1e-10);
+    for (const double price : {1e-300, 1e-60, 1e-20, 1e-16, least * (1 - 1e-12)}) {
+      EXPECT_FALSE(sigma_for_price(c.model, c.rows, price)) << price;
+    }
+    for (const double price : {least, 2 * least, 1e-9}) {
+      const auto found = sigma_for_price(c.model, c.rows, price);
+      ASSERT_TRUE(found) << price;
+      EXPECT_LE(found->price.rounding, price / 2 * found->price.loss);
+      EXPECT_LE(found->price.second_order_rise, price * found->price.loss);  // the truth at such
+      EXPECT_GT(found->price.second_order_rise, price / 20 * found->price.loss);
+    }
+  }
+}
+
 TEST(NoisePrice, SameBytesForAnyNumberOfThreadsAndTheSeed) {
   const Case c = trained(Loss(LossKind::kSoftmax, 3), true);
   std::optional<NoisePrice> first;
@@ -159,6 +215,7 @@ TEST(NoisePrice, WithoutLossThereIsNoShare) {
   EXPECT_FALSE(found.relative_rise);
   EXPECT_GT(found.rise, 0);
   EXPECT_FALSE(sigma_for_price(c.model, c.rows, 0.1));
+  EXPECT_EQ(least_price(c.model, c.rows), INFINITY);
 }
 
 TEST(NoisePrice, RefusesBadArguments) {
@@ -173,6 +230,8 @@ TEST(NoisePrice, RefusesBadArguments) {
                                  {"draws"});
   test::expect_error<UsageError>(
       [&] { return noise_price(c.model.at(Vector::Ones(2)), c.rows, 1); }, {"theta"});
+  test::expect_error<UsageError>([&] { return least_price(c.model.at(Vector::Ones(2)), c.rows); },
+                                 {"theta"});
   Case flat = c;
   flat.rows.features = FeatureMatrix(RowMatrix::Zero(300, 4));
   flat.model.intercept = false;
