@@ -3,7 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "recant/certify/bounds.hpp"
 #include "recant/certify/grid_noise.hpp"
@@ -34,10 +36,8 @@ void check(const EnrolmentRequest& request) {
 
 std::string describe(BudgetRefusal refusal) {
   switch (refusal) {
-    case BudgetRefusal::kSigmaTooSmall:
-      return "with so little noise no deletion could be certified; give more sigma, or promise "
-             "less "
-             "(a larger epsilon or delta, fewer releases)";
+    case BudgetRefusal::kSigmaTooSmall:  // has a text of its own
+      break;
     case BudgetRefusal::kGridTooCoarse:
       return "there are too many parameters for the grid of the noise";
     case BudgetRefusal::kReleaseTooLoud:
@@ -94,17 +94,55 @@ bool grid_holds(const PrivacyBudget& budget, const Vector& theta) {
          kShareOfGrid * std::ldexp(1, GridNoise::kLargestExponent + budget.grid_exponent);
 }
 
-/// A budget for the same promise with which this model could be enrolled and be deleted from; none
-/// where more noise is no remedy.
+/// A budget for the same promise with which this model could be enrolled and be deleted from, with
+/// room: not the least there is. None where no noise would do.
 std::optional<PrivacyBudget> with_enough_noise(EnrolmentOptions options, const Vector& theta,
                                                double fit_bound) {
   options.max_sigma.reset();
-  for (double allowance = kRoom * fit_bound; std::isfinite(allowance); allowance *= 2) {
+  const double first = std::max(kRoom * fit_bound, std::numeric_limits<double>::min());
+  for (double allowance = first; std::isfinite(allowance); allowance *= 2) {
     options.allowance = allowance;
     const Enrolment found = enrol(options, theta.size());
-    if (!found.budget || grid_holds(*found.budget, theta)) return found.budget;
+    if (found.budget && grid_holds(*found.budget, theta)) return found.budget;
   }
   return std::nullopt;
+}
+
+/// How a promise would be kept with the same sigma; nothing where the allowance is given, as sigma
+/// then follows the promise and what a release may be off stays.
+std::string how_to_promise_less(const EnrolmentOptions& options) {
+  if (options.allowance) return "";
+  std::string how = ", or promise less (a larger epsilon or delta, fewer releases";
+  if (options.difference_step) how += "; of differences likewise, or a smaller difference_step";
+  return how + ")";
+}
+
+/// What to do where sigma or allowance is too small for this model: `why`, and how else than by
+/// more noise it could be, `less`.
+EnrolmentRefusal too_small(const EnrolmentOptions& options, const FittedModel& fitted, double much,
+                           const std::string& why, const std::string& less, double fit_bound) {
+  const Vector& theta = fitted.model.theta;
+  const std::string_view what = options.allowance ? "allowance" : "sigma";
+  const std::optional<PrivacyBudget> enough = with_enough_noise(options, theta, fit_bound);
+  if (!enough) {
+    return {std::string(name(BudgetRefusal::kOutOfRange)),
+            fmt::format(
+                "no noise would do: sigma and grid lie between 2^-400 and 2^400, but the largest "
+                "parameter is {:.3g}, the fit is known to {:.3g}{}; scale the features or the "
+                "target",
+                theta.lpNorm<Eigen::Infinity>(), fit_bound,
+                options.difference_step
+                    ? fmt::format(", difference_step is {:g}", *options.difference_step)
+                    : "")};
+  }
+  std::string more;
+  if (2 * fitted.gradient.norm() > fitted.l2 * fit_bound) more = "fit to a smaller tolerance, ";
+  // Rounded up, as a sigma that is given is rounded down.
+  const double room = 1.01 * (options.allowance ? enough->allowance : enough->sigma());
+  return {fmt::format("{}_too_small", what),
+          fmt::format("{0} {1:.3g} is too small, no deletion could be certified: {2}; {3}give {4} "
+                      "{0} of {5:.3g}, which leaves deletions room{6}",
+                      what, much, why, more, options.allowance ? "an" : "a", room, less)};
 }
 
 /// Why no deletion could ever be certified with this budget, from the fit alone; none if nothing
@@ -127,25 +165,25 @@ std::optional<EnrolmentRefusal> too_little_noise(const EnrolmentOptions& options
   } else {
     return std::nullopt;
   }
-  const std::string_view what = options.allowance ? "allowance" : "sigma";
-  std::string more;
-  if (2 * fitted.gradient.norm() > fitted.l2 * fit_bound) more = "fit to a smaller tolerance, ";
-  if (const auto enough = with_enough_noise(options, theta, fit_bound)) {
-    const double least = options.allowance ? enough->allowance : enough->sigma();
-    // Rounded up, as a sigma that is given is rounded down.
-    more += fmt::format("give {} {} of at least {:.3g}, or ", options.allowance ? "an" : "a", what,
-                        least * 1.01);
-  }
-  return EnrolmentRefusal{fmt::format("{}_too_small", what),
-                          fmt::format("{} {:.3g} is too small, no deletion could be certified: {}; "
-                                      "{}promise less (a larger epsilon or delta, fewer releases)",
-                                      what, options.allowance.value_or(budget.sigma()), why, more)};
+  return too_small(options, fitted, options.allowance.value_or(budget.sigma()), why,
+                   how_to_promise_less(options), fit_bound);
 }
 
 double sigma_of(int exponent) {
   PrivacyBudget budget;
   budget.sigma_exponent = exponent;
   return budget.sigma();
+}
+
+EnrolmentRefusal no_price(double price, double least) {
+  if (price >= least) return {"no_price", "no noise is within this price in loss"};
+  if (!std::isfinite(least)) {
+    return {"no_price", "the loss of these rows is 0, so no noise has a price; give sigma"};
+  }
+  return {"price_too_small",
+          fmt::format("a utility_price of {:.3g} is below what rounding lets one measure on these "
+                      "rows; give {:.3g} or more, or give sigma",
+                      price, 1.01 * least)};
 }
 
 }  // namespace
@@ -177,10 +215,11 @@ EnrolmentPlan plan_enrolment(const FittedModel& fitted, const EnrolmentRequest& 
                            .allowance = request.allowance,
                            .max_sigma = request.sigma};
   if (by_price) {
-    const std::optional<PricedSigma> priced = sigma_for_price(
-        fitted.model, rows, request.utility_price.value_or(kDefaultPrice), {}, progress);
+    const double price = request.utility_price.value_or(kDefaultPrice);
+    const std::optional<PricedSigma> priced =
+        sigma_for_price(fitted.model, rows, price, {}, progress);
     if (!priced) {
-      plan.refusal = {"no_price", "no noise is within this price in loss"};
+      plan.refusal = no_price(price, least_price(fitted.model, rows));
       return plan;
     }
     options.max_sigma = sigma_of(priced->sigma_exponent);
@@ -189,6 +228,17 @@ EnrolmentPlan plan_enrolment(const FittedModel& fitted, const EnrolmentRequest& 
   options.difference_delta = request.difference_delta;
   options.difference_step = request.difference_step;
   const Enrolment enrolment = enrol(options, fitted.model.theta.size());
+  if (enrolment.refusal == BudgetRefusal::kSigmaTooSmall) {  // only differences leave nothing
+    const std::string why = fmt::format(
+        "a step of {:g} between two releases (difference_step) takes all of it and leaves the "
+        "distance to the retrained model none",
+        *request.difference_step);
+    plan.refusal = too_small(options, fitted, *options.max_sigma, why,
+                             ", or promise less of differences (a larger difference_epsilon or "
+                             "difference_delta, a smaller difference_step)",
+                             bound_of_fit(fitted));
+    return plan;
+  }
   if (enrolment.refusal != BudgetRefusal::kNone) {
     std::string text = describe(enrolment.refusal);
     if (request.difference_step) text += "; the protection of differences takes part of the noise";

@@ -184,7 +184,8 @@ class Fit(Vaults):
             if reason == "out_of_range":
                 continue
             self.assertRegex(done.err, rf"{flag[2:]} [0-9.e-]+ is too small, no deletion could be certified: ")
-            remedy = re.search(rf"give an? {flag[2:]} of at least ([0-9.e-]+), or promise less", done.err)[1]
+            remedy = re.search(rf"give an? {flag[2:]} of ([0-9.e-]+), which leaves deletions room", done.err)[1]
+            self.assertEqual(flag == "--sigma", ", or promise less" in done.err, "an allowance stays what it is")
             self.fit(target, *BUDGET, flag, remedy)
             self.assertEqual(self.forget(target, "--rows", "3")["state"], "certified")
             shutil.rmtree(target)

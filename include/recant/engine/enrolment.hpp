@@ -70,7 +70,8 @@ struct EnrolmentRequest {
 /// Why a model cannot be enrolled so.
 struct EnrolmentRefusal {
   /// A code: that of BudgetRefusal, "sigma_too_small" and "allowance_too_small" also where this
-  /// model asks for more, or "no_price".
+  /// model asks for more, "out_of_range" where no noise would do for it, "price_too_small" where
+  /// rounding hides the price, or "no_price".
   std::string reason;
   std::string text;  ///< one sentence, with what to do
 };

@@ -393,6 +393,75 @@ TEST_F(ForgetTest, EnrolmentsThatCannotWorkAreRefused) {
   }
 }
 
+TEST_F(ForgetTest, RefusedNoiseIsToldWithNoiseThatDoes) {
+  EnrolmentRequest request;
+  request.epsilon = 1;
+  request.delta = 1e-5;
+  const auto number_before = [](const std::string& text, const char* what) {
+    const std::size_t end = text.find(what), start = text.rfind(' ', end - 1) + 1;
+    return end == std::string::npos ? 0 : std::stod(text.substr(start, end - start));
+  };
+  const char* const kRoomText = ", which leaves deletions room";
+  request.sigma = 1e-25;
+  request.difference_epsilon = 1;
+  request.difference_delta = 1e-5;
+  request.difference_step = 0.1;
+  for (const double sigma : {1e-25, 1e-2}) {  // the fit asks for more; the step alone takes it all
+    EnrolmentRequest one = request;
+    one.sigma = sigma;
+    const auto refusal = plan_enrolment(fitted_, one, nullptr).refusal;
+    ASSERT_TRUE(refusal);
+    EXPECT_EQ(refusal->reason, "sigma_too_small");
+    EXPECT_NE(refusal->text.find("smaller difference_step"), std::string::npos) << refusal->text;
+    one.sigma = number_before(refusal->text, kRoomText);
+    EXPECT_GT(*one.sigma, sigma);
+    const EnrolmentPlan plan = plan_enrolment(fitted_, one, nullptr);
+    ASSERT_FALSE(plan.refusal) << plan.refusal->text;
+    Vault::create(path_, fitted_, true, &plan);
+    EXPECT_TRUE(Vault::open_for_writing(path_).forget(rows({3})).done());
+  }
+  EnrolmentRequest narrow;
+  narrow.epsilon = 1;
+  narrow.delta = 1e-5;
+  narrow.allowance = 1e-25;
+  const auto refusal = plan_enrolment(fitted_, narrow, nullptr).refusal;
+  ASSERT_TRUE(refusal);
+  EXPECT_EQ(refusal->text.find("promise less"), std::string::npos) << "sigma would follow";
+  narrow.allowance = number_before(refusal->text, kRoomText);
+  EXPECT_FALSE(plan_enrolment(fitted_, narrow, nullptr).refusal);
+}
+
+TEST_F(ForgetTest, WhereNoNoiseWouldDoNoneIsProposed) {
+  fitted_.model.theta[0] = 1e150;
+  EnrolmentRequest request;
+  request.epsilon = 1;
+  request.delta = 1e-5;
+  for (const double sigma : {1e-3, 1e100}) {
+    request.sigma = sigma;
+    const auto refusal = plan_enrolment(fitted_, request, nullptr).refusal;
+    ASSERT_TRUE(refusal);
+    EXPECT_EQ(refusal->reason, "out_of_range");
+    EXPECT_NE(refusal->text.find("no noise would do"), std::string::npos) << refusal->text;
+    EXPECT_EQ(refusal->text.find("promise less"), std::string::npos) << refusal->text;
+  }
+}
+
+TEST_F(ForgetTest, APriceThatRoundingHidesIsRefusedWithTheLeast) {
+  EnrolmentRequest request;
+  request.epsilon = 1;
+  request.delta = 1e-5;
+  request.utility_price = 1e-20;
+  const auto refusal = plan_enrolment(fitted_, request, nullptr).refusal;
+  ASSERT_TRUE(refusal);
+  EXPECT_EQ(refusal->reason, "price_too_small");
+  const std::size_t give = refusal->text.find("give ");
+  ASSERT_NE(give, std::string::npos);
+  request.utility_price = std::stod(refusal->text.substr(give + 5));
+  EXPECT_LT(*request.utility_price, 1e-9);
+  const EnrolmentPlan plan = plan_enrolment(fitted_, request, nullptr);
+  EXPECT_FALSE(plan.refusal && plan.refusal->reason == "price_too_small");
+}
+
 /// The least noise that is not refused can be published: its grid holds the model.
 TEST_F(ForgetTest, NoPlanEndsInAGridThatCannotHoldTheModel) {
   fitted_.l2 = 1000;  // its distance to the optimum is then known far below what a grid can hold
