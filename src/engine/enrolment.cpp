@@ -83,10 +83,10 @@ std::vector<std::string> assumptions_of(const FittedModel& fitted, const Enrolme
 }
 
 /// |theta - argmin F| with everything that rounding adds.
-double bound_of_fit(const FittedModel& fitted) {
+DistanceBound bound_of_fit(const FittedModel& fitted) {
   const Objective objective = fitted.objective();
   const DeletionState base(objective, fitted.model.theta, fitted.rows.weights);
-  return bound_from_residual(base.frame(), base.measure_residual(fitted.model.theta)).value;
+  return bound_from_residual(base.frame(), base.measure_residual(fitted.model.theta));
 }
 
 bool grid_holds(const PrivacyBudget& budget, const Vector& theta) {
@@ -247,7 +247,7 @@ EnrolmentPlan plan_enrolment(const FittedModel& fitted, const EnrolmentRequest& 
   }
   plan.budget = *enrolment.budget;
   plan.fit_bound = bound_of_fit(fitted);
-  plan.refusal = too_little_noise(options, fitted, plan.budget, plan.fit_bound);
+  plan.refusal = too_little_noise(options, fitted, plan.budget, plan.fit_bound.value);
   if (plan.refusal) return plan;
   plan.price = noise_price(fitted.model, rows, plan.budget.sigma(), {}, progress);
   if (plan.budget.difference) {

@@ -225,7 +225,7 @@ Json enrolment_json(const EnrolmentPlan& plan) {
           {"price", price_json(plan.price, plan.priced_on_training)},
           {"price_without_difference",
            price_json(plan.price_without_difference, plan.priced_on_training)},
-          {"fit_bound", plan.fit_bound},
+          {"fit_bound", plan.fit_bound.value},
           {"assumptions", plan.assumptions}};
 }
 

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "recant/engine/vault.hpp"
 
+#include <cmath>
 #include <optional>
 
+#include "recant/certify/bound_terms.hpp"
+#include "recant/certify/tiers.hpp"
 #include "recant/core/atomic_file.hpp"
 #include "recant/core/error.hpp"
 #include "recant/engine/json.hpp"
+#include "recant/model/minimum_distance.hpp"
 #include "vault_reader.hpp"
 #include "vault_writer.hpp"
 
@@ -14,18 +18,28 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// What batch 0 says: the fit itself, published as it is or under the budget.
+/// |theta - argmin F|: of an enrolled model by all that is known, else by a pass.
+DistanceBound bound_of_fit(const FittedModel& fitted, const EnrolmentPlan* enrolment) {
+  if (enrolment != nullptr) return enrolment->fit_bound;
+  const Vector& weights = fitted.trained_weights ? *fitted.trained_weights : fitted.rows.weights;
+  return bound_from_gradient(
+      fitted.l2, minimum_distance(fitted.objective(), fitted.model.theta, weights).measured);
+}
+
+/// What batch 0 says: the fit itself, published as it is or under the budget. A model that was
+/// moved before it was saved is not retrained: a pass told how far it is.
 BatchRecord record_of_fit(const FittedModel& fitted, const EnrolmentPlan* enrolment) {
   BatchRecord record;
   record.version = version();
   record.optimal = fitted.optimal;
   record.method = "fit";
-  record.bound = fitted.gradient.norm() / fitted.l2;
   record.residual_norm = fitted.gradient.norm();
-  record.tier = "retrain";
+  record.tier = name(fitted.optimal ? Tier::kRetrain : Tier::kPass);
+  const DistanceBound bound = bound_of_fit(fitted, enrolment);
+  if (std::isfinite(bound.value)) record.bound = bound.value;
+  record.terms = terms_of(bound);
   if (enrolment != nullptr) {
     record.level = CertificateLevel::kCertified;
-    record.bound = enrolment->fit_bound;
     record.assumptions = enrolment->assumptions;
   } else if (fitted.optimal) {
     record.assumptions.emplace_back("published without noise: no epsilon and delta are promised");
@@ -33,6 +47,11 @@ BatchRecord record_of_fit(const FittedModel& fitted, const EnrolmentPlan* enrolm
     record.level = CertificateLevel::kHeuristic;
     record.assumptions.emplace_back(
         "an approximate update that was published without noise: no promise");
+    if (fitted.trained_weights) {
+      record.assumptions.emplace_back(
+          "compared with training on the rows weighted as they were when the model was last "
+          "trained");
+    }
   }
   return record;
 }

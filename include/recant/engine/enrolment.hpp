@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "recant/certify/bounds.hpp"
 #include "recant/certify/privacy_budget.hpp"
 #include "recant/core/progress.hpp"
 #include "recant/engine/fitted_model.hpp"
@@ -87,7 +88,7 @@ struct EnrolmentPlan {
   /// for it.
   std::optional<NoisePrice> price_without_difference;
   bool priced_on_training = false;
-  double fit_bound = 0;  ///< |grad F| / l2 of the fit: the bound of release 1
+  DistanceBound fit_bound;  ///< of the fit from the exact minimum: the bound of release 1
   std::vector<std::string> assumptions;
 };
 
