@@ -236,7 +236,7 @@ EnrolmentPlan plan_enrolment(const FittedModel& fitted, const EnrolmentRequest& 
     plan.refusal = too_small(options, fitted, *options.max_sigma, why,
                              ", or promise less of differences (a larger difference_epsilon or "
                              "difference_delta, a smaller difference_step)",
-                             bound_of_fit(fitted));
+                             bound_of_fit(fitted).value);
     return plan;
   }
   if (enrolment.refusal != BudgetRefusal::kNone) {
