@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <fmt/format.h>
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <atomic>
 #include <filesystem>
@@ -32,19 +29,20 @@ using Written = std::pair<Result, std::vector<std::string>>;
 
 /// By what whoever has read a model sees that its folder has moved on: each batch of deletions
 /// makes another generation of the state and destroys the former, and a model in the place of
-/// another has a folder of its own.
+/// another has a manifest of its own.
 std::string folder_mark(const std::string& folder) {
-  const std::filesystem::path state = std::filesystem::path(folder) / "state";
-  std::vector<std::string> generations;
+  namespace fs = std::filesystem;
+  std::vector<std::string> parts;
   std::error_code failed;
-  for (std::filesystem::directory_iterator at(state, failed), end; at != end;) {
-    generations.push_back(at->path().filename());
+  for (fs::directory_iterator at(fs::path(folder) / "state", failed), end; at != end;) {
+    parts.push_back(at->path().filename());
     at.increment(failed);
   }
-  std::ranges::sort(generations);
-  struct ::stat file {};
-  static_cast<void>(::stat(state.c_str(), &file));
-  return fmt::format("{} {} {}", file.st_dev, file.st_ino, fmt::join(generations, " "));
+  std::ranges::sort(parts);
+  const auto written = fs::last_write_time(fs::path(folder) / "manifest.json", failed);
+  std::string mark = std::to_string(written.time_since_epoch().count());
+  for (const std::string& part : parts) mark += " " + part;
+  return mark;
 }
 
 /// A model and the mark that its folder had then.
