@@ -93,14 +93,15 @@ RetrainAudit audit_by_retraining(const Objective& objective, ConstVectorRef weig
   RetrainAudit out;
   out.retrained = train(objective, weights, options.trainer, progress);
   out.seconds = watch.lap();
-  const double left = minimum_distance(objective, out.retrained.theta, weights).bound;
+  const double left = close_minimum_distance(objective, out.retrained.theta, weights);
   const Vector apart = unlearned - out.retrained.theta;
   out.distance = apart.stableNorm();
   // What the distance itself and its ends may be off by; raised where squares vanish.
   const double rounding = gamma(2 * apart.size() + 16);
   out.distance_low =
       std::max(0.0, (out.distance - left) - rounding * (out.distance + left) - kVanishedDistance);
-  out.distance_high = (out.distance + left) * (1 + rounding) + kVanishedDistance;
+  out.distance_high = std::min((out.distance + left) * (1 + rounding) + kVanishedDistance,
+                               close_minimum_distance(objective, unlearned, weights));
   out.verdict = judge(out, options.bound);
   return out;
 }

@@ -43,4 +43,11 @@ struct MinimumDistance {
 [[nodiscard]] MinimumDistance minimum_distance(const Objective& objective, ConstVectorRef theta,
                                                ConstVectorRef weights);
 
+/// >= |theta - argmin F(.; weights)| too, by the gradient in long double: where that has 64 bits,
+/// what rounding may have taken is a thousandth, and a minimum that was trained to the last double
+/// is known as closely. Cost: a pass of plain loops, tens of minimum_distance(). For audits.
+/// Source: docs/mathematics.md section 6. @throws DataError as check_distances_hold().
+[[nodiscard]] double close_minimum_distance(const Objective& objective, ConstVectorRef theta,
+                                            ConstVectorRef weights);
+
 }  // namespace recant

@@ -46,12 +46,12 @@ TEST_P(RetrainAuditByLoss, RetrainedIsOptimalAndDistancesAreRight) {
   const auto at = test::naive_objective(data_, loss_, true, 0.5, found.retrained.theta, weights_);
   EXPECT_LE(at.gradient.norm(), 1e-12 * static_cast<double>(at.gross));
   EXPECT_DOUBLE_EQ(found.distance, (other_ - found.retrained.theta).norm());
-  const double left = minimum_distance(*objective_, found.retrained.theta, weights_).bound;
+  const double left = close_minimum_distance(*objective_, found.retrained.theta, weights_);
   EXPECT_GT(left, found.retrained.gradient_norm / 0.5);
   EXPECT_GT(found.distance_high, found.distance + left);
   EXPECT_LT(found.distance_low, found.distance - left);
   EXPECT_NEAR(found.distance_high - found.distance_low, 2 * left, 1e-13 * found.distance);
-  EXPECT_LE(left, 1e-8 * found.distance);
+  EXPECT_LE(left, 1e-10 * found.distance);
   EXPECT_EQ(found.verdict, BoundVerdict::kNotClaimed);
 }
 
