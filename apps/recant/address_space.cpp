@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "address_space.hpp"
 
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,7 +19,8 @@ void leave_out_blas_threads(char** argv) {
   constexpr const char* kVariable = "OPENBLAS_NUM_THREADS";
   const char* value = std::getenv(kVariable);
   if (value != nullptr && value == std::string_view("1")) return;
-  ::setenv(kVariable, "1", 1);
+  if (::getauxval(AT_BASE) == 0) return;  // started through the loader, which that would start
+  if (::setenv(kVariable, "1", 1) != 0) return;
   // Under its own name, which lists of processes show. Where that fails all goes on as it was.
   std::error_code error;
   const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);

@@ -89,7 +89,8 @@ void check_no_empty_value(int argc, const char* const* argv) {
     const std::string_view word = argv[i];
     if (word == "--") return;
     const std::size_t equals = word.find('=');
-    if (!word.starts_with("--") || equals != word.size() - 1) continue;
+    const bool short_flag = word.size() == 3 && word[0] == '-';
+    if (!(word.starts_with("--") || short_flag) || equals != word.size() - 1) continue;
     const std::string flag(word.substr(0, equals));
     if (may_be_empty(flag)) {
       throw UsageError("must not be empty behind =", flag, fmt::format("write {} ''", flag));

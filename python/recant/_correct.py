@@ -24,7 +24,7 @@ def corrected(model: _core.Model, validation: _core.Rows, test: _core.Rows | Non
         moved, delta, text, applied = _core.correct(
             model, validation, test, [metric] if isinstance(metric, str) else list(metric), scheme,
             update, rounds, bounds is not None, count, share,
-            [] if rows is None else _forget.row_positions(rows, len(model)),
+            [] if rows is None else _forget.row_positions(rows, model.__len__),
             _arrays.privileged_groups(privileged), callback,
             {"keep_utility": keep is not None, "target_gap": target_gap,
              "utility_tolerance": utility_tolerance, "kappa": kappa, "kappa_rel": kappa_rel,

@@ -452,7 +452,7 @@ class _LinearEstimator(_sklearn.EstimatorStandIn):
         held = None if holdout is None else self._measured(*holdout)
         with progress_of(progress) as callback:
             left, text, applied, audited = _core.forget(
-                model, _forget.row_positions(rows, len(model)), how, held, allowance, audit,
+                model, _forget.row_positions(rows, model.__len__), how, held, allowance, audit,
                 callback)
         found = None if audited is None else _results.Audit(audited)
         if applied:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -22,8 +22,8 @@ _USUAL = ("newton", "uniform", None, None, False, 100, 0.1, 1.0, "constant", "si
 _WEIGHTINGS = ("uniform", "value", *_FORMS, "retained")
 
 
-def row_positions(rows: Any, count: int) -> list[int]:
-    """A position, several, or a mask of all rows, as positions."""
+def row_positions(rows: Any, count: Callable[[], int]) -> list[int]:
+    """A position, several, or a mask of all rows, of which there are count(), as positions."""
     if type(rows) is int:
         if rows < 2**63:
             return [rows]
@@ -37,15 +37,15 @@ def row_positions(rows: Any, count: int) -> list[int]:
     return positions
 
 
-def _positions_in_array(rows: Any, count: int) -> list[int]:
+def _positions_in_array(rows: Any, count: Callable[[], int]) -> list[int]:
     """Of what NumPy has to look at."""
     try:
         array = np.atleast_1d(np.asarray(rows))
     except ValueError:  # of lists of different lengths
         array = np.array([None])
     if array.dtype == bool:
-        if array.shape != (count,):
-            raise UsageError(f"rows: a mask has one value for each of the {count} training rows, "
+        if array.shape != (count(),):
+            raise UsageError(f"rows: a mask has one value for each of the {count()} training rows, "
                              f"this one has shape {array.shape}")
         return [int(row) for row in np.flatnonzero(array)]
     if array.size and array.dtype.kind not in "iu":
@@ -117,7 +117,7 @@ def _require_weighting(weighting: str, alpha: float | str | None, values: Any, f
         raise UsageError(f"alpha: {alpha!r} is neither a number nor \"auto\"")
 
 
-def named(requests: Any, by: str, count: int) -> list[tuple[str, list[int], list[str]]]:
+def named(requests: Any, by: str, count: Callable[[], int]) -> list[tuple[str, list[int], list[str]]]:
     """Key, rows and ids of each request, of a mapping from keys."""
     if not isinstance(requests, Mapping):
         raise UsageError("requests: must be a path or a mapping from keys to rows or ids, not "

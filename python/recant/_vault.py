@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Sequence
@@ -97,9 +98,12 @@ def _claimed(annex: _Path, bound: float | None) -> float:
 
 
 def _tell(recovered: list[str]) -> None:
-    """Of what opening found unfinished, to the caller of a method that calls _written()."""
+    """Of what opening found unfinished, to whoever called the package."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and frame.f_globals["__name__"].startswith("recant."):
+        level, frame = level + 1, frame.f_back
     for line in recovered:
-        warnings.warn(line, stacklevel=5)
+        warnings.warn(line, stacklevel=level)
 
 
 def _seconds(wait: float) -> float:
@@ -166,7 +170,6 @@ class Vault:
         self._writer = _core.Writer(self._folder, self._checkpoint, ledger, self._wait)
         self._mark = _core.folder_mark(self._folder)
         self._read: _core.Model | None = _core.Model.open(self._folder)
-        self._rows = len(self._read)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return partial(type(self), require_checkpoint=self._checkpoint, ledger=self._ledger,
@@ -415,7 +418,7 @@ class Vault:
     # -- reading -----------------------------------------------------------------------------
 
     def __repr__(self) -> str:
-        return (f"Vault({self._folder!r}): {self._model.loss}, {self._rows} rows, "
+        return (f"Vault({self._folder!r}): {self._model.loss}, {self._count()} rows, "
                 f"{self._model.features} features, l2 {self._model.l2:g}")
 
     @property
@@ -428,8 +431,11 @@ class Vault:
                 if left is None or left[1] != now:
                     left = _core.Model.open(self._folder), now
                 self._read, self._mark = left
-                self._rows = len(self._read)
             return self._read
+
+    def _count(self) -> int:
+        """How many training rows there are, erased ones counted."""
+        return len(self._model)
 
     @property
     def estimator(self) -> LogisticRegression | RidgeRegression:
@@ -559,7 +565,7 @@ class Vault:
 
     def close(self) -> None:
         """Lets others write. What a ``with`` block does at its end; in a callback of a call that
-        writes, when that ends."""
+        writes, when that ends; in another thread than the block's, after the block."""
         with self._turn:
             self._writer.close()
 
@@ -636,7 +642,7 @@ class Vault:
         how = _forget.asked(method, weighting, alpha, values, tier_at_most, third_derivative,
                             max_steps, step_size, clip, rule, form)
         named = [] if ids is None else _forget.ids_of(ids)
-        positions = [] if rows is None else _forget.row_positions(rows, self._rows)
+        positions = [] if rows is None else _forget.row_positions(rows, self._count)
         held = None if holdout is None else _rows_of(self._model, holdout)
         with progress_of(progress) as callback:
             audited = None
@@ -720,7 +726,7 @@ class Vault:
         file = os.fspath(requests) if isinstance(requests, (str, os.PathLike)) else None
         if file is not None and by != "row":
             raise UsageError("by: goes with a mapping; the header of a file says it")
-        named = [] if file is not None else _forget.named(requests, by, self._rows)
+        named = [] if file is not None else _forget.named(requests, by, self._count)
         held = None if holdout is None else _rows_of(self._model, holdout)
         with progress_of(progress) as callback:
             text, refused = self._written(self._writer.forget_requests, named, file, how, held,

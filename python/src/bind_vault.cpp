@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <atomic>
-#include <filesystem>
 #include <iterator>
 #include <mutex>
 #include <optional>
@@ -26,24 +25,6 @@ namespace {
 /// What a call of the writer found, and what opening found unfinished.
 template <class Result>
 using Written = std::pair<Result, std::vector<std::string>>;
-
-/// By what whoever has read a model sees that its folder has moved on: each batch of deletions
-/// makes another generation of the state and destroys the former, and a model in the place of
-/// another has a manifest of its own.
-std::string folder_mark(const std::string& folder) {
-  namespace fs = std::filesystem;
-  std::vector<std::string> parts;
-  std::error_code failed;
-  for (fs::directory_iterator at(fs::path(folder) / "state", failed), end; at != end;) {
-    parts.push_back(at->path().filename());
-    at.increment(failed);
-  }
-  std::ranges::sort(parts);
-  const auto written = fs::last_write_time(fs::path(folder) / "manifest.json", failed);
-  std::string mark = std::to_string(written.time_since_epoch().count());
-  for (const std::string& part : parts) mark += " " + part;
-  return mark;
-}
 
 /// A model and the mark that its folder had then.
 using MarkedModel = std::pair<Model, std::string>;
@@ -96,7 +77,7 @@ class Writer {
     const nb::gil_scoped_release release;
     if (is_ours()) return {};
     const Turn turn(*this);
-    if (vault_) return MarkedModel(make_model(vault_->model()), folder_mark(path_));
+    if (vault_) return MarkedModel(make_model(vault_->model()), Vault::mark(path_));
     if (!left_) return {};
     return MarkedModel(make_model(*std::exchange(left_, {})), mark_left_);
   }
@@ -139,7 +120,7 @@ class Writer {
   }
   void close_vault() {
     left_ = vault_->model();
-    mark_left_ = folder_mark(path_);  // before others can write
+    mark_left_ = Vault::mark(path_);  // before others can write
     vault_.reset();
   }
   void forsake() {
@@ -443,7 +424,9 @@ void bind_vault(nb::module_& module) {
              nb::arg("validation").none(), nb::arg("wait"), nb::arg("progress").none());
   module.def("plan_enrolment", &plan, nb::arg("model"), nb::arg("enrolment"),
              nb::arg("on_budget_spent"), nb::arg("validation").none(), nb::arg("progress").none());
-  module.def("folder_mark", &folder_mark, nb::arg("folder"));
+  module.def(
+      "folder_mark", [](const std::string& folder) { return Vault::mark(folder); },
+      nb::arg("folder"));
   module.def("vault_status", &status_json, nb::arg("path"), nb::arg("check"));
   module.def(
       "backup_vault",

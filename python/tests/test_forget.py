@@ -831,6 +831,17 @@ def test_the_model_is_the_folder_s_whoever_moved_it(folders, tmp_path, before) -
     assert_as_on_disk(other)
     recant.Vault.create(older.path, folders.plain.estimator, replace=True)
     assert_as_on_disk(other)
+    kept = tmp_path / "kept.rct"  # a copy that keeps times, from which as many batches lead elsewhere
+    shutil.copytree(older.path, kept)
+    assert other.forget(3).done
+    assert_as_on_disk(other)
+    shutil.rmtree(older.path)
+    shutil.copytree(kept, older.path)
+    assert recant.Vault(older.path).forget(7).done
+    assert_as_on_disk(other)
+    few = recant.LogisticRegression().fit(np.arange(20.0).reshape(10, 2) % 7, np.arange(10) % 2)
+    recant.Vault.create(older.path, few, replace=True)
+    assert other.forget(np.arange(10) == 3).done
 
 
 def test_a_callback_or_a_handler_may_look_at_the_vault_and_close_it(folders) -> None:

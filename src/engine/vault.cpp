@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "recant/engine/vault.hpp"
 
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
 #include <cmath>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "recant/certify/bound_terms.hpp"
 #include "recant/certify/tiers.hpp"
@@ -131,6 +137,22 @@ void Vault::create(const fs::path& path, const FittedModel& fitted, bool replace
     start_ledger(folder, folder.ledger_location(), fitted, enrolment);
   }
   staged.commit();
+}
+
+std::string Vault::mark(const fs::path& path) {
+  // Generations are made and destroyed by every batch; another manifest is another file, or the
+  // same with another time of change, which copies that keep times do not keep.
+  std::vector<std::string> generations;
+  std::error_code failed;
+  for (fs::directory_iterator at(path / "state", failed), end; at != end;) {
+    generations.push_back(at->path().filename());
+    at.increment(failed);
+  }
+  std::sort(generations.begin(), generations.end());
+  struct stat manifest = {};
+  static_cast<void>(::stat((path / "manifest.json").c_str(), &manifest));
+  return fmt::format("{} {} {}.{} {}", manifest.st_dev, manifest.st_ino, manifest.st_ctim.tv_sec,
+                     manifest.st_ctim.tv_nsec, fmt::join(generations, " "));
 }
 
 FittedModel Vault::open(const fs::path& path) {

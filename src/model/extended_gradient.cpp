@@ -23,10 +23,15 @@ Wide wide_gamma(Index k) {
   return lost / (1 - lost);
 }
 
+/// |v|, never less, also where a long double is a double.
+Wide norm_of(const WideVector& v) {
+  return v.norm() * (1 + wide_gamma(v.size() + 4)) + vanished_norm(v.size());
+}
+
 /// t_c of one row; the intercept's coefficient is the last of each class.
 void scores_of(const Objective& objective, Index row, const WideVector& theta, WideVector& scores) {
   const Index d = objective.features().columns(), p = objective.width();
-  const double* x = objective.features().view().row(row).data();
+  const double* x = objective.features().row(row).data();
   for (Index c = 0; c < scores.size(); ++c) {
     const Wide* coefficients = theta.data() + c * p;
     Wide sum = objective.intercept() ? coefficients[d] : 0;
@@ -74,9 +79,9 @@ Sums sums_over_rows(const Objective& objective, const WideVector& theta, ConstVe
       scores_of(objective, i, theta, slopes);
       derive(objective.loss().kind(), objective.targets()(i), slopes);
       const Wide norm = objective.row_norms()(i), size = std::abs(weight) * norm;
-      sums.gross += size * slopes.norm();
+      sums.gross += size * norm_of(slopes);
       sums.squares += size * norm;
-      const double* x = objective.features().view().row(i).data();
+      const double* x = objective.features().row(i).data();
       for (Index c = 0; c < slopes.size(); ++c) {
         const Wide factor = weight * slopes(c);
         Wide* gradient = sums.gradient.data() + c * p;
@@ -105,15 +110,15 @@ double close_minimum_distance(const Objective& objective, ConstVectorRef theta,
   const Loss& loss = objective.loss();
   const WideVector at = theta.cast<Wide>();
   Sums sums = sums_over_rows(objective, at, weights);
-  const Wide l2 = objective.l2(), length = at.norm() * (1 + wide_gamma(at.size() + 4));
+  const Wide l2 = objective.l2(), length = norm_of(at);
   Wide linear = 0;
   if (objective.linear_term().size() > 0) {
     const WideVector b = objective.linear_term().cast<Wide>();
     sums.gradient += b;
-    linear = b.norm();
+    linear = norm_of(b);
   }
   sums.gradient += l2 * at;
-  const Wide norm = sums.gradient.norm() * (1 + wide_gamma(at.size() + 4));
+  const Wide norm = norm_of(sums.gradient);
   // Rows of a block stand behind one another, then blocks of a group, then groups.
   const Index depth = kBlockRows + block_count(objective.rows()) / kGroups + 1 + 8;
   const Wide of_sums =

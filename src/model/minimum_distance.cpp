@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "recant/core/check.hpp"
 #include "recant/core/error.hpp"
 #include "recant/linalg/rounding.hpp"
 
@@ -17,6 +18,7 @@ constexpr double kMostOverPenalty = 1e200;
 /// sum_i |w_i| |x_i|^2, multiplied in the order in which nothing vanishes that counts. Throws as
 /// check_distances_hold().
 double checked_squared_norms(const Objective& objective, ConstVectorRef weights) {
+  check_size("row weights", weights.size(), objective.rows());
   if (!(objective.l2() >= kLeastPenalty)) {
     throw DataError("is so small that squares of gradients would vanish", "l2",
                     "raise it or scale the features");

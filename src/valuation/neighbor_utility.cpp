@@ -219,6 +219,13 @@ std::unique_ptr<SubsetUtility> neighbor_utility(const Dataset& train, const Data
   check_finite_features(validation, "validation rows");
   const Index near =
       near_rows_worth_keeping(voters, train.features.columns(), validation.rows(), neighbors);
+  constexpr double kMostBytes = 4e9, kBytesOfNearRow = 12;
+  if (kBytesOfNearRow * static_cast<double>(near) * static_cast<double>(validation.rows()) >
+      kMostBytes) {
+    throw UsageError(
+        fmt::format("{} near rows of each of {} rows take more than 4 GB", near, validation.rows()),
+        "validation", "give fewer validation rows or fewer neighbors");
+  }
   return std::make_unique<NeighborUtility>(
       Voters{.features = train.features,
              .validation_features = validation.features,

@@ -55,6 +55,10 @@ class Vault {
   /// @throws NotFoundError; DamagedError for a folder that does not check or is of a newer format.
   [[nodiscard]] static FittedModel open(const std::filesystem::path& path);
 
+  /// By what whoever has read the model sees that its folder has moved on: another text for another
+  /// manifest and for another batch of deletions. Costs a look at the folder.
+  [[nodiscard]] static std::string mark(const std::filesystem::path& path);
+
   struct WriteOptions {
     /// A checkpoint that the ledger must contain: else it comes from an older backup, and is not
     /// written to.

@@ -10,7 +10,7 @@ namespace recant {
 /// Where distances can be bounded in doubles: what squares, products and exponentials lose that are
 /// too small for one is nothing then beside what every bound is raised by (section 5.3).
 /// @throws DataError unless l2 >= kLeastPenalty and every |w_i|, every |x_i|^2 of a row with weight
-/// and sum_i |w_i| |x_i|^2 is at most 1e200 l2.
+/// and sum_i |w_i| |x_i|^2 is at most 1e200 l2; UsageError for another number of weights.
 void check_distances_hold(const Objective& objective, ConstVectorRef weights);
 
 /// |computed - exact| of a gradient, in the two parts of section 5.3.

@@ -122,6 +122,34 @@ TEST_P(CloseMinimumDistanceByLoss, IsTheSameForAnyNumberOfThreads) {
               objective.with_linear_term(b).evaluate(theta, weights).gradient.norm() / 0.1, 1e-6);
 }
 
+TEST(CloseMinimumDistance, LooksAtTheRowsThatAreLeftIn) {
+  test::Random random(6);
+  const Dataset all = test::made_up_rows(random, 40, 3, kSquared);
+  const std::vector<Index> kept = {1, 2, 5, 8, 13, 21, 34};
+  Dataset some;
+  some.features = all.features.only(kept);
+  some.targets = all.targets(kept);
+  Dataset copied = some;
+  copied.features = FeatureMatrix(RowMatrix(all.features.view()(kept, Eigen::all)));
+  const Vector weights = Vector::Ones(7), theta = random.normals(4);
+  const auto distance = [&](const Dataset& rows) {
+    return close_minimum_distance(Objective(rows, kSquared, true, 0.5), theta, weights);
+  };
+  EXPECT_EQ(distance(some), distance(copied));
+}
+
+TEST(MinimumDistanceRefusal, WantsAWeightForEveryRow) {
+  test::Random random(1);
+  const Objective objective(test::made_up_rows(random, 9, 2, kSquared), kSquared, false, 1);
+  for (const Index size : {0, 8, 10, 2000}) {
+    const Vector weights = Vector::Ones(size), theta = Vector::Zero(2);
+    test::expect_error<UsageError>([&] { return minimum_distance(objective, theta, weights); },
+                                   {"row weights"});
+    test::expect_error<UsageError>(
+        [&] { return close_minimum_distance(objective, theta, weights); }, {"row weights"});
+  }
+}
+
 TEST(MinimumDistanceRefusal, NamesWhatNoDistanceCanBeToldFor) {
   test::Random random(1);
   const Dataset data = test::made_up_rows(random, 9, 2, kSquared);
