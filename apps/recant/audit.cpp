@@ -28,7 +28,8 @@ struct Flags {
 
 double bound_of_annex(const std::string& path) {
   if (!std::filesystem::exists(path)) throw NotFoundError("does not exist", path);
-  if (std::filesystem::is_directory(path)) throw DataError("is a folder", path);
+  if (std::filesystem::is_directory(path))
+    throw DataError("is a folder", path, "name a file in it");
   std::ifstream in(path, std::ios::binary);
   const std::string bytes(std::istreambuf_iterator<char>(in), {});
   if (!in) throw DataError("cannot be read", path);

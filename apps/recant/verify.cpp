@@ -23,7 +23,8 @@ struct Flags {
 
 std::string read(const std::filesystem::path& path) {
   if (!std::filesystem::exists(path)) throw NotFoundError("does not exist", path.string());
-  if (std::filesystem::is_directory(path)) throw DataError("is a folder", path.string());
+  if (std::filesystem::is_directory(path))
+    throw DataError("is a folder", path.string(), "name a file in it");
   std::ifstream in(path, std::ios::binary);
   std::string bytes(std::istreambuf_iterator<char>(in), {});
   if (!in) throw DataError("cannot be read", path.string());

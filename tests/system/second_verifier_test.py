@@ -179,7 +179,7 @@ class SecondVerifier(unittest.TestCase):
     def test_a_folder_in_place_of_a_file(self):
         for arguments in (["verify", self.root], ["audit", self.models["plain"], "--annex", self.root]):
             done = run(COMMAND, *arguments)
-            self.assertEqual((done.code, done.err), (3, f"recant: {self.root}: is a folder\n"), done)
+            self.assertEqual((done.code, done.err), (3, f"recant: {self.root}: is a folder; name a file in it\n"), done)
 
     def test_a_dishonest_issuer(self):
         """Signed by the right key, so that every rule behind the signature is asked."""
