@@ -67,6 +67,7 @@ Eigenvalues eigenvalues(Matrix a) {
 
 double largest_eigenvalue_bound(const Matrix& a) {
   constexpr int kIterations = 16;
+  constexpr double kSettled = 1.003;
   constexpr Index kFew = 8;  // of which all are found as fast
   const Index p = a.rows();
   if (p <= kFew) return eigenvalues(a).upper();
@@ -74,8 +75,8 @@ double largest_eigenvalue_bound(const Matrix& a) {
   double guess = 0;
   for (int i = 0; i < kIterations; ++i) {
     x = symmetric_times(a, x / x.norm());
-    guess = x.norm();
-    if (!(guess > 0)) break;
+    const double before = std::exchange(guess, x.norm());
+    if (!(guess > kSettled * before)) break;
   }
   for (const double above : {1.03, 1.1, 1.2, 1.3}) {
     const double t = above * guess;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "recant/linalg/shrinking_matrix.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "blas.hpp"
@@ -43,6 +45,11 @@ void extend_factor(Matrix& t, Index k) {
   }
 }
 
+/// The largest eigenvalue of [a b; b c], for a, c >= 0, or a little more.
+double largest_of_two(double a, double b, double c) {
+  return ((a + c) / 2 + std::hypot((a - c) / 2, b)) * (1 + 0x1p-49);
+}
+
 /// K^{-1} b in the place of b.
 void solve_factored(const Matrix& t, Vector& b) {
   for (Index i = 0; i < b.size(); ++i) b(i) -= t.col(i).head(i).dot(b.head(i));
@@ -71,6 +78,7 @@ void ShrinkingMatrix::change(const Matrix& u, double sign) {
   if (columns_ > 0) add_outer_products(a_, u_.leftCols(columns_), -1);
   add_outer_products(a_, u, sign);
   columns_ = 0;
+  share_ = 0;
   factor_.reset();
   ++changes_;
 }
@@ -99,29 +107,32 @@ void ShrinkingMatrix::keep(const Matrix& u, const Matrix& half) {
     u_.resize(size(), room());
     v_.resize(size(), room());
     k_.resize(room(), room());
+    shared_.resize(room(), room());
   }
   u_.middleCols(columns_, u.cols()) = u;
   for (Index j = 0; j < u.cols(); ++j, ++columns_) {
     v_.col(columns_) = half.col(j);
-    k_.col(columns_).head(columns_ + 1) = -products_with(v_, columns_ + 1, half.col(j));
+    const Vector shared = products_with(v_, columns_ + 1, half.col(j));
+    shared_.row(columns_).head(columns_ + 1) = shared.transpose();
+    // x^T M x of [M b; b^T c] is at most that of [lambda_max(M) |b|; |b| c].
+    share_ = largest_of_two(share_, shared.head(columns_).norm(), shared(columns_));
+    k_.col(columns_).head(columns_ + 1) = -shared;
     k_(columns_, columns_) += 1;
     extend_factor(k_, columns_);
   }
 }
 
 Vector ShrinkingMatrix::times(ConstVectorRef v) const {
-  Vector product = symmetric_times(a_, v);
-  add_combination(u_, products_with(u_, columns_, v), -1, product);
-  return product;
+  return less_kept(symmetric_times(a_, v), v);
 }
 
-double ShrinkingMatrix::kept_aside(ConstVectorRef v) const {
-  return products_with(u_, columns_, v).squaredNorm();
+Vector ShrinkingMatrix::less_kept(Vector a_v, ConstVectorRef v) const {
+  add_combination(u_, products_with(u_, columns_, v), -1, a_v);
+  return a_v;
 }
 
-double ShrinkingMatrix::kept_share() const {
-  if (columns_ == 0) return 0;
-  return largest_eigenvalue_bound(inner_products(v_.leftCols(columns_)));
+void ShrinkingMatrix::look_at_kept_share() {
+  share_ = std::min(share_, largest_eigenvalue_bound(shared_.topLeftCorner(columns_, columns_)));
 }
 
 Matrix ShrinkingMatrix::half_solve(ConstMatrixRef b) const {

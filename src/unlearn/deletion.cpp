@@ -196,6 +196,7 @@ void DeletionState::apply(const Rows& rows) {
   changed_trace_ += rows.trace;
   changed_gross_ += rows.gross;
   if (rows.added.cols() > 0) {
+    hessian_.look_at_kept_share();
     lost_.none_kept(kept_share());
     hessian_.add(rows.added);
     added_trace_ += rows.added_trace;
@@ -219,7 +220,10 @@ void DeletionState::remove(const Rows& rows) {
   const bool own = factor_serves() && hessian_.can_keep(u.cols());
   const bool kept = own && hessian_.has_room(u.cols()), solved = !own || at_base();
   const Matrix half = own ? hessian_.half_solve(u) : base_->factor.half_solve(u);
-  if (!kept) lost_.none_kept(kept_share());
+  if (!kept) {
+    hessian_.look_at_kept_share();
+    lost_.none_kept(kept_share());
+  }
   if (own) {
     hessian_.remove(u, half);
   } else {
@@ -233,14 +237,10 @@ void DeletionState::remove(const Rows& rows) {
   note_shrinkage(solved ? half : u, solved, half.squaredNorm(), kept);
 }
 
-/// Of columns that hessian_ keeps aside.
+/// Of columns that hessian_ keeps aside, with what a product of columns that left may be off by.
 double DeletionState::kept_share() const {
-  return factor_serves() ? hessian_.kept_share() + product_error() : INFINITY;
-}
-
-/// What a product of columns that left may be off by.
-double DeletionState::product_error() const {
-  return gamma(changes_ + contrast_.size() + 8) * lost_.total;
+  if (!factor_serves()) return INFINITY;
+  return hessian_.kept_share() + gamma(changes_ + contrast_.size() + 8) * lost_.total;
 }
 
 DeletionStatus DeletionState::reweight(std::span<const Index> rows, ConstVectorRef delta) {
@@ -295,6 +295,22 @@ void DeletionState::find_factor() {
     half_gradient_ = hessian_.half_solve(gradient_);
     half_gradient_of_ = hessian_.changes();
   }
+  if (status_ == DeletionStatus::kDone) find_near_step();
+}
+
+/// What measures steps in the base's Hessian, until A changes or too much has left for that.
+void DeletionState::find_near_step() {
+  constexpr Index kColumns = 16;
+  if (at_base()) return;
+  if (near_step_.changes == hessian_.changes() && hessian_.kept() < near_step_.kept + kColumns) {
+    return;
+  }
+  near_step_ = {.changes = hessian_.changes(), .kept = hessian_.kept()};
+  if (added_trace_ > 0 || objective_->loss().self_concordance() == 0) return;
+  near_step_.at = -hessian_.other_half_solve(half_gradient_);
+  near_step_.in_h = symmetric_times(base_->hessian, near_step_.at);
+  near_step_.in_a = symmetric_times(hessian_.matrix(), near_step_.at);
+  near_step_.share = share_left();
 }
 
 void DeletionState::settle() {
@@ -303,6 +319,7 @@ void DeletionState::settle() {
   lost_.none_kept(INFINITY);
   hessian_.settle();
   kept_.reset();
+  near_step_ = {};
   half_gradient_of_ = kNoFactor;
   status_ = before;
   find_factor();
@@ -328,6 +345,10 @@ void DeletionState::note_shrinkage(const Matrix& columns, bool solved, double sq
   lost_.add(base_->factor, columns, solved, squared * 1.0001, rounding);
   if (!kept) lost_.none_kept(INFINITY);
   if (lost_.loose()) lost_.look_at_kept(kept_share());
+  if (lost_.loose() && kept) {
+    hessian_.look_at_kept_share();
+    lost_.look_at_kept(kept_share());
+  }
   lost_.look(base_->factor, rounding);
   // The computed L^{-1} U is off by `slip` of its size, and L by factor_error. Of a later factor's
   // matrix, off by downdate_rounding(), the condition is at most thrice the base's.
@@ -353,6 +374,11 @@ double DeletionState::largest_norm() const {
 
 double DeletionState::downdate_rounding() const {
   return gamma(changes_ + 8) * 1.02 * (base_->frobenius + changed_trace_);
+}
+
+/// Of the base's Hessian, what the matrix of the rows that stay has of it at the least.
+double DeletionState::share_left() const {
+  return 1 - shrinkage_ - downdate_rounding() / base_->least_eigenvalue;
 }
 
 Vector DeletionState::newton_point() const {
@@ -422,7 +448,7 @@ CurvatureFrame DeletionState::frame(FrameKind kind) const {
                           score_rounding(*objective_, base_->theta, base_->largest_norm) +
                           2 * contrast_.rounding();
   frame.hessian_rounding = base_->hessian_rounding + lost + 2.04 * relative * changed_trace_;
-  const double kept = deletion_faults.stale_leverage ? 1 : 1 - shrinkage_ - lost / mu_base;
+  const double kept = deletion_faults.stale_leverage ? 1 : share_left();
   // The data of S have no more curvature outside V than those of D and what was added.
   frame.span_eigenvalue = base_->span_eigenvalue;
   frame.off_span_curvature = deletion_faults.outside_forgotten
@@ -451,6 +477,13 @@ CurvatureFrame DeletionState::frame(FrameKind kind) const {
 
 double DeletionState::base_norm(const Vector& v) const {
   return norm_from(v, symmetric_times(base_->hessian, v), base_->frobenius);
+}
+
+/// For whoever has A v, A what hessian_ has a factor of.
+double DeletionState::base_norm(const Vector& v, const Vector& a_v) const {
+  if (at_base()) return norm_from(v, a_v, base_->frobenius);
+  const auto near = near_step_.of(v, a_v, scale());
+  return near ? *near : base_norm(v);
 }
 
 /// `in_base`: at least the norm of the step in the base's Hessian, asked for where it may say more
@@ -510,15 +543,12 @@ StepMeasure DeletionState::measure_step(ConstVectorRef theta, FrameKind kind) co
   check_size("theta", theta.size(), objective_->parameters());
   const Vector step = theta - base_->theta;
   const Vector v = contrast_.reduce(step);
-  const Vector product = hessian_.times(v);
+  const Vector a_v = symmetric_times(hessian_.matrix(), v);
+  const Vector product = hessian_.less_kept(a_v, v);
   const double frobenius = scale();
 
   StepMeasure measure;
-  // A is the base's Hessian until it takes in columns, and v^T A v is v^T H v + |U^T v|^2.
-  const auto in_base = [&] {
-    return at_base() ? norm_from(v, product, frobenius + changed_trace_, hessian_.kept_aside(v))
-                     : base_norm(v);
-  };
+  const auto in_base = [&] { return base_norm(v, a_v); };
   // And H is below the base's, unless weights have grown.
   const double off = product_gamma(v.size()) * frobenius + downdate_rounding();
   const double least = v.dot(product) - off * v.squaredNorm();

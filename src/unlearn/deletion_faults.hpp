@@ -17,7 +17,8 @@ struct DeletionFaults {
   bool change_forgotten = false;       ///< a second look solves with H as if it were H at the model
   bool way_forgotten = false;          ///< curvature between the last pass and the model taken as H
   bool kept_pass_stale = false;        ///< rows that left since the last pass stay in its gradient
-  bool outside_forgotten = false;      ///< directions that the rows leave out taken as exactly flat
+  bool share_forgotten = false;    ///< a step's norm in the base's Hessian: its last part as in A
+  bool outside_forgotten = false;  ///< directions that the rows leave out taken as exactly flat
 };
 
 #ifdef RECANT_FAULTS

@@ -16,10 +16,10 @@ inline double product_gamma(Index size) {
   return gamma(3 * size + 40);
 }
 
-/// The root of v^T A v + `more` from A v, rounding upward. `scale`: of A, in Frobenius' norm.
-inline double norm_from(const Vector& v, const Vector& product, double scale, double more = 0) {
+/// |v|_A from A v, rounding upward. `scale`: of A, in Frobenius' norm.
+inline double norm_from(const Vector& v, const Vector& product, double scale) {
   const double squared =
-      std::max(v.dot(product) + more, 0.0) + product_gamma(v.size()) * scale * v.squaredNorm();
+      std::max(v.dot(product), 0.0) + product_gamma(v.size()) * scale * v.squaredNorm();
   if (squared == 0 && norm_above(v) == 0) return 0;
   return std::sqrt(squared) * (1 + 8 * kUnit) + (1 + std::sqrt(scale)) * vanished_norm(v.size());
 }

@@ -75,7 +75,7 @@ BENCHMARK(delete_one_row)
     ->Args({12'000, 784, 1})
     ->Args({12'000, 784, 8});
 
-/// The solves alone that a deletion cannot do without: of the row that leaves, and of the gradient.
+/// The solves of a deletion by the book: of the row that leaves, and of the gradient.
 void two_solves(benchmark::State& state) {
   const Case& input = deletion_case(state.range(0), state.range(1));
   const Objective& objective = input.objective;
@@ -90,6 +90,28 @@ void two_solves(benchmark::State& state) {
   }
 }
 BENCHMARK(two_solves)
+    ->ArgNames({"rows", "columns"})
+    ->Unit(benchmark::kMicrosecond)
+    ->Args({10'000, 100})
+    ->Args({12'000, 784});
+
+/// What is left of them where half of each is known: the row's forward, the gradient's back.
+void one_solve(benchmark::State& state) {
+  const Case& input = deletion_case(state.range(0), state.range(1));
+  const Objective& objective = input.objective;
+  const Matrix hessian = objective.hessian(input.state.base().theta, input.state.weights());
+  const Cholesky factor = Cholesky::factor(hessian).value();
+  const Vector row = numbers(hessian.rows(), -1, 1, 2);
+  const Vector half = factor.half_solve(numbers(hessian.rows(), -1, 1, 3));
+  require((factor.other_half_solve(factor.half_solve(row)) - factor.solve(row)).norm() <=
+              1e-12 * factor.solve(row).norm(),
+          "two half solves are one");
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(factor.half_solve(row).data());
+    benchmark::DoNotOptimize(factor.other_half_solve(half).data());
+  }
+}
+BENCHMARK(one_solve)
     ->ArgNames({"rows", "columns"})
     ->Unit(benchmark::kMicrosecond)
     ->Args({10'000, 100})

@@ -37,8 +37,8 @@ class ShrinkingMatrix {
 
   /// H v: off by at most gamma_{2p+32} (|A|_F + |U|_F^2) |v|. Cost: p^2 + 2kp multiply-adds.
   [[nodiscard]] Vector times(ConstVectorRef v) const;
-  /// |U^T v|^2, which v^T H v is less than v^T A v by. Cost: kp.
-  [[nodiscard]] double kept_aside(ConstVectorRef v) const;
+  /// times() for whoever has A v. Cost: 2kp.
+  [[nodiscard]] Vector less_kept(Vector a_v, ConstVectorRef v) const;
   /// H^{-1} b, to working precision at best: measure what it leaves. Ask factored() before.
   /// Cost: p^2 + 2kp.
   [[nodiscard]] Vector solve(ConstVectorRef b) const;
@@ -48,10 +48,13 @@ class ShrinkingMatrix {
   /// solve(b) for whoever has half_solve(b), of this L. Cost: p^2/2 + 2kp.
   [[nodiscard]] Vector other_half_solve(Vector half) const;
   /// At least lambda_max(V^T V), the share of A that the columns kept aside take. Off by at most
-  /// gamma_p |V|_F^2. Cost: k^2 p/2 + k^3/6.
-  [[nodiscard]] double kept_share() const;
+  /// gamma_p |V|_F^2. Costs nothing.
+  [[nodiscard]] double kept_share() const noexcept { return share_; }
+  /// Makes it as near as largest_eigenvalue_bound(). Cost: k^3/6.
+  void look_at_kept_share();
   /// How often A has changed: half solves of another number are of another L.
   [[nodiscard]] Index changes() const noexcept { return changes_; }
+  [[nodiscard]] Index kept() const noexcept { return columns_; }  ///< columns aside
   /// Whether so many columns can be kept aside, and whether they are now, so that A and L stay.
   [[nodiscard]] bool can_keep(Index columns) const noexcept {
     return factor_.has_value() && columns <= room();
@@ -67,8 +70,10 @@ class ShrinkingMatrix {
  private:
   Matrix a_;
   std::optional<Cholesky> factor_;
-  Matrix u_, v_;  // p x room
-  Matrix k_;      // room x room: K = T D T^T, T below the diagonal, which holds D
+  Matrix u_, v_;   // p x room
+  Matrix k_;       // room x room: K = T D T^T, T below the diagonal, which holds D
+  Matrix shared_;  // room x room: V^T V, its lower triangle
+  double share_ = 0;  // above its eigenvalues
   Index columns_ = 0, changes_ = 0;
 
   void keep(const Matrix& u, const Matrix& half);

@@ -18,6 +18,7 @@
 #include "recant/unlearn/extreme_rows.hpp"
 #include "recant/unlearn/kept_pass.hpp"
 #include "recant/unlearn/lost_curvature.hpp"
+#include "recant/unlearn/near_norm.hpp"
 
 /// Deleting rows by one Newton step, and measuring where it led: docs/mathematics.md sections 5.3
 /// and 5.4, docs/algorithms/certified_deletion.md. Source: [Guo2020] for the step, [Bach2010] for
@@ -154,6 +155,7 @@ class DeletionState {
   LostCurvature lost_;
   double shrinkage_ = 0;
   std::optional<KeptPass> kept_;
+  NearNorm near_step_;  // in the base's Hessian, of steps near that of when A last changed
 
   DeletionState(const Objective& objective, ConstVectorRef weights, NewDeletionBase built);
   template <class Archive, class Base, class State>
@@ -169,7 +171,6 @@ class DeletionState {
   void remove(const Rows& rows);
   [[nodiscard]] bool factor_serves() const;
   [[nodiscard]] double kept_share() const;
-  [[nodiscard]] double product_error() const;
   void find_factor();
   [[nodiscard]] bool at_base() const noexcept { return from_base_ && hessian_.changes() == 0; }
   /// Of what H is the difference of, in Frobenius' norm.
@@ -177,7 +178,10 @@ class DeletionState {
   void note_shrinkage(const Matrix& columns, bool solved, double squared, bool kept);
   [[nodiscard]] double largest_norm() const;
   [[nodiscard]] double downdate_rounding() const;
+  [[nodiscard]] double share_left() const;
+  void find_near_step();
   [[nodiscard]] double base_norm(const Vector& v) const;
+  [[nodiscard]] double base_norm(const Vector& v, const Vector& a_v) const;
   template <class Norm>
   [[nodiscard]] double range(ConstVectorRef step, double low, const Norm& in_base) const;
   [[nodiscard]] double range(ConstVectorRef step) const;

@@ -32,10 +32,13 @@ struct LostCurvature {
   void solve(const Cholesky& base);
   [[nodiscard]] double largest() const noexcept { return known + since; }
 
-  /// Traces cost nothing. Once they have grown too loose, the columns that are kept aside are
+  /// Traces cost nothing. Once they have grown too loose, which is also half of the way from what
+  /// is known to one half, where a base ends, the columns that are kept aside are
   /// looked at, which take the share `kept`; else all since the last look, or everything, which
   /// costs P^3.
-  [[nodiscard]] bool loose() const noexcept { return !(largest() <= std::max(0.25, 2 * known)); }
+  [[nodiscard]] bool loose() const noexcept {
+    return !(largest() <= std::max(0.25, std::min(2 * known, (known + 0.5) / 2)));
+  }
   void look_at_kept(double kept) noexcept { since = std::min(since, before + kept); }
   void look(const Cholesky& base, double rounding);
   /// The columns kept aside, which take the share `kept`, are no longer.

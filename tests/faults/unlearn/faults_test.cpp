@@ -180,6 +180,16 @@ TEST_F(DeletionFaultsTest, DirectionsOutsideTakenAsFlat) {
   EXPECT_FALSE(check());
 }
 
+TEST_F(DeletionFaultsTest, ShareThatLeftForgottenByANormNearby) {
+  const Matrix a = Vector{{0.6, 1}}.asDiagonal();
+  const Vector at{{0, 1}}, v{{0.1, 1}};
+  const NearNorm norm{.at = at, .in_h = at, .in_a = at, .share = 0.6};
+  const auto check = [&] { return norm.of(v, a * v, 2).value() >= v.norm(); };
+  EXPECT_TRUE(check());
+  deletion_faults.share_forgotten = true;
+  EXPECT_FALSE(check());
+}
+
 TEST_F(DeletionFaultsTest, ChangeOfCurvatureForgottenByTheSecondLook) {
   const auto failures = [] {
     int count = 0;

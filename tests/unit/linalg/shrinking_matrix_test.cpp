@@ -7,6 +7,7 @@
 
 #include "problems.hpp"
 #include "recant/linalg/eigenvalues.hpp"
+#include "recant/linalg/symmetric.hpp"
 
 namespace recant::test {
 namespace {
@@ -90,18 +91,54 @@ TEST(ShrinkingMatrix, TellsWhatIsKeptAside) {
   const Cholesky factor = Cholesky::factor(a).value();
   ShrinkingMatrix h(a, factor);
   EXPECT_EQ(h.kept_share(), 0);
+  EXPECT_EQ(h.kept(), 0);
   const Matrix u = 0.3 * random.normal_matrix(60, 9);
   h.remove(u.leftCols(4));
   h.remove(u.rightCols(5));
+  EXPECT_EQ(h.kept(), 9);
   const Vector v = random.normals(60);
-  EXPECT_NEAR(h.kept_aside(v), (u.transpose() * v).squaredNorm(), 1e-12 * v.squaredNorm());
+  EXPECT_EQ(h.less_kept(symmetric_times(a, v), v), h.times(v));
+  const Vector less = h.less_kept(a * v, v);
+  EXPECT_LE((less - (a * v - u * (u.transpose() * v))).norm(), 1e-13 * less.norm());
   const Matrix half = factor.half_solve(u);
   const double share = eigenvalues(half * half.transpose()).largest;
+  EXPECT_GE(h.kept_share(), share * (1 - 1e-14));
+  EXPECT_LT(h.kept_share(), half.squaredNorm()) << "no better than the trace";
+  h.look_at_kept_share();
   EXPECT_GE(h.kept_share(), share * (1 - 1e-14));
   EXPECT_LE(h.kept_share(), 1.1 * share);
   h.settle();
   EXPECT_EQ(h.kept_share(), 0);
-  EXPECT_EQ(h.kept_aside(v), 0);
+  EXPECT_EQ(h.kept(), 0);
+  h.look_at_kept_share();
+  EXPECT_EQ(h.kept_share(), 0);
+}
+
+TEST(ShrinkingMatrix, ShareIsNeverBelowTheTruth) {
+  for (std::uint64_t seed = 0; seed < 300; ++seed) {
+    Random random(seed);
+    const Index size = 1 + static_cast<Index>(seed % 40);
+    const Matrix a = positive_definite(random, size);
+    const Cholesky factor = Cholesky::factor(a).value();
+    ShrinkingMatrix h(a, factor);
+    Matrix halves(size, 0);
+    // Far apart, alike, of very different sizes, and nothing at all.
+    const Vector along = random.normals(size);
+    for (Index k = 0; h.has_room(1) && h.kept_share() < 0.9; ++k) {
+      Vector u = (k + seed) % 3 == 0 ? along : random.normals(size);
+      if ((k + seed) % 7 == 0) u = std::exp(random.normals(1)(0) * 8) * u;
+      u *= 0.02 * static_cast<double>(1 + seed % 9) / factor.half_solve(u).norm();
+      if (k % 11 == 5) u.setZero();
+      h.remove(u);
+      if (h.kept() == 0) break;
+      halves.conservativeResize(size, k + 1);
+      halves.col(k) = factor.half_solve(u);
+      const double share = eigenvalues(halves * halves.transpose()).largest;
+      ASSERT_GE(h.kept_share(), share * (1 - 1e-13)) << seed << ", " << k;
+      if (k % 5 == 4) h.look_at_kept_share();
+      ASSERT_GE(h.kept_share(), share * (1 - 1e-13)) << seed << ", " << k;
+    }
+  }
 }
 
 TEST(ShrinkingMatrix, SettledIsTheSameMatrix) {
