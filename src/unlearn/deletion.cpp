@@ -300,7 +300,7 @@ void DeletionState::find_factor() {
 
 /// What measures steps in the base's Hessian, until A changes or too much has left for that.
 void DeletionState::find_near_step() {
-  constexpr Index kColumns = 16;
+  constexpr Index kColumns = 32;
   if (at_base()) return;
   if (near_step_.changes == hessian_.changes() && hessian_.kept() < near_step_.kept + kColumns) {
     return;

@@ -10,12 +10,7 @@ namespace recant {
 
 void LostCurvature::add(const Cholesky& base, const Matrix& columns, bool solved, double trace,
                         double rounding) {
-  if (pending_columns + columns.cols() > pending.cols()) {
-    look_at_all(base, rounding);
-    if (gram.size() == 0) gram = Matrix::Zero(base.size(), base.size());
-    add_outer_products(gram, pending.leftCols(pending_columns));
-    pending_columns = known_columns = solved_columns = 0;
-  }
+  if (pending_columns + columns.cols() > pending.cols()) look_at_all(base, rounding);
   if (solved) solve(base);
   pending.middleCols(pending_columns, columns.cols()) = columns;
   pending_columns += columns.cols();
@@ -46,12 +41,13 @@ void LostCurvature::look_at_all(const Cholesky& base, double rounding) {
   solve(base);
   const auto all = pending.leftCols(pending_columns);
   double found = 0;
-  if (gram.size() == 0 && pending_columns < base.size()) {
+  if (gram.size() == 0 && pending_columns < base.size() / 4) {
     found = largest_eigenvalue_bound(inner_products(all));
   } else {
-    Matrix sum = gram.size() == 0 ? Matrix(Matrix::Zero(base.size(), base.size())) : gram;
-    add_outer_products(sum, all);
-    found = largest_eigenvalue_bound(sum);
+    if (gram.size() == 0) gram = Matrix::Zero(base.size(), base.size());
+    add_outer_products(gram, all);
+    pending_columns = solved_columns = 0;
+    found = largest_eigenvalue_bound(gram);
   }
   known = std::min(largest(), found + rounding * total);
   since = before = 0;

@@ -35,7 +35,7 @@ struct LostCurvature {
   /// Traces cost nothing. Once they have grown too loose, which is also half of the way from what
   /// is known to one half, where a base ends, the columns that are kept aside are
   /// looked at, which take the share `kept`; else all since the last look, or everything, which
-  /// costs P^3.
+  /// costs P^3 and takes the columns into gram once they are many.
   [[nodiscard]] bool loose() const noexcept {
     return !(largest() <= std::max(0.25, std::min(2 * known, (known + 0.5) / 2)));
   }
