@@ -38,3 +38,5 @@ recant_system_library(mpfr mpfr.h mpfr)
 recant_system_library(highway hwy/highway.h hwy)
 target_compile_definitions(recant_highway INTERFACE
   "HWY_DISABLED_TARGETS=(HWY_SSSE3|HWY_AVX3_DL|HWY_SVE|HWY_SVE2|HWY_SVE_256|HWY_SVE2_128|HWY_RVV)")
+# Its sort, which chooses an instruction set by itself.
+recant_system_library(highway_contrib hwy/contrib/sort/vqsort.h hwy_contrib)

@@ -21,7 +21,7 @@ EXTERNAL = [
     # (header, places)
     (r"Eigen/|unsupported/Eigen/", ["public", "src", "apps", "python"]),
     (r"cblas\.h|lapacke?\.h|lapack.*\.h|f77blas\.h", ["src/linalg"]),
-    (r"hwy/", ["src/data", "src/linalg", "src/metrics", "src/model", "src/valuation"]),
+    (r"hwy/", ["src/audit", "src/data", "src/linalg", "src/metrics", "src/model", "src/valuation"]),
     (r"omp\.h", ["src/core"]),
     (r"fast_float/", ["src/data"]),
     (r"(sqlite3|libpq-fe)\.h", ["src/ledger"]),

@@ -6,11 +6,11 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numeric>
 
 #include "recant/audit/rate.hpp"
 #include "recant/core/check.hpp"
 #include "recant/core/error.hpp"
+#include "score_order.hpp"
 
 // docs/mathematics.md section 6.2.
 namespace recant {
@@ -22,20 +22,6 @@ void check(ConstVectorRef members, ConstVectorRef others) {
   if (members.hasNaN() || others.hasNaN()) throw UsageError("scores must not be NaN");
 }
 
-/// Twice the mean rank of each value, from 1; equal values share theirs.
-std::vector<Index> doubled_ranks(const Vector& values) {
-  std::vector<Index> order(static_cast<std::size_t>(values.size())), ranks(order.size());
-  std::iota(order.begin(), order.end(), Index{0});
-  std::sort(order.begin(), order.end(), [&](Index a, Index b) { return values[a] < values[b]; });
-  for (auto first = order.begin(); first != order.end();) {
-    const auto last =
-        std::find_if(first, order.end(), [&](Index i) { return values[i] > values[*first]; });
-    const Index doubled = (first - order.begin()) + 1 + (last - order.begin());
-    for (; first != last; ++first) ranks[static_cast<std::size_t>(*first)] = doubled;
-  }
-  return ranks;
-}
-
 /// For each row the share of the other side that it is above, ties half: their means are the AUC.
 struct Placements {
   Vector members;  ///< share of others below
@@ -45,18 +31,24 @@ struct Placements {
 Placements placements(ConstVectorRef members, ConstVectorRef others) {
   check(members, others);
   const Index m = members.size(), n = others.size();
-  Vector both(m + n);
-  both << members, others;
-  const auto all = doubled_ranks(both), own = doubled_ranks(members), rest = doubled_ranks(others);
+  const AscendingRows order(members, others);
+  const auto member_pairs = 2 * static_cast<double>(m), other_pairs = 2 * static_cast<double>(n);
   Placements out{Vector(m), Vector(n)};
-  for (Index i = 0; i < m; ++i) {
-    const auto k = static_cast<std::size_t>(i);
-    out.members[i] = static_cast<double>(all[k] - own[k]) / (2 * static_cast<double>(n));
-  }
-  for (Index j = 0; j < n; ++j) {
-    const auto k = static_cast<std::size_t>(j);
-    const Index below = all[k + static_cast<std::size_t>(m)] - rest[k];
-    out.others[j] = 1 - static_cast<double>(below) / (2 * static_cast<double>(m));
+  Index members_below = 0;
+  for (Index first = 0, end = 0; first < order.size(); first = end) {
+    end = order.tie_end(first);
+    Index tied = 0;
+    for (Index i = first; i < end; ++i) tied += order.row(i) < m;
+    // Twice the mean number below, as ties count half.
+    const Index below_members = 2 * members_below + tied;
+    const double of_others = static_cast<double>(first + end - below_members) / other_pairs;
+    const double of_members = 1 - static_cast<double>(below_members) / member_pairs;
+    for (Index i = first; i < end; ++i) {
+      const Index row = order.row(i);
+      double* const place = row < m ? &out.members[row] : &out.others[row - m];
+      *place = row < m ? of_others : of_members;  // no branch: the sides come in no order
+    }
+    members_below += tied;
   }
   return out;
 }
@@ -80,9 +72,10 @@ double normal_width(double confidence) {
 std::vector<RocPoint> roc_curve(ConstVectorRef members, ConstVectorRef others) {
   check(members, others);
   std::vector<double> in(members.begin(), members.end()), out(others.begin(), others.end());
-  std::sort(in.begin(), in.end(), std::greater<>());
-  std::sort(out.begin(), out.end(), std::greater<>());
+  sort_descending(in);
+  sort_descending(out);
   std::vector<RocPoint> curve;
+  curve.reserve(in.size() + out.size() + 1);  // as many as there can be
   std::size_t i = 0, j = 0;
   // The threshold of a point is the highest score that is not called a member.
   const auto add = [&] {

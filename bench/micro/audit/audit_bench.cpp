@@ -29,16 +29,42 @@ double naive_area(const Vector& members, const Vector& others) {
   return wins / static_cast<double>(members.size() * others.size());
 }
 
+/// As many scores on either side.
+struct Scores {
+  explicit Scores(Index count)
+      : members(numbers(count, -0.9, 1.1, 1)), others(numbers(count, -1.1, 0.9, 2)) {}
+
+  /// Reading both sides once.
+  [[nodiscard]] Work floor() const {
+    Work work = pass_over(as_rows(members), 0, 1);
+    work.bytes *= 2;
+    work.floor_seconds *= 2;
+    return work;
+  }
+
+  Vector members, others;
+};
+
 void area_under_curve(benchmark::State& state) {
-  const Vector members = numbers(state.range(0), -0.9, 1.1, 1);
-  const Vector others = numbers(state.range(0), -1.1, 0.9, 2);
-  const Vector few = members.head(2000), few_others = others.head(2000);
+  const Scores scores(state.range(0));
+  const Vector few = scores.members.head(2000), few_others = scores.others.head(2000);
   require(std::abs(auc(few, few_others).value - naive_area(few, few_others)) < 1e-12, "auc");
-  for (auto _ : state) benchmark::DoNotOptimize(auc(members, others).value);
-  Work work = pass_over(as_rows(members), 0, 1);
-  work.bytes *= 2;
-  work.floor_seconds *= 2;
-  report(state, work);
+  for (auto _ : state) benchmark::DoNotOptimize(auc(scores.members, scores.others).value);
+  report(state, scores.floor());
+}
+
+void curve(benchmark::State& state) {
+  const Scores scores(state.range(0));
+  const auto points = roc_curve(scores.members, scores.others);
+  for (const std::size_t k : {points.size() / 3, points.size() / 2}) {
+    const auto above = [&](const Vector& side) {
+      return (side.array() > points[k].threshold).count();
+    };
+    require(points[k].true_positives == above(scores.members), "true positives");
+    require(points[k].false_positives == above(scores.others), "false positives");
+  }
+  for (auto _ : state) benchmark::DoNotOptimize(roc_curve(scores.members, scores.others).data());
+  report(state, scores.floor());
 }
 
 struct Case {
@@ -88,11 +114,11 @@ void reconstruct(benchmark::State& state) {
   report(state, pass_over(view, 0, 2));
 }
 
-BENCHMARK(area_under_curve)
-    ->ArgName("scores")
-    ->Arg(30'000)
-    ->Arg(1'000'000)
-    ->Unit(benchmark::kMillisecond);
+void scores_a_side(benchmark::internal::Benchmark* set) {
+  set->ArgName("scores")->Unit(benchmark::kMillisecond)->Arg(30'000)->Arg(1'000'000);
+}
+BENCHMARK(area_under_curve)->Apply(scores_a_side);
+BENCHMARK(curve)->Apply(scores_a_side);
 BENCHMARK(by_retraining)
     ->ArgNames({"rows", "columns"})
     ->Args({100'000, 100})

@@ -4,10 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
 #include <limits>
+#include <set>
 
 #include "compare.hpp"
 #include "expect_error.hpp"
+#include "instruction_sets.hpp"
 #include "problems.hpp"
 #include "recant/core/error.hpp"
 
@@ -20,49 +23,76 @@ Vector scores(test::Random& random, Index n, double shift, double grid) {
   return (raw / grid).array().round() * grid;
 }
 
-double half_above(double x, double y) {
-  return x > y ? 1 : x == y ? 0.5 : 0;
-}
-
 /// Every pair, and DeLong's variance by its definition.
 struct NaiveAuc {
-  NaiveAuc(const Vector& in, const Vector& out)
-      : members(Vector::Zero(in.size())), others(Vector::Zero(out.size())) {
-    for (Index i = 0; i < in.size(); ++i) {
-      for (Index j = 0; j < out.size(); ++j) {
-        const double pair = half_above(in[i], out[j]);
-        members[i] += pair / static_cast<double>(out.size());
-        others[j] += pair / static_cast<double>(in.size());
-      }
-    }
+  NaiveAuc(const Vector& in, const Vector& out) : members(in.size()), others(out.size()) {
+    const auto share_below = [](double score, const Vector& of) {
+      const auto twice = 2 * (of.array() < score).count() + (of.array() == score).count();
+      return static_cast<double>(twice) / (2 * static_cast<double>(of.size()));
+    };
+    for (Index i = 0; i < in.size(); ++i) members[i] = share_below(in[i], out);
+    for (Index j = 0; j < out.size(); ++j) others[j] = 1 - share_below(out[j], in);
     value = members.mean();
+    standard_error = std::sqrt(variance(members) + variance(others));
   }
   static double variance(const Vector& v) {
     if (v.size() < 2) return 0;
     const auto n = static_cast<double>(v.size());
-    return (v.array() - v.mean()).square().sum() / (n - 1) / n;
+    return (v.array() - v.mean()).square().sum() / (n * (n - 1));
   }
   Vector members, others;
-  double value;
+  double value, standard_error;
 };
 
+/// Scores that are hard to put in order: ties, both zeros, infinities, numbers that differ in their
+/// last bits, and sizes from the smallest number to the largest.
+std::vector<std::function<double(test::Random&)>> hard_scores() {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  const auto one_of = [](std::vector<double> values) {
+    return [values](test::Random& random) {
+      return values[static_cast<std::size_t>(random.below(std::ssize(values)))];
+    };
+  };
+  return {[](test::Random& random) { return random.normal(); },
+          [](test::Random& random) { return std::round(4 * random.normal()); },
+          [](test::Random& random) { return std::exp(200 * random.normal()) - 1e-30; },
+          [](test::Random& random) { return 1 + 0x1p-52 * std::round(30 * random.normal()); },
+          [](test::Random& random) { return 0x1p-1074 * std::round(30 * random.normal()); },
+          [](test::Random&) { return 0.0; },
+          one_of({0.0, -0.0}),
+          one_of({-kInfinity, kInfinity, 0.0, -0.0, 0x1p-1074, -0x1p-1074, 1.0, 1 + 0x1p-52,
+                  std::numeric_limits<double>::max(), std::numeric_limits<double>::lowest()})};
+}
+
+Vector drawn(const std::function<double(test::Random&)>& score, test::Random& random, Index n) {
+  Vector out(n);
+  for (double& value : out) value = score(random);
+  return out;
+}
+
 TEST(Auc, EqualsAllPairs) {
-  test::Random random(31);
-  for (const auto& [m, n] : {std::pair<Index, Index>{1, 1}, {1, 7}, {9, 2}, {40, 23}, {200, 301}}) {
-    for (const double grid : {1e-9, 0.5, 2.0}) {
-      const Vector in = scores(random, m, 0.4, grid), out = scores(random, n, 0, grid);
-      const Auc found = auc(in, out);
-      const NaiveAuc wanted(in, out);
-      EXPECT_NEAR(found.value, wanted.value, 1e-13);
-      EXPECT_NEAR(found.standard_error,
-                  std::sqrt(NaiveAuc::variance(wanted.members) + NaiveAuc::variance(wanted.others)),
-                  1e-12);
-      EXPECT_LE(found.low, found.value);
-      EXPECT_GE(found.high, found.value);
-      // The other way round.
-      EXPECT_NEAR(auc(out, in).value, 1 - found.value, 1e-13);
+  for_each_instruction_set([] {
+    test::Random random(31);
+    for (const auto& score : hard_scores()) {
+      for (const auto& [m, n] : {std::pair<Index, Index>{1, 1},
+                                 {1, 7},
+                                 {9, 2},
+                                 {32, 32},
+                                 {40, 25},
+                                 {200, 301},
+                                 {1500, 2600}}) {
+        const Vector in = drawn(score, random, m), out = drawn(score, random, n);
+        const Auc found = auc(in, out);
+        const NaiveAuc wanted(in, out);
+        EXPECT_EQ(found.value, wanted.value) << m << " and " << n;
+        EXPECT_EQ(found.standard_error, wanted.standard_error) << m << " and " << n;
+        EXPECT_LE(found.low, found.value);
+        EXPECT_GE(found.high, found.value);
+        // The other way round.
+        EXPECT_NEAR(auc(out, in).value, 1 - found.value, 1e-13);
+      }
     }
-  }
+  });
 }
 
 TEST(Auc, DifferenceEqualsItsDefinition) {
@@ -99,6 +129,29 @@ TEST(Roc, CurveAgreesWithCountingAndTheArea) {
             2;
   }
   EXPECT_NEAR(area / 4000, auc(in, out).value, 1e-13);
+}
+
+TEST(Roc, PassesOneScoreAfterAnother) {
+  for_each_instruction_set([] {
+    test::Random random(35);
+    for (const auto& score : hard_scores()) {
+      const Vector in = drawn(score, random, 700), out = drawn(score, random, 900);
+      std::set<double, std::greater<>> different(in.begin(), in.end());
+      different.insert(out.begin(), out.end());
+      const auto curve = roc_curve(in, out);
+      ASSERT_EQ(curve.size(), different.size() + 1);
+      std::size_t k = 0;
+      for (const double one : different) {
+        EXPECT_EQ(curve[k].threshold, one);
+        EXPECT_EQ(curve[k].true_positives, (in.array() > one).count());
+        EXPECT_EQ(curve[k].false_positives, (out.array() > one).count());
+        ++k;
+      }
+      EXPECT_EQ(curve[k].threshold, -std::numeric_limits<double>::infinity());
+      EXPECT_EQ(curve[k].true_positives, in.size());
+      EXPECT_EQ(curve[k].false_positives, out.size());
+    }
+  });
 }
 
 TEST(Auc, PerfectSeparationKeepsAnInterval) {
