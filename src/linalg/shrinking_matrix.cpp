@@ -78,7 +78,7 @@ void ShrinkingMatrix::change(const Matrix& u, double sign) {
   if (columns_ > 0) add_outer_products(a_, u_.leftCols(columns_), -1);
   add_outer_products(a_, u, sign);
   columns_ = 0;
-  share_ = 0;
+  start_share();
   factor_.reset();
   ++changes_;
 }
@@ -115,7 +115,8 @@ void ShrinkingMatrix::keep(const Matrix& u, const Matrix& half) {
     const Vector shared = products_with(v_, columns_ + 1, half.col(j));
     shared_.row(columns_).head(columns_ + 1) = shared.transpose();
     // x^T M x of [M b; b^T c] is at most that of [lambda_max(M) |b|; |b| c].
-    share_ = largest_of_two(share_, shared.head(columns_).norm(), shared(columns_));
+    const double beside = shared.segment(share_from_, columns_ - share_from_).norm();
+    share_ = largest_of_two(share_, beside, shared(columns_));
     k_.col(columns_).head(columns_ + 1) = -shared;
     k_(columns_, columns_) += 1;
     extend_factor(k_, columns_);
@@ -131,8 +132,15 @@ Vector ShrinkingMatrix::less_kept(Vector a_v, ConstVectorRef v) const {
   return a_v;
 }
 
+void ShrinkingMatrix::start_share() noexcept {
+  share_from_ = columns_;
+  share_ = 0;
+}
+
 void ShrinkingMatrix::look_at_kept_share() {
-  share_ = std::min(share_, largest_eigenvalue_bound(shared_.topLeftCorner(columns_, columns_)));
+  const Index count = columns_ - share_from_;
+  share_ = std::min(
+      share_, largest_eigenvalue_bound(shared_.block(share_from_, share_from_, count, count)));
 }
 
 Matrix ShrinkingMatrix::half_solve(ConstMatrixRef b) const {

@@ -298,11 +298,14 @@ void DeletionState::find_factor() {
   if (status_ == DeletionStatus::kDone) find_near_step();
 }
 
-/// What measures steps in the base's Hessian, until A changes or too much has left for that.
+/// What measures steps in the base's Hessian, until A changes or as many columns have left as may
+/// make that loose: the more, the less of the curvature is gone.
 void DeletionState::find_near_step() {
-  constexpr Index kColumns = 32;
+  constexpr double kColumns = 8;
   if (at_base()) return;
-  if (near_step_.changes == hessian_.changes() && hessian_.kept() < near_step_.kept + kColumns) {
+  const auto since = static_cast<double>(hessian_.kept() - near_step_.kept);
+  if (near_step_.changes == hessian_.changes() &&
+      since * (1 - near_step_.share) < kColumns * near_step_.share) {
     return;
   }
   near_step_ = {.changes = hessian_.changes(), .kept = hessian_.kept()};
@@ -342,14 +345,17 @@ void DeletionState::note_shrinkage(const Matrix& columns, bool solved, double sq
     lost_.pending.resize(size, LostCurvature::room(size, contrast_.outputs()));
   }
   const double rounding = gamma(changes_ + size + 8);
-  lost_.add(base_->factor, columns, solved, squared * 1.0001, rounding);
+  lost_.add(base_->factor, columns, solved, squared * 1.0001);
   if (!kept) lost_.none_kept(INFINITY);
   if (lost_.loose()) lost_.look_at_kept(kept_share());
   if (lost_.loose() && kept) {
     hessian_.look_at_kept_share();
     lost_.look_at_kept(kept_share());
   }
-  lost_.look(base_->factor, rounding);
+  if (lost_.loose()) {
+    lost_.look(base_->factor, rounding);
+    hessian_.start_share();
+  }
   // The computed L^{-1} U is off by `slip` of its size, and L by factor_error. Of a later factor's
   // matrix, off by downdate_rounding(), the condition is at most thrice the base's.
   double slip =

@@ -18,7 +18,7 @@ static_assert(std::endian::native == std::endian::little, "the numbers are littl
 
 constexpr std::string_view kMagic = "recant deletions";
 static_assert(kMagic.size() == 2 * sizeof(std::uint64_t), "the numbers after it are aligned");
-constexpr std::uint64_t kVersion = 3;
+constexpr std::uint64_t kVersion = 4;
 constexpr Index kMostChanges = Index{1} << 40;  // the rounding of so many can still be counted
 
 [[noreturn]] void damaged() {
@@ -255,7 +255,6 @@ void DeletionState::visit(Archive& archive, Base& base, State& state) {
   archive.perhaps_lower(state.lost_.gram, size);
   archive.columns(state.lost_.pending, state.lost_.pending_columns, size,
                   LostCurvature::room(size, state.contrast_.outputs()));
-  archive.number(state.lost_.known_columns);
 }
 
 std::string DeletionState::to_bytes() const {
@@ -280,8 +279,6 @@ DeletionState DeletionState::from_bytes(const Objective& objective, ConstVectorR
   visit(reader, base, state);
   reader.finish();
   if (!(state.changes_ >= 0 && state.changes_ <= kMostChanges) || state.by_norm_.rows.empty() ||
-      !(state.lost_.known_columns >= 0 &&
-        state.lost_.known_columns <= state.lost_.pending_columns) ||
       (state.status_ == DeletionStatus::kDone && !state.hessian_.factored())) {
     damaged();
   }

@@ -47,9 +47,10 @@ class ShrinkingMatrix {
   [[nodiscard]] Matrix half_solve(ConstMatrixRef b) const;
   /// solve(b) for whoever has half_solve(b), of this L. Cost: p^2/2 + 2kp.
   [[nodiscard]] Vector other_half_solve(Vector half) const;
-  /// At least lambda_max(V^T V), the share of A that the columns kept aside take. Off by at most
-  /// gamma_p |V|_F^2. Costs nothing.
+  /// At least lambda_max(V^T V), the share of A that the columns take which are kept aside, or of
+  /// them those since start_share(). Off by at most gamma_p |V|_F^2. Costs nothing.
   [[nodiscard]] double kept_share() const noexcept { return share_; }
+  void start_share() noexcept;
   /// Makes it as near as largest_eigenvalue_bound(). Cost: k^3/6.
   void look_at_kept_share();
   /// How often A has changed: half solves of another number are of another L.
@@ -70,11 +71,11 @@ class ShrinkingMatrix {
  private:
   Matrix a_;
   std::optional<Cholesky> factor_;
-  Matrix u_, v_;   // p x room
-  Matrix k_;       // room x room: K = T D T^T, T below the diagonal, which holds D
-  Matrix shared_;  // room x room: V^T V, its lower triangle
+  Matrix u_, v_;      // p x room
+  Matrix k_;          // room x room: K = T D T^T, T below the diagonal, which holds D
+  Matrix shared_;     // room x room: V^T V, its lower triangle
   double share_ = 0;  // above its eigenvalues
-  Index columns_ = 0, changes_ = 0;
+  Index columns_ = 0, share_from_ = 0, changes_ = 0;
 
   void keep(const Matrix& u, const Matrix& half);
   [[nodiscard]] Index room() const noexcept { return 16 + size() / 8; }

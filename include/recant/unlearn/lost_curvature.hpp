@@ -20,26 +20,26 @@ struct LostCurvature {
   // U.
   Matrix gram, pending;
   Index pending_columns = 0, solved_columns = 0;
-  double total = 0;         ///< at least tr G
-  double known = 0;         ///< lambda_max(G) when it was last computed
-  double since = 0;         ///< at least lambda_max of what came after
-  double before = 0;        ///< of all of that but columns that are kept aside
-  Index known_columns = 0;  ///< of pending, in what is known
+  double total = 0;   ///< at least tr G
+  double known = 0;   ///< lambda_max(G) at the last look
+  double since = 0;   ///< at least lambda_max of what came after
+  double before = 0;  ///< of all of that but columns that are kept aside
 
   /// U leaves. `columns`: L^{-1} U if `solved`, else U, which is solved when it is needed. `trace`:
-  /// at least |L^{-1} U|^2. `rounding`: of a product of so many columns, relative to `total`.
-  void add(const Cholesky& base, const Matrix& columns, bool solved, double trace, double rounding);
+  /// at least |L^{-1} U|^2.
+  void add(const Cholesky& base, const Matrix& columns, bool solved, double trace);
   void solve(const Cholesky& base);
   [[nodiscard]] double largest() const noexcept { return known + since; }
 
-  /// Traces cost nothing. Once they have grown too loose, which is also half of the way from what
-  /// is known to one half, where a base ends, the columns that are kept aside are
-  /// looked at, which take the share `kept`; else all since the last look, or everything, which
-  /// costs P^3 and takes the columns into gram once they are many.
+  /// Traces cost nothing. They are too loose also before they reach one half, where a base ends,
+  /// though not for every few columns there.
   [[nodiscard]] bool loose() const noexcept {
-    return !(largest() <= std::max(0.25, std::min(2 * known, (known + 0.5) / 2)));
+    return !(largest() <= std::max(0.25, std::min(2 * known, std::max(0.45, known + 0.1))));
   }
+  /// What to do first: the columns kept aside that came after the last look take the share `kept`.
   void look_at_kept(double kept) noexcept { since = std::min(since, before + kept); }
+  /// And then: at everything. `rounding`: of a product of so many columns, relative to `total`.
+  /// Cost: P^3/6, with P^2/2 for each column since the last look.
   void look(const Cholesky& base, double rounding);
   /// The columns kept aside, which take the share `kept`, are no longer.
   void none_kept(double kept) noexcept {
@@ -48,7 +48,7 @@ struct LostCurvature {
   }
 
  private:
-  void look_at_all(const Cholesky& base, double rounding);
+  void fold(const Cholesky& base);
 };
 
 }  // namespace recant
