@@ -85,6 +85,7 @@ Run run(const std::filesystem::path& folder, const std::filesystem::path& answer
   const Objective objective(out.training, Loss(LossKind::kLogistic), true, l2);
   out.fit = train(objective, w);
   out.seconds.fit = watch.lap();
+  require(out.fit.converged, "a converged fit");
 
   const auto hessian = factor_hessian(objective, out.fit.theta, w);
   out.seconds.curvature = watch.lap();
@@ -110,9 +111,11 @@ Run run(const std::filesystem::path& folder, const std::filesystem::path& answer
   const SoftGoal goal{VectorView(influence.col(1).data(), influence.rows()), out.gap};
   out.weights = soft_weights_bounded({goal}, influence.col(0), w);
   out.seconds.bounded = watch.lap();
+  require(out.weights.status == QpStatus::kSolved, "bounded weights to their tolerance");
 
   out.update = newton_step(objective, out.fit.theta, w, out.weights.change);
   out.seconds.update = watch.lap();
+  require(out.update.status == UpdateStatus::kDone, "a Newton step");
   out.peak_bytes = peak_resident_bytes();
   if (!answers.empty()) {
     keep("theta", out.fit.theta);
