@@ -5,29 +5,35 @@
                                                 train_*.npy
         --repeats N   rounds, in each of which everybody deletes (3)
         --singles N   single deletions that NumPy's Newton does one after another (20)
-        --threads N   of everybody (2)
+        --threads N   where the library uses them (2); scikit-learn's solvers multiply matrices with
+                      them and do the rest in one
         --l2 L...     penalties, each a number or one times the rows, as in 0.01n (1 0.01n)
         --json FILE   every figure
 
 Three requests: one row; 1,000 rows one after the other, a new model after each; 1% of the rows at
 once. recant answers each without a pass over the data (tier 0) and bounds how far it is from
-retraining where tier 0 can, which is counted. "recant, all bounded" goes on until every deletion of
-the 1,000 has a finite bound: by a pass (tier 1), else by a second step in a new base (tier 2); each
-is counted. How many tier 0 can bound depends on the penalty, so that two are measured. Nobody else
-bounds anything; the time to build what it keeps of the fit stands apart, as `base`. scikit-learn
-retrains without the rows (weight 0), from zero and from the fitted model, by lbfgs and
-newton-cholesky at its own tolerance. NumPy's Newton step forms the Hessian of the rows that stay
-each time. Nobody retrains a thousand times here: for 1,000 rows one after the other scikit-learn's
-figure is 1,000 times its figure for one row; NumPy does --singles of them, each from the model of
-the one before, and its seconds are scaled to 1,000. The table says both.
+retraining where tier 0 can, which is counted. "Every one bounded" goes on until every deletion of
+the 1,000, or that of the 1%, has a finite bound: by a pass (tier 1), else by a second step in a new
+base (tier 2); each is counted. How many tier 0 can bound depends on the penalty, so that two are
+measured. Nobody else bounds anything; the time to build what it keeps of the fit stands apart, as
+`base`. scikit-learn retrains without the rows (weight 0), from zero and from the fitted model, by
+lbfgs and newton-cholesky at its own tolerance. NumPy's Newton step forms the Hessian of the rows that
+stay each time. Nobody retrains a thousand times here: for 1,000 rows one after the other
+scikit-learn's figure is 1,000 times its figure for one row; NumPy does --singles of them, each from
+the model of the one before, and its seconds are scaled to 1,000. The table says both.
 
-`ratio` is the median over the rounds of their seconds over recant's in the same round; `off` the
-largest distance of any row's score from a retraining to a gradient of 1e-8.
+`ratio` is the median (least to most) over the rounds of their seconds over recant's in the same
+round. `off` is the largest distance of any row's score from exact retraining, `distance` that of the
+parameters, `bound` what recant says that this is at most. NumPy's after --singles rows stands beside
+recant's after the same rows. The run ends where a finite bound is below the distance, where recant's
+step of tier 0 and NumPy's are not the same step, or where somebody's gradient is above 1e-2 of that
+at zero, which would be no retraining of this model.
 
 `floor` is the least that recant's way could take here: for each request reading a p x p matrix one
 and a half times (a solve with the factor, forward and back, and one product with the Hessian) from
-wherever it lies, and p^2 multiply-adds a row at their peak; a new base, where one was needed, two
-passes, a Hessian and n p^2 operations. Rates are measured in the same process, after the deletions.
+wherever it lies, and p^2 multiply-adds a row at their peak; for each pass reading the rows once; for
+each new base two passes, a Hessian and n p^2 operations. Rates are measured in the same process,
+after the deletions.
 """
 import argparse
 import json
@@ -40,8 +46,16 @@ import tempfile
 import time
 import warnings
 
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+import rounds  # noqa: E402
+
 ONE_BY_ONE = 1000
-BOUNDED = "recant, all bounded"
+# As deletion_bench names them, and which rows leave.
+REQUESTS = {"one": "one", "one_by_one": "many", "one_by_one_bounded": "many", "batch": "batch",
+            "batch_bounded": "batch"}
+NEAR = 1e-2  # of the gradient at zero: whoever stops above it minimises something else
+SAME_STEP = 1e-6  # of the largest parameter
 
 
 def arguments():
@@ -88,13 +102,19 @@ def newton_step(x, y, weights, l2, theta):
     return theta - np.linalg.solve(hessian, x.T @ (weights * (p - y)) + l2 * theta)
 
 
+def gradient_norm(x, y, weights, l2, theta):
+    return float(np.linalg.norm(
+        x.T @ (weights * (scipy.special.expit(x @ theta) - y)) + l2 * theta))
+
+
 def exact(x, y, weights, l2, theta):
+    """Newton steps to a gradient of 1e-8, and one more, which leaves rounding."""
     for _ in range(50):
-        gradient = x.T @ (weights * (scipy.special.expit(x @ theta) - y)) + l2 * theta
-        if np.linalg.norm(gradient) <= 1e-8:
-            break
+        last = gradient_norm(x, y, weights, l2, theta) <= 1e-8
         theta = newton_step(x, y, weights, l2, theta)
-    return theta
+        if last:
+            return theta
+    sys.exit("deletion_peers: Newton steps do not get to a gradient of 1e-8")
 
 
 def timed(work):
@@ -115,21 +135,36 @@ class Case:
         self.batch = n // 100
         self.rows = np.random.default_rng(5).permutation(n)[:max(ONE_BY_ONE, self.batch)]
         self.fitted = exact(self.x, self.y, np.ones(n), self.l2, np.zeros(self.x.shape[1]))
-        self.leaving = {"one": self.rows[:1], "one_by_one": self.rows[:ONE_BY_ONE],
-                        "batch": self.rows[:self.batch]}
+        self.leaving = {"one": self.rows[:1], "many": self.rows[:ONE_BY_ONE],
+                        "batch": self.rows[:self.batch], "some": self.rows[:ARGS.singles]}
+        self.retrained = {what: exact(self.x, self.y, self.weights(what), self.l2, self.fitted)
+                          for what in self.leaving}
 
     def weights(self, what):
         weights = np.ones(len(self.y))
         weights[self.leaving[what]] = 0
         return weights
 
-    def recant(self, scratch):
+    def answer(self, what, theta):
+        """How far from retraining. `slack`: what the gradient left there moves that, at most."""
+        step = theta - self.retrained[what]
+        weights = self.weights(what)
+        left, norm, zero = (gradient_norm(self.x, self.y, weights, self.l2, at) for at in
+                            (self.retrained[what], theta, np.zeros(len(theta))))
+        if not norm <= NEAR * zero:
+            sys.exit(f"deletion_peers: a gradient of {norm:.1e} is no retraining")
+        return {"off": float(np.abs(self.x @ step).max()), "distance": float(np.linalg.norm(step)),
+                "slack": left / self.l2}
+
+    def recant(self, scratch, one_by_one=ONE_BY_ONE):
+        """Figures and parameters of every request."""
         np.save(scratch / "rows.npy", self.rows.astype(np.int64))
         command = [ARGS.deletion_bench, self.folder, scratch / "rows.npy", scratch, "--batch",
-                   self.batch, "--one-by-one", ONE_BY_ONE, "--repeats", 1, "--l2", self.l2,
+                   self.batch, "--one-by-one", one_by_one, "--repeats", 1, "--l2", self.l2,
                    "--threads", ARGS.threads]
         done = subprocess.run([str(part) for part in command], check=True, stdout=subprocess.PIPE)
-        return json.loads(done.stdout)
+        return (json.loads(done.stdout),
+                {request: np.load(scratch / f"{request}.npy") for request in REQUESTS})
 
     def peers(self, what):
         """Seconds and parameters of everybody, for one of the requests."""
@@ -143,112 +178,132 @@ class Case:
         return found
 
     def numpy_one_by_one(self):
-        """Seconds of one of `singles` deletions one after the other, each from the last model."""
+        """Seconds of one of `singles` deletions one after the other, each from the last model; and
+        the last."""
         weights, theta = np.ones(len(self.y)), self.fitted
         begin = time.perf_counter()
-        for row in self.rows[:ARGS.singles]:
+        for row in self.leaving["some"]:
             weights[row] = 0
             theta = newton_step(self.x, self.y, weights, self.l2, theta)
-        return (time.perf_counter() - begin) / ARGS.singles
+        return (time.perf_counter() - begin) / ARGS.singles, theta
 
 
-def summary(seconds, ours):
-    middle = statistics.median(seconds)
-    return {"seconds": seconds, "median": middle, "spread": (max(seconds) - min(seconds)) / middle,
-            "ratio": statistics.median(a / b for a, b in zip(seconds, ours))}
+def checked(request, answer, figures):
+    """recant's answer with its bound, where that is finite and holds."""
+    bound = figures.get("bound")
+    if bound is not None and not answer["distance"] <= bound + answer["slack"]:
+        sys.exit(f"deletion_peers: {request} is {answer['distance']:.2e} from retraining, its bound "
+                 f"says {bound:.2e}")
+    if request.endswith("_bounded") and bound is None:
+        sys.exit(f"deletion_peers: {request} has no bound")
+    return {**answer, "bound": bound}
+
+
+def need_same_step(request, ours, theirs):
+    if not np.abs(ours - theirs).max() <= SAME_STEP * np.abs(theirs).max():
+        sys.exit(f"deletion_peers: {request}: recant's step is not NumPy's")
 
 
 def measure(folder, l2):
     case = Case(folder, l2)
-    wanted = {what: exact(case.x, case.y, case.weights(what), case.l2, case.fitted)
-              for what in case.leaving}
-
-    def off(what, theta):
-        return float(np.abs(case.x @ (theta - wanted[what])).max())
-
-    rounds = {what: {"recant": []} for what in case.leaving}
-    distance, runs = {what: {} for what in case.leaving}, []
+    seconds = {request: {"recant": []} for request in REQUESTS}
+    answers, runs = {request: {} for request in REQUESTS}, []
     with tempfile.TemporaryDirectory() as name:
         scratch = pathlib.Path(name)
+        figures, thetas = case.recant(scratch, ARGS.singles)
+        some = checked("one_by_one", case.answer("some", thetas["one_by_one"]),
+                       figures["one_by_one"])
         for _ in range(ARGS.repeats):
-            ours = case.recant(scratch)
+            ours, thetas = case.recant(scratch)
             runs.append(ours)
-            for what in case.leaving:
-                rounds[what]["recant"].append(ours[what]["seconds"][0])
-                distance[what]["recant"] = off(what, np.load(scratch / f"{what}.npy"))
-            every = ours["one_by_one_bounded"]
-            rounds["one_by_one"].setdefault(BOUNDED, []).append(every["seconds"][0])
-            distance["one_by_one"][BOUNDED] = off(
-                "one_by_one", np.load(scratch / "one_by_one_bounded.npy"))
-            for what in ("one", "batch"):
-                for name, (seconds, theta) in case.peers(what).items():
-                    rounds[what].setdefault(name, []).append(seconds)
-                    distance[what][name] = off(what, theta)
-            many = rounds["one_by_one"]
-            many.setdefault("NumPy Newton step", []).append(ONE_BY_ONE * case.numpy_one_by_one())
-            for name, seconds in rounds["one"].items():
-                if name.startswith("scikit"):
-                    many.setdefault(name, []).append(ONE_BY_ONE * seconds[-1])
-    found = {"data": folder.name, "l2": case.l2,
-             "rows": len(case.y), "columns": case.x.shape[1] - 1,
-             **{key: statistics.median(one[key] for one in runs) for key in ("base", "base_floor")},
-             "requests": {}}
-    for what, by_name in rounds.items():
-        found["requests"][what] = {
-            "rows": len(case.leaving[what]), "rebuilt": runs[-1][what]["rebuilt"],
-            "bounded_without_a_pass": runs[-1][what]["bounded_without_a_pass"],
-            "floor": statistics.median(one[what]["floor"] for one in runs),
-            "times_floor": statistics.median(
-                one[what]["seconds"][0] / one[what]["floor"] for one in runs),
-            "answers": {name: {**summary(seconds, by_name["recant"]),
-                               "off": distance[what].get(name)}
-                        for name, seconds in by_name.items()}}
-    found["bounded"] = {key: runs[-1]["one_by_one_bounded"][key]
-                        for key in ("rebuilt", "bounded_without_a_pass", "bounded_by_a_pass",
-                                    "bounded_by_a_new_base", "bound")}
+            theirs = {what: case.peers(what) for what in ("one", "batch")}
+            step_seconds, step = case.numpy_one_by_one()
+            theirs["many"] = {
+                name: (ONE_BY_ONE * took, None) for name, (took, _) in theirs["one"].items()
+                if name.startswith("scikit")} | {
+                "NumPy Newton step": (ONE_BY_ONE * step_seconds, step)}
+            for request, what in REQUESTS.items():
+                seconds[request]["recant"].append(ours[request]["seconds"][0])
+                answers[request]["recant"] = checked(
+                    request, case.answer(what, thetas[request]), ours[request])
+                for name, (took, theta) in theirs[what].items():
+                    seconds[request].setdefault(name, []).append(took)
+                    if theta is not None:
+                        answers[request][name] = case.answer("some" if what == "many" else what,
+                                                             theta)
+                if request == what and ours[request]["rebuilt"] == 0:
+                    need_same_step(request, thetas[request], theirs[what]["NumPy Newton step"][1])
+    found = {"data": folder.name, "l2": case.l2, "rows": len(case.y),
+             "columns": case.x.shape[1] - 1, "after_singles": some, "requests": {},
+             **{key: statistics.median(one[key] for one in runs) for key in ("base", "base_floor")}}
+    for request, what in REQUESTS.items():
+        ours = seconds[request]["recant"]
+        floors = [one[request]["floor"] for one in runs]
+        found["requests"][request] = {
+            "rows": len(case.leaving[what]),
+            **{key: runs[-1][request][key] for key in
+               ("rebuilt", "passes", "bounded_without_a_pass", "bounded_by_a_pass",
+                "bounded_by_a_new_base")},
+            "floor": statistics.median(floors), "times_floor": rounds.ratio(ours, floors),
+            "answers": {name: {"seconds": took, "median": statistics.median(took),
+                               "spread": rounds.spread(took), "ratio": rounds.ratio(took, ours),
+                               **answers[request].get(name, {})}
+                        for name, took in seconds[request].items()}}
     return found
 
 
 LEGEND = """\
 seconds: median of the rounds; spread: (most - least) / median; ratio: theirs over recant's in the
-same round, above 1 recant is faster; off: of any row's score, at most, from exact retraining"""
+same round, above 1 recant is faster, median (least to most); off: of any row's score, at most, from
+exact retraining; distance: of the parameters; bound: what recant says that this is at most"""
 
 
-def title(what, request):
-    rows = f"{request['rows']:,} rows"
+def title(request, one):
+    rows = f"{one['rows']:,} rows"
     named = {"one": "one row", "one_by_one": f"{rows} one after another, a model after each",
-             "batch": f"1 % of the rows at once, {rows}"}[what]
-    rebuilt = f", {request['rebuilt']} new bases with it" if request["rebuilt"] else ""
-    asked = ONE_BY_ONE if what == "one_by_one" else 1
-    bounded = f", {request['bounded_without_a_pass']:,} of {asked:,} bounded without a pass"
-    return (f"  {named}{rebuilt}{bounded}; floor {request['floor']:.6f} s, recant "
-            f"{request['times_floor']:.1f} times that")
+             "one_by_one_bounded": "the same, every one bounded",
+             "batch": f"1 % of the rows at once, {rows}",
+             "batch_bounded": "the same, bounded"}[request]
+    asked = one["rows"] if request.startswith("one_by_one") else 1
+    yield (f"  {named}; recant over its floor of {one['floor']:.6f} s: "
+           f"{rounds.times(one['times_floor'])}")
+    if request.endswith("_bounded"):
+        yield (f"    of {asked:,}: {one['bounded_without_a_pass']:,} without a pass (tier 0), "
+               f"{one['bounded_by_a_pass']:,} by a pass (1), {one['bounded_by_a_new_base']:,} by a "
+               f"second step in a new base (2); {one['passes']:,} passes, {one['rebuilt']} new bases")
+    else:
+        rebuilt = f"; {one['rebuilt']} new bases" if one["rebuilt"] else ""
+        yield f"    of {asked:,}: {one['bounded_without_a_pass']:,} bounded without a pass{rebuilt}"
 
 
-def scaled(what, name):
+def scaled(request, name):
     """What was not done as often as the figure says."""
-    if what != "one_by_one" or name.startswith("recant"):
+    if not request.startswith("one_by_one") or name == "recant":
         return ""
     done = ARGS.singles if name.startswith("NumPy") else 1
-    return f"  {done} done, times {ONE_BY_ONE / done:g}"
+    where = f", off and distance after {done}" if name.startswith("NumPy") else ""
+    return f"  {done} done, times {ONE_BY_ONE / done:g}{where}"
 
 
 def table(one):
+    def number(figures, key):
+        return f"{figures[key]:10.1e}" if figures.get(key) is not None else f"{'':10}"
+
     yield (f"{one['data']}: {one['rows']} x {one['columns']}, l2 = {one['l2']:g}; recant's base, "
            f"once: {one['base']:.4f} s, floor {one['base_floor']:.4f} s")
-    yield f"  {'':40}{'seconds':>14}{'spread':>8}{'ratio':>11}{'off':>10}"
-    for what, request in one["requests"].items():
-        yield title(what, request)
-        if what == "one_by_one":
-            every = one["bounded"]
-            yield (f"    all bounded: {every['bounded_without_a_pass']:,} without a pass (tier 0), "
-                   f"{every['bounded_by_a_pass']:,} by a pass (1), "
-                   f"{every['bounded_by_a_new_base']:,} by a second step in a new base (2), "
-                   f"{every['rebuilt']} new bases, the last within {every['bound']:.1e}")
-        for name, figures in request["answers"].items():
-            off = "" if figures["off"] is None else f"{figures['off']:.1e}"
-            yield (f"    {name:38}{figures['median']:14.6f}{figures['spread']:8.0%}"
-                   f"{figures['ratio']:9.1f} x{off:>10}{scaled(what, name)}")
+    yield (f"  {'':40}{'seconds':>14}{'spread':>8}{'ratio':>34}{'off':>10}{'distance':>10}"
+           f"{'bound':>10}")
+    for request, figures in one["requests"].items():
+        yield from title(request, figures)
+        for name, answer in figures["answers"].items():
+            yield (f"    {name:38}{answer['median']:14.6f}{answer['spread']:8.0%}"
+                   f"{rounds.times(answer['ratio']):>34}{number(answer, 'off')}"
+                   f"{number(answer, 'distance')}{number(answer, 'bound')}{scaled(request, name)}"
+                   ).rstrip()
+        if request == "one_by_one":
+            some = one["after_singles"]
+            yield (f"    {f'recant after {ARGS.singles} of them':94}{number(some, 'off')}"
+                   f"{number(some, 'distance')}{number(some, 'bound')}").rstrip()
 
 
 def main():
