@@ -20,7 +20,6 @@ namespace {
 struct Request {
   std::filesystem::path data, answer;
   double kappa = 1, limit = 0;
-  QpOptions options;
   int repeats = 1;
 };
 
@@ -45,7 +44,7 @@ nlohmann::ordered_json run(const Request& request) {
   QpResult result;
   for (int i = 0; i < request.repeats; ++i) {
     Stopwatch watch;
-    result = solve_qp(problem, request.options);
+    result = solve_qp(problem);
     seconds.push_back(watch.lap());
   }
   if (!request.answer.empty()) write_npy(request.answer, result.e);
@@ -69,7 +68,6 @@ int main(int argc, char** argv) {
   int threads = 0;
   app.add_option("data", request.data, "folder with gap.npy and utility.npy")->required();
   app.add_option("--kappa", request.kappa)->required();
-  app.add_option("--tolerance", request.options.tolerance);
   app.add_option("--limit", request.limit)->required();
   app.add_option("--repeats", request.repeats);
   app.add_option("--threads", threads, "0: one per processor");
