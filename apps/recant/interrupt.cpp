@@ -4,9 +4,11 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <exception>
 #include <thread>
 
 #include "recant/core/atomic_file.hpp"
@@ -14,7 +16,9 @@
 namespace recant::app {
 namespace {
 
-int signals[2] = {-1, -1};  // a pipe: the handler writes the signal's number, a thread reads it
+std::atomic<bool> throws = false;
+std::atomic<int> thrown = 0;  // the signal that a ThrowOnInterrupt is to tell of
+int signals[2] = {-1, -1};    // a pipe: the handler writes the signal's number, a thread reads it
 
 extern "C" void tell_thread(int signal) {
   const int code = errno;
@@ -41,14 +45,34 @@ void clean_up_on_interrupt() {
   // not do: threads that libraries start before main() would get them and end the process.
   if (::pipe2(signals, O_CLOEXEC) != 0) return;
   std::thread([] {
-    unsigned char signal = 0;
-    while (::read(signals[0], &signal, 1) != 1) {
+    while (true) {
+      unsigned char signal = 0;
+      if (::read(signals[0], &signal, 1) != 1) continue;
+      if (!throws || thrown.exchange(signal) != 0) end_as_interrupted({signal});
     }
-    abandon_unfinished();
-    _exit(128 + signal);
   }).detach();
   handle(SIGINT);
   handle(SIGTERM);
+}
+
+void end_as_interrupted(const Interrupted& interrupted) {
+  abandon_unfinished();
+  _exit(128 + interrupted.signal);
+}
+
+ThrowOnInterrupt::ThrowOnInterrupt()
+    : check_([] {
+        if (const int signal = thrown; signal != 0) throw Interrupted{signal};
+      }) {
+  throws = true;
+}
+
+/// One that came too late to be thrown ends the process as it would have without.
+ThrowOnInterrupt::~ThrowOnInterrupt() {
+  throws = false;
+  if (const int signal = thrown; signal != 0 && std::uncaught_exceptions() == 0) {
+    end_as_interrupted({signal});
+  }
 }
 
 }  // namespace recant::app

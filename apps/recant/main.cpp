@@ -17,6 +17,7 @@
 #include "core_dumps.hpp"
 #include "flag_texts.hpp"
 #include "interrupt.hpp"
+#include "outputs.hpp"
 #include "recant/core/error.hpp"
 #include "recant/engine/json.hpp"
 
@@ -98,14 +99,18 @@ int run(int argc, char** argv, Common& common) {
                            "see recant " + (command.empty() ? "" : command + " ") + "--help"),
                 common);
   }
+  const CLI::App& chosen = *app.get_subcommands().front();
+  check_outputs(chosen);
   use_as_many_threads_as_fit();
-  return commands.at(app.get_subcommands().front()->get_name())();
+  return commands.at(chosen.get_name())();
 }
 
 int run_or_say_why_not(int argc, char** argv, Common& common) {
   try {
     forbid_core_dumps();
     return flushed(run(argc, argv, common));
+  } catch (const Interrupted& interrupted) {
+    end_as_interrupted(interrupted);
   } catch (const Error& error) {
     return fail(error, common);
   } catch (const std::bad_alloc&) {

@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 
 #include "command.hpp"
+#include "interrupt.hpp"
 #include "recant/core/atomic_file.hpp"
 #include "recant/core/error.hpp"
 #include "recant/engine/json.hpp"
@@ -143,13 +145,18 @@ int run(const Flags& flags, const Common& common, const CLI::App& command) {
                       "are left out of that optimum");
   }
   const RowIds& ids = fitted.rows.ids;
-  if (!request.sampling.state_file.empty()) check_writable(request.sampling.state_file);
+  std::optional<ThrowOnInterrupt> keep_samples;
+  if (!request.sampling.state_file.empty()) {
+    check_writable(request.sampling.state_file);
+    keep_samples.emplace();
+  }
   ValueReport report =
       value(fitted, rows.data, request, common.callback(), [&](const ValueReport& values) {
         if (flags.output.empty()) return;
         write_row_values(flags.output, "value", values.found.values, ids,
                          values.found.standard_errors);
       });
+  keep_samples.reset();
   report.validation_rows_dropped = rows.rows_dropped;
   report.unseen = rows.unseen;
   const MethodValues& found = report.found;

@@ -9,6 +9,8 @@ import math
 import os
 import re
 import shutil
+import signal
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -393,6 +395,22 @@ class Files(World):
         rows = list(csv.DictReader((self.out / "v.csv").read_text().splitlines()))
         self.assertEqual(list(rows[0]), ["row", "id", "value", "standard_error"])
         self.assertEqual(max(float(row["standard_error"]) for row in rows), once["standard_error_max"])
+
+    def test_an_interrupt_keeps_the_samples_drawn(self):
+        state = self.out / "state"
+        base = ["--method", "data_shapley", "--utility", "log_loss", "--seed", "5"]
+        command = [COMMAND, "value", self.model, "--validation", self.val, *base, "--max-samples", "100000000", "--state-file", state, "--progress", "always"]
+        with subprocess.Popen([str(part) for part in command], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as program:
+            seen = b""
+            while b"of 100000000" not in seen:  # some have been drawn
+                read = program.stderr.read(1)
+                self.assertTrue(read, seen)
+                seen += read
+            program.send_signal(signal.SIGINT)
+            program.communicate(timeout=60)
+        self.assertEqual(program.returncode, 128 + signal.SIGINT)
+        then = self.value(*base, "--max-samples", "1", "--state-file", state)
+        self.assertGreater(then["sampling"]["resumed"], 0)
 
     def test_a_standard_error_that_is_not_reached_is_an_outcome(self):
         base = ["value", self.model, "--validation", self.val, "--method", "data_shapley", "--max-samples", "64", "--json"]
