@@ -10,6 +10,7 @@
 #include "recant/certify/bound_terms.hpp"
 #include "recant/core/error.hpp"
 #include "recant/core/stopwatch.hpp"
+#include "recant/linalg/rounding.hpp"
 #include "recant/unlearn/value_weighted_step.hpp"
 #include "recant/valuation/knn_shapley.hpp"
 #include "recant/weighting/value_weighted.hpp"
@@ -415,7 +416,7 @@ DeletionStep ModelMover::move(std::span<const Index> rows, const ForgetRequest& 
   last_cost_ = 0;
   note_request(request, step.record);
   unbounded(rows, request, step, progress);
-  step.record.step_norm = (step.theta - fitted_.model.theta).norm();
+  step.record.step_norm = norm_above(step.theta - fitted_.model.theta);
   step.record.seconds = watch.lap();
   return step;
 }
@@ -432,7 +433,7 @@ DeletionStep ModelMover::move_within(double allowance, Tier first, std::span<con
   } else {
     bounded(rows, request, allowance, first, step);
   }
-  step.record.step_norm = (step.theta - fitted_.model.theta).norm();
+  step.record.step_norm = norm_above(step.theta - fitted_.model.theta);
   step.record.seconds = watch.lap();
   return step;
 }

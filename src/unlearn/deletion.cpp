@@ -15,6 +15,7 @@
 #include "recant/linalg/rounding.hpp"
 #include "recant/linalg/row_kernels.hpp"
 #include "recant/linalg/symmetric.hpp"
+#include "recant/model/minimum_distance.hpp"
 #include "third_derivative.hpp"
 
 namespace recant {
@@ -98,10 +99,18 @@ void DeletionState::check(std::span<const Index> rows, ConstVectorRef delta) con
   if (!delta.allFinite()) throw UsageError("delta must be finite", "delta");
   check_rows(rows);
   Index leaving = 0;
+  bool grows = false;
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    const double after = weights_(rows[i]) + delta(static_cast<Index>(i));
+    const double change = delta(static_cast<Index>(i)), after = weights_(rows[i]) + change;
     if (!(after >= 0)) throw UsageError("a row's weight would be negative", "delta");
+    if (!std::isfinite(after)) throw UsageError("a row's weight would not be finite", "delta");
     leaving += !(after > 0);
+    grows = grows || change > 0;
+  }
+  if (grows) {
+    Vector after = weights_;
+    for (std::size_t i = 0; i < rows.size(); ++i) after(rows[i]) += delta(static_cast<Index>(i));
+    check_distances_hold(*objective_, after);
   }
   if (leaving >= rows_left_) {
     throw UsageError("no row would be left", "rows", "keep at least one");

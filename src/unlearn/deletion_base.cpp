@@ -127,6 +127,11 @@ NewDeletionBase build_deletion_base(const Objective& objective, ConstVectorRef t
   }
   check_distances_hold(objective, weights);
   const Loss& loss = objective.loss();
+  if (loss.outputs() > 1 && objective.linear_term().size() > 0) {
+    // The optimum is -b/l2 where contrasts see nothing, and no bound counts that.
+    throw UsageError("deletions of a softmax model bound none with a linear term", "deletion",
+                     "delete with the objective without it");
+  }
   const Contrast contrast(loss, objective.width());
   const Index size = contrast.size(), p = objective.width();
   const Matrix full = objective.hessian(theta, weights);

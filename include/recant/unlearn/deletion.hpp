@@ -55,19 +55,19 @@ class DeletionState {
  public:
   /// Builds the base at theta_0 for row weights w >= 0. Two passes, a Hessian and a triangular
   /// solve with all rows: O(n P^2).
-  /// @throws UsageError for weights that are negative or not finite; DataError if the Hessian has
-  /// no factor in double precision, or for l2 below 1e-100.
-  /// UsageError for a third derivative with a loss that does not bound its fourth (softmax).
+  /// @throws UsageError for weights that are negative or not finite, and for softmax with a third
+  /// derivative (no bound of its fourth) or a linear term; DataError if the Hessian has no factor
+  /// in double precision, or for l2 below 1e-100.
   DeletionState(const Objective& objective, ConstVectorRef theta, ConstVectorRef weights,
                 const DeletionOptions& options = {});
 
   /// Row weights become w + delta. `rows` and `delta` go together.
   /// @return kRebuild when g (section 5.3) would be 1/2 or more: from then on the state knows the
-  /// weights only, and rebuilt_at() is all it can do.
-  /// A row that is left without weight is forgotten, and so is final: nothing reads it again.
+  /// weights only, and rebuilt_at() is all it can do. A row left without weight is not read again.
   /// @throws UsageError, and changes nothing, for a row that is out of range, listed twice, without
-  /// weight, or whose weight would be negative or not finite, or when no weight is left.
-  /// An InterruptCheck that ends it leaves the weights, and rebuilt_at() as all the state can do.
+  /// weight, or whose weight would be negative or not finite, or when no weight is left;
+  /// DataError for weights grown too large beside l2. An InterruptCheck that ends it leaves the
+  /// weights, and rebuilt_at() as all the state can do.
   [[nodiscard]] DeletionStatus reweight(std::span<const Index> rows, ConstVectorRef delta);
   /// reweight() with delta = -w.
   [[nodiscard]] DeletionStatus delete_rows(std::span<const Index> rows);

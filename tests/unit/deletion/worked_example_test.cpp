@@ -106,6 +106,44 @@ TEST(WorkedExample, ARowWithoutGradientStillCostsRounding) {
   EXPECT_GE(measured.value, measured.rounding / std::sqrt(measured.least_eigenvalue));
 }
 
+/// Rounding of weights that dwarf l2 is in no bound: grown, they are asked the same as at a base.
+TEST(DeletionState, RefusesWeightsThatGrowBeyondWhatABoundCounts) {
+  Dataset data = four_rows();
+  const Objective objective(data, Loss(), false, 1e-90);
+  const Vector w = Vector::Constant(4, 1e100);
+  DeletionState state(objective, Vector::Zero(1), w);
+  const Index rows[] = {2, 0};
+  const auto refuses = [&](const Vector& delta, auto error, const char* part) {
+    expect_error<decltype(error)>([&] { return state.reweight(rows, delta); }, {part});
+    EXPECT_TRUE(same_bytes(state.weights(), w));
+    EXPECT_EQ(state.status(), DeletionStatus::kDone);
+  };
+  refuses(Vector{{1e120, 0}}, DataError("", ""), "row weights or features");
+  refuses(Vector{{-1e99, 1e120}}, DataError("", ""), "row weights or features");
+  EXPECT_EQ(state.reweight(rows, Vector{{-1e99, 1e99}}), DeletionStatus::kDone);
+
+  const Objective plain(data, Loss(), false, 1e150);
+  DeletionState most(plain, Vector::Zero(1), Vector::Constant(4, 1e308));
+  expect_error<UsageError>(
+      [&] {
+        return most.reweight(rows, Vector{{1e308, 0}});
+      },
+      {"not be finite"});
+}
+
+/// Contrasts do not see where the linear term moves all classes alike, and no bound would count it.
+TEST(DeletionState, RefusesSoftmaxWithALinearTerm) {
+  Random random(4);
+  const Dataset data = made_up_rows(random, 60, 3, loss_of(LossKind::kSoftmax));
+  const Objective plain(data, loss_of(LossKind::kSoftmax), true, 1);
+  const Vector b = 0.3 * random.normals(plain.parameters());
+  const Vector theta = Vector::Zero(plain.parameters());
+  expect_error<UsageError>(
+      [&] { return DeletionState(plain.with_linear_term(b), theta, data.weights); },
+      {"linear term"});
+  EXPECT_EQ(DeletionState(plain, theta, data.weights).status(), DeletionStatus::kDone);
+}
+
 TEST(DeletionState, RefusesWhatItCannotDo) {
   const Dataset data = four_rows();
   const Objective objective(data, Loss(), false, 1);
