@@ -409,7 +409,7 @@ class Files(World):
             program.send_signal(signal.SIGINT)
             program.communicate(timeout=60)
         self.assertEqual(program.returncode, 128 + signal.SIGINT)
-        then = self.value(*base, "--max-samples", "1", "--state-file", state)
+        then = self.value(*base, "--max-samples", "2", "--state-file", state)
         self.assertGreater(then["sampling"]["resumed"], 0)
 
     def test_a_standard_error_that_is_not_reached_is_an_outcome(self):
