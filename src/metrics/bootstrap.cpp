@@ -4,41 +4,53 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
+#include <optional>
 #include <random>
+#include <utility>
 
 #include "recant/core/check.hpp"
 #include "recant/core/error.hpp"
 #include "recant/linalg/row_kernels.hpp"
+#include "side_kernels.hpp"
 #include "terms.hpp"
 
 namespace recant {
 namespace {
 
-/// Resamples that are looked at together, so that what they are sums of is read once for all.
+/// Resamples that are looked at together, so that what they are sums of is worked out once for all.
 constexpr Index kTogether = 8;
-/// Rows of a piece: as many of all vectors as stay in the cache meanwhile.
-constexpr Index kPiece = 256;
+/// Rows and vectors of a piece: as many as stay in the cache meanwhile.
+constexpr Index kPiece = 256, kStrip = 32;
 
 /// How often each row is drawn, n draws, by resample.
 using Draws = Eigen::Matrix<std::uint32_t, Eigen::Dynamic, Eigen::Dynamic>;
 
 /// What the metrics of the models are made of: vectors over the rows whose sums, each entry counted
-/// as often as its row is drawn, say everything.
+/// as often as its row is drawn, say everything. Of the two of a gap, one a side, there are as many
+/// as there are groups: they are made piece by piece of the rows, from what the groups share.
 class Summands {
  public:
   Summands(const std::vector<Metric>& metrics, const Dataset& data,
            const std::vector<LinearModel>& models, const MetricSettings& settings,
            const LinearModel* attack)
-      : rows_(data.rows()), vectors_(count_of(metrics, std::ssize(models))) {
-    numbers_.resize(static_cast<std::size_t>(vectors_ * rows_));
+      : rows_(data.rows()), metrics_(metrics.size()) {
+    std::vector<std::optional<simd::Sides>> sides;
+    for (const Metric& metric : metrics) {
+      sides.push_back(metric.is_gap()
+                          ? std::optional(gap_sides(metric, data, models.front(), settings))
+                          : std::nullopt);
+      counts_.push_back(metric.is_gap() ? append(sides.back(), kOnes) : kNone);
+    }
     for (const LinearModel& model : models) {
       const Matrix t = scores(model, data.features);
+      std::map<Read, Index> read;  // of this model, and where it is
       for (std::size_t m = 0; m < metrics.size(); ++m) {
-        const Terms terms = metric_terms(metrics[m], data, model, t, settings, attack);
-        const bool first = &model == &models.front();
-        if (first) counts_.push_back(terms.side.empty() ? Pair{} : both_sides(terms.side, nullptr));
-        sums_.push_back(terms.side.empty() ? Pair{.here = append(terms.h), .there = kNone}
-                                           : both_sides(terms.side, &terms.h));
+        const auto [at, is_new] = read.try_emplace(what_is_read(metrics[m]), std::ssize(values_));
+        if (is_new) {
+          values_.push_back(metric_terms(metrics[m], data, model, t, settings, attack).h);
+        }
+        sums_.push_back(append(sides[m], at->second));
       }
     }
   }
@@ -47,13 +59,21 @@ class Summands {
 
   /// For each resample every metric of the first model, then of the next ..; NaN without a side.
   [[nodiscard]] std::vector<std::vector<double>> metrics_of(const Draws& draws) const {
-    Matrix totals = Matrix::Zero(vectors_, draws.cols()), part(vectors_, draws.cols());
+    Matrix totals = Matrix::Zero(totals_, draws.cols()), part(kStrip, draws.cols());
+    std::vector<double> strip(static_cast<std::size_t>(kStrip * kPiece));
     for (Index begin = 0; begin < rows_; begin += kPiece) {
-      const Index count = std::min(kPiece, rows_ - begin);
-      const RowsView piece(numbers_.data() + begin * vectors_, vectors_, count);
-      const Matrix times = draws.middleRows(begin, count).cast<double>();
-      row_scores(piece, false, times, part);
-      totals += part;
+      const RowBlock piece{begin, std::min(rows_, begin + kPiece)};
+      const Matrix times = draws.middleRows(begin, piece.size()).cast<double>();
+      for (auto from = summed_.begin(); from != summed_.end();) {
+        const Index first = from->total;
+        Index count = 0;
+        for (; from != summed_.end() && count + from->size() <= kStrip; ++from) {
+          fill(*from, piece, strip.data() + count * piece.size());
+          count += from->size();
+        }
+        row_scores(RowsView(strip.data(), count, piece.size()), false, times, part.topRows(count));
+        totals.middleRows(first, count) += part.topRows(count);
+      }
     }
     std::vector<std::vector<double>> metrics;
     for (Index r = 0; r < draws.cols(); ++r) metrics.push_back(metrics_from(totals.col(r)));
@@ -61,63 +81,62 @@ class Summands {
   }
 
  private:
-  static constexpr Index kNone = -1;
-  /// Numbers of two of the vectors; of a sum over all rows `here` alone.
-  struct Pair {
-    Index here = kNone, there = kNone;
+  static constexpr Index kNone = -1, kOnes = -1;
+  /// Whether labels are hard, and the kind of metric, one for all that read p.
+  using Read = std::pair<bool, MetricKind>;
+  /// A vector over the rows, or on either side of a gap one that is 0 elsewhere.
+  struct Summed {
+    std::optional<simd::Sides> sides;
+    Index values;  // number of the vector
+    Index total;   // of its sum, or of the first of two
+    [[nodiscard]] Index size() const { return sides ? 2 : 1; }
   };
 
-  /// Two of a gap, of every model and of the rows alone; one of a sum of every model.
-  static Index count_of(const std::vector<Metric>& metrics, Index models) {
-    Index count = 0;
-    for (const Metric& metric : metrics) count += metric.is_gap() ? 2 * (models + 1) : models;
-    return count;
+  /// Metrics of which the rows have the same values at a model.
+  static Read what_is_read(const Metric& metric) {
+    const bool p = metric.kind == MetricKind::kEqualOpportunity ||
+                   metric.kind == MetricKind::kEqualOpportunityNegative;
+    return {metric.hard, p || metric.hard ? MetricKind::kDemographicParity : metric.kind};
+  }
+
+  Index append(const std::optional<simd::Sides>& sides, Index values) {
+    summed_.push_back({sides, values, totals_});
+    return std::exchange(totals_, totals_ + summed_.back().size());
+  }
+
+  void fill(const Summed& one, RowBlock piece, double* out) const {
+    const double* const values =
+        one.values == kOnes ? nullptr
+                            : values_[static_cast<std::size_t>(one.values)].data() + piece.begin;
+    if (one.sides) {
+      simd::split_sides(*one.sides, static_cast<std::size_t>(piece.begin),
+                        static_cast<std::size_t>(piece.size()), values, out, out + piece.size());
+    } else {
+      std::copy_n(values, piece.size(), out);
+    }
   }
 
   [[nodiscard]] std::vector<double> metrics_from(ConstVectorRef totals) const {
     std::vector<double> out;
     for (std::size_t i = 0; i < sums_.size(); ++i) {
-      const Pair& sum = sums_[i];
-      const Pair& rows = counts_[i % counts_.size()];
-      if (sum.there == kNone) {
-        out.push_back(totals(sum.here));
-      } else if (totals(rows.here) == 0 || totals(rows.there) == 0) {
+      const Index sum = sums_[i], rows = counts_[i % metrics_];
+      if (rows == kNone) {
+        out.push_back(totals(sum));
+      } else if (totals(rows) == 0 || totals(rows + 1) == 0) {
         out.push_back(std::numeric_limits<double>::quiet_NaN());
       } else {
-        out.push_back(totals(sum.here) / totals(rows.here) -
-                      totals(sum.there) / totals(rows.there));
+        out.push_back(totals(sum) / totals(rows) - totals(sum + 1) / totals(rows + 1));
       }
     }
     return out;
   }
 
-  Index append(const Vector& vector) {
-    for (Index begin = 0; begin < rows_; begin += kPiece) {
-      const Index count = std::min(kPiece, rows_ - begin);
-      std::copy_n(vector.data() + begin, count,
-                  numbers_.data() + begin * vectors_ + filled_ * count);
-    }
-    return filled_++;
-  }
-
-  /// h (without it 1) of the rows on either side, 0 for the others.
-  Pair both_sides(const std::vector<signed char>& side, const Vector* h) {
-    const auto on = [&](int wanted) {
-      Vector out(rows_);
-      for (Index i = 0; i < rows_; ++i) {
-        const double value = h == nullptr ? 1 : (*h)(i);
-        out(i) = side[static_cast<std::size_t>(i)] == wanted ? value : 0;
-      }
-      return append(out);
-    };
-    const Index here = on(1);
-    return {here, on(-1)};
-  }
-
-  Index rows_, vectors_, filled_ = 0;
-  std::vector<double> numbers_;  // piece by piece of the rows, the same piece of every vector
-  std::vector<Pair> counts_;     // by metric
-  std::vector<Pair> sums_;       // by model and metric
+  Index rows_, totals_ = 0;
+  std::size_t metrics_;
+  std::vector<Vector> values_;  // of the rows, by model and what is read
+  std::vector<Summed> summed_;  // in the order of their totals
+  std::vector<Index> counts_;   // by metric: total of the rows of a side; the other's is the next
+  std::vector<Index> sums_;     // by model and metric: total of its values, of a gap as above
 };
 
 /// Of resample r.

@@ -83,6 +83,24 @@ void side_products(const Sides& sides, std::size_t begin, std::size_t count, dou
       });
 }
 
+void split_sides(const Sides& sides, std::size_t begin, std::size_t count, const double* h,
+                 double* here, double* there) {
+  const Tag tag;
+  const Lanes one = hn::Set(tag, 1);
+  for_each_side(
+      sides, begin, count,
+      [&](std::size_t i, Mask in, Mask outside) HWY_ATTR {
+        const Lanes value = h == nullptr ? one : hn::LoadU(tag, h + i);
+        hn::StoreU(hn::IfThenElseZero(in, value), tag, here + i);
+        hn::StoreU(hn::IfThenElseZero(outside, value), tag, there + i);
+      },
+      [&](std::size_t i, int side) HWY_ATTR {
+        const double value = h == nullptr ? 1 : h[i];
+        here[i] = side > 0 ? value : 0;
+        there[i] = side < 0 ? value : 0;
+      });
+}
+
 }  // namespace recant::simd::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -91,6 +109,7 @@ namespace recant::simd {
 
 HWY_EXPORT(add_side_sums);
 HWY_EXPORT(side_products);
+HWY_EXPORT(split_sides);
 
 void add_side_sums(const Sides& sides, std::size_t begin, std::size_t count, const double* h,
                    SideSums& sums) {
@@ -100,6 +119,11 @@ void add_side_sums(const Sides& sides, std::size_t begin, std::size_t count, con
 void side_products(const Sides& sides, std::size_t begin, std::size_t count, double here,
                    double there, const double* h, double* out) {
   HWY_DYNAMIC_DISPATCH(side_products)(sides, begin, count, here, there, h, out);
+}
+
+void split_sides(const Sides& sides, std::size_t begin, std::size_t count, const double* h,
+                 double* here, double* there) {
+  HWY_DYNAMIC_DISPATCH(split_sides)(sides, begin, count, h, here, there);
 }
 
 }  // namespace recant::simd

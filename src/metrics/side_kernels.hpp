@@ -40,4 +40,10 @@ void add_side_sums(const Sides& sides, std::size_t begin, std::size_t count, con
 void side_products(const Sides& sides, std::size_t begin, std::size_t count, double here,
                    double there, const double* h, double* out);
 
+/// here[i] = h[i] for rows in the group, there[i] = h[i] for the others, and 0 where a row is on
+/// the other side or does not count; h, `here` and `there` start at `begin`. Without h (null) it
+/// is 1.
+void split_sides(const Sides& sides, std::size_t begin, std::size_t count, const double* h,
+                 double* here, double* there);
+
 }  // namespace recant::simd

@@ -4,8 +4,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <random>
+
 #include "compare.hpp"
 #include "expect_error.hpp"
+#include "instruction_sets.hpp"
 #include "naive_metric.hpp"
 #include "problems.hpp"
 #include "recant/core/error.hpp"
@@ -229,6 +233,67 @@ TEST(BootstrapTest, IsTheSameForAnyThreadsAndSeedButNotForOthers) {
   EXPECT_NE(bootstrap(metrics, data, {model}, {}, 200, 8)[0][0].low, one[0].low);
   EXPECT_NE(bootstrap(metrics, data, {model}, {}, 200, 7ULL + (1ULL << 32))[0][0].low, one[0].low)
       << "all 64 bits of the seed count";
+}
+
+/// The rows of one resample, drawn as bootstrap() draws them.
+Dataset resample(const Dataset& data, std::uint64_t seed, std::uint32_t number) {
+  std::seed_seq sequence{static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32),
+                         number};
+  std::mt19937_64 random(sequence);
+  Dataset drawn = data;
+  RowMatrix features(data.rows(), data.features.columns());
+  for (Index i = 0; i < data.rows(); ++i) {
+    const double uniform = static_cast<double>(random() >> 11) * 0x1p-53;
+    const auto row = static_cast<Index>(uniform * static_cast<double>(data.rows()));
+    features.row(i) = data.features.row(row);
+    drawn.targets(i) = data.targets(row);
+    for (std::size_t c = 0; c < data.sensitive.size(); ++c) {
+      drawn.sensitive[c].codes[static_cast<std::size_t>(i)] =
+          data.sensitive[c].codes[static_cast<std::size_t>(row)];
+    }
+  }
+  drawn.features = FeatureMatrix(std::move(features));
+  return drawn;
+}
+
+/// Enough groups, metrics and models for several strips, and rows for several pieces.
+TEST(BootstrapTest, IsWhatTheMetricsAreOnTheRowsDrawn) {
+  test::Random random(12);
+  const Dataset data = test::made_up_rows(random, 700, 3, Loss(), {7, 2});
+  const std::vector<LinearModel> models = {{Loss(), true, 3, random.normals(4)},
+                                           {Loss(), true, 3, random.normals(4)}};
+  std::vector<Metric> metrics;
+  for (const char* name : {"demographic_parity:column0", "utility", "equal_opportunity:column1",
+                           "equal_opportunity_loss:column0", "equalized_odds:column0",
+                           "robust_loss", "transferred_robust_loss"}) {
+    for (Metric& metric : resolve_metric(name, data, models[0], {})) {
+      metrics.push_back(metric);
+      if (!metric.is_gap() || metric.kind == MetricKind::kEqualOpportunityLoss) continue;
+      metric.hard = true;
+      metrics.push_back(metric);
+    }
+  }
+  constexpr int kResamples = 41;
+  std::vector<std::vector<std::vector<double>>> values(models.size());
+  for (std::uint32_t r = 0; r < kResamples; ++r) {
+    const Dataset drawn = resample(data, 5, r);
+    for (std::size_t k = 0; k < models.size(); ++k) {
+      values[k].push_back(metric_values(metrics, drawn, models[k], {}, models.data()));
+    }
+  }
+  for_each_instruction_set([&] {
+    const auto found = bootstrap(metrics, data, models, {}, kResamples, 5, models.data());
+    for (std::size_t k = 0; k < models.size(); ++k) {
+      for (std::size_t m = 0; m < metrics.size(); ++m) {
+        std::vector<double> sample;
+        for (const auto& of_resample : values[k]) sample.push_back(of_resample[m]);
+        ASSERT_TRUE(std::none_of(sample.begin(), sample.end(), [](double v) { return v != v; }));
+        std::sort(sample.begin(), sample.end());
+        EXPECT_NEAR(found[k][m].low, sample[1], 1e-11 * std::abs(sample[1])) << metrics[m].name;
+        EXPECT_NEAR(found[k][m].high, sample[39], 1e-11 * std::abs(sample[39])) << metrics[m].name;
+      }
+    }
+  });
 }
 
 TEST(BootstrapTest, SeveralModelsAreReadOnTheSameResamples) {
