@@ -271,6 +271,10 @@ void check_writable(const fs::path& path) {
 
 namespace {
 
+[[noreturn]] void exists_already(const fs::path& path) {
+  throw UsageError("exists already", path.string(), "choose another name or give --force");
+}
+
 /// What cannot be overwritten now stays for the next.
 void remove_if_abandoned(const fs::path& path) noexcept {
   try {
@@ -307,7 +311,11 @@ void remove_abandoned(const fs::path& target) noexcept {
 StagedFolder::StagedFolder(fs::path target, bool replace)
     : target_(without_trailing_slash(std::move(target))), replace_(replace) {
   if (fs::exists(target_) && !replace_) {
-    throw UsageError("exists already", target_.string(), "choose another name or give --force");
+    exists_already(target_);
+  }
+  if (fs::is_symlink(fs::symlink_status(target_))) {
+    // To replace it would leave what it leads to, with all its rows.
+    throw UsageError("is a symbolic link", target_.string(), "name the folder that it leads to");
   }
   remove_abandoned(target_);
   Living living;
@@ -362,6 +370,7 @@ void StagedFolder::commit(const std::function<void(const fs::path&)>& before_rem
     if (std::rename(staging_.c_str(), target_.c_str()) != 0) {
       const int code = errno;
       if (replaces) static_cast<void>(std::rename(old.c_str(), target_.c_str()));
+      if (code == EEXIST || code == ENOTEMPTY) exists_already(target_);  // since a moment ago
       fail(target_, "cannot be created", code);
     }
   }

@@ -9,6 +9,7 @@
 #include "recant/core/blocks.hpp"
 #include "recant/core/entropy.hpp"
 #include "recant/core/error.hpp"
+#include "vault_file.hpp"
 
 namespace recant {
 namespace {
@@ -21,7 +22,7 @@ constexpr std::int64_t kPiecesOfATask = 16;
 std::int64_t size_of(const fs::path& path) {
   std::error_code code;
   const std::uintmax_t size = fs::file_size(path, code);
-  if (code) throw DamagedError("is missing or cannot be read", path.string());
+  if (code) cannot_read(path);
   return static_cast<std::int64_t>(size);
 }
 
@@ -37,7 +38,7 @@ std::vector<Digest> hash_chunks(const fs::path& path, std::int64_t bytes) {
     for (std::int64_t chunk = first; chunk < std::min(first + kPiecesOfATask, chunks); ++chunk) {
       const std::int64_t wanted = std::min(kChunkBytes, bytes - chunk * kChunkBytes);
       if (!in.read(buffer.data(), wanted)) {
-        throw DamagedError("is missing or cannot be read", path.string());
+        cannot_read(path);
       }
       hashes[static_cast<std::size_t>(chunk)] =
           hash_bytes({buffer.data(), static_cast<std::size_t>(wanted)});
@@ -73,7 +74,7 @@ Digest hash_chunk(const fs::path& path, std::int64_t chunk, std::int64_t bytes) 
   std::string buffer(static_cast<std::size_t>(std::min(kChunkBytes, bytes - chunk * kChunkBytes)),
                      '\0');
   if (!in.read(buffer.data(), static_cast<std::streamsize>(buffer.size()))) {
-    throw DamagedError("is missing or cannot be read", path.string());
+    cannot_read(path);
   }
   return hash_bytes(buffer);
 }

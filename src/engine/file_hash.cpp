@@ -10,6 +10,7 @@
 #include "recant/core/entropy.hpp"
 #include "recant/core/error.hpp"
 #include "recant/core/regular_file.hpp"
+#include "vault_file.hpp"
 
 namespace recant {
 namespace {
@@ -42,7 +43,7 @@ class Hash {
 std::string file_hash(const std::filesystem::path& path) {
   require_regular_file(path);
   std::ifstream in(path, std::ios::binary);
-  if (!in) throw DamagedError("is missing or cannot be read", path.string());
+  if (!in) cannot_read(path);
   Hash hash;
   std::vector<char> buffer(std::size_t{1} << 20);
   while (in) {

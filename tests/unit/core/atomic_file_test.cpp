@@ -228,6 +228,19 @@ TEST_F(StagedFolderTest, AnExistingTargetIsRefusedUnlessReplaced) {
   EXPECT_THAT(names(), ElementsAre("m.rct", "m.rct/new"));
 }
 
+/// What it leads to would stay, with its rows, when it is replaced.
+TEST_F(StagedFolderTest, ASymbolicLinkIsNoTarget) {
+  fs::create_directory(at("m.rct"));
+  put(at("m.rct") / "old", "1");
+  fs::create_directory_symlink(at("m.rct"), at("link"));
+  fs::create_directory_symlink(at("nowhere"), at("dangling"));
+  for (const char* link : {"link", "link/", "dangling"}) {
+    EXPECT_THROW(StagedFolder(at(link), true), UsageError) << link;
+    EXPECT_THROW(StagedFolder(at(link), false), UsageError) << link;
+  }
+  EXPECT_THAT(names(), ElementsAre("dangling", "link", "m.rct", "m.rct/old"));
+}
+
 TEST_F(StagedFolderTest, WhatWasReplacedIsThereUntilItHasBeenSeenTo) {
   fs::create_directory(at("m.rct"));
   put(at("m.rct") / "a", "old");
@@ -264,7 +277,7 @@ TEST_F(StagedFolderTest, ATargetThatAppearedMeanwhileIsNotLost) {
     put(folder.path() / "a", "mine");
     fs::create_directory(at("m.rct"));
     put(at("m.rct") / "b", "theirs");
-    EXPECT_THROW(folder.commit(), DataError);
+    EXPECT_THROW(folder.commit(), UsageError);
   }
   EXPECT_EQ(content(at("m.rct") / "b"), "theirs");
   EXPECT_THAT(names(), ElementsAre("m.rct", "m.rct/b"));
