@@ -19,7 +19,8 @@ namespace {
 constexpr Index kTaskRows = 512;
 /// Values of all models between two calls of the measures: 64 MB.
 constexpr Index kWaveValues = 8 << 20;
-/// A gradient this small relative to its terms before anything cancels is rounding.
+/// A gradient this small relative to its terms before anything cancels is rounding. At an optimum
+/// the penalty's is no larger than those of the rows and of b together.
 constexpr double kRounding = 1e-14;
 
 FullModel full_model(const Objective& objective, ConstVectorRef theta, ConstVectorRef weights) {
@@ -34,7 +35,8 @@ FullModel full_model(const Objective& objective, ConstVectorRef theta, ConstVect
     throw UsageError("the Hessian is not positive definite in double precision", "l2",
                      "give a larger l2 or scale the features");
   }
-  const double gross = objective.evaluate(trained.theta, weights).gross;
+  const double gross =
+      objective.evaluate(trained.theta, weights).gross + objective.linear_term().norm();
   return {objective,
           weights,
           std::move(trained.theta),

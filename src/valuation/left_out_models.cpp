@@ -9,6 +9,7 @@
 #include "recant/linalg/row_kernels.hpp"
 #include "recant/model/secant_memory.hpp"
 #include "recant/model/trainer.hpp"
+#include "rowless_optimum.hpp"
 
 namespace recant {
 namespace {
@@ -109,6 +110,7 @@ void left_out_gradients(const FullModel& full, const std::vector<Active>& models
   const Index step = std::clamp<Index>(kPieceValues / p, 16, kBlockRows);
   const Eigen::Map<const Matrix> coefficients(thetas.data(), p, columns);
   gradients = objective.l2() * thetas;
+  if (objective.linear_term().size() > 0) gradients.colwise() += objective.linear_term();
   Eigen::Map<Matrix> sums(gradients.data(), p, columns);
   Matrix scores(step, columns), residuals(step, columns);
   for (Index begin = 0; begin < objective.rows(); begin += step) {
@@ -228,7 +230,7 @@ void refit_left_out(const FullModel& full, Index row, double tolerance, LeftOutM
       model.converged = false;
     }
   } else {
-    model.theta = Vector::Zero(objective.parameters());  // of the penalty alone
+    model.theta = rowless_optimum(objective);
     model.converged = true;
   }
   const Vector gradient = objective.evaluate(model.theta, weights).gradient;

@@ -7,12 +7,14 @@
 #include "recant/core/error.hpp"
 #include "recant/model/linear_model.hpp"
 #include "recant/model/trainer.hpp"
+#include "rowless_optimum.hpp"
 
 namespace recant {
 namespace {
 
 struct ModelProblem {
   Objective objective;
+  Vector rowless;  ///< the optimum without any row
   Vector weights;
   Dataset validation;
   ModelScore score;
@@ -32,10 +34,10 @@ class ModelSet final : public GrowingSet {
  public:
   explicit ModelSet(const ModelProblem& problem) : problem_(problem) { clear(); }
 
-  // Back to 0, so that what a set is trained from depends on the set's own growth alone.
+  // Back to where no row is, so that what a set is trained from depends on its own growth alone.
   void clear() override {
     weights_ = Vector::Zero(problem_.objective.rows());
-    theta_ = Vector::Zero(problem_.objective.parameters());
+    theta_ = problem_.rowless;
     trained_ = true;
   }
   void add(Index row) override {
@@ -89,6 +91,10 @@ class ModelUtility final : public SubsetUtility {
     fingerprint.add(objective.loss().outputs());
     fingerprint.add(static_cast<std::int64_t>(objective.intercept()));
     fingerprint.add(objective.l2());
+    if (objective.linear_term().size() > 0) {
+      fingerprint.add(std::string_view("linear term"));
+      add(objective.linear_term().data(), objective.linear_term().size());
+    }
     for (const FeatureMatrix* features : {&objective.features(), &problem_.validation.features}) {
       fingerprint.add(features->columns());
       fingerprint.add(features->rows() * features->columns());
@@ -131,7 +137,13 @@ std::unique_ptr<SubsetUtility> model_utility(const Objective& objective, ConstVe
   if (score == ModelScore::kAccuracy && objective.loss().kind() == LossKind::kSquared) {
     throw UsageError("squared loss has no accuracy", "score", "use log_loss");
   }
-  return std::make_unique<ModelUtility>(ModelProblem{objective, weights, validation, score});
+  Vector rowless = rowless_optimum(objective);
+  if (!rowless.allFinite()) {
+    throw UsageError("the linear term is too large for the optimum without any row", "l2",
+                     "give a larger l2");
+  }
+  return std::make_unique<ModelUtility>(
+      ModelProblem{objective, std::move(rowless), weights, validation, score});
 }
 
 }  // namespace recant

@@ -58,7 +58,8 @@ struct LeaveOneOut {
 ///
 /// (rounding, accepted only where the left side of the first is at most 1e-2 of its right side
 /// without the tolerance: a row that moves the model less than rounding does is not_converged;
-/// gross as in Objective::Evaluation, at least 1; H_j is H less row j's part, at theta).
+/// gross as in Objective::Evaluation and |b| of a linear term, at least 1; H_j is H less row j's
+/// part, at theta).
 /// Hundreds of models share each pass, so that a gradient is a product of matrices. Rows that
 /// contract too slowly for that are trained on their own.
 ///

@@ -58,6 +58,21 @@ TEST_P(LeaveOneOutByKind, OfWeightedRowsIsARefit) {
   expect_exact(data, weights, 0.3, measures(2, 3), "weights");
 }
 
+TEST_P(LeaveOneOutByKind, OfAnObjectiveWithALinearTermIsARefit) {
+  test::Random random(15);
+  const Dataset data = test::made_up_rows(random, 60, 3, loss_);
+  const Objective plain(data, loss_, intercept_, 1);
+  const Objective objective = plain.with_linear_term(3 * random.normals(plain.parameters()));
+  Vector weights = random.weights(60);
+  weights(7) = 40;  // far enough from the others for a training of its own
+  const Measures figures = measures(15, 3);
+  const LeaveOneOut found = leave_one_out(objective, train(objective, weights).theta, weights,
+                                          figures, {.tolerance = 1e-9});
+  EXPECT_TRUE(found.not_converged.empty());
+  test::expect_close(found.changes, test::refitted_changes(objective, weights, figures), 1e-7, 1e-9,
+                     "linear term");
+}
+
 TEST_P(LeaveOneOutByKind, OfARowThatCarriesAFeatureAloneIsARefit) {
   test::Random random(3);
   const Dataset plain = test::made_up_rows(random, 60, 3, loss_);
@@ -220,6 +235,21 @@ TEST(LeaveOneOutTest, WithoutTheOnlyRowThePenaltyIsLeft) {
     test::expect_close(Vector(found.changes.row(1).transpose()), Vector(-found.theta), 1e-6, 0,
                        "theta is 0 without the row");
   }
+}
+
+TEST(LeaveOneOutTest, WithoutTheOnlyRowThePenaltyAndTheLinearTermAreLeft) {
+  test::Random random(16);
+  const Dataset data = test::made_up_rows(random, 3, 2, Loss());
+  const Vector b = random.normals(3);
+  const Objective objective = Objective(data, Loss(), true, 0.25).with_linear_term(b);
+  Vector weights = Vector::Zero(3);
+  weights(1) = 2;
+  const Measures theta_itself = [](ConstMatrixRef thetas) { return Matrix(thetas); };
+  const LeaveOneOut found =
+      leave_one_out(objective, train(objective, weights).theta, weights, theta_itself);
+  EXPECT_TRUE(found.not_converged.empty());
+  test::expect_close(Vector(found.theta + found.changes.row(1).transpose()), Vector(-4 * b), 1e-6,
+                     0, "theta is -b / l2 without the row");
 }
 
 /// With next to no penalty, rounding in the gradient moves the model of separable rows further than

@@ -201,6 +201,30 @@ TEST_P(ModelUtilityByKind, IsTheScoreOfTheModelTrainedOnTheSet) {
   }
 }
 
+TEST_P(ModelUtilityByKind, OfAnObjectiveWithALinearTermIsThatOfItsOptimum) {
+  const Loss loss(GetParam(), 3);
+  test::Random random(7);
+  const Dataset rows = test::made_up_rows(random, 20, 3, loss);
+  const Dataset validation = test::made_up_rows(random, 25, 3, loss);
+  const Objective plain(rows, loss, true, 0.5), measure(validation, loss, true, 1);
+  const Vector b = random.normals(plain.parameters());
+  const Objective objective = plain.with_linear_term(b);
+  const auto utility = model_utility(objective, Vector::Ones(20), validation, ModelScore::kLogLoss);
+  const auto set = utility->empty_set();
+  const auto score = [&](const Vector& theta) {
+    return -measure.evaluate(theta, Vector::Ones(25)).data_loss / 25;
+  };
+  EXPECT_NEAR(set->value(), score(-2 * b), 1e-12 * std::abs(score(-2 * b)));
+  Vector some = Vector::Zero(20);
+  for (const Index row : random.permutation(20)) {
+    set->add(row);
+    some(row) = 1;
+    EXPECT_NEAR(set->value(), score(train(objective, some).theta), 1e-8);
+  }
+  set->clear();
+  EXPECT_NEAR(set->value(), score(-2 * b), 1e-12 * std::abs(score(-2 * b)));
+}
+
 TEST_P(ModelUtilityByKind, AccuracyIsTheShareOfRightLabels) {
   const Loss loss(GetParam(), 3);
   test::Random random(4);
@@ -241,6 +265,10 @@ TEST(ModelUtilityTest, RefusesWhatItCannotUse) {
   test::expect_error<UsageError>(make(ones, test::pick_rows(rows, {})), {"validation row"});
   test::expect_error<UsageError>(make(ones, test::made_up_rows(random, 5, 3, Loss())),
                                  {"columns", "2"});
+  const Objective far =
+      Objective(rows, Loss(), true, 1e-300).with_linear_term(Vector::Constant(3, 1e10));
+  test::expect_error<UsageError>(
+      [&] { return model_utility(far, ones, rows, ModelScore::kLogLoss); }, {"l2", "linear term"});
   test::expect_error<UsageError>([] { return model_score("loss"); }, {"accuracy", "log_loss"});
   for (const ModelScore score : {ModelScore::kAccuracy, ModelScore::kLogLoss}) {
     EXPECT_EQ(model_score(name(score)), score);
@@ -274,6 +302,10 @@ TEST(SubsetUtilityTest, FingerprintsTellUtilitiesApart) {
   add(model_utility(Objective(rows, Loss(), false, 1), ones, rows, ModelScore::kLogLoss));
   add(model_utility(Objective(rows, Loss(), true, 2), ones, rows, ModelScore::kLogLoss));
   add(model_utility(Objective(rows, Loss(), true, 1), 2 * ones, rows, ModelScore::kLogLoss));
+  for (const double b : {0.0, 1.0}) {
+    add(model_utility(Objective(rows, Loss(), true, 1).with_linear_term(Vector::Constant(3, b)),
+                      ones, rows, ModelScore::kLogLoss));
+  }
   std::sort(found.begin(), found.end());
   EXPECT_EQ(std::adjacent_find(found.begin(), found.end()), found.end());
 }
