@@ -75,9 +75,11 @@ Rate rate(Index hits, Index trials, double confidence) {
   out.value = k / n;
   // P(X >= k; p) = P(Beta(k, n - k + 1) <= p).
   if (hits > 0) out.low = where([&](double p) { return beta_below(k, n - k + 1, p); }, tail).low;
-  // P(X <= k; p) = P(Beta(n - k, k + 1) <= 1 - p).
+  // P(X <= k; p) = P(Beta(n - k, k + 1) <= 1 - p). A double has fewer digits near 1 than near 0:
+  // where the tail is small, rounding 1 - q to nearest could take a billionth of it.
   if (hits < trials) {
-    out.high = 1 - where([&](double q) { return beta_below(n - k, k + 1, q); }, tail).low;
+    const double q = where([&](double x) { return beta_below(n - k, k + 1, x); }, tail).low;
+    out.high = std::min(1.0, std::nextafter(1 - q, 2.0));
   }
   return out;
 }

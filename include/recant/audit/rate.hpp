@@ -15,7 +15,8 @@ struct Rate {
 /// The interval of [ClopperPearson1934]: P(low <= true <= high) >= confidence whatever the truth.
 /// low solves P(X >= hits) = (1 - confidence) / 2, high P(X <= hits) = the same. Without trials
 /// [0, 1].
-/// Errs: outward, also for rounding: the tails are shrunk by 1e-15 (1 + log trials!), relative.
+/// Errs: outward, also for rounding: the tails are shrunk by 1e-15 (1 + log trials!), relative, and
+/// `high` is the double above.
 /// Cost: 60 evaluations of a continued fraction of O(sqrt(trials)) terms.
 /// Source: docs/mathematics.md section 6.1.
 /// @throws UsageError for hits outside 0 .. trials, confidence outside (0, 1).

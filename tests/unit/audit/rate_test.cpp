@@ -8,6 +8,7 @@
 
 #include "expect_error.hpp"
 #include "recant/core/error.hpp"
+#include "wide_real.hpp"
 
 namespace recant {
 namespace {
@@ -49,6 +50,39 @@ TEST(Rate, EndsSolveTheirEquations) {
   // No hit: 1 - (1 - high)^n = 1 - tail, also for many trials.
   const double none = rate(0, 1000000, 0.95).high;
   EXPECT_NEAR(none, -std::expm1(std::log(0.025) / 1e6), 1e-13);
+}
+
+/// P(X <= k) of a binomial, in 128 bits: every factor and sum is rounded once.
+test::WideReal wide_at_most(Index n, Index k, const test::WideReal& p) {
+  test::WideReal sum = 0;
+  for (Index i = 0; i <= k; ++i) {
+    test::WideReal term = 1;
+    for (Index j = 1; j <= i; ++j) term *= test::WideReal(n - i + j) / test::WideReal(j) * p;
+    for (Index j = 0; j < n - i; ++j) term *= test::WideReal(1) - p;
+    sum += term;
+  }
+  return sum;
+}
+
+// A unit in the last place of 0.9999999 is a billionth of the tail that is left beyond it.
+TEST(Rate, EndsAreRoundedOutward) {
+  for (const Index n : {1, 2, 5, 10, 50, 97}) {
+    for (Index k = 0; k <= n; k += n < 20 ? 1 : 7) {
+      for (const double confidence : {0.3, 0.5, 0.95, 0.99, 0.999999, 1 - 1e-9, 1 - 1e-12}) {
+        const Rate found = rate(k, n, confidence);
+        const test::WideReal tail = (test::WideReal(1) - test::WideReal(confidence)) / 2;
+        if (k > 0) {
+          // P(X >= k; p) = P(n - X <= n - k; 1 - p).
+          EXPECT_LE(wide_at_most(n, n - k, test::WideReal(1) - test::WideReal(found.low)), tail)
+              << k << " of " << n << " at " << confidence;
+        }
+        if (k < n) {
+          EXPECT_LE(wide_at_most(n, k, found.high), tail)
+              << k << " of " << n << " at " << confidence;
+        }
+      }
+    }
+  }
 }
 
 TEST(Rate, CoversWhateverTheTruth) {
