@@ -18,6 +18,10 @@ namespace {
 
 constexpr Index kPieceRows = 256;  // of a block, so that a centred copy stays in cache
 
+/// Of |x - mu|^2. Then every distance, at most 2 |x - mu|^2 + 2 |v - mu|^2, is at most half of what
+/// a double holds, and so is every part of the sum that it is made from.
+constexpr double kLargestNorm = std::numeric_limits<double>::max() / 8;
+
 /// Least and largest distance of the rows; four at a time, as each comparison waits for the last.
 std::pair<double, double> range_of(const double* distances,
                                    const std::vector<std::uint32_t>& rows) {
@@ -66,11 +70,11 @@ Vector centred_norms(const FeatureMatrix& features, const Vector& center, const 
     }
   });
   for (Index i = 0; i < norms.size(); ++i) {
-    if (!std::isfinite(norms(i))) {
-      throw DataError(fmt::format("{} row {} has features that are not finite, or too large to "
-                                  "square",
+    if (!(norms(i) <= kLargestNorm)) {
+      throw DataError(fmt::format("{} row {} has features that are not finite, or too large for "
+                                  "squared distances",
                                   side, i),
-                      "features");
+                      "features", "scale the features");
     }
   }
   return norms;

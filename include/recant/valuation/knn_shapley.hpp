@@ -71,7 +71,7 @@ struct KnnShapleyResult {
 /// Source: [Jia2019] theorems 1 and 2.
 /// @throws UsageError for options out of range, K above the rows that count, widths that differ,
 /// negative weights; DataError for no validation row, a class that only one side has, features
-/// that are not finite (or whose squares are not).
+/// that are not finite, or whose squared distance from the mean training row is above 2.2e307.
 [[nodiscard]] KnnShapleyResult knn_shapley(const Dataset& training, const Dataset& validation,
                                            const KnnShapleyOptions& options = {},
                                            const ProgressCallback& progress = {});

@@ -262,6 +262,46 @@ TEST(KnnShapley, DistancesThatRoundingWouldHide) {
   }
 }
 
+/// A power of two scales every distance exactly: the values keep their bits up to where a distance
+/// might overflow, and from there on there are none. Signs vary, so that distances exceed |x -
+/// mu|^2 four times.
+TEST(KnnShapley, FeaturesAreRefusedBeforeTheirDistancesOverflow) {
+  Case c = made_up(46, 60, 25, 3, 2);
+  const auto scaled = [](const Dataset& data, double scale) {
+    Dataset out = data;
+    RowMatrix x = data.features.view();
+    for (Index i = 0; i < x.rows(); ++i) x.row(i) *= i % 2 == 0 ? scale : -scale;
+    out.features = FeatureMatrix(std::move(x));
+    return out;
+  };
+  const Vector wanted = knn_shapley(scaled(c.training, 1), scaled(c.validation, 1)).values;
+  int valued = 0, refused = 0;
+  for (int power = 500; power < 516; ++power) {
+    const double scale = std::ldexp(1.0, power);
+    const Dataset training = scaled(c.training, scale), validation = scaled(c.validation, scale);
+    try {
+      const Vector found = knn_shapley(training, validation).values;
+      EXPECT_TRUE(test::same_bytes(found, wanted)) << "2^" << power;
+      EXPECT_EQ(refused, 0) << "2^" << power;
+      ++valued;
+    } catch (const DataError& error) {
+      EXPECT_NE(std::string(error.what()).find("too large"), std::string::npos) << error.what();
+      ++refused;
+    }
+  }
+  EXPECT_GT(valued, 5);
+  EXPECT_GT(refused, 3);
+  // Of one side alone, at 1e153 of single features.
+  for (const bool ours : {true, false}) {
+    test::expect_error<DataError>(
+        [&] {
+          return knn_shapley(scaled(c.training, ours ? 9e153 : 1),
+                             scaled(c.validation, ours ? 1 : 9e153));
+        },
+        {"features", ours ? "training row" : "validation row", "scale the features"});
+  }
+}
+
 TEST(KnnShapley, TruncationKeepsItsPromise) {
   double worst = 0;
   for (std::uint64_t seed = 0; seed < 2000; ++seed) {
