@@ -7,11 +7,13 @@
         --only NAME ...         these data sets alone
         --repeats N             rounds over all data sets (5)
         --json FILE             every figure
-        --markdown FILE         the table of docs/performance.md: seconds, in brackets over the floor
+        --markdown FILE         the table of docs/performance.md: seconds, in brackets over the floor,
+                                least to most
 
 The floor of a pass is reading the features once; of a Hessian n p (p + 1) operations, or a
 pass where that takes longer; of weights reading the influences. The rate of reading and the peak of
-fused multiply-adds are measured in the same process, after the parts.
+fused multiply-adds are measured in the same process, after the parts. A process ends, and the run
+with it, where its fit did not converge or its bounded weights or its Newton step did not get there.
 """
 import argparse
 import json
@@ -22,7 +24,9 @@ import sys
 import tempfile
 
 sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 import generate  # noqa: E402
+import rounds  # noqa: E402
 
 SETS = ["adult", "100000x100", "12000x784", "60000x784", "1000000x100"]
 TARGET_SECONDS = {"adult": 0.08, "100000x100": 0.3, "12000x784": 0.6, "1000000x100": 3.0}
@@ -55,9 +59,14 @@ def median_of(runs, *keys):
     return statistics.median(values)
 
 
+def over_floor(runs, part):
+    return rounds.ratio(*([run[key][part] for run in runs] for key in ("seconds", "floor_seconds")))
+
+
 LEGEND = """\
-seconds: median of separate processes; spread: (most - least) / median; floor: least seconds here,
-and the median over it; total: of the parts above"""
+seconds: median of separate processes; spread: (most - least) / median; floor: least seconds here;
+over it: seconds over the floor of the same process, median (least to most); total: of the parts
+above"""
 
 
 def table(name, runs):
@@ -67,12 +76,12 @@ def table(name, runs):
            f"{median_of(runs, 'peak_flops') / 1e9:.0f} Gflop/s; fit: {last['fit']['passes']} passes, "
            f"{last['fit']['hessians']} Hessians, gradient {last['fit']['gradient_norm']:.1e}")
     target = f"   target {TARGET_SECONDS[name]} s" if name in TARGET_SECONDS else ""
-    yield f"  {'':12}{'seconds':>9}{'spread':>8}{'floor':>9}"
+    yield f"  {'':12}{'seconds':>9}{'spread':>8}{'floor':>9}{'over it':>26}"
     for part in PARTS:
         seconds = [run["seconds"][part] for run in runs]
-        took, least = statistics.median(seconds), median_of(runs, "floor_seconds", part)
-        yield (f"  {part:12}{took:9.4f}{(max(seconds) - min(seconds)) / took:8.0%}"
-               f"{least:9.5f}{took / least:7.1f} x{target if part == 'total' else ''}")
+        yield (f"  {part:12}{statistics.median(seconds):9.4f}{rounds.spread(seconds):8.0%}"
+               f"{median_of(runs, 'floor_seconds', part):9.5f}"
+               f"{rounds.times(over_floor(runs, part)):>26}{target if part == 'total' else ''}")
     yield (f"  most memory {median_of(runs, 'peak_mb'):.0f} MB, matrix {last['matrix_mb']:.0f} MB, "
            f"allowed {last['allowed_mb']:.0f} MB")
 
@@ -89,14 +98,14 @@ def markdown(runs):
 
     def part(key):
         def cell(_, of):
-            took, least = median_of(of, "seconds", key), median_of(of, "floor_seconds", key)
+            took, over = median_of(of, "seconds", key), over_floor(of, key)
             seconds = f"{took:.{3 if took >= 0.01 else 4}f}"
-            return f"**{seconds}** ({took / least:.1f})" if key == "total" else f"{seconds} ({took / least:.1f})"
+            return (f"{f'**{seconds}**' if key == 'total' else seconds} ({rounds.figure(over['median'])}; "
+                    f"{rounds.figure(over['least'])}–{rounds.figure(over['most'])})")
         return cell
 
     def spread(_, of):
-        seconds = [run["seconds"]["total"] for run in of]
-        return f"{(max(seconds) - min(seconds)) / statistics.median(seconds):.0%}".replace("%", " %")
+        return f"{rounds.spread([run['seconds']['total'] for run in of]):.0%}".replace("%", " %")
 
     yield row("", lambda name, of: f"{name}, {of[0]['rows']:,} × {of[0]['columns']}" if name == "adult"
               else f"{of[0]['rows']:,} × {of[0]['columns']}")

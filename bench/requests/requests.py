@@ -14,8 +14,9 @@ A model with a budget, its ledger in the folder. Timed is the whole command, fro
 last outcome: opening and checking the folder, receipts, the deletion, zeros over the rows, release
 and certificate. When it ends everything is synced. The outcomes are counted, and after each size
 `recant status --check` derives everything anew. Models are made in a folder beside the data, since
-it is that disk's syncs that count: what one costs is measured too. The floor of a batch is its
-syncs, counted in a run of their own, one after another.
+it is that disk's syncs that count: what one costs is measured before each batch. The floor of a batch
+is its syncs, counted in a run of their own, one after another; what it took over that floor is the
+median (least to most) over the batches of a size.
 
 A long ledger is made of a model of the first folder: batches of one row, and for the rest requests for rows that
 are not there. Opening it by the library (reading, writing) and `recant status` stand beside the same of the model
@@ -35,6 +36,10 @@ import tempfile
 import time
 
 import numpy as np
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+import rounds  # noqa: E402
 
 
 def sync_seconds(folder):
@@ -79,8 +84,9 @@ class Requests:
         return ["forget", model, "--requests", file]
 
     def batch(self, size, seed, bulk):
-        """Seconds of one batch, on the clock and of processors."""
+        """Seconds of one batch, on the clock and of processors; and of a sync just before."""
         arguments = self.asked(size, seed, bulk)
+        sync = sync_seconds(self.scratch)
         before, started = processor_seconds(), time.perf_counter()
         outcome = self.call(*arguments)
         seconds = time.perf_counter() - started, processor_seconds() - before
@@ -88,7 +94,7 @@ class Requests:
         done = sum(one["rows"] for one in outcomes if one["state"] == "certified" and not one["repeated"])
         if done != size or len({one["certificate"] for one in outcomes}) != 1:
             sys.exit(f"{done} of {size} rows deleted")
-        return seconds
+        return *seconds, sync
 
     def syncs(self, size, bulk, counter):
         """How often a batch waits for the disk."""
@@ -97,14 +103,19 @@ class Requests:
                        env=dict(os.environ, LD_PRELOAD=str(counter), RECANT_SYNCS=str(count)))
         return int(count.read_text())
 
-    def measure(self, size, repeats, bulk=False):
-        seconds, processor = zip(*(self.batch(size, seed, bulk) for seed in range(repeats)))
+    def measure(self, size, repeats, bulk, counter):
+        """`counter`: what counts syncs, or nothing."""
+        seconds, processor, syncs = zip(*(self.batch(size, seed, bulk) for seed in range(repeats)))
         left = self.call("status", self.scratch / "model.rct", "--check")["rows_left"]
         if left != self.rows - size:
             sys.exit(f"{left} rows are left")
-        return {"rows": self.rows, "requests": 1 if bulk else size, "deleted": size,
-                "seconds": statistics.median(seconds), "least_seconds": min(seconds), "most_seconds": max(seconds),
-                "processor_seconds": statistics.median(processor)}
+        found = {"rows": self.rows, "requests": 1 if bulk else size, "deleted": size,
+                 "seconds": statistics.median(seconds), "least_seconds": min(seconds), "most_seconds": max(seconds),
+                 "processor_seconds": statistics.median(processor), "sync_seconds": statistics.median(syncs)}
+        if counter:
+            found["syncs"] = self.syncs(size, bulk, counter)
+            found["times_floor"] = rounds.ratio(seconds, [found["syncs"] * sync for sync in syncs])
+        return found
 
     def long_ledger(self, program, events, batches):
         model = self.scratch / "long.rct"
@@ -119,13 +130,13 @@ class Requests:
         return found
 
     def status_seconds(self, model):
-        """Of `recant status`, the process with it: the median of nine."""
+        """Of `recant status`, the process with it: nine times."""
         times = []
         for _ in range(9):
             started = time.perf_counter()
             self.call("status", model)
             times.append(time.perf_counter() - started)
-        return statistics.median(times)
+        return rounds.over_rounds(times)
 
 
 def main():
@@ -142,29 +153,32 @@ def main():
     args = parser.parse_args()
     found = {"batches": [], "opening": None}
     print(f"{'':14}{'rows':>9}{'requests':>9}{'deleted':>9}{'seconds':>9}{'least':>8}{'most':>8}{'processor':>11}"
-          f"{'rows/s':>10}{'syncs':>7}{'each':>10}{'their floor':>13}")
+          f"{'rows/s':>10}{'syncs':>7}{'each':>10}{'their floor':>13}{'over it':>24}")
     for data in args.folders:
         with tempfile.TemporaryDirectory(dir=data.parent, prefix="requests-") as scratch:
             requests = Requests(args.command, data, pathlib.Path(scratch))
-            sync = sync_seconds(pathlib.Path(scratch))
+            counter = args.programs / "syncs.so" if args.programs else None
             for size, bulk in [*((size, False) for size in args.sizes), (args.bulk, True)]:
-                one = {"data": data.name, **requests.measure(size, args.repeats, bulk), "sync_seconds": sync}
-                if args.programs:
-                    one["syncs"] = requests.syncs(size, bulk, args.programs / "syncs.so")
+                one = {"data": data.name, **requests.measure(size, args.repeats, bulk, counter)}
                 found["batches"].append(one)
-                floor = f"{one['syncs']:7}{1e3 * sync:7.2f} ms{1e3 * sync * one['syncs']:10.1f} ms" if args.programs else ""
+                floor = ""
+                if counter:
+                    sync = 1e3 * one["sync_seconds"]
+                    floor = (f"{one['syncs']:7}{sync:7.2f} ms{sync * one['syncs']:10.1f} ms"
+                             f"{rounds.times(one['times_floor']):>24}")
                 print(f"{data.name:14}{one['rows']:9}{one['requests']:9}{size:9}{one['seconds']:9.3f}{one['least_seconds']:8.3f}"
                       f"{one['most_seconds']:8.3f}{one['processor_seconds']:11.3f}{size / one['seconds']:10.0f}{floor}", flush=True)
             if args.programs and not found["opening"]:
                 found["opening"] = requests.long_ledger(args.programs / "long_ledger", args.events, args.batches)
                 print(f"{'opening ' + data.name:24}{'events':>9}{'batches':>9}{'to read':>11}{'to write':>11}{'status':>11}"
-                      f"{'recant status':>15}")
+                      f"{'recant status (least to most)':>36}")
                 for name in ("short", "long"):
                     one = found["opening"][name]
                     print(f"{name:24}{one['events']:9}{one['batches']:9}"
                           + "".join(f"{1e3 * one[member]:8.1f} ms" for member in
                                     ("open_seconds", "open_for_writing_seconds", "status_seconds"))
-                          + f"{1e3 * one['command_seconds']:12.1f} ms", flush=True)
+                          + "{median:12.1f} ms ({least:.1f} to {most:.1f})".format(
+                              **{key: 1e3 * value for key, value in one["command_seconds"].items()}), flush=True)
     if args.json:
         args.json.write_text(json.dumps(found, indent=1) + "\n")
 

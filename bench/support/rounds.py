@@ -22,7 +22,7 @@ def spread(values):
 def figure(value):
     """Three digits, or all before the point."""
     if abs(value) < 1:
-        return f"{value:.2g}"
+        return f"{value:.3g}"
     return f"{value:,.{max(0, 3 - len(str(int(abs(value)))))}f}"
 
 
