@@ -11,12 +11,14 @@
 Each figure is one process on made rows; seconds are the least of its repeats, memory is what the job
 held at most beyond the rows and what there was before. The exponent is the slope of a straight line
 through the logarithms, by least squares over the larger half of the axis, where constants weigh less.
+Where it misses the expected one by more than 0.3 the table says why, as far as its figures show it.
 `floor` is the least seconds the job could take here (dotted in the plots), from the rate of reading
 the rows and the peak of fused multiply-adds, measured in the same process after the job:
     fit         a pass for each of its passes, a Hessian for each of its Hessians
     influence   a Hessian and two passes with a product for each metric
     correct     those, a Hessian and two passes
     delete      reading a p x p matrix one and a half times, and p^2 multiply-adds a row
+    delete_by_pass   the same and a pass
 A pass is reading the rows once, or 2 n p operations a product where those take longer; a Hessian
 n p (p + 1) operations, or a pass where that takes longer.
 """
@@ -25,34 +27,30 @@ import json
 import math
 import pathlib
 import subprocess
+import sys
+
+sys.dont_write_bytecode = True
+import reasons  # noqa: E402
+from reasons import slope  # noqa: E402
 
 # axis: its values, everything else, and by job the exponents expected of time and of memory.
 # None: memory that does not follow this axis alone.
 AXES = {
     "rows": ([12_500, 25_000, 50_000, 100_000, 200_000, 400_000], {"columns": 100},
-             {"fit": (1, 1), "influence": (1, 1), "correct": (1, 1), "delete": (0, None)}),
+             {"fit": (1, 1), "influence": (1, 1), "correct": (1, 1), "delete": (0, None),
+              "delete_by_pass": (1, None)}),
     # In the larger half a fit forms no Hessian: passes and vectors of p alone.
     "columns": ([50, 100, 200, 400, 800, 1600], {"rows": 20_000},
                 {"fit": (1, 1), "influence": (2, 2), "correct": (2, 2), "delete": (2, 2)}),
     "deleted": ([1, 4, 16, 64, 256, 1024], {"rows": 100_000, "columns": 100},
                 {"delete": (1, None)}),
+    # A correction's program has a constraint for each group: products of all pairs of them.
     "groups": ([4, 8, 16, 32, 64], {"rows": 50_000, "columns": 50},
-               {"influence": (1, 1), "correct": (None, 1)}),
+               {"influence": (1, 1), "correct": (2, 1)}),
     "threads": ([1, 2], {"rows": 200_000, "columns": 100},
-                {"fit": (-1, None), "influence": (-1, None), "correct": (-1, None)}),
+                {"fit": (-1, None), "influence": (-1, None), "correct": (-1, None),
+                 "delete_by_pass": (-1, None)}),
 }
-
-
-def slope(xs, ys):
-    """Of the logarithms, over the larger half of the axis; nothing if a value is 0."""
-    half = len(xs) // 2 if len(xs) > 3 else 0
-    points = [(math.log(x), math.log(y)) for x, y in zip(xs[half:], ys[half:]) if y > 0]
-    if len(points) < 2:
-        return None
-    mean_x = sum(x for x, _ in points) / len(points)
-    mean_y = sum(y for _, y in points) / len(points)
-    return (sum((x - mean_x) * (y - mean_y) for x, y in points)
-            / sum((x - mean_x) ** 2 for x, _ in points))
 
 
 def measure(program, axis, quick):
@@ -68,12 +66,12 @@ def measure(program, axis, quick):
                 command += [f"--{name}", number]
             done = subprocess.run([str(part) for part in command], check=True, stdout=subprocess.PIPE)
             runs.append(json.loads(done.stdout))
-        found[job] = {
-            "runs": runs,
-            "time": {"expected": time_expected,
-                     "fitted": slope(values, [run["least_seconds"] for run in runs])},
-            "memory": {"expected": memory_expected,
-                       "fitted": slope(values, [run["peak_bytes"] for run in runs])}}
+        found[job] = {"runs": runs}
+        for what, key, expected in (("time", "least_seconds", time_expected),
+                                    ("memory", "peak_bytes", memory_expected)):
+            found[job][what] = {"expected": expected,
+                                "fitted": slope(values, [run[key] for run in runs]),
+                                "missed": reasons.missed(values, runs, key, expected)}
     return {"axis": axis, "values": values, "fixed": fixed, "jobs": found}
 
 
@@ -84,27 +82,47 @@ def exponent(found):
 
 
 LEGEND = """\
-ms: least of the repeats of one process; over its floor: that over the least it could take here; MB:
-the most held beyond the rows; exponent: slope of the logarithms over the larger half of the axis"""
+ms: least of the repeats of one process; over its floor: least and most of them over the least it could
+take here; MB: the most held beyond the rows; exponent: slope of the logarithms over the larger half of
+the axis"""
+
+
+def over_floor(run, dash):
+    return f"{run['least_seconds'] / run['floor']:.1f}{dash}{run['most_seconds'] / run['floor']:.1f}"
+
+
+def lines_of(job, found, dash, seconds, megabytes):
+    """What is said of a job: name, numbers, exponent."""
+    runs = found["runs"]
+    yield f"{job}, ms", [seconds(1e3 * run["least_seconds"]) for run in runs], exponent(found["time"])
+    yield f"{job}, over its floor", [over_floor(run, dash) for run in runs], ""
+    if "passes" in runs[0]:
+        yield (f"{job}, passes; Hessians", [f"{run['passes']}; {run['hessians']}" for run in runs], "")
+    yield (f"{job}, MB beyond the rows", [megabytes(run["peak_bytes"] / 1e6) for run in runs],
+           exponent(found["memory"]))
+
+
+def misses(one):
+    """Of every exponent that is not as expected, a line."""
+    for job, found in one["jobs"].items():
+        for what in ("time", "memory"):
+            if found[what]["missed"]:
+                yield f"{job}, {what}, {exponent(found[what])}: {found[what]['missed']}"
 
 
 def table(one):
     fixed = ", ".join(f"{value:,} {name}" for name, value in one["fixed"].items())
     yield f"{one['axis']} ({fixed})"
-    yield f"  {'':26}" + "".join(f"{value:>11,}" for value in one["values"]) + "   exponent (expected)"
+    yield f"  {'':34}" + "".join(f"{value:>13,}" for value in one["values"]) + "   exponent (expected)"
     for job, found in one["jobs"].items():
-        yield (f"  {job + ', ms':26}"
-               + "".join(f"{1e3 * run['least_seconds']:11.3f}" for run in found["runs"])
-               + f"   {exponent(found['time'])}")
-        yield (f"  {job + ', over its floor':26}"
-               + "".join(f"{run['least_seconds'] / run['floor']:10.1f}x" for run in found["runs"]))
-        yield (f"  {job + ', MB beyond the rows':26}"
-               + "".join(f"{run['peak_bytes'] / 1e6:11.2f}" for run in found["runs"])
-               + f"   {exponent(found['memory'])}")
+        for name, numbers, fitted in lines_of(job, found, "-", "{:.3f}".format, "{:.2f}".format):
+            yield f"  {name:34}{''.join(f'{number:>13}' for number in numbers)}   {fitted}".rstrip()
+    for line in misses(one):
+        yield f"  {line}"
 
 
-def digits(number, count):
-    return f"{number:,.0f}" if number >= 10 ** count else f"{number:.{count}g}"
+def digits(count):
+    return lambda number: f"{number:,.0f}" if number >= 10 ** count else f"{number:.{count}g}"
 
 
 def markdown(one):
@@ -114,13 +132,13 @@ def markdown(one):
     yield f"| {one['axis']} ({fixed}) | " + " | ".join(f"{value:,}" for value in one["values"]) + " | exponent |"
     yield "|---" * (len(one["values"]) + 2) + "|"
     for job, found in one["jobs"].items():
-        def row(name, numbers, fitted=""):
-            return f"| {job}, {name} | " + " | ".join(numbers) + f" | {fitted} |"
-        yield row("ms", (digits(1e3 * run["least_seconds"], 3) for run in found["runs"]), exponent(found["time"]))
-        yield row("over its floor", (f"{run['least_seconds'] / run['floor']:.1f}" for run in found["runs"]))
-        yield row("MB beyond the rows", (digits(run["peak_bytes"] / 1e6, 2) for run in found["runs"]),
-                  exponent(found["memory"]))
+        for name, numbers, fitted in lines_of(job, found, "–", digits(3), digits(2)):
+            yield f"| {name} | " + " | ".join(numbers) + f" | {fitted} |"
     yield ""
+    missed = list(misses(one))
+    if missed:
+        yield from (f"- {line}" for line in missed)
+        yield ""
 
 
 def plot(one, out, formats):

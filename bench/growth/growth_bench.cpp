@@ -24,7 +24,7 @@ namespace {
 struct Request {
   std::string job = "fit";
   Index rows = 100'000, columns = 100, deleted = 1;
-  int groups = 2, repeats = 3;
+  int groups = 2, repeats = 5;
 };
 
 /// The made rows in `groups` groups.
@@ -52,11 +52,19 @@ class Jobs {
     for (Index i = 0; i < request.deleted; ++i) {
       leaving_.push_back(i * request.rows / request.deleted);
     }
-    if (request.job == "delete") deletions_.emplace(objective_, model_.theta, data_.weights);
+    if (request.job.starts_with("delete"))
+      deletions_.emplace(objective_, model_.theta, data_.weights);
   }
 
-  double run(const std::string& job) {
-    if (job == "delete") return delete_rows();
+  struct Took {
+    double seconds = 0;
+    CorrectionResult::Seconds parts;  ///< of a correction
+  };
+
+  Took run(const std::string& job) {
+    if (job == "delete") return {delete_rows(false), {}};
+    if (job == "delete_by_pass") return {delete_rows(true), {}};
+    Took took;
     Stopwatch watch;
     if (job == "fit") {
       const Objective objective(data_, objective_.loss(), true, objective_.l2());
@@ -71,31 +79,38 @@ class Jobs {
           correct(objective_, model_, data_.weights, data_, metrics_, settings_,
                   {.update = UpdateKind::kNewton, .rounds = 1});
       require(found.update_status == UpdateStatus::kDone, "correct");
+      took.parts = found.seconds;
     } else {
-      require(false, "the job is fit, influence, correct or delete");
+      require(false, "the job is fit, influence, correct, delete or delete_by_pass");
     }
-    return watch.lap();
+    took.seconds = watch.lap();
+    return took;
   }
 
   /// Influences: a Hessian, the metrics' gradients, the products. A correction is those, a Hessian
   /// and two passes more. Values of metrics and solves are left out.
-  [[nodiscard]] double least_seconds(const std::string& job) const {
-    const Floor floor(data_.features.view(), threads());
+  [[nodiscard]] double least_seconds(const std::string& job, const Floor& floor) const {
     if (job == "fit") return floor.fit(fit_.passes, fit_.hessians);
-    if (job == "delete") return floor.deletion(static_cast<Index>(leaving_.size()));
+    const double deletion = floor.deletion(static_cast<Index>(leaving_.size()));
+    if (job == "delete") return deletion;
+    if (job == "delete_by_pass") return deletion + floor.pass();
     const auto metrics = static_cast<int>(metrics_.size());
     const double influence = floor.hessian() + 2 * floor.pass(metrics);
     return job == "influence" ? influence : influence + floor.hessian() + 2 * floor.pass();
   }
 
+  [[nodiscard]] RowsView rows() const { return data_.features.view(); }
+  [[nodiscard]] const TrainerResult& fit() const noexcept { return fit_; }
+
  private:
   /// Without the copy of the state, which a caller who goes on from it does not make.
-  double delete_rows() {
+  double delete_rows(bool by_pass) {
     DeletionState state = *deletions_;
     Stopwatch watch;
     require(state.delete_rows(leaving_) == DeletionStatus::kDone, "a new base is needed");
     const Vector theta = state.newton_point();
     require(state.measure_step(theta).range >= 0, "a measure");
+    if (by_pass) require(state.measure_residual(theta).residual_norm >= 0, "a residual");
     return watch.lap();
   }
 
@@ -113,21 +128,38 @@ nlohmann::ordered_json run(const Request& request) {
   Jobs jobs(request);
   const double before = resident_bytes();
   forget_peak();
-  std::vector<double> seconds;
-  for (int i = 0; i < request.repeats; ++i) seconds.push_back(jobs.run(request.job));
+  std::vector<Jobs::Took> repeats;
+  for (int i = 0; i < request.repeats; ++i) repeats.push_back(jobs.run(request.job));
   const double peak = peak_resident_bytes() - before;
-  std::sort(seconds.begin(), seconds.end());
-  return {{"job", request.job},
-          {"rows", request.rows},
-          {"columns", request.columns},
-          {"deleted", request.deleted},
-          {"groups", request.groups},
-          {"threads", threads()},
-          {"seconds", seconds[seconds.size() / 2]},
-          {"least_seconds", seconds.front()},
-          {"floor", jobs.least_seconds(request.job)},
-          {"peak_bytes", std::max(peak, 0.0)},
-          {"data_bytes", 8.0 * static_cast<double>(request.rows * request.columns)}};
+  std::ranges::sort(repeats, {}, &Jobs::Took::seconds);
+  const CorrectionResult::Seconds& parts = repeats.front().parts;
+  const Floor floor(jobs.rows(), threads());
+  nlohmann::ordered_json found = {
+      {"job", request.job},
+      {"rows", request.rows},
+      {"columns", request.columns},
+      {"deleted", request.deleted},
+      {"groups", request.groups},
+      {"threads", threads()},
+      {"seconds", repeats[repeats.size() / 2].seconds},
+      {"least_seconds", repeats.front().seconds},
+      {"most_seconds", repeats.back().seconds},
+      {"floor", jobs.least_seconds(request.job, floor)},
+      {"bytes_per_second", floor.bytes_per_second()},
+      {"peak_bytes", std::max(peak, 0.0)},
+      {"data_bytes", 8.0 * static_cast<double>(request.rows * request.columns)}};
+  if (request.job == "fit") {
+    found["passes"] = jobs.fit().passes;
+    found["hessians"] = jobs.fit().hessians;
+  }
+  if (request.job == "correct") {
+    found["parts"] = {{"curvature", parts.curvature},
+                      {"influence", parts.influence},
+                      {"weights", parts.weights},
+                      {"update", parts.update},
+                      {"measure", parts.measure}};
+  }
+  return found;
 }
 
 }  // namespace
@@ -137,7 +169,8 @@ int main(int argc, char** argv) {
   CLI::App app("Measures one job on made rows");
   recant::bench::Request request;
   int threads = 0;
-  app.add_option("job", request.job, "fit, influence, correct or delete")->required();
+  app.add_option("job", request.job, "fit, influence, correct, delete or delete_by_pass")
+      ->required();
   app.add_option("--rows", request.rows);
   app.add_option("--columns", request.columns);
   app.add_option("--deleted", request.deleted);
