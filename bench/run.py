@@ -4,7 +4,7 @@
     run.py BUILD              BUILD: the folder of the bench preset, build/bench
         --quick               fewer rounds, the smaller data sets
         --parts NAME ...      these parts alone (default: all); the file of the same day and
-                              processor keeps the others
+                              processor keeps the others, each with its commit and time
         --data DIR            where made arrays are kept (BUILD/data)
         --adult DIR           train.csv, test.csv and schema.json of UCI Adult
         --results DIR         bench/results
@@ -29,7 +29,8 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.dont_write_bytecode = True
-sys.path.insert(0, str(HERE / "pipeline"))
+sys.path[:0] = [str(HERE / "pipeline"), str(HERE / "support")]
+import rounds  # noqa: E402
 
 # In the order in which they run; what each is, as the table says it.
 PARTS = {
@@ -45,7 +46,7 @@ PARTS = {
     "micro": "single functions, by Google Benchmark; times_floor is next to the best possible",
 }
 
-FORMAT = 2  # of the figures' file
+FORMAT = 3  # of the figures' file
 
 PASSES = [(100_000, 100, 41), (30_162, 102, 81), (12_000, 784, 41), (60_000, 784, 11),
           (1_000_000, 100, 11)]
@@ -108,13 +109,18 @@ class Bench:
         return folders
 
     def micro(self):
-        figures, lines = {}, []
+        figures = {}
+        lines = ["time and, where there is one, over its floor: median (least to most) of three"]
+        print(lines[0])
         for program in sorted((self.args.build / "bin").glob("*_bench")):
             file = self.args.build / "micro.json"
-            time = "0.05s" if self.args.quick else "0.3s"
-            lines += self.lines_of(program, f"--benchmark_min_time={time.rstrip('s')}",
-                                   f"--benchmark_out={file}", "--benchmark_out_format=json")
+            subprocess.run([program, f"--benchmark_min_time={0.02 if self.args.quick else 0.1}",
+                            "--benchmark_repetitions=3", f"--benchmark_out={file}",
+                            "--benchmark_out_format=json"], check=True, stdout=subprocess.DEVNULL)
             figures[program.name] = json.loads(file.read_text())["benchmarks"]
+            found = [program.name, *micro_table(figures[program.name])]
+            print("\n".join(found), flush=True)
+            lines += found
         return {"figures": figures, "table": lines}
 
     def passes(self):
@@ -180,13 +186,37 @@ class Bench:
                            "--plots", "png", "svg", *quick)
 
 
+def micro_table(benchmarks):
+    """A line for each, from the repetitions that Google Benchmark wrote."""
+    repetitions = {}
+    for one in benchmarks:
+        if one["run_type"] == "iteration":
+            repetitions.setdefault(one["run_name"], []).append(one)
+    for name, runs in repetitions.items():
+        if any(one.get("error_occurred") for one in runs):
+            sys.exit(f"{name}: {runs[0].get('error_message')}")
+        key = "real_time" if name.endswith("/real_time") else "cpu_time"
+        took = rounds.over_rounds(one[key] for one in runs)
+        times = (f"{rounds.figure(took['median'])} ({rounds.figure(took['least'])} to "
+                 f"{rounds.figure(took['most'])}) {runs[0]['time_unit']}")
+        floor = ""
+        if "times_floor" in runs[0]:
+            floor = rounds.times(rounds.over_rounds(one["times_floor"] for one in runs))
+        label = f" {runs[0]['label']}" if runs[0].get("label") else ""
+        yield f"  {name + label:86}{times:>34}{floor:>30}".rstrip()
+
+
 def machine():
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    commit = subprocess.run(["git", "-C", HERE, "describe", "--always", "--dirty"], text=True,
-                            capture_output=True)
     return {"processor": processor(), "cores": os.cpu_count(),
-            "memory_gb": round(memory / (1 << 30), 1), "system": platform.platform(),
-            "commit": commit.stdout.strip() or "unknown"}
+            "memory_gb": round(memory / (1 << 30), 1), "system": platform.platform()}
+
+
+def commit():
+    """Of recant, as it is now: others may have been measured when it was another."""
+    found = subprocess.run(["git", "-C", HERE, "describe", "--always", "--dirty"], text=True,
+                           capture_output=True)
+    return found.stdout.strip() or "unknown"
 
 
 def duration(seconds):
@@ -194,10 +224,12 @@ def duration(seconds):
 
 
 ABOUT = """\
-Where others stand beside recant everybody has two threads; recant alone has one a core. Data are in
-memory. Each part says what its columns mean. A floor is the least that recant's way could take here:
-bytes over the rate at which they were read, operations over the peak of fused multiply-adds, both
-measured in the same run; --help of each script says what is counted."""
+Where others stand beside recant there are two threads where a library uses them: NumPy and SciPy for
+products of matrices, pyDVL for its processes; scikit-learn's solvers beside those products, sorting,
+OSQP and Clarabel have one. recant alone has one a core. Data are in memory. Each part says what its
+columns mean, when it was measured and with which commit of recant. A floor is the least that recant's
+way could take here: bytes over the rate at which they were read, operations over the peak of fused
+multiply-adds, both measured in the same run; --help of each script says what is counted."""
 
 
 def text(found):
@@ -209,8 +241,7 @@ def text(found):
         versions |= figures.get("versions", {}) if isinstance(figures, dict) else {}
     yield "recant's speed, next to other programs and to what this machine can do at best"
     yield ""
-    yield (f"{about['processor']}, {about['cores']} cores, {about['memory_gb']} GB; "
-           f"{about['system']}; recant at {about['commit']}")
+    yield f"{about['processor']}, {about['cores']} cores, {about['memory_gb']} GB; {about['system']}"
     if versions:
         yield "Others: " + ", ".join(f"{name} {version}" for name, version in versions.items())
     yield from ABOUT.splitlines()
@@ -218,7 +249,7 @@ def text(found):
         one = found[part]
         yield ""
         yield f"== {number}. {part}: {PARTS[part]}"
-        yield (f"   {one['began']}, {duration(one['seconds'])}"
+        yield (f"   recant at {one['commit']}, {one['began']}, {duration(one['seconds'])}"
                + (" (the quick form: fewer rounds, smaller data)" if one["quick"] else ""))
         yield from one["table"]
 
@@ -248,7 +279,9 @@ def main():
         elapsed = duration(time.monotonic() - start)
         print(f"\n== part {number} of {len(args.parts)}, {part}: {PARTS[part]} ({elapsed} so far)",
               flush=True)
-        began, clock = f"{datetime.datetime.now():%Y-%m-%d %H:%M}", time.monotonic()
+        about = {"quick": args.quick, "commit": commit(),
+                 "began": f"{datetime.datetime.now():%Y-%m-%d %H:%M}"}
+        clock = time.monotonic()
         try:
             figures = getattr(bench, part)()
         except subprocess.CalledProcessError as error:  # it has said why; the others go on
@@ -256,8 +289,7 @@ def main():
             failed.append(part)
             found.pop(part, None)
         else:
-            found[part] = {"quick": args.quick, "began": began,
-                           "seconds": time.monotonic() - clock, **figures}
+            found[part] = {**about, "seconds": time.monotonic() - clock, **figures}
         # After every part, so that an interrupted run keeps what it has measured.
         file.write_text(json.dumps(found, indent=2) + "\n")
         file.with_suffix(".txt").write_text("\n".join(text(found)) + "\n")
