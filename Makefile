@@ -18,6 +18,8 @@ configure = cmake --preset $(1) -DRECANT_WERROR=$(WERROR) $(if $(2),-DRECANT_PYT
 	-DCMAKE_CXX_COMPILER_LAUNCHER="$$(command -v ccache)" > build/$(1).log || { cat build/$(1).log; exit 1; }
 compile = cmake --build --preset $(1) --parallel $(JOBS)
 check = ctest --preset $(1) --parallel $(JOBS)
+bench_python = { test -x build/bench/venv/bin/pip || /usr/bin/python3 -m venv build/bench/venv; } && \
+	build/bench/venv/bin/pip install --quiet --requirement bench/requirements.txt
 
 .PHONY: help
 help:  ## list the commands
@@ -84,10 +86,18 @@ bench: packages  ## speed next to other programs and to the machine; BENCH=quick
 	@tools/install_packages.sh bench
 	@$(call configure,bench)
 	@$(call compile,bench)
-	@test -x build/bench/venv/bin/pip || /usr/bin/python3 -m venv build/bench/venv
-	@build/bench/venv/bin/pip install --quiet --requirement bench/requirements.txt
+	@$(bench_python)
 	@build/bench/venv/bin/python bench/run.py build/bench $(if $(filter quick,$(BENCH)),--quick) \
 	  $(if $(PARTS),--parts $(PARTS)) $(if $(DATA),--adult "$(DATA)")
+
+.PHONY: profile
+profile: packages  ## where the time of the command's jobs goes, by perf; ONLY="fit forget …", DATA=DIR for UCI Adult
+	@tools/install_packages.sh bench
+	@$(call configure,bench)
+	@$(call compile,bench) --target recant_command --target adopt_model
+	@$(if $(DATA),:,$(bench_python))
+	@$(if $(DATA),python3,build/bench/venv/bin/python) bench/profile/profile.py build/bench \
+	  $(if $(ONLY),--only $(ONLY)) $(if $(DATA),--adult "$(DATA)")
 
 .PHONY: guard
 guard: packages  ## instructions of the hottest kernels, next to what was recorded
