@@ -1,10 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // What fits, corrects and deletes.
+#include <gtest/gtest-spi.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <utility>
+
 #include "peak_memory.hpp"
 #include "recant/influence/influence.hpp"
 #include "recant/unlearn/correction.hpp"
 #include "recant/unlearn/deletion.hpp"
 #include "recant/unlearn/gradient_ascent.hpp"
+#include "row_buffer.hpp"
 
 namespace recant {
 namespace {
@@ -17,6 +24,37 @@ TEST_F(PeakMemory, CountsWhatIsAllocated) {
   });
   EXPECT_GE(found, 2'000'000U);
   EXPECT_LE(found, 2'100'000U);
+}
+
+/// What a job would hold that copied the rows to where the reader of files puts them.
+TEST_F(PeakMemory, CountsRowsInPagesOfTheirOwn) {
+  const std::size_t found = peak_of([&] {
+    RowBuffer copy(kColumns);
+    for (Index i = 0; i < kRows; ++i) {
+      std::copy_n(data_.features.view().row(i).data(), kColumns, copy.append());
+    }
+    const FeatureMatrix features = std::move(copy).release();
+    EXPECT_EQ(features.rows(), kRows);
+  });
+  EXPECT_GE(found, kRowBytes);
+  EXPECT_LE(found, 2 * kRowBytes);
+  EXPECT_NONFATAL_FAILURE(expect_at_most(found, 48, "a copy of the rows"), "a copy of the rows");
+}
+
+TEST_F(PeakMemory, CountsPartsOfMappings) {
+  constexpr std::size_t kPart = std::size_t{1} << 20;
+  const std::size_t before = test::allocated_bytes();
+  const auto expect_parts = [&](double parts) {  // and what the list of mappings takes
+    EXPECT_NEAR(static_cast<double>(test::allocated_bytes() - before) / kPart, parts, 0.01);
+  };
+  auto* const pages = static_cast<char*>(
+      ::mmap(nullptr, 4 * kPart, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  ASSERT_NE(pages, MAP_FAILED);
+  expect_parts(4);
+  ::munmap(pages + kPart, kPart);
+  expect_parts(3);
+  ::munmap(pages, 4 * kPart);
+  expect_parts(0);
 }
 
 TEST_F(PeakMemory, Fit) {
