@@ -175,6 +175,7 @@ std::vector<std::vector<Interval>> bootstrap(const std::vector<Metric>& metrics,
                                              std::uint64_t seed, const LinearModel* attack) {
   validate(settings);
   check_at_least("resamples", resamples, 40);
+  if (models.empty()) return {};
   const Summands summands(metrics, data, models, settings, attack);
   std::vector<std::vector<double>> values(static_cast<std::size_t>(resamples));
   parallel_for((resamples + kTogether - 1) / kTogether, [&](Index batch) {
