@@ -11,11 +11,12 @@
 
 #include "recant/core/threads.hpp"
 #include "recant/linalg/blas_buffers.hpp"
+#include "recant/linalg/blas_threads.hpp"
 
 namespace recant::app {
 
 void leave_out_blas_threads(char** argv) {
-  if (!address_space_is_limited()) return;
+  if (!address_space_is_limited()) return stop_blas_threads();
   constexpr const char* kVariable = "OPENBLAS_NUM_THREADS";
   const char* value = std::getenv(kVariable);
   if (value != nullptr && value == std::string_view("1")) return;

@@ -10,6 +10,10 @@
 #include "blas.hpp"
 #include "recant/core/error.hpp"
 #include "recant/linalg/blas_buffers.hpp"
+#include "recant/linalg/blas_threads.hpp"
+
+// In no header of OpenBLAS, which calls it itself before a fork.
+extern "C" [[gnu::weak]] int blas_thread_shutdown_();
 
 /// Beside the choice of an instruction set, which is what it is for here, Highway's library holds a
 /// tool that measures functions. Whenever the library is loaded that asks the clock again and again
@@ -65,7 +69,7 @@ void single_threaded_blas() {
       throw InternalError("the serial build of OpenBLAS is not safe to call from several threads",
                           "OpenBLAS", "install its pthread or OpenMP build (libopenblas0-pthread)");
     }
-    openblas_set_num_threads(1);
+    if (openblas_get_num_threads() != 1) openblas_set_num_threads(1);
     if (address_space_is_limited() && take_blas_buffers(1) == 0) {
       throw DataError("there is not enough memory for a buffer of OpenBLAS", {},
                       "raise the limit on address space (ulimit -v)");
@@ -73,6 +77,13 @@ void single_threaded_blas() {
     return true;
   }();
   static_cast<void>(ready);
+}
+
+void stop_blas_threads() {
+  constexpr int kPthreadBuild = 1;  // that with OpenMP starts its threads when they are needed
+  if (blas_thread_shutdown_ == nullptr || openblas_get_parallel() != kPthreadBuild) return;
+  openblas_set_num_threads(1);  // first: without its threads a later OpenBLAS would start them here
+  blas_thread_shutdown_();
 }
 
 }  // namespace recant

@@ -200,6 +200,23 @@ class Threads(World):
             first = first or result
             self.assertTrue(result == first, f"--threads {threads} gives other bytes than --threads 1")
 
+    def threads_at_work(self, environment):
+        """Of a fit that has read more than a pipe holds, so that it is at work, and waits for the rest."""
+        text = csv_text(table(6000, 25)).encode()
+        with subprocess.Popen([COMMAND, "fit", "-", *FIT, "-o", self.out / "m.rct", "--force", "--threads", "1", "-q"],
+                              env=environment, stdin=subprocess.PIPE) as process:
+            process.stdin.write(text)
+            process.stdin.flush()
+            threads = len(os.listdir(f"/proc/{process.pid}/task"))
+            process.stdin.close()
+        self.assertEqual(process.returncode, 0)
+        return threads
+
+    def test_blas_has_none_of_its_own(self):
+        """OpenBLAS starts one for every further processor, unless it is told not to, and each spins."""
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("OPENBLAS_")}
+        self.assertEqual(self.threads_at_work(environment), self.threads_at_work({**environment, "OPENBLAS_NUM_THREADS": "1"}))
+
     def test_another_input_gives_other_bytes(self):
         """Else the comparison above could not fail."""
         other = self.out / "other.rct"
