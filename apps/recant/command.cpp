@@ -7,7 +7,9 @@
 #include <charconv>
 #include <cstdio>
 
+#include "recant/core/check.hpp"
 #include "recant/core/error.hpp"
+#include "recant/core/printable.hpp"
 #include "recant/core/threads.hpp"
 
 namespace recant::app {
@@ -69,8 +71,7 @@ WriterWait Common::writer_wait(const std::string& model) const {
   if (waiting.progress || quiet) return waiting;
   waiting.progress = [model, told = false](const Progress& p) mutable {
     if (!told)
-      fmt::print(stderr, "recant: {}: waiting for another writer, {:g} s at most\n", model,
-                 p.total);
+      complain(fmt::format("{}: waiting for another writer, {:g} s at most", model, p.total));
     told = true;
   };
   return waiting;
@@ -81,9 +82,13 @@ void end_progress() {
   progress_line_open = false;
 }
 
-void Common::say(const std::string& text) const {
+void Common::say(const std::string& line) const {
+  say_lines(printable(line));
+}
+
+void Common::say_lines(const std::string& text) const {
   end_progress();
-  if (!json && !quiet) fmt::print("{}\n", text);
+  if (!json && !quiet) fmt::print("{}\n", printable(text, '\n'));
 }
 
 void Common::say_read(const std::string& of, Index rows_dropped,
@@ -105,9 +110,13 @@ void Common::print_json(const std::string& object) const {
   if (json) fmt::print("{}\n", object);
 }
 
-void Common::warn(const std::string& text) const {
+void Common::warn(const std::string& line) const {
+  if (!quiet) complain("warning: " + line);
+}
+
+void complain(const std::string& line) {
   end_progress();
-  if (!quiet) fmt::print(stderr, "recant: warning: {}\n", text);
+  fmt::print(stderr, "recant: {}\n", printable(line));
 }
 
 void add_common(CLI::App& command, Common& common) {
@@ -138,9 +147,13 @@ void add_common(CLI::App& command, Common& common) {
 
 void add_wait(CLI::App& command, Common& common) {
   command
-      .add_option("--wait", common.wait,
-                  "seconds to wait while another process writes to the folder; 0: end at once with "
-                  "exit 6")
+      .add_option_function<double>(
+          "--wait",
+          [&common](double seconds) {
+            check_non_negative("wait", seconds);
+            common.wait = seconds;
+          },
+          "seconds to wait while another process writes to the folder; 0: end at once with exit 6")
       ->option_text("SECONDS [" + fmt::format("{:g}", WriterWait{}.seconds) + "]");
 }
 

@@ -42,8 +42,11 @@ struct Common {
   [[nodiscard]] ProgressCallback callback() const;
   /// As --wait says; on standard error what it waits for, once if progress is not shown.
   [[nodiscard]] WriterWait writer_wait(const std::string& model) const;
-  /// A line for a person: to standard output, or nowhere with --json or --quiet.
-  void say(const std::string& text) const;
+  /// A line for a person: to standard output, or nowhere with --json or --quiet. Names in it cannot
+  /// make it two, or steer the terminal.
+  void say(const std::string& line) const;
+  /// The same of a text of several lines, whose names are printable() already.
+  void say_lines(const std::string& text) const;
   /// What became of rows that were read, a line each: how many more were dropped, and categories
   /// that training has not seen. `of` says which rows; nothing where there are no others.
   void say_read(const std::string& of, Index rows_dropped,
@@ -51,8 +54,10 @@ struct Common {
   /// The JSON object, with --json.
   void print_json(const std::string& object) const;
   /// A line on standard error, unless --quiet.
-  void warn(const std::string& text) const;
+  void warn(const std::string& line) const;
 };
+/// A line on standard error: what went wrong, or why the outcome is no.
+void complain(const std::string& line);
 void add_common(CLI::App& command, Common& common);
 /// The flag of those that write to a model folder.
 void add_wait(CLI::App& command, Common& common);

@@ -66,8 +66,7 @@ int run(const Flags& flags, const Common& common) {
   if (!check) return kDone;
   for (const std::string& line : check->checked) common.say("ok  " + line);
   if (!check->fault) return kDone;
-  end_progress();
-  fmt::print(stderr, "recant: {}\n", *check->fault);
+  complain(*check->fault);
   return kDamaged;
 }
 

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "recant/core/printable.hpp"
+
 namespace recant::app {
 namespace {
 
@@ -18,7 +20,7 @@ std::string signed_number(std::optional<double> value) {
 }
 
 std::string gap_title(const GapEvaluation& gap) {
-  return gap.column.empty() ? "groups" : gap.column;
+  return gap.column.empty() ? "groups" : printable(gap.column);
 }
 
 /// Signs of terminals for bytes, not for letters: UTF-8 names stay aligned.
@@ -127,7 +129,7 @@ std::string goal_title(const Metric& goal, const CorrectionReport& report) {
     title += ", " + gaps[column].groups[static_cast<std::size_t>(goal.group)].name;
   }
   if (goal.kind == MetricKind::kEqualOpportunityNegative) title += ", negative targets";
-  return title;
+  return printable(title);
 }
 
 /// What the linearisations predicted of each goal, next to what happened, on every split.
@@ -235,10 +237,12 @@ std::vector<Cells> measured_lines(const CompareReport& report, CompareCell Compa
 
 }  // namespace
 
-std::string table(const std::vector<Cells>& rows, int indent) {
+std::string table(const std::vector<Cells>& given, int indent) {
   std::vector<std::size_t> widths;
-  for (const Cells& row : rows) {
+  std::vector<Cells> rows = given;
+  for (Cells& row : rows) {
     if (widths.size() < row.size()) widths.resize(row.size());
+    for (std::string& cell : row) cell = printable(cell);
     for (std::size_t c = 0; c < row.size(); ++c) widths[c] = std::max(widths[c], letters(row[c]));
   }
   std::string text;
@@ -264,7 +268,7 @@ std::string describe_evaluation(const Evaluation& e, const LinearModel& model) {
     text += fmt::format(
         "  {}: {} minus the rest: demographic parity gap {} ({} on hard labels), equal "
         "opportunity gap {}\n",
-        gap_title(gap), gap.privileged, signed_number(gap.demographic_parity),
+        gap_title(gap), printable(gap.privileged), signed_number(gap.demographic_parity),
         signed_number(gap.demographic_parity_hard), signed_number(gap.equal_opportunity));
     std::vector<Cells> groups = {
         {"group", "rows", "positive rate", "predicted positive", "mean score", "accuracy"}};

@@ -92,8 +92,7 @@ int run(const Flags& flags, const Common& common) {
   }
   const Check* failed = verification.failure();
   if (failed == nullptr) return kDone;
-  end_progress();
-  fmt::print(stderr, "recant: {}: {}: {}\n", flags.certificate, failed->name, failed->detail);
+  complain(fmt::format("{}: {}: {}", flags.certificate, failed->name, failed->detail));
   return kDamaged;
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "recant/core/error.hpp"
 
+#include "recant/core/printable.hpp"
+
 namespace recant {
 namespace {
 
@@ -8,7 +10,7 @@ std::string one_line(const std::string& message, const std::string& where,
                      const std::string& hint) {
   std::string text = where.empty() ? message : where + ": " + message;
   if (!hint.empty()) text += "; " + hint;
-  return text;
+  return printable(text);
 }
 
 }  // namespace
