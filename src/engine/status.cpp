@@ -15,6 +15,7 @@
 #include "recant/core/atomic_file.hpp"
 #include "recant/core/error.hpp"
 #include "recant/data/npy.hpp"
+#include "recant/engine/output_place.hpp"
 #include "recant/engine/vault.hpp"
 #include "tree_copy.hpp"
 #include "vault_file.hpp"
@@ -237,6 +238,7 @@ void Vault::backup(const fs::path& path, const fs::path& destination, const Writ
   if (fs::exists(destination)) {  // a backup replaces nothing, so nobody is told how to
     throw UsageError("exists already", destination.string(), "choose another name");
   }
+  check_outside_models(destination);
   StagedFolder staged(destination, false);
   std::optional<WriterLock> lock;  // from when on a writer was in the way, so that none is again
   while (true) {
@@ -264,7 +266,28 @@ void Vault::backup(const fs::path& path, const fs::path& destination, const Writ
   staged.commit();
 }
 
+namespace {
+
+/// A file of the operator's that somebody named by mistake stays.
+void check_checkpoint_output(const fs::path& file) {
+  check_outside_models(file);
+  if (!fs::exists(fs::symlink_status(file))) return;
+  constexpr std::uintmax_t kMost = 1 << 16;  // bytes: a checkpoint has some hundred
+  try {
+    if (fs::is_regular_file(file) && fs::file_size(file) <= kMost) {
+      static_cast<void>(read_checkpoint(read_vault_file(file)));
+      return;
+    }
+  } catch (const DamagedError&) {
+  }
+  throw UsageError("exists and is not a checkpoint, so it is not replaced", file.string(),
+                   "choose another name");
+}
+
+}  // namespace
+
 void Vault::write_checkpoint(const fs::path& path, const fs::path& file) {
+  check_checkpoint_output(file);
   const ModelFolder folder = read_model_folder(path);
   std::optional<Checkpoint> checkpoint;
   if (folder.has_ledger()) checkpoint = open_ledger(folder).last_checkpoint();

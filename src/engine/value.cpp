@@ -11,6 +11,7 @@
 #include "recant/core/error.hpp"
 #include "recant/core/stopwatch.hpp"
 #include "recant/data/npy.hpp"
+#include "recant/engine/output_place.hpp"
 #include "recant/valuation/model_utility.hpp"
 #include "recant/valuation/neighbor_utility.hpp"
 
@@ -314,6 +315,7 @@ ValueReport value(const FittedModel& fitted, const Dataset& validation, const Va
                   const std::function<void(const ValueReport&)>& found) {
   const Entry& entry = find_method(request.method);
   check_at_least("top", request.top, 0);
+  if (!request.sampling.state_file.empty()) check_outside_models(request.sampling.state_file);
   Dataset training = fitted.rows, measured = validation;
   const Embeddings of_training{request.features, request.features_file, "features"};
   const Embeddings of_validation{request.validation_features, request.validation_features_file,

@@ -15,6 +15,7 @@
 #include "recant/core/atomic_file.hpp"
 #include "recant/core/error.hpp"
 #include "recant/engine/json.hpp"
+#include "recant/engine/output_place.hpp"
 #include "recant/model/minimum_distance.hpp"
 #include "vault_reader.hpp"
 #include "vault_writer.hpp"
@@ -115,6 +116,7 @@ void Vault::check_replaceable(const fs::path& path) {
 void Vault::create(const fs::path& path, const FittedModel& fitted, bool replace,
                    const EnrolmentPlan* enrolment, const std::optional<std::string>& ledger,
                    const WriterWait& wait) {
+  check_outside_models(path);
   if (ledger) {
     Ledger::check_address(*ledger);
     if (enrolment == nullptr) {

@@ -38,9 +38,9 @@ class Vault {
   /// Without `enrolment` deletions promise no epsilon and delta. With it the fit is published, with
   /// noise and certificate, as release 1, and its ledger is made at `ledger`, postgresql://..;
   /// none: in the folder. A process that dies may leave tables there, but no folder.
-  /// @throws UsageError if `path` exists and !replace, or is not a model, or for an enrolment that
-  /// was refused; DataError if it cannot be written; BusyError if it is to be replaced and still in
-  /// use when the wait is over.
+  /// @throws UsageError if `path` exists and !replace, is not a model or lies in one, or for an
+  /// enrolment that was refused; DataError if it cannot be written; BusyError if it is to be
+  /// replaced and still in use when the wait is over.
   static void create(const std::filesystem::path& path, const FittedModel& model, bool replace,
                      const EnrolmentPlan* enrolment = nullptr,
                      const std::optional<std::string>& ledger = std::nullopt,
@@ -84,10 +84,13 @@ class Vault {
   [[nodiscard]] static VaultCheck check(const std::filesystem::path& path);
   /// A consistent copy, while others write. It needs no server: a ledger that is on one comes with
   /// it as a file. Where a writer comes in the way it waits, and goes on as the writer.
-  /// @throws UsageError if `destination` exists; BusyError when the wait is over.
+  /// @throws UsageError if `destination` exists or lies in a model folder; BusyError when the wait
+  /// is over.
   static void backup(const std::filesystem::path& path, const std::filesystem::path& destination,
                      const WriterWait& wait = {});
-  /// The newest checkpoint as a file, to be kept elsewhere. @throws UsageError if there is none.
+  /// The newest checkpoint as a file, to be kept elsewhere; replaces a checkpoint, and nothing
+  /// else.
+  /// @throws UsageError if there is none, or `file` is something else or lies in a model folder.
   static void write_checkpoint(const std::filesystem::path& path,
                                const std::filesystem::path& file);
 

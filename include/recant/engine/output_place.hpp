@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+
+namespace recant {
+
+/// Before something is written to `path`: a model folder is nobody else's. Whatever came into one
+/// would replace its files, or stay when its rows go. Seen through links and .., by the marker of a
+/// model folder: manifest.json beside rows/. A folder that is a model itself is not inside one.
+/// @throws UsageError
+void check_outside_models(const std::filesystem::path& path);
+
+}  // namespace recant
