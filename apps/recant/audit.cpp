@@ -3,14 +3,13 @@
 
 #include <fmt/format.h>
 
-#include <fstream>
-#include <iterator>
 #include <memory>
 
 #include "command.hpp"
-#include "recant/certify/certificate.hpp"
 #include "recant/core/check.hpp"
+#include "recant/engine/annex_claim.hpp"
 #include "tables.hpp"
+#include "unheard.hpp"
 
 namespace recant::app {
 namespace {
@@ -26,34 +25,36 @@ struct Flags {
   double confidence = 0.95;
 };
 
-double bound_of_annex(const std::string& path) {
-  if (!std::filesystem::exists(path)) throw NotFoundError("does not exist", path);
-  if (std::filesystem::is_directory(path))
-    throw DataError("is a folder", path, "name a file in it");
-  std::ifstream in(path, std::ios::binary);
-  const std::string bytes(std::istreambuf_iterator<char>(in), {});
-  if (!in) throw DataError("cannot be read", path);
-  try {
-    const std::optional<double> bound = read_annex(bytes).bound;
-    if (!bound) throw UsageError("claims no bound", path, "give one with --bound");
-    return *bound;
-  } catch (const DamagedError& error) {
-    throw DamagedError(error.message(), path);
-  }
+double bound_of_annex(const Flags& flags) {
+  const std::optional<double> bound = claimed_bound(flags.annex, flags.model.path);
+  if (!bound) throw UsageError("claims no bound", flags.annex, "give one with --bound");
+  return *bound;
 }
 
 /// What was asked for; with no flag everything that the files given allow.
-AuditRequest make_request(const Flags& flags, const Common& common) {
+AuditRequest make_request(const Flags& flags, const Common& common, const CLI::App& command) {
   if (flags.bound && !flags.annex.empty()) {
     throw UsageError("give --bound or --annex, not both", "bound");
   }
   AuditRequest request{.bound = flags.bound, .sigmas = flags.sigmas, .seed = common.seed};
   if (flags.bound) check_non_negative("bound", *flags.bound);
-  if (!flags.annex.empty()) request.bound = bound_of_annex(flags.annex);
+  if (!flags.annex.empty()) request.bound = bound_of_annex(flags);
   for (const double sigma : flags.sigmas) check_non_negative("sigma", sigma);
   const bool all = !flags.against_retrain && !flags.membership && !flags.reconstruction;
   request.membership = flags.membership || (all && flags.test.given());
   request.reconstruction = flags.reconstruction || all;
+  refuse_unheard(command, {{!request.membership,
+                            {"--shadow-models"},
+                            "an audit without membership inference",
+                            "it goes with --test"},
+                           {!flags.test.given(),
+                            {"--confidence"},
+                            "an audit without test rows: nothing else has an interval",
+                            "it goes with --test"},
+                           {!request.reconstruction,
+                            {"--sigma"},
+                            "an audit without reconstruction",
+                            "add --reconstruction"}});
   check_at_least("shadow-models", flags.shadow_models, 0);
   if (flags.shadow_models == 0) {
     request.attack.shadows.reset();
@@ -62,7 +63,7 @@ AuditRequest make_request(const Flags& flags, const Common& common) {
     request.attack.shadows->count = flags.shadow_models;
   }
   if (!(flags.confidence > 0 && flags.confidence < 1)) {
-    throw UsageError(fmt::format("must be between 0 and 1, but is {}", flags.confidence),
+    throw UsageError(fmt::format("must be above 0 and below 1, but is {}", flags.confidence),
                      "confidence");
   }
   request.attack.confidence = flags.confidence;
@@ -136,13 +137,13 @@ void print(const AuditReport& report, const Common& common) {
       text += "  * not resolved: too few unseen rows to set a threshold for that FPR\n";
     }
     text.pop_back();
-    common.say(text);
+    common.say_lines(text);
   }
   for (const std::string& sentence : report.sentences) common.say(sentence);
 }
 
-int run(const Flags& flags, const Common& common) {
-  AuditRequest request = make_request(flags, common);
+int run(const Flags& flags, const Common& common, const CLI::App& command) {
+  AuditRequest request = make_request(flags, common, command);
   const FittedModel fitted = flags.model.open();
   std::optional<FittedModel> before;
   if (!flags.before.empty()) before = Vault::open(flags.before);
@@ -175,10 +176,8 @@ int run(const Flags& flags, const Common& common) {
                             report.membership->shadows_not_converged));
   }
   if (report.retraining.verdict != BoundVerdict::kBroken) return kDone;
-  end_progress();
-  fmt::print(stderr,
-             "recant: {}: the distance to retraining is {:.6g} at least, but {:.6g} was claimed\n",
-             flags.model.path, report.retraining.distance_low, *request.bound);
+  complain(fmt::format("{}: the distance to retraining is {:.6g} at least, but {:.6g} was claimed",
+                       flags.model.path, report.retraining.distance_low, *request.bound));
   return kOutcomeIsNo;
 }
 
@@ -195,7 +194,8 @@ Run add_audit(CLI::App& app, Common& common) {
       "before\n"
       "with --before for the attacks and the original model.");
   auto flags = std::make_shared<Flags>();
-  add_model(command, flags->model);
+  // Nothing that is audited depends on which group is privileged.
+  command.add_option("model", flags->model.path, "folder written by recant fit")->required();
   command.add_flag("--against-retrain", flags->against_retrain,
                    "distance to the model trained again without the deleted rows");
   command.add_flag("--membership", flags->membership,
@@ -204,7 +204,7 @@ Run add_audit(CLI::App& app, Common& common) {
                    "can a deleted row be rebuilt from the models before and after?");
   command.add_option("--bound", flags->bound, "claimed distance; exit 4 if it is broken");
   command.add_option("--annex", flags->annex,
-                     "sealed annex of a certificate, which states the bound");
+                     "sealed annex of the model's newest certificate, which states the bound");
   command.add_option("--before", flags->before,
                      "model folder from before the deletion; without it that model is trained");
   add_rows(command, flags->deleted, "deleted", "", "the rows that were deleted");
@@ -217,7 +217,7 @@ Run add_audit(CLI::App& app, Common& common) {
                      "reconstruction: noise on both models that is tried");
   command.add_option("--confidence", flags->confidence, "of every interval")->capture_default_str();
   add_common(command, common);
-  return [flags, &common] { return run(*flags, common); };
+  return [flags, &common, &command] { return run(*flags, common, command); };
 }
 
 }  // namespace recant::app

@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 import warnings
+import weakref
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -23,7 +24,7 @@ from ._correct import corrected
 from ._estimators import WAIT, LogisticRegression, RidgeRegression, from_model
 from ._progress import ProgressCallback, progress_of
 from ._verbs import unwrapped
-from .errors import NotDeletedWarning, NotFoundError, UsageError
+from .errors import BusyError, NotDeletedWarning, NotFoundError, UsageError
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -87,11 +88,11 @@ def _rows_of(model: _core.Model, rows: _Rows) -> _core.Rows:
     return from_model(model)._measured(X, y)
 
 
-def _claimed(annex: _Path, bound: float | None) -> float:
-    """The bound that a sealed annex states."""
+def _claimed(annex: _Path, bound: float | None, folder: str) -> float:
+    """The bound that the sealed annex of a folder's newest certificate states."""
     if bound is not None:
         raise UsageError("bound: give bound or annex, not both")
-    claimed = _core.annex_bound(os.fspath(annex))
+    claimed = _core.annex_bound(os.fspath(annex), folder)
     if claimed is None:
         raise UsageError(f"{os.fspath(annex)}: claims no bound; give one as bound")
     return claimed
@@ -112,6 +113,18 @@ def _seconds(wait: float) -> float:
     return float(wait)
 
 
+#: Of which a forked process has copies, whose locks threads may hold that it has not.
+_VAULTS: weakref.WeakSet[Vault] = weakref.WeakSet()
+
+
+def _in_forked_process() -> None:
+    for vault in _VAULTS:
+        vault._make_locks()
+
+
+os.register_at_fork(after_in_child=_in_forked_process)
+
+
 class Vault:
     """A model on disk, NAME.rct, with its rows and, of CSV files, how they are encoded.
 
@@ -121,6 +134,11 @@ class Vault:
     in a ``with`` block, from then to the end of the block, which is what many deletions want: each
     then costs the step alone. Where disk or ledger fail in a block the folder is let go, and the
     next call opens it again.
+
+    Threads may share an object, and the ``with`` block of one of them: what writes takes turns, and
+    ``wait`` holds among them too. A process that is forked (multiprocessing's ``fork``) while the
+    object is the writer must not write through its copy: that is a UsageError. It opens the folder
+    itself, which waits for the parent's block to end.
 
     Parameters
     ----------
@@ -135,7 +153,7 @@ class Vault:
         In the folder without it.
     wait : float
         Seconds that :meth:`forget`, :meth:`outcome`, :meth:`catch_up` and :meth:`backup` wait while
-        another process or object writes to the folder; 0: a BusyError at once.
+        another process, object or thread writes to the folder; 0: a BusyError at once.
 
     Raises
     ------
@@ -165,11 +183,16 @@ class Vault:
         self._wait = _seconds(wait)
         self._checkpoint = None if require_checkpoint is None else os.fspath(require_checkpoint)
         self._ledger = ledger
-        self._turn = threading.RLock()
-        self._blocks = 0  # with blocks that we are in
+        self._make_locks()
+        self._blocks = 0  # with blocks that threads are in; counted by who has the turn
         self._writer = _core.Writer(self._folder, self._checkpoint, ledger, self._wait)
         self._mark = _core.folder_mark(self._folder)
         self._read: _core.Model | None = _core.Model.open(self._folder)
+        _VAULTS.add(self)
+
+    def _make_locks(self) -> None:
+        self._turn = threading.RLock()  # to write
+        self._reading = threading.RLock()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return partial(type(self), require_checkpoint=self._checkpoint, ledger=self._ledger,
@@ -424,7 +447,7 @@ class Vault:
     @property
     def _model(self) -> _core.Model:
         """As the folder has it now, whoever deletes from it: read again only where it has moved on."""
-        with self._turn:
+        with self._reading:
             now = _core.folder_mark(self._folder)
             if self._read is None or now != self._mark:
                 left = self._writer.model()
@@ -550,22 +573,28 @@ class Vault:
 
     # -- deletions ---------------------------------------------------------------------------
 
+    def _taken_turn(self) -> threading.RLock:
+        """The turn to write, which this thread now has."""
+        turn = self._turn
+        if not turn.acquire(timeout=min(self._wait, threading.TIMEOUT_MAX)):
+            raise BusyError(f"{self._folder}: is being written by another thread; try again later")
+        return turn
+
     def __enter__(self) -> Self:
-        self._turn.acquire()
-        self._blocks += 1
+        with self._turn:
+            self._blocks += 1
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._blocks -= 1
-        try:
+        with self._turn:
+            self._blocks -= 1
             if not self._blocks:
-                self.close()
-        finally:
-            self._turn.release()
+                self._writer.close()
 
     def close(self) -> None:
         """Lets others write. What a ``with`` block does at its end; in a callback of a call that
-        writes, when that ends; in another thread than the block's, after the block."""
+        writes, when that ends; where another thread writes, after that. In a forked process it
+        closes nothing of the parent's, and what this process does next is its own."""
         with self._turn:
             self._writer.close()
 
@@ -573,13 +602,15 @@ class Vault:
                  *arguments: object) -> _T:
         """What a call of the writer found, which stays open in a with block unless disk or ledger
         failed."""
-        with self._turn:
-            try:
-                found, recovered = call(*arguments, self._blocks > 0)
-            except BaseException:
-                _tell(self._writer.recovered())
-                raise
+        turn = self._taken_turn()
+        try:
+            found, recovered = call(*arguments, self._blocks > 0)
+        except BaseException:
+            _tell(self._writer.recovered())
+            raise
+        finally:
             self._read = None  # of rows that are gone nothing stays in memory
+            turn.release()
         if recovered:
             _tell(recovered)
         return found
@@ -658,14 +689,18 @@ class Vault:
 
     def _audited(self, positions: list[int], ids: list[str], *more: Any) -> tuple[str, str, _results.Audit | None]:
         """A deletion beside training again, which needs the rows from before they were erased."""
-        with self:
-            before = self._written(self._writer.open)
-            gone = _core.pick_rows(before, positions, ids)
-            text, state, repeated, bound = self._written(self._writer.forget, positions, ids, *more)
-            if state != "certified" or repeated:
-                return text, state, None
-            return text, state, _results.Audit(_core.audit(
-                self._model, gone, before, None, False, False, bound, 0, [], 0.95, 1, more[-1]))
+        turn = self._taken_turn()
+        try:
+            with self:
+                before = self._written(self._writer.open)
+                gone = _core.pick_rows(before, positions, ids)
+                text, state, repeated, bound = self._written(self._writer.forget, positions, ids, *more)
+                if state != "certified" or repeated:
+                    return text, state, None
+                return text, state, _results.Audit(_core.audit(
+                    self._model, gone, before, None, False, False, bound, 0, [], 0.95, 1, more[-1]))
+        finally:
+            turn.release()
 
     @checked
     def forget_requests(self, requests: Any, *, by: str = "row", weighting: str = "uniform",
@@ -783,14 +818,17 @@ class Vault:
         ----------
         docs/formats/vault.md.
         """
-        with self._turn:
+        turn = self._taken_turn()
+        try:
             self.close()
             self._read = None
             rows, lines = _core.catch_up(self._folder, os.fspath(newer_ledger),
                                          self._checkpoint, self._wait)
-            for line in lines:
-                warnings.warn(line, stacklevel=3)
-            return rows
+        finally:
+            turn.release()
+        for line in lines:
+            warnings.warn(line, stacklevel=3)
+        return rows
 
     @checked
     def audit(self, *, deleted: _Rows | None = None, before: _Path | None = None,
@@ -819,7 +857,7 @@ class Vault:
         bound : float, optional
             A claimed distance; ``verdict`` says whether it holds.
         annex : path, optional
-            The sealed annex of a certificate, which states the bound; in place of ``bound``.
+            The sealed annex of the newest certificate, which states the bound; in place of ``bound``.
         shadow_models : int
             Of the stronger membership attack, at least 4; 0 is without it.
         sigmas : sequence of float
@@ -838,13 +876,15 @@ class Vault:
         Raises
         ------
         UsageError, DataError, NotFoundError
+        DamagedError
+            For an annex that is not the newest certificate's.
 
         References
         ----------
         docs/algorithms/audit.md.
         """
         if annex is not None:
-            bound = _claimed(annex, bound)
+            bound = _claimed(annex, bound, self._folder)
         model = self._model
         former = None if before is None else _core.Model.open(os.fspath(before))
         gone = None if deleted is None else _rows_of(model, deleted)

@@ -5,8 +5,8 @@
 #include <system_error>
 
 #include "bind.hpp"
-#include "recant/certify/certificate.hpp"
 #include "recant/core/stopwatch.hpp"
+#include "recant/engine/annex_claim.hpp"
 #include "recant/engine/json.hpp"
 
 namespace recant::python {
@@ -57,20 +57,15 @@ std::string verify_json(const std::string& certificate,
   return to_json(verification, watch.lap());
 }
 
-/// The distance that a sealed annex claims; none where it claims none.
-std::optional<double> annex_bound(const std::string& path) {
-  const std::string bytes = bytes_of(path);
-  try {
-    return read_annex(bytes).bound;
-  } catch (const DamagedError& error) {
-    throw DamagedError(error.message(), path);
-  }
+/// The distance that a model's annex claims; none where it claims none.
+std::optional<double> annex_bound(const std::string& path, const std::string& model) {
+  return claimed_bound(path, model);
 }
 
 }  // namespace
 
 void bind_verify(nb::module_& module) {
-  module.def("annex_bound", &annex_bound, nb::arg("path"));
+  module.def("annex_bound", &annex_bound, nb::arg("path"), nb::arg("model"));
   module.def("verify", &verify_json, nb::arg("certificate"), nb::arg("public_key").none(),
              nb::arg("model").none(), nb::arg("annex").none(), nb::arg("previous"));
 }
