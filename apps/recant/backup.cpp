@@ -2,6 +2,8 @@
 #include <memory>
 
 #include "command.hpp"
+#include "recant/core/stopwatch.hpp"
+#include "recant/engine/json.hpp"
 #include "recant/engine/vault.hpp"
 
 namespace recant::app {
@@ -21,7 +23,10 @@ Run add_backup(CLI::App& app, Common& common) {
   add_wait(command, common);
   add_common(command, common);
   return [flags, &common] {
+    Stopwatch watch;
     Vault::backup(flags->model, flags->destination, common.writer_wait(flags->model));
+    const double seconds = watch.lap();
+    common.print_json(backup_json(flags->destination, Vault::status(flags->destination), seconds));
     common.say("wrote " + flags->destination);
     return static_cast<int>(kDone);
   };

@@ -45,15 +45,14 @@ Splits measured_splits(const FittedModel& fitted, const Flags& flags) {
   return splits;
 }
 
-int run(Flags& flags, const Common& common) {
+int run(Flags& flags, const Common& common, const CLI::App& command) {
   Stopwatch watch;
-  const FitRequest fit_request = flags.training.make_request("compare");
+  const FitRequest fit_request = flags.training.make_request(command);
   flags.request.seed = common.seed;
   const auto [fitted, report] = fit(fit_request, common.callback());
   if (!report.training.converged) {
     common.print_json(to_json(fitted, report));
-    fmt::print(stderr,
-               "recant: compare: the fit did not converge; raise --max-iterations or --l2\n");
+    complain("compare: the fit did not converge; raise --max-iterations or --l2");
     return kOutcomeIsNo;
   }
   const Splits splits = measured_splits(fitted, flags);
@@ -65,7 +64,7 @@ int run(Flags& flags, const Common& common) {
   for (const CompareFile& file : comparison.files) {
     common.say_read(file.name, file.rows_dropped.value_or(0), file.unseen);
   }
-  common.say(describe_comparison(comparison));
+  common.say_lines(describe_comparison(comparison));
   return kDone;
 }
 
@@ -90,7 +89,7 @@ Run add_compare(CLI::App& app, Common& common) {
   command.add_option("--resamples", request.resamples, "bootstrap resamples of each interval")
       ->capture_default_str();
   add_common(command, common);
-  return [flags, &common] { return run(*flags, common); };
+  return [flags, &common, &command] { return run(*flags, common, command); };
 }
 
 }  // namespace recant::app

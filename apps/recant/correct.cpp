@@ -12,6 +12,7 @@
 #include "recant/engine/json.hpp"
 #include "row_values.hpp"
 #include "tables.hpp"
+#include "unheard.hpp"
 
 namespace recant::app {
 namespace {
@@ -55,6 +56,33 @@ void parse_bounds(const std::string& bounds, CorrectionOptions& options) {
   options.upper = parse_number(bounds.substr(comma + 1), "--bounds");
 }
 
+/// What hard deletion, the closed form and a single round do not look at.
+void refuse(const Flags& flags, const CLI::App& command) {
+  const CorrectionOptions& options = flags.request.options;
+  const bool hard = options.scheme == Scheme::kHard;
+  const char* const use_soft = "leave it out, or use --scheme soft";
+  refuse_unheard(
+      command,
+      {{hard, {"--bounds", "--kappa", "--kappa-rel", "--repay"}, "hard deletion", use_soft},
+       {hard && flags.keep == "utility",
+        {"--keep"},
+        "hard deletion, which keeps it only to a TOL",
+        "write utility:TOL"},
+       {!options.keep_utility,
+        {"--repay"},
+        "a correction that keeps no utility",
+        "leave it out, or leave out --keep none"},
+       {!options.bounded || options.rounds == 1,
+        {"--repay"},
+        "a single round",
+        "leave it out, or give several --rounds and bounds"},
+       {flags.output.empty(), {"--force"}, "a correction that writes no model", "it goes with -o"},
+       {!command.get_option("--force")->as<bool>(),
+        {"--wait"},
+        "a new folder, which nobody else writes to",
+        "it goes with --force"}});
+}
+
 CorrectionRequest make_request(Flags& flags, const CLI::App& command) {
   CorrectionOptions& options = flags.request.options;
   options.scheme = scheme_kind(flags.scheme);
@@ -62,6 +90,7 @@ CorrectionRequest make_request(Flags& flags, const CLI::App& command) {
   options.delete_rows = parse_rows(flags.rows, "--rows");
   parse_keep(flags.keep, options);
   parse_bounds(flags.bounds, options);
+  refuse(flags, command);
   if (command.count("--rounds") == 0) options.rounds = default_rounds(options);
   return flags.request;
 }
@@ -109,29 +138,26 @@ int run(Flags& flags, const Common& common, const CLI::App& command) {
   if (!nothing) write_outputs(flags, corrected, common);
   common.print_json(to_json(corrected, report, request));
   if (nothing) {
-    end_progress();
     const std::string why = result.stop == CorrectionStop::kUpdateFailed
                                 ? std::string(describe(result.update_status))
                                 : std::string(describe(result.stop));
     const bool bounds_help = result.update_status == UpdateStatus::kNegativeWeights ||
                              result.update_status == UpdateStatus::kNotPositiveDefinite;
-    fmt::print(stderr, "recant: correct: nothing was written: {}{}\n", why,
-               bounds_help ? "; --bounds -1,1 keeps them from it" : "");
+    complain(fmt::format("correct: nothing was written: {}{}", why,
+                         bounds_help ? "; --bounds -1,1 keeps them from it" : ""));
     return kOutcomeIsNo;
   }
   for (const SplitChange& split : report.splits) {
     common.say_read(split.split, split.rows_dropped, split.unseen);
   }
-  common.say(describe_correction(report, request.options, fitted.model));
+  common.say_lines(describe_correction(report, request.options, fitted.model));
   if (!flags.weights.empty()) common.say("wrote " + flags.weights);
   if (!flags.output.empty()) common.say("wrote " + flags.output);
   const bool wanted = request.options.target_gap > 0;
   const bool reached =
       result.stop == CorrectionStop::kTarget || result.stop == CorrectionStop::kNoGap;
   if (wanted && !reached) {
-    end_progress();
-    fmt::print(stderr, "recant: correct: the target gap was not reached: {}\n",
-               describe(result.stop));
+    complain(fmt::format("correct: the target gap was not reached: {}", describe(result.stop)));
     return kOutcomeIsNo;
   }
   return kDone;

@@ -7,6 +7,7 @@
 #include "recant/core/stopwatch.hpp"
 #include "recant/engine/json.hpp"
 #include "tables.hpp"
+#include "unheard.hpp"
 
 namespace recant::app {
 namespace {
@@ -17,9 +18,16 @@ struct Flags {
   MetricSettings settings;
 };
 
-int run(const Flags& flags, const Common& common) {
+int run(const Flags& flags, const Common& common, const CLI::App& command) {
   validate(flags.settings);  // before rows are read
   FittedModel fitted = flags.model.open();
+  const LossKind loss = fitted.model.loss.kind();
+  refuse_unheard(
+      command,
+      {{loss == LossKind::kSquared, {"--threshold"}, "the squared loss, which has no classes"},
+       {loss != LossKind::kLogistic,
+        {"--radius", "--attack-correct-only"},
+        "a loss without an attack: only the logistic loss has one"}});
   fitted.settings.radius = flags.settings.radius;
   fitted.settings.threshold = flags.settings.threshold;
   fitted.settings.attack_correct_only = flags.settings.attack_correct_only;
@@ -31,7 +39,7 @@ int run(const Flags& flags, const Common& common) {
   common.say_read("", rows.rows_dropped, rows.unseen);
   std::string text = describe_evaluation(evaluation, fitted.model);
   text.pop_back();
-  common.say(text);
+  common.say_lines(text);
   return kDone;
 }
 
@@ -47,7 +55,7 @@ Run add_evaluate(CLI::App& app, Common& common) {
   command.add_flag("--attack-correct-only", flags->settings.attack_correct_only,
                    "the robust losses move only rows that are classified rightly");
   add_common(command, common);
-  return [flags, &common] { return run(*flags, common); };
+  return [flags, &common, &command] { return run(*flags, common, command); };
 }
 
 }  // namespace recant::app

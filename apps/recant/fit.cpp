@@ -12,6 +12,7 @@
 #include "recant/engine/vault.hpp"
 #include "tables.hpp"
 #include "training_flags.hpp"
+#include "unheard.hpp"
 
 namespace recant::app {
 namespace {
@@ -77,8 +78,7 @@ void describe_enrolment(const EnrolmentPlan& plan, const Common& common) {
 }
 
 int refuse(const EnrolmentPlan& plan) {
-  end_progress();
-  fmt::print(stderr, "recant: fit: nothing was written: {}\n", plan.refusal->text);
+  complain("fit: nothing was written: " + plan.refusal->text);
   return kOutcomeIsNo;
 }
 
@@ -106,7 +106,11 @@ std::optional<EnrolmentPlan> plan(const Flags& flags, const FittedModel& fitted,
 }
 
 int run(const Flags& flags, const Common& common, const CLI::App& command) {
-  const FitRequest request = flags.training.make_request("fit");
+  const FitRequest request = flags.training.make_request(command);
+  refuse_unheard(command, {{!common.force,
+                            {"--wait"},
+                            "a new folder, which nobody else writes to",
+                            "it goes with --force"}});
   if (!flags.plan) {
     if (flags.output.empty())
       throw UsageError("--output is required", "fit", "see recant fit --help");
@@ -142,15 +146,12 @@ int run(const Flags& flags, const Common& common, const CLI::App& command) {
                   training.converged ? "converged" : "did not converge", training.iterations,
                   training.gradient_norm, training.gradient_tolerance, training.seconds));
   if (!training.converged) {
-    end_progress();
-    fmt::print(
-        stderr,
-        "recant: fit: did not converge, so nothing was written; raise --max-iterations or --l2\n");
+    complain("fit: did not converge, so nothing was written; raise --max-iterations or --l2");
     return kOutcomeIsNo;
   }
   std::string text = describe_evaluation(report.evaluation, fitted.model);
   text.pop_back();
-  common.say("on the training rows:\n" + text);
+  common.say_lines("on the training rows:\n" + text);
   if (enrolment) describe_enrolment(*enrolment, common);
   common.say(flags.plan ? "nothing was written: this was the plan" : "wrote " + flags.output);
   return kDone;

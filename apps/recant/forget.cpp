@@ -15,12 +15,14 @@
 
 #include "command.hpp"
 #include "flag_texts.hpp"
+#include "lines_file.hpp"
 #include "recant/core/stopwatch.hpp"
 #include "recant/data/npy.hpp"
 #include "recant/engine/json.hpp"
 #include "recant/engine/requests_file.hpp"
 #include "recant/engine/value.hpp"
 #include "recant/engine/vault.hpp"
+#include "unheard.hpp"
 
 namespace recant::app {
 namespace {
@@ -40,23 +42,6 @@ struct Flags {
     return !(rows.empty() && ids.empty() && rows_from.empty() && ids_from.empty());
   }
 };
-
-/// A line each; empty lines are left out.
-std::vector<std::string> read_lines(const std::string& path) {
-  std::ifstream file;
-  if (path != "-") {
-    if (!std::filesystem::exists(path)) throw NotFoundError("does not exist", path);
-    file.open(path);
-    if (!file || std::filesystem::is_directory(path)) throw DataError("cannot be read", path);
-  }
-  std::istream& in = path == "-" ? std::cin : file;
-  std::vector<std::string> lines;
-  for (std::string line; std::getline(in, line);) {
-    if (line.ends_with('\r')) line.pop_back();
-    if (!line.empty()) lines.push_back(line);
-  }
-  return lines;
-}
 
 Tier parse_tier(const std::string& text) {
   for (const Tier tier : all_tiers()) {
@@ -157,15 +142,14 @@ ForgetRequest make_request(const Flags& flags) {
   request.rows = parse_rows(flags.rows, "--rows");
   request.ids = flags.ids;
   if (!flags.rows_from.empty()) {
-    for (const std::string& line : read_lines(flags.rows_from)) {
-      if (parse_row(line, request.rows.emplace_back())) continue;
-      throw DataError("holds something else than a row number", flags.rows_from,
+    for (const FileLine& line : read_lines(flags.rows_from)) {
+      if (parse_row(line.text, request.rows.emplace_back())) continue;
+      throw DataError("holds something else than a row number", line.where,
                       "write one a line, from 0");
     }
   }
   if (!flags.ids_from.empty()) {
-    const std::vector<std::string> lines = read_lines(flags.ids_from);
-    request.ids.insert(request.ids.end(), lines.begin(), lines.end());
+    for (FileLine& line : read_lines(flags.ids_from)) request.ids.push_back(std::move(line.text));
   }
   request.key = flags.key;
   request.method = forget_method(flags.method);
@@ -333,8 +317,7 @@ std::string why_not(const ForgetReport& report, const std::string& model) {
 
 /// Why there was no deletion, on standard error; the exit code.
 int refuse(std::string_view why, ExitCode code) {
-  end_progress();
-  fmt::print(stderr, "recant: forget: nothing was deleted: {}\n", why);
+  complain(fmt::format("forget: nothing was deleted: {}", why));
   return code;
 }
 int refuse(const ForgetReport& report, const std::string& model) {
@@ -360,9 +343,8 @@ int describe_batch(const std::vector<ForgetReport>& reports, const std::string& 
     }
     code =
         report.state == RequestState::kNotFound && code != kOutcomeIsNo ? kNotFound : kOutcomeIsNo;
-    end_progress();
-    fmt::print(stderr, "recant: forget: request {} of {}: nothing was deleted: {}\n", i + 1,
-               reports.size(), why_not(report, model));
+    complain(fmt::format("forget: request {} of {}: nothing was deleted: {}", i + 1, reports.size(),
+                         why_not(report, model)));
   }
   common.say(fmt::format("{} of {} requests done{}: {} row{}", done, reports.size(),
                          repeated > 0 ? fmt::format(", {} of them before", repeated) : "", rows,
@@ -388,9 +370,43 @@ int catch_up(const Flags& flags, const Common& common) {
   return kDone;
 }
 
-int run(const Flags& flags, const Common& common) {
+/// What the deletion that was asked for does not look at.
+std::vector<Unheard> unheard_by(const Flags& flags) {
+  const bool uniform = flags.weighting == "uniform";
+  const bool retained = flags.weighting.starts_with("retained:");
+  const bool reads_rows = flags.method == "ascent" || retained ||
+                          (!uniform && flags.values.empty() && !flags.value_method.empty());
+  return {{uniform,
+           {"--values", "--value-method", "--form"},
+           "uniform deletion",
+           "add --weighting value:ALPHA"},
+          {!reads_rows, row_flags("validation"),
+           "a deletion that finds no values and makes no gradient ascent",
+           "it goes with --value-method, --weighting retained:ALPHA or --method ascent"},
+          {retained,
+           {"--third-derivative"},
+           "weights of rows that stay, which tier half does not apply to"},
+          {flags.tier_at_most == "0",
+           {"--third-derivative"},
+           "tier 0, which is below half",
+           "leave it out, or give --tier-at-most half"}};
+}
+
+/// From a newer ledger, which says itself which rows, and the deletion is the plain one.
+Unheard unheard_by_catch_up() {
+  std::vector<std::string> flags = {
+      "--request-key", "--one-by-one", "--method", "--tier-at-most", "--third-derivative",
+      "--weighting",   "--form",       "--values", "--value-method", "--max-steps",
+      "--step-size",   "--clip",       "--rule",   "--ledger"};
+  for (const std::string& flag : row_flags("validation")) flags.push_back(flag);
+  return {true, flags, "deletions that are made again from a ledger", "leave it out"};
+}
+
+int run(const Flags& flags, const Common& common, const CLI::App& command) {
+  if (!flags.newer_ledger.empty()) refuse_unheard(command, {unheard_by_catch_up()});
   if (!flags.newer_ledger.empty()) return catch_up(flags, common);
   ForgetRequest request = make_request(flags);
+  refuse_unheard(command, unheard_by(flags));
   const bool many = !flags.requests.empty();
   if (many && (flags.name_rows() || flags.one_by_one || !flags.key.empty())) {
     throw UsageError("names rows and keys itself", "--requests", "leave the other flags out");
@@ -525,7 +541,7 @@ Run add_forget(CLI::App& app, Common& common) {
                      "postgresql://.., whose deletions are made again");
   add_wait(command, common);
   add_common(command, common);
-  return [flags, &common] { return run(*flags, common); };
+  return [flags, &common, &command] { return run(*flags, common, command); };
 }
 
 }  // namespace recant::app

@@ -8,6 +8,7 @@
 #include "command.hpp"
 #include "recant/engine/json.hpp"
 #include "row_values.hpp"
+#include "unheard.hpp"
 
 namespace recant::app {
 namespace {
@@ -18,7 +19,10 @@ struct Flags {
   std::string metric, output;
 };
 
-int run(const Flags& flags, const Common& common) {
+int run(const Flags& flags, const Common& common, const CLI::App& command) {
+  refuse_unheard(command, {{!is_gap_name(flags.metric),
+                            {"--privileged", "--positive-class"},
+                            "what is no gap between groups"}});
   if (!flags.output.empty()) check_row_values_output(flags.output);
   const FittedModel fitted = flags.model.open();
   const MeasuredRows rows = load_rows(fitted, flags.validation.source());
@@ -71,7 +75,7 @@ Run add_influence(CLI::App& app, Common& common) {
       "-o,--output", flags->output,
       "where to write a value for every row: .npy or .csv; replaces a file that is there");
   add_common(command, common);
-  return [flags, &common] { return run(*flags, common); };
+  return [flags, &common, &command] { return run(*flags, common, command); };
 }
 
 }  // namespace recant::app

@@ -11,15 +11,17 @@
 #include <map>
 #include <new>
 #include <string_view>
+#include <vector>
 
 #include "address_space.hpp"
 #include "command.hpp"
 #include "core_dumps.hpp"
 #include "flag_texts.hpp"
 #include "interrupt.hpp"
-#include "outputs.hpp"
+#include "named_files.hpp"
 #include "recant/core/error.hpp"
 #include "recant/engine/json.hpp"
+#include "words.hpp"
 
 namespace {
 
@@ -35,8 +37,7 @@ std::string one_line(std::string text) {
 
 int fail(const Error& error, const Common& common) {
   common.print_json(to_json(error));
-  end_progress();
-  fmt::print(stderr, "recant: {}\n", error.what());
+  complain(error.what());
   return exit_code(error.kind());
 }
 
@@ -45,7 +46,7 @@ int flushed(int code) {
   errno = 0;
   if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
   const int reason = errno != 0 ? errno : EIO;
-  fmt::print(stderr, "recant: standard output: cannot be written: {}\n", std::strerror(reason));
+  complain(fmt::format("standard output: cannot be written: {}", std::strerror(reason)));
   return code == kDone ? static_cast<int>(kData) : code;
 }
 
@@ -70,42 +71,39 @@ int run(int argc, char** argv, Common& common) {
       "5 damaged, 6 busy, 7 not found. recant COMMAND --help explains a command.");
 
   // The flags of all commands take longer to make than some commands: where one is named, its own.
-  const std::string_view first = argc > 1 ? argv[1] : "";
-  const bool named = std::any_of(std::begin(kCommands), std::end(kCommands),
-                                 [&](const Command& command) { return command.name == first; });
+  std::vector<std::string_view> names;
+  for (const Command& command : kCommands) names.push_back(command.name);
+  const std::vector<const char*> words = read_words(argc, argv, names);
+  const std::string_view first = words[1];
+  const bool named = std::find(names.begin(), names.end(), first) != names.end();
   std::map<std::string, Run> commands;
   for (const auto& [name, add] : kCommands) {
     if (!named || name == first) commands[std::string(name)] = add(app, common);
   }
   for (CLI::App* command : app.get_subcommands(nullptr)) forbid_loose_texts(*command);
 
-  const auto find_json = [&] {  // which may stand behind what is wrong
-    common.json =
-        common.json || std::find(argv, argv + argc, std::string_view("--json")) != argv + argc;
-  };
+  const int count = static_cast<int>(words.size());
   try {
-    check_no_empty_value(argc, argv);
-    app.parse(argc, argv);
-  } catch (const UsageError& error) {
-    find_json();
-    return fail(error, common);
+    check_no_empty_value(count, words.data());
+    app.parse(count, words.data());
   } catch (const CLI::Success& success) {  // --help, --version
     return app.exit(success);
   } catch (const CLI::ParseError& error) {
-    find_json();
     const auto chosen = app.get_subcommands();
     const std::string command = chosen.empty() ? "" : chosen.front()->get_name();
-    return fail(UsageError(one_line(error.what()), command.empty() ? "command line" : command,
-                           "see recant " + (command.empty() ? "" : command + " ") + "--help"),
-                common);
+    throw UsageError(one_line(error.what()), command.empty() ? "command line" : command,
+                     "see recant " + (command.empty() ? "" : command + " ") + "--help");
   }
   const CLI::App& chosen = *app.get_subcommands().front();
-  check_outputs(chosen);
+  common.json = chosen.count("--json") > 0;
+  check_named_files(chosen);
   use_as_many_threads_as_fit();
   return commands.at(chosen.get_name())();
 }
 
 int run_or_say_why_not(int argc, char** argv, Common& common) {
+  // Errors are told as it asks, wherever it stands.
+  common.json = std::find(argv, argv + argc, std::string_view("--json")) != argv + argc;
   try {
     forbid_core_dumps();
     return flushed(run(argc, argv, common));

@@ -24,6 +24,10 @@ void check_row_values_output(const std::filesystem::path& path) {
   if (path.extension() != ".npy" && path.extension() != ".csv") {
     throw UsageError("must end in .npy or .csv", path.string());
   }
+  if (std::filesystem::exists(path) && !std::filesystem::is_regular_file(path)) {
+    throw UsageError("exists and is not a file, so it is not replaced", path.string(),
+                     "choose another name");
+  }
   check_writable(path);
 }
 

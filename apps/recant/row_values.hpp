@@ -8,7 +8,8 @@
 
 namespace recant::app {
 
-/// Before any work: @throws UsageError unless `path` ends in .npy or .csv.
+/// Before any work: @throws UsageError unless `path` ends in .npy or .csv and is a file, if
+/// anything.
 void check_row_values_output(const std::filesystem::path& path);
 
 /// Writes a value for every training row: NPY for a name that ends in .npy, CSV with the columns

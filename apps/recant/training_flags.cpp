@@ -3,6 +3,7 @@
 
 #include "flag_texts.hpp"
 #include "recant/core/error.hpp"
+#include "unheard.hpp"
 
 namespace recant::app {
 namespace {
@@ -26,11 +27,19 @@ void apply_schema(const TrainingFlags& flags, FitRequest& request) {
 
 }  // namespace
 
-FitRequest TrainingFlags::make_request(const std::string& command) const {
+FitRequest TrainingFlags::make_request(const CLI::App& command) const {
   FitRequest made = request;
   TableOptions& table = made.table;
   made.rows = rows.source();
   made.loss = loss_kind(loss);
+  refuse_unheard(command, {{made.rows.arrays.has_value(),
+                            {"--target", "--sensitive", "--id", "--weight", "--drop", "--schema",
+                             "--no-header", "--missing", "--na", "--encoding"},
+                            "arrays, which have no columns with names and no cells",
+                            "arrays are --features, --targets, --groups and --row-weights"},
+                           {made.loss == LossKind::kSquared,
+                            {"--positive"},
+                            "the squared loss, whose target is a number"}});
   made.intercept = !no_intercept;
   if (!positive.empty()) table.positive = positive;
   if (!id.empty()) table.id = id;
@@ -41,7 +50,7 @@ FitRequest TrainingFlags::make_request(const std::string& command) const {
   table.header = !no_header;
   apply_schema(*this, made);
   if (made.rows.csv && table.target.empty()) {
-    throw UsageError("--target COLUMN is needed to train on a CSV file", command);
+    throw UsageError("--target COLUMN is needed to train on a CSV file", command.get_name());
   }
   return made;
 }

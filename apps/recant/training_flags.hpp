@@ -16,8 +16,8 @@ struct TrainingFlags {
   bool no_intercept = false, no_header = false;
   std::vector<std::string> missing_values;
 
-  /// The request as all flags together, and the schema file, say. `command` is for errors.
-  [[nodiscard]] FitRequest make_request(const std::string& command) const;
+  /// The request as all flags together, and the schema file, say. @throws UsageError
+  [[nodiscard]] FitRequest make_request(const CLI::App& command) const;
 };
 void add_training(CLI::App& command, TrainingFlags& flags);
 

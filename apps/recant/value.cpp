@@ -14,6 +14,7 @@
 #include "recant/engine/json.hpp"
 #include "row_values.hpp"
 #include "tables.hpp"
+#include "unheard.hpp"
 
 namespace recant::app {
 namespace {
@@ -49,6 +50,26 @@ const std::vector<FlagGroup>& flag_groups() {
   return groups;
 }
 
+std::vector<Unheard> unheard_by(const ValueRequest& request) {
+  const ListedValueMethod method = value_method(request.method);
+  std::vector<Unheard> rules;
+  const auto add = [&](bool here, std::vector<std::string> flags, const std::string& why) {
+    rules.push_back({here, std::move(flags), request.method + ", " + why});
+  };
+  for (const FlagGroup& group : flag_groups())
+    add(!(method.*group.taken_by), group.flags, group.about);
+  const bool of_model = method.samples && request.utility != SetUtility::kVote;
+  add(of_model, {"--neighbors", "--features-file", "--validation-features-file"},
+      "whose utility here is a model's");
+  add(method.samples && request.method != "beta_shapley", {"--alpha", "--beta"},
+      "which is not beta_shapley");
+  add(request.method == "data_banzhaf", {"--truncation"}, "which draws no permutations");
+  rules.push_back({!method.any_metric || !is_gap_name(request.metric),
+                   {"--privileged", "--positive-class"},
+                   "what is no gap between groups"});
+  return rules;
+}
+
 ValueRequest make_request(const Flags& flags, const Common& common, const CLI::App& command) {
   ValueRequest request = flags.request;
   request.knn.ties = tie_rule(flags.ties);
@@ -59,22 +80,7 @@ ValueRequest make_request(const Flags& flags, const Common& common, const CLI::A
     request.validation_features_file = flags.validation_features;
   }
   request.seed = common.seed;
-  const ListedValueMethod method = value_method(request.method);
-  const auto refuse = [&](const std::string& flag, const char* why) {
-    if (command.count(flag) == 0) return;
-    throw UsageError(fmt::format("says nothing to {}, {}", request.method, why), flag);
-  };
-  for (const FlagGroup& group : flag_groups()) {
-    if (method.*group.taken_by) continue;
-    for (const std::string& flag : group.flags) refuse(flag, group.about);
-  }
-  if (method.samples && request.utility != SetUtility::kVote) {
-    refuse("--neighbors", "whose utility here is a model's");
-  }
-  if (method.samples && request.method != "beta_shapley") {
-    for (const char* flag : {"--alpha", "--beta"}) refuse(flag, "which is not beta_shapley");
-  }
-  if (request.method == "data_banzhaf") refuse("--truncation", "which draws no permutations");
+  refuse_unheard(command, unheard_by(request));
   return request;
 }
 
@@ -181,12 +187,12 @@ int run(const Flags& flags, const Common& common, const CLI::App& command) {
     // A gap has two good directions, or none: only of a utility a row can help or hurt.
     const bool gap = value_method(request.method).any_metric && found.utility != "loss" &&
                      !found.utility.ends_with("robust_loss");
-    common.say(describe(gap ? "highest values: without these rows it is highest"
-                            : "highest values: these rows help most",
-                        report.highest, ids));
-    common.say(describe(gap ? "lowest values: without these rows it is lowest"
-                            : "lowest values: these rows hurt most",
-                        report.lowest, ids));
+    common.say_lines(describe(gap ? "highest values: without these rows it is highest"
+                                  : "highest values: these rows help most",
+                              report.highest, ids));
+    common.say_lines(describe(gap ? "lowest values: without these rows it is lowest"
+                                  : "lowest values: these rows hurt most",
+                              report.lowest, ids));
   } else {
     const InfluenceSummary& s = report.summary;
     common.say(
@@ -194,7 +200,7 @@ int run(const Flags& flags, const Common& common, const CLI::App& command) {
     common.say(
         fmt::format("  lowest  {:+.4g}  row {} (id {})", s.min, s.argmin, ids.text(s.argmin)));
   }
-  if (report.flip_check) common.say(describe(*report.flip_check));
+  if (report.flip_check) common.say_lines(describe(*report.flip_check));
   if (!flags.output.empty()) common.say("wrote " + flags.output);
   if (found.leave_one_out && !found.leave_one_out->not_converged.empty()) {
     common.warn(fmt::format("{} rows did not reach the tolerance",

@@ -618,6 +618,17 @@ std::string to_json(const VaultStatus& status, const VaultCheck* check) {
   return finish(object);
 }
 
+std::string backup_json(const std::string& destination, const VaultStatus& copy, double seconds) {
+  Json object = header("backup");
+  object.update({{"destination", destination},
+                 {"model_id", copy.model_id},
+                 {"rows", copy.rows},
+                 {"rows_left", copy.rows_left},
+                 {"events", copy.ledger ? Json(copy.ledger->events) : Json(nullptr)},
+                 {"seconds", {{"backup", seconds}}}});
+  return finish(object);
+}
+
 std::string to_json(const Verification& verification, double seconds) {
   Json checks = Json::array();
   for (const Check& check : verification.checks) {

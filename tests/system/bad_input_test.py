@@ -27,15 +27,16 @@ from command_support import COLUMNS, FIT, arrays, contents, csv_text, npy, run, 
 
 COMMAND = ""
 KINDS = {1: "internal", 2: "usage", 3: "data", 5: "damaged", 6: "busy", 7: "not_found"}
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "certificate"
 SECRETS = ["secret", "person-"]  # in cells and ids of every file here, in no name of a column
 
 
 class Bad:
     """One table entry: arguments with {places}, files to make first, what has to come of it."""
 
-    def __init__(self, name, code, line, *arguments, where=None, hint=True, files=None, **more):
+    def __init__(self, name, code, line, *arguments, where=None, hint=True, files=None, links=None, **more):
         self.name, self.code, self.line, self.arguments = name, code, line, arguments
-        self.where, self.hint, self.files, self.more = where, hint, files or {}, more
+        self.where, self.hint, self.files, self.links, self.more = where, hint, files or {}, links or {}, more
 
 
 @functools.cache
@@ -46,6 +47,14 @@ def commands():
 @functools.cache
 def options_of(command):
     return set(re.findall(r"--[a-z][a-z-]*", run(COMMAND, command, "--help").out))
+
+
+def printable(text):
+    """As the command writes names for a person: with no control character, which a terminal would obey."""
+    def escape(found):
+        named = {"\n": r"\n", "\t": r"\t", "\r": r"\r"}
+        return named.get(found[0]) or (rf"\x{ord(found[0]):02x}" if found[0] < "\x80" else rf"\u{ord(found[0]):04x}")
+    return re.sub(r"[\x00-\x1f\x7f-\x9f]", escape, text)
 
 
 class World(unittest.TestCase):
@@ -98,6 +107,8 @@ class World(unittest.TestCase):
             scratch = Path(scratch)
             out = scratch / "out"
             out.mkdir()
+            for name, target in case.links.items():
+                (scratch / name).symlink_to(str(target).format(**self.places()))
             for name, content in case.files.items():
                 (scratch / name).write_bytes(content if isinstance(content, bytes) else content.encode())
             arguments = self.fill(case.arguments, out=out, bad=scratch / "bad.csv", here=scratch)
@@ -133,7 +144,7 @@ class World(unittest.TestCase):
         self.assertTrue(said["message"], str(done))
         parts = (said["where"] + ": " if said["where"] else "") + said["message"]
         parts += "; " + said["hint"] if said["hint"] else ""
-        self.assertEqual(done.err, f"recant: {parts}\n", str(done))
+        self.assertEqual(done.err, f"recant: {printable(parts)}\n", str(done))
         if case.code != 2:  # an option out of range is named in the message
             self.assertTrue(said["where"], f"says no where\n{done}")
         if case.where is not None:
@@ -538,8 +549,30 @@ OPTIONS = [
     option("privileged is no group", r"privileged: 'other' is not a group; groups are female, male", "evaluate", "--privileged", "sex=other"),
     option("positive class of a binary model", r"positive: only softmax", "evaluate", "--positive-class", "yes", hint=False),
     option("unknown progress", r"--progress", "evaluate", "--progress", "sometimes"),
-    Bad("no command", 2, r"recant: .*required; see recant --help", hint=True),
-    Bad("unknown command", 2, r"; see recant --help", "train", "x"),
+    Bad("no command", 2, r"recant: command line: a command is required; see recant --help$"),
+    Bad("unknown command", 2, r"recant: train: is not a command; see recant --help$", "train", "x"),
+    Bad("nearly a command", 2, r"recant: forgt: is not a command; is forget meant\? see recant --help$", "forgt", "x"),
+    Bad("help of no command", 2, r"recant: corect: is not a command; is correct meant\? see recant --help$", "help", "corect"),
+    Bad("help of two commands", 2, r"recant: help: explains one command at a time; see recant --help$", "help", "fit", "forget"),
+    Bad("unknown option of recant", 2, r"recant: --foo: is no option of recant itself; those of a command stand behind it; see", "--foo"),
+    Bad("a command's option before it", 2, r"recant: -q: is no option of recant itself; ", "-q", "status", "{model}"),
+    *(Bad(f"a target named {name!r}", 2, rf"has no column '{said}', which is named as target", "fit", "{train}", "--target", name, "-o",
+          "{out}/m.rct")
+      for name, said in (("z\nz", r"z\\nz"), ("z\x1b[31mz", r"z\\x1b\[31mz"), ("z\x85z", r"z\\u0085z"), ("z\x7f", r"z\\x7f"))),
+    option("a group with a line end", r"'a\\nb' is not a group; groups are female, male$", "evaluate", "--privileged", "sex=a\nb"),
+    option("a flag with an escape", r"a\\x1bb", "evaluate", "--progress", "a\x1bb"),
+    Bad("a file with a line end", 7, r"a\\nb\.csv: there is no such file$", "evaluate", "{model}", "{here}/a\nb.csv", hint=False),
+    option("every row by share", r"share: all 160 rows that count would be deleted, and nothing is left to train on; delete fewer$", "correct",
+           "--scheme", "hard", "--share", "1"),
+    option("every row by count", r"count: all 160 rows that count would be deleted", "correct", "--scheme", "hard", "--count", "160"),
+    option("every row by number", r"rows: all 160 rows that count would be deleted", "correct", "--scheme", "hard", "--rows",
+           ",".join(map(str, range(160)))),
+    Bad("standard input twice", 2, r"standard input: --validation and --test would both read it, but it can be read once; name a file", "correct",
+        "{model}", "--validation", "-", "--test", "-", "--close", "demographic_parity"),
+    *(option(f"{command} --wait {value}", r"wait must be finite and >= 0, but is", command, f"--wait={value}", hint=False)
+      for command in ("fit", "correct") for value in ("nan", "-5", "inf")),
+    *(Bad(f"{command[0]} --wait {value}", 2, r"wait must be finite and >= 0, but is", *command, f"--wait={value}", hint=False)
+      for command in (("forget", "{model}", "--rows", "1"), ("backup", "{model}", "{here}/b")) for value in ("nan", "-5")),
     Bad("no model", 2, r"model is required; see recant evaluate --help", "evaluate"),
     Bad("no output", 2, r"--output is required; see recant fit --help", "fit", "{train}", *FIT),
     Bad("compare without test", 2, r"--test is needed", "compare", "{train}", *FIT[:6], hint=False),
@@ -566,6 +599,41 @@ OUTPUTS = [
         "--close", "demographic_parity", "--weights", "{out}/w.csv", "-o", "{here}/none/m2.rct", hint=False),
     Bad("the values cannot be written", 3, r"none/v\.npy: cannot be created", "value", "{model}", "--validation", "{val}",
         "--method", "knn_shapley", "-o", "{here}/none/v.npy", hint=False),
+    *(Bad(f"{command[0]} {name} into a model", 2, r"lies in the model folder \S+(model|arrays)\.rct, which is kept as it is; choose a place outside$",
+          *command, place)
+      for command in (("influence", "{model}", "--validation", "{val}", "--metric", "utility", "-o"),
+                      ("value", "{model}", "--validation", "{val}", "--method", "knn_shapley", "-o"),
+                      ("value", "{model}", "--validation", "{val}", "--method", "data_shapley", "--max-samples", "9", "--state-file"),
+                      ("correct", "{model}", "--validation", "{val}", "--close", "demographic_parity", "--weights"),
+                      ("correct", "{model}", "--validation", "{val}", "--close", "demographic_parity", "-o"),
+                      ("fit", "{train}", *FIT, "-o"), ("fit", "{train}", *FIT, "--force", "-o"), ("backup", "{model}"),
+                      ("status", "{model}", "--checkpoint"))
+      for name, place in ((f"{' '.join(command[-2:])} {kind}", place) for kind, place in (
+          ("of its own", "{model}/rows/new.npy"), ("by ..", "{model}/state/../x.npy"),
+          ("of another", "{array_model}/rows/weights.npy"), ("as its manifest", "{model}/manifest.json")))),
+    *(Bad(f"{command[0]} over {flag}", 2, rf"{output} would replace what {flag} reads; choose another name$", *command,
+          files={"bad.csv": "x", "x.npy": "x"})
+      for command, output, flag in (
+          (("influence", "{model}", "--validation", "{bad}", "--metric", "utility", "-o", "{here}/./bad.csv"), "--output", "--validation"),
+          (("value", "{model}", "--validation", "{val}", "--method", "knn_shapley", "--features-file", "{here}/x.npy",
+            "--validation-features-file", "{a_x}", "-o", "{here}/x.npy"), "--output", "--features-file"),
+          (("correct", "{model}", "--validation", "{val}", "--test", "{bad}", "--close", "demographic_parity", "--weights", "{bad}"),
+           "--weights", "--test"),
+          (("value", "{model}", "--validation", "{bad}", "--method", "data_shapley", "--max-samples", "9", "--state-file", "{bad}"),
+           "--state-file", "--validation"))),
+    Bad("two outputs of one name", 2, r"w\.npy: --output and --weights cannot both be written there; choose two names$", "correct", "{model}",
+        "--validation", "{val}", "--close", "demographic_parity", "-o", "{out}/w.npy", "--weights", "{out}/../out/w.npy"),
+    Bad("a checkpoint over a file", 2, r"bad\.csv: exists and is not a checkpoint, so it is not replaced; choose another name$", "status",
+        "{model}", "--checkpoint", "{bad}", files={"bad.csv": "x"}),
+    Bad("a checkpoint over a folder", 2, r"out: exists and is not a checkpoint, so it is not replaced; ", "status", "{model}", "--checkpoint", "{out}"),
+    Bad("a checkpoint over a device", 2, r"/dev/zero: exists and is not a checkpoint, so it is not replaced; ", "status", "{model}", "--checkpoint",
+        "/dev/zero"),
+    Bad("values over a folder", 2, r"v\.npy: exists and is not a file, so it is not replaced; ", "value", "{model}", "--validation", "{val}",
+        "--method", "knn_shapley", "-o", "{here}/v.npy", links={"v.npy": "out"}),
+    *(Bad(f"{command[0]} through a link", 2, r"lies in the model folder \S+model\.rct, which is kept as it is; ", *command, links={"way": "{model}/rows"})
+      for command in (("influence", "{model}", "--validation", "{val}", "--metric", "utility", "-o", "{here}/way/ids.npy"),
+                      ("status", "{model}", "--checkpoint", "{here}/way/ids.npy"), ("backup", "{model}", "{here}/way/b"),
+                      ("fit", "{train}", *FIT, "-o", "{here}/way/b"))),
     Bad("the influences cannot be written", 3, r"none/i\.npy: cannot be created", "influence", "{model}", "--validation", "{val}",
         "--metric", "utility", "-o", "{here}/none/i.npy", hint=False),
 ]
@@ -628,11 +696,13 @@ AUDITS = [
     Bad("no annex", 7, r"nothere\.json: does not exist", "audit", "{deleted}", "--annex", "{here}/nothere.json", hint=False),
     Bad("garbage as annex", 5, r"bad\.csv: byte 0: an object is expected", "audit", "{deleted}", "--annex", "{bad}", hint=False,
         files={"bad.csv": "secret"}),
+    Bad("an annex where nothing was released", 2, r"deleted\.rct: has no certificate: nothing was released yet; give the bound itself", "audit",
+        "{deleted}", "--annex", EXAMPLE / "annex.json"),
     Bad("a bound that is negative", 2, r"bound must be finite and >= 0", "audit", "{deleted}", "--bound", "-1", hint=False),
     Bad("a bound that is no number", 2, r"bound must be finite and >= 0, but is nan", "audit", "{deleted}", "--bound", "nan", hint=False),
     Bad("a sigma that is negative", 2, r"sigma must be finite and >= 0", "audit", "{deleted}", "--sigma", "-1", hint=False),
-    Bad("too few shadow models", 2, r"shadow-models must be at least 4, but is 3", "audit", "{deleted}", "--shadow-models", "3", hint=False),
-    Bad("confidence of 1", 2, r"confidence: must be between 0 and 1, but is 1", "audit", "{deleted}", "--confidence", "1", hint=False),
+    Bad("too few shadow models", 2, r"shadow-models must be at least 4, but is 3", "audit", "{deleted}", "--test", "{test}", "--shadow-models", "3", hint=False),
+    Bad("confidence of 1", 2, r"confidence: must be above 0 and below 1, but is 1", "audit", "{deleted}", "--test", "{test}", "--confidence", "1", hint=False),
     Bad("a bound that is broken", 4, r"the distance to retraining is .* at least, but 1e-12 was claimed", "audit", "{deleted}", "--bound",
         "1e-12"),
 ]

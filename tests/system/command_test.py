@@ -5,6 +5,7 @@
     command_test.py COMMAND [unittest arguments]
 """
 import csv
+import json
 import math
 import os
 import re
@@ -42,9 +43,95 @@ FLAGS = {
     "correct": [*MODEL, *MEASURED, "--close", "--keep", "--scheme", "--update", "--bounds", "--count", "--share", "--rounds", "--repay", "--rows",
                 "--target-gap", "--kappa", "--kappa-rel", "--output", "--weights", "--force", "--wait"],
     "compare": [*TRAINING, *MEASURED, "--close", "--close-share", "--rounds", "--resamples"],
-    "audit": [*MODEL, "--against-retrain", "--membership", "--reconstruction", "--bound", "--annex", "--before",
+    "audit": ["model", "--against-retrain", "--membership", "--reconstruction", "--bound", "--annex", "--before",
               *(f"--{part}{kind}" for part in ("deleted", "test") for kind in ("", "-features", "-targets", "-groups")),
               "--shadow-models", "--sigma", "--confidence"]}
+# Of each command what a flag needs to be heard: arguments under which it says nothing, with {places}, and the flags
+# of which that holds. Where the command refuses them in other words these stand first.
+SILENT = r"^recant: {flag}: says nothing to "
+COLUMNS_OF_CSV = ["--target", "--sensitive", "--id", "--weight", "--drop", "--schema", "--no-header", "--missing", "--na", "--encoding"]
+AS_ARRAYS = ["--features", "{x}", "--targets", "{y}"]
+VALIDATION = MEASURED[:4]
+SOFT = ["correct", "{model}", "--validation", "{val}", "--close", "demographic_parity"]
+HARD = [*SOFT, "--scheme", "hard"]
+VALUED = ["value", "{model}", "--validation", "{val}", "--method"]
+NEIGHBOURS = ["--neighbors", "--features-file", "--validation-features-file"]
+DRAWN = ["--utility", "--max-samples", "--standard-error", "--truncation", "--alpha", "--beta", "--state-file"]
+UNHEARD = {
+    "fit": [(SILENT, ["fit", *AS_ARRAYS, "-o", "{out}"], COLUMNS_OF_CSV),
+            (SILENT, ["fit", "{train}", "--target", "age", "--loss", "squared", "-o", "{out}"], ["--positive"]),
+            (SILENT, ["fit", "{train}", *FIT, "-o", "{out}"], ["--wait"]),
+            (r"budget", ["fit", "{train}", *FIT, "-o", "{out}"],
+             [*VALIDATION, "--epsilon", "--delta", "--releases", "--sigma", "--allowance", "--utility-price", "--on-budget-spent",
+              "--difference-epsilon", "--difference-delta", "--difference-step", "--plan", "--ledger"]),
+            (r"not both|needs? both", ["fit", "{train}", *FIT, "-o", "{out}"], [*ARRAYS]),
+            (r"names no sensitive column", ["fit", *AS_ARRAYS, "-o", "{out}"], ["--privileged"])],
+    "compare": [(SILENT, ["compare", *AS_ARRAYS, "--test", "{test}"], COLUMNS_OF_CSV),
+                (SILENT, ["compare", "{train}", "--target", "age", "--loss", "squared", "--test", "{test}"], ["--positive"]),
+                (r"not both|needs? both", ["compare", "{train}", *FIT, "--test", "{test}"], ARRAYS),
+                (r"names no sensitive column", ["compare", *AS_ARRAYS, "--test", "{test}"], ["--privileged"])],
+    "forget": [(SILENT, ["forget", "{model}", "--rows", "4"], ["--values", "--value-method", "--form", *VALIDATION]),
+               (SILENT, ["forget", "{model}", "--rows", "4", "--weighting", "value:1", "--values", "{y}"], VALIDATION),
+               (SILENT, ["forget", "{model}", "--rows", "4", "--weighting", "retained:1", "--validation", "{val}"], ["--third-derivative"]),
+               (SILENT, ["forget", "{model}", "--rows", "4", "--tier-at-most", "0"], ["--third-derivative"]),
+               (r"is about gradient ascent", ["forget", "{model}", "--rows", "4"], ["--max-steps", "--step-size", "--rule", "--clip"]),
+               (r"a budget, and this model has none", ["forget", "{spare}", "--rows", "4"], ["--tier-at-most", "--third-derivative"]),
+               (SILENT, ["forget", "{model}", "--from-ledger", "{y}"],
+                ["--one-by-one", "--request-key", "--method", "--tier-at-most", "--third-derivative", "--ledger", "--weighting", "--form",
+                 "--values", "--value-method", *VALIDATION, "--max-steps", "--step-size", "--rule", "--clip"]),
+               (r"none can be named", ["forget", "{model}", "--from-ledger", "{y}"], ["--rows", "--rows-from", "--ids", "--ids-from", "--requests"]),
+               (r"names rows and keys itself", ["forget", "{model}", "--requests", "{y}"],
+                ["--rows", "--ids", "--one-by-one", "--request-key"])],
+    "evaluate": [(SILENT, ["evaluate", "{squared}", "{val}"], ["--threshold", "--radius", "--attack-correct-only"]),
+                 (r"only softmax", ["evaluate", "{model}", "{val}"], ["--positive-class"]),
+                 (r"not both|needs? both", ["evaluate", "{model}", "{val}"], ARRAYS[:3])],
+    "influence": [(SILENT, ["influence", "{model}", "--validation", "{val}", "--metric", "utility"], ["--privileged", "--positive-class"]),
+                  (r"not both|needs? both", ["influence", "{model}", "--validation", "{val}", "--metric", "utility"], VALIDATION[1:])],
+    "value": [(SILENT, [*VALUED, "knn_shapley"], ["--metric", "--tolerance", "--privileged", "--positive-class", *DRAWN]),
+              (SILENT, [*VALUED, "influence"], [*NEIGHBOURS, "--truncate", "--baseline", "--ties", "--tolerance", "--privileged", *DRAWN]),
+              (SILENT, [*VALUED, "leave_one_out"], [*NEIGHBOURS, "--truncate", "--baseline", "--ties", "--privileged", *DRAWN]),
+              (SILENT, [*VALUED, "data_shapley"], ["--metric", "--tolerance", "--truncate", "--baseline", "--ties", "--alpha", "--beta"]),
+              (SILENT, [*VALUED, "data_banzhaf"], ["--truncation"]),
+              (SILENT, [*VALUED, "data_shapley", "--utility", "accuracy"], NEIGHBOURS),
+              (r"not both|needs? both", [*VALUED, "knn_shapley"], VALIDATION[1:])],
+    "correct": [(SILENT, HARD, ["--bounds", "--kappa", "--kappa-rel", "--repay", "--keep"]),
+                (SILENT, [*SOFT, "--keep", "none"], ["--repay"]),
+                (SILENT, [*SOFT, "--rounds", "1"], ["--repay"]),
+                (SILENT, [*SOFT, "--bounds", "none"], ["--repay"]),
+                (SILENT, SOFT, ["--force", "--wait"]),
+                (SILENT, [*SOFT, "-o", "{out}"], ["--wait"]),
+                (r"belong to the hard scheme", SOFT, ["--count", "--share", "--rows"]),
+                (r"only softmax", SOFT, ["--positive-class"]),
+                (r"not both|needs? both", SOFT, [flag for flag in MEASURED if "-" in flag[2:]])],
+    "audit": [(SILENT, ["audit", "{deleted}"], ["--shadow-models", "--confidence"]),
+              (SILENT, ["audit", "{deleted}", "--against-retrain"], ["--sigma", "--shadow-models", "--confidence"]),
+              (SILENT, ["audit", "{deleted}", "--membership", "--test", "{test}"], ["--sigma"]),
+              (r"not both", ["audit", "{deleted}", "--bound", "1"], ["--annex"]),
+              (r"needs rows that no model was trained on", ["audit", "{deleted}"], ["--membership"]),
+              (r"not both|needs? both", ["audit", "{deleted}", "--deleted", "{test}", "--test", "{test}"],
+               [f"--{part}{kind}" for part in ("deleted", "test") for kind in ("-features", "-targets", "-groups")])]}
+# Those that are heard whatever else is given.
+HEARD = {
+    "fit": {"train", "--l2", "--l2-per-row", "--loss", "--no-intercept", "--tolerance", "--max-iterations", "--refine", "--output", "--force"},
+    "compare": {"train", *MEASURED, "--l2", "--l2-per-row", "--loss", "--no-intercept", "--tolerance", "--max-iterations", "--refine", "--close",
+                "--close-share", "--rounds", "--resamples"},
+    "forget": {"model", "--wait", "--require-checkpoint", "--from-ledger"},
+    "status": {"model", "--check", "--checkpoint"},
+    "backup": {"model", "destination", "--wait"},
+    "evaluate": {"model", "data", "--privileged"},
+    "influence": {"model", "--validation", "--metric", "--output"},
+    "value": {"model", "--validation", "--method", "--top", "--flip-check", "--output"},
+    "correct": {"model", "--validation", "--test", "--close", "--scheme", "--update", "--rounds", "--target-gap", "--output", "--weights", "--privileged"},
+    "audit": {"model", "--against-retrain", "--reconstruction", "--bound", "--before", "--deleted", "--test"}}
+# Something that each flag takes; those that are not here are numbers, or switches.
+GIVEN = {"--target": "admitted", "--sensitive": "sex", "--id": "id", "--weight": "w", "--drop": "city", "--schema": "{schema}", "--missing": "error",
+         "--na": "x", "--encoding": "reference", "--positive": "yes", "--on-budget-spent": "refuse", "--ledger": "postgresql://localhost/x",
+         "--privileged": "sex=male", "--positive-class": "yes", "--value-method": "knn_shapley", "--form": "rank", "--rule": "decaying",
+         "--tier-at-most": "1", "--request-key": "k", "--method": "newton", "--weighting": "uniform", "--metric": "utility", "--ties": "shared",
+         "--utility": "vote", "--state-file": "{out}", "--bounds": "-1,1", "--keep": "utility", "--rows": "7", "--ids": "7", "--annex": "{val}"}
+FILES_GIVEN = ["--values", "--features-file", "--validation-features-file", *ARRAYS, "--rows-from", "--ids-from", "--requests",
+               *(f"--{part}{kind}" for part in ("validation", "test", "deleted") for kind in ("", "-features", "-targets", "-groups"))]
+SWITCHES = ["--no-header", "--plan", "--force", "--repay", "--third-derivative", "--one-by-one", "--attack-correct-only", "--membership"]
 SAMPLED = ["data_shapley", "beta_shapley", "data_banzhaf"]
 VALUE_METHODS = ["knn_shapley", "influence", "leave_one_out", *SAMPLED]
 GAPS = ["demographic_parity", "equal_opportunity", "equal_opportunity_loss"]
@@ -113,6 +200,35 @@ class Output(World):
         for command in FLAGS:
             self.assertRegex(main, rf"(?m)^\s+{command}\s")
 
+    def test_help_in_other_words(self):
+        self.assertEqual(self.call("help").out, self.call("--help").out)
+        for command in FLAGS:
+            self.assertEqual(self.call("help", command).out, self.call(command, "--help").out)
+
+    def test_names_cannot_steer_the_terminal(self):
+        """Names of columns, groups, ids and files with line ends and escapes: a person reads them on their own line."""
+        ugly = "s\n\x1b[2Jx"
+        columns = [ugly if column == "sex" else column for column in COLUMNS]
+        rows = [[f"{cell}\n\x1b[1m" if i in (0, 4) else cell for i, cell in enumerate(row)] for row in self.rows]
+        for name, part in (("train", rows[:250]), ("val", rows[250:])):
+            (self.out / f"{name}\x1b.csv").write_text(csv_text(part, columns))
+        train, val, model = self.out / "train\x1b.csv", self.out / "val\x1b.csv", self.out / "a\nb.rct"
+        calls = [("fit", train, *(ugly if flag == "sex" else flag for flag in FIT), "-o", model), ("evaluate", model, val),
+                 ("influence", model, "--validation", val, "--metric", "demographic_parity", "-o", self.out / "i\n.csv"),
+                 ("correct", model, "--validation", val, "--close", "demographic_parity"),
+                 ("value", model, "--validation", val, "--method", "knn_shapley", "--top", "2"),
+                 ("value", model, "--validation", val, "--method", "knn_shapley"), ("status", model, "--check"),
+                 ("status", model, "--checkpoint", self.out / "c\n.json"), ("forget", model, "--rows", "3"), ("backup", model, self.out / "b\n.rct"),
+                 ("audit", model), ("verify", model / "certificates/000002.json", "--annex", val)]
+        for arguments in calls:
+            with self.subTest(arguments[0]):
+                done = run(COMMAND, *arguments)
+                self.assertRegex(done.out + done.err, r"^[^\x00-\x09\x0b-\x1f\x7f]+$", done)
+                self.assertLessEqual(done.err.count("\n"), 1, done)
+                self.assertNotRegex(done.out + done.err, r"(?m)^(x|b\.rct|\.csv|\.json)", done)
+                if done.code in (0, 4) and arguments[0] in ("evaluate", "fit"):
+                    self.assertIn(r"s\n\x1b[2Jx", done.out)
+
     def test_version(self):
         done = self.call("--version")
         self.assertRegex(done.out, r"^recant \d+\.\d+\.\d+\n$")
@@ -138,9 +254,10 @@ class Output(World):
                             "demographic_parity", "-o", self.out / "m2.rct", "--force"),
                 "compare": ("compare", self.train, "--validation", self.val, "--test", self.test, *without(FIT, "--id"),
                             "--drop", "id", "--resamples", "40"),
-                "audit": ("audit", self.deleted, "--test", self.test, "--shadow-models", "4")}
+                "audit": ("audit", self.deleted, "--test", self.test, "--shadow-models", "4"),
+                "status": ("status", self.model)}
 
-    SCHEMAS = {"fit": "fit", "evaluate": "evaluation", "influence": "influence", "value": "values", "correct": "correction", "compare": "comparison", "audit": "audit"}
+    SCHEMAS = {"fit": "fit", "evaluate": "evaluation", "influence": "influence", "value": "values", "correct": "correction", "compare": "comparison", "audit": "audit", "status": "status"}
 
     def test_json_is_one_object_and_nothing_else(self):
         for name, command in self.commands().items():
@@ -151,6 +268,21 @@ class Output(World):
                     self.assertTrue(all(isinstance(s, float) for s in done.json["seconds"].values()))
                     self.assertEqual(done.err, "")
                     self.assertNotRegex(done.out, r"\bnan\b|\binf\b|NaN|Infinity")
+
+    def test_a_backup_says_what_it_wrote(self):
+        self.assertEqual(self.call("backup", self.model, self.out / "a.rct").out, f"wrote {self.out / 'a.rct'}\n")
+        self.assertEqual(self.call("backup", self.model, self.out / "b.rct", "--quiet").out, "")
+        enrolled = self.out / "enrolled.rct"
+        self.call("fit", self.train, *FIT, "--epsilon", "1", "--delta", "1e-5", "-o", enrolled)
+        self.call("forget", enrolled, "--rows", "3,5")
+        for model, left in ((self.model, 400), (enrolled, 398)):
+            copy = self.out / f"copy-{left}.rct"
+            done = self.call("backup", model, copy, "--json")
+            status = self.call("status", copy, "--json").json
+            self.assertEqual((done.json["schema"], done.json["destination"], done.err), ("recant.backup/1", str(copy), ""))
+            self.assertEqual([done.json[key] for key in ("model_id", "rows", "rows_left")], [status["model_id"], 400, left])
+            self.assertEqual(done.json["events"], status["ledger"] and status["ledger"]["events"])
+            self.assertGreater(done.json["seconds"]["backup"], 0)
 
     def test_quiet_prints_nothing(self):
         for name, command in self.commands().items():
@@ -176,6 +308,49 @@ class Output(World):
     def test_json_carries_whole_doubles(self):
         theta = read_npy(self.model / "state/0/theta.npy")
         self.assertEqual([*self.fitted["coefficients"], self.fitted["intercept"]], theta)
+
+
+class Unheard(World):
+    """A flag that nothing listens to is a mistake about what will happen: it is refused before anything does."""
+
+    def test_every_flag_is_heard_or_has_its_case(self):
+        for command, flags in FLAGS.items():
+            cases = {flag for _, _, silent in UNHEARD.get(command, []) for flag in silent}
+            self.assertEqual(sorted(set(flags) - cases - HEARD[command]), [], f"{command}: flags that no case knows")
+            self.assertLessEqual(cases | HEARD[command], set(flags), command)
+
+    def test_a_flag_that_says_nothing_is_refused(self):
+        features, targets, _, _ = arrays(60, 5)
+        (self.root / "x.npy").write_bytes(npy(features, (60, 3)))
+        (self.root / "y.npy").write_bytes(npy(targets))
+        (self.root / "schema.json").write_text("{}")
+        squared = self.root / "squared.rct"
+        self.call("fit", self.train, "--target", "age", "--loss", "squared", "--drop", "id", "-o", squared)
+        places = {"x": self.root / "x.npy", "y": self.root / "y.npy", "train": self.train, "val": self.val, "test": self.test, "model": self.model,
+                  "deleted": self.deleted, "squared": squared, "schema": self.root / "schema.json", "out": self.out / "new.rct"}
+        places["spare"] = self.root / "spare.rct"  # which is opened before its ledger says that it has no budget
+        shutil.copytree(self.model, places["spare"])
+        models = [contents(model) for model in (self.model, self.deleted)]
+        tried = 0
+        for cases in UNHEARD.values():
+            for says, arguments, flags in cases:
+                for flag in flags:
+                    text = GIVEN.get(flag, "{y}" if flag in FILES_GIVEN else "0.5" if flag not in ("--neighbors", "--max-samples", "--shadow-models",
+                                                                                                   "--releases", "--max-steps", "--count") else "8")
+                    given = [flag] if flag in SWITCHES else [f"{flag}={text}"]
+                    filled = [str(part).format(**places) for part in (*arguments, *given)]
+                    with self.subTest(" ".join(filled)):
+                        tried += 1
+                        done = self.call(*filled, code=2)
+                        self.assertRegex(done.err, says.format(flag=re.escape(flag)), done)
+                        self.assertEqual(list(self.out.iterdir()), [], done)
+        self.assertGreater(tried, 150)
+        self.assertEqual([contents(model) for model in (self.model, self.deleted)], models)
+
+    def test_what_is_heard_after_all_is_taken(self):
+        for flags in (["--keep", "none"], ["--keep", "utility:0.5"]):
+            self.call(*(part.format(model=self.model, val=self.val) for part in HARD), "--rounds", "1", *flags)
+        self.call("influence", self.model, "--validation", self.val, "--metric", "demographic_parity", "--privileged", "sex=male")
 
 
 class Threads(World):
@@ -256,12 +431,23 @@ class Audit(World):
         self.assertEqual(before["reconstruction"]["noisy"][0]["sigma"], 0.1)
         self.assertAlmostEqual(before["reconstruction"]["cosine"], inside["reconstruction"]["cosine"], delta=1e-4)
 
-    def test_claims_come_from_an_annex(self):
-        annex = Path(__file__).resolve().parents[2] / "examples" / "certificate" / "annex.json"
-        self.assertEqual(self.audit("--annex", annex, code=self.code_of_bound(0.015))["retraining"]["bound"], 0.015)
-
-    def code_of_bound(self, bound):
-        return 0 if self.audit()["retraining"]["distance"] < bound else 4
+    def test_claims_come_from_the_annex_of_the_newest_certificate(self):
+        model, other = self.out / "m.rct", self.out / "other.rct"
+        for folder in (model, other):
+            self.call("fit", self.train, *FIT, "--epsilon", "1", "--delta", "1e-5", "-o", folder)
+            report = self.call("forget", folder, "--rows", "3,5", "--json").json
+        annex = model / "certificates/000002.annex.json"
+        found = self.call("audit", model, "--annex", annex, "--json").json["retraining"]
+        self.assertEqual(found["verdict"], "holds")
+        self.assertEqual(found["bound"], float(json.loads(annex.read_text())["bound"]))
+        edited = self.out / "annex.json"
+        edited.write_text(re.sub(r'"bound":"[^"]*"', '"bound":"9e+99"', annex.read_text()))
+        example = Path(__file__).resolve().parents[2] / "examples" / "certificate" / "annex.json"
+        for file, says in ((report["annex"], "is the annex of another model"), (example, "is the annex of another model"),
+                           (model / "certificates/000001.annex.json", "is the annex of release 1, but the model is release 2"),
+                           (edited, "is not the annex that the certificate is bound to")):
+            done = self.call("audit", model, "--annex", file, code=5)
+            self.assertRegex(done.err, rf"^recant: \S+json: {says}; take the annex of release 2 in \S+certificates\n$")
 
     def test_one_deleted_row_leaves_membership_out(self):
         one = self.out / "one.rct"

@@ -389,16 +389,28 @@ class Forget(Vaults):
         self.call("forget", model, "--requests", self.root / "minus.csv", code=7)
         self.assertEqual((model / "rows/features.npy").read_bytes(), before["rows/features.npy"])
 
+    def test_files_of_rows_as_windows_writes_them(self):
+        (self.root / "rows.txt").write_bytes(b"\xef\xbb\xbf15\r\n\r\n16\r\n")
+        (self.root / "ids.txt").write_bytes(b"\xef\xbb\xbf" + self.rows[15][0].encode() + b"\r\n" + self.rows[16][0].encode())
+        for flag, file in (("--rows-from", "rows.txt"), ("--ids-from", "ids.txt")):
+            model = self.copy(self.plain)
+            self.assertEqual(self.forget(model, flag, self.root / file)["rows"], 2)
+            self.assertEqual([i for i, w in enumerate(read_npy(model / "rows/weights.npy")) if w == 0], [15, 16])
+
     def test_bad_requests(self):
         model = self.copy(self.enrolled)
         (self.root / "words.txt").write_text("one\ntwo\n")
         (self.root / "empty.txt").write_text("\n\n")
+        (self.root / "later.txt").write_text("7\n\n8\nsecret\n")
         for arguments, code, says in [
                 ([], 2, "no row"), (["--rows-from", self.root / "empty.txt"], 2, "no row"),
                 (["--rows", "1", "--ids", self.rows[3][0]], 2, "both"),
                 (["--rows", "1,1"], 2, "twice"), (["--ids", "a,a"], 2, "twice"),
                 (["--rows", "200"], 7, "0 to 199"), (["--rows=-1"], 7, "0 to 199"),
-                (["--rows-from", self.root / "words.txt"], 3, "row number"),
+                (["--rows-from", self.root / "words.txt"], 3, "words.txt, line 1: holds something else than a row number"),
+                (["--rows-from", self.root / "later.txt"], 3, "later.txt, line 4: holds something else than a row number"),
+                (["--rows-from", self.root], 3, "is a folder; name a file in it"),
+                (["--ids-from", self.root], 3, "is a folder; name a file in it"),
                 (["--rows-from", self.root / "none.txt"], 7, "does not exist"),
                 (["--rows", "1", "--weighting", "value"], 2, "--weighting"),
                 (["--rows", "1", "--weighting", "value:much"], 2, "--weighting"),
@@ -559,6 +571,7 @@ class Forget(Vaults):
         exact = self.forget(self.copy(self.plain), *rows, "--weighting", "retained:0.5")
         self.assertEqual((exact["level"], exact["tier"]), ("exact", "retrain"))
         for more, says in [(["--weighting", "retained:auto"], "no number"), (["--weighting", "retained:"], "retained:ALPHA"),
+                           (["--weighting", "retained:1e3"], "alpha: 1000 is so large that a row"),
                            (["--weighting", "retained:1", "--value-method", "influence"], "KNN-Shapley"),
                            (["--weighting", "retained:1", "--method", "ascent"], "use newton")]:
             done = self.call("forget", self.copy(self.plain), *rows, *more, code=2)

@@ -49,6 +49,10 @@ namespace recant {
 /// `check`: none unless it was asked for.
 [[nodiscard]] std::string to_json(const VaultStatus& status, const VaultCheck* check = nullptr);
 
+/// A backup, by what stands in `destination` now.
+[[nodiscard]] std::string backup_json(const std::string& destination, const VaultStatus& copy,
+                                      double seconds);
+
 [[nodiscard]] std::string to_json(const Verification& verification, double seconds);
 
 [[nodiscard]] std::string to_json(const Error& error);
