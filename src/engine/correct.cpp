@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "recant/engine/correct.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cmath>
 #include <iterator>
 
 #include "recant/core/error.hpp"
@@ -38,6 +41,25 @@ std::vector<std::string> compared(const SensitiveColumn& column, std::size_t ind
   std::vector<std::string> groups;
   for (const std::string& group : column.groups) groups.push_back("=" + group);
   return groups;
+}
+
+/// A model of no row has no optimum: said of the flag that asks for it.
+void check_rows_stay(const CorrectionOptions& options, const Vector& weights) {
+  const Index count = (weights.array() != 0).count();
+  const auto refuse = [&](const char* which) {
+    throw UsageError(
+        fmt::format("all {} rows that count would be deleted, and nothing is left to train on",
+                    count),
+        which, "delete fewer");
+  };
+  if (options.scheme != Scheme::kHard) return;
+  if (options.count && *options.count == count) refuse("count");
+  const auto rows = static_cast<double>(weights.size());
+  if (options.share && *options.share <= 1 &&
+      std::floor(*options.share * rows) >= static_cast<double>(count)) {
+    refuse("share");
+  }
+  if (static_cast<Index>(options.delete_rows.size()) == count) refuse("rows");
 }
 
 std::optional<std::string> group_of(const Metric& metric, const Dataset& data) {
@@ -133,6 +155,7 @@ std::pair<FittedModel, CorrectionReport> correct(const FittedModel& fitted,
   }
   CorrectionReport report;
   report.goals = resolve_goals(request, validation, fitted);
+  check_rows_stay(request.options, fitted.rows.weights);
 
   const bool about_groups = std::any_of(report.goals.begin(), report.goals.end(),
                                         [](const Metric& goal) { return goal.is_gap(); });

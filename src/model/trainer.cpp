@@ -85,6 +85,11 @@ class Newton {
   TrainerResult run(Vector start, const Cholesky* near) {
     theta_ = std::move(start);
     now_ = evaluate(theta_);
+    if (!std::isfinite(now_.gradient.norm())) {
+      throw DataError(
+          "the gradient is beyond double precision: row weights, features or targets are too large",
+          "training rows", "scale them down");
+    }
     const bool dear = hessian_cost_in_passes(objective_) >= kDearHessian;
     if (near != nullptr) {
       start_with(*near);
