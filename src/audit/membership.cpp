@@ -163,6 +163,7 @@ Dataset stacked(const Dataset& first, const Dataset& second) {
 
 AttackAudit attack_one(MembershipAttack kind, const Scores& original, const Scores& after,
                        const Scores& truth, const MembershipOptions& options) {
+  const double attacks = options.shadows ? 2 : 1;
   const auto attacked = [&](const Scores& of) {
     return ModelUnderAttack{
         .deleted = attack(of.deleted, of.unseen, options.confidence, options.seed),
@@ -171,9 +172,10 @@ AttackAudit attack_one(MembershipAttack kind, const Scores& original, const Scor
   AttackAudit audit{.attack = kind,
                     .original = attacked(original),
                     .unlearned = attacked(after),
-                    .retrained = attacked(truth)};
+                    .retrained = attacked(truth),
+                    .difference_confidence = 1 - options.false_alarm / attacks};
   audit.difference = auc_difference(truth.deleted, truth.unseen, after.deleted, after.unseen,
-                                    1 - options.false_alarm);
+                                    audit.difference_confidence);
   audit.verdict =
       judge(audit.difference, after.deleted.size(), after.unseen.size(), options.tolerance);
   return audit;
@@ -224,7 +226,7 @@ std::string_view describe(ForgettingVerdict verdict) noexcept {
       "as far as these rows show",
       "deleted rows look more like members than after retraining: they are not forgotten",
       "deleted rows look less like members than after retraining: they stand out as removed",
-      "there are too few deleted or unseen rows for a verdict"};
+      "there are too few rows for a verdict, deleted or unseen"};
   return kTexts[static_cast<std::size_t>(verdict)];
 }
 

@@ -84,16 +84,22 @@ Rate rate(Index hits, Index trials, double confidence) {
   return out;
 }
 
-double normal_quantile(double p) {
+double student_quantile(double p, double degrees) {
   if (!(p > 0 && p < 1)) throw UsageError(fmt::format("p must be between 0 and 1, but is {}", p));
-  // On the side where the probability is small, which is where erfc has its digits.
-  const double tail = std::min(p, 1 - p);
-  double low = -40, high = 0;
-  for (int i = 0; i < 64; ++i) {
-    const double middle = low + (high - low) / 2;
-    (std::erfc(-middle / std::sqrt(2.0)) / 2 < tail ? low : high) = middle;
-  }
-  return p < 0.5 ? high : -high;
+  check_positive("degrees of freedom", degrees);
+  constexpr double kMostDegrees = 1e5;  // beyond, lgamma loses the digits that would tell
+  const double nu = std::min(degrees, kMostDegrees), tail = std::min(p, 1 - p);
+  // P(T >= x) = P(Beta(nu / 2, 1 / 2) <= nu / (nu + x^2)) / 2 for x > 0, looked for on the scale of
+  // its logarithm.
+  const auto at = [](double share) { return std::exp(760 * share - 60); };
+  const Ends ends = where(
+      [&](double share) {
+        const double x = at(share);
+        return -beta_below(nu / 2, 0.5, nu / (nu + x * x)) / 2;
+      },
+      -tail);
+  const double x = at(ends.high);
+  return p < 0.5 ? -x : x;
 }
 
 }  // namespace recant

@@ -53,18 +53,55 @@ Placements placements(ConstVectorRef members, ConstVectorRef others) {
   return out;
 }
 
-/// Of the mean of independent values.
-double variance_of_mean(const Vector& values) {
+/// Of the mean of independent values, with `added` squares beside theirs.
+double variance_of_mean(const Vector& values, double added = 0) {
   const auto n = static_cast<double>(values.size());
   if (values.size() < 2) return 0;
-  return (values.array() - values.mean()).square().sum() / (n * (n - 1));
+  return ((values.array() - values.mean()).square().sum() + added) / (n * (n - 1));
 }
 
-double normal_width(double confidence) {
+/// All the same, but for rounding: placements differ by 1 / (2 rows) or not at all.
+bool constant(const Vector& values) {
+  return values.maxCoeff() - values.minCoeff() < 1e-12;
+}
+
+struct Ends {
+  double low = 0, high = 1;
+};
+
+/// x log(x / y), 0 at x = 0.
+double entropy(double x, double y) {
+  return x > 0 ? x * std::log(x / y) : 0;
+}
+
+/// [Hoeffding1963]: a mean of independent pairs in [0, 1] is off so far with probability
+/// exp(-pairs * KL) at most on either side; averages over all ways to pair off, too.
+Ends by_pairs(double value, Index pairs, double confidence) {
+  const double most = std::log(2 / (1 - confidence)) / static_cast<double>(pairs);
+  const auto end = [&](double beyond) {
+    double outside = beyond, inside = value;
+    for (int i = 0; i < 64; ++i) {
+      const double middle = outside + (inside - outside) / 2;
+      const double kl = entropy(value, middle) + entropy(1 - value, 1 - middle);
+      (kl > most ? outside : inside) = middle;
+    }
+    return outside;
+  };
+  return {end(0), end(1)};
+}
+
+/// Of a sum of two variances, by m and n values ([Welch1947]).
+double student_width(double members, Index m, double others, Index n, double confidence) {
+  const double all = members + others, x = members / all, y = others / all;
+  const double degrees =
+      1 / (x * x / static_cast<double>(m - 1) + y * y / static_cast<double>(n - 1));
+  return student_quantile(1 - (1 - confidence) / 2, degrees) * std::sqrt(all);
+}
+
+void check_confidence(double confidence) {
   if (!(confidence > 0 && confidence < 1)) {
     throw UsageError(fmt::format("confidence must be between 0 and 1, but is {}", confidence));
   }
-  return normal_quantile(1 - (1 - confidence) / 2);
 }
 
 }  // namespace
@@ -94,40 +131,59 @@ std::vector<RocPoint> roc_curve(ConstVectorRef members, ConstVectorRef others) {
   return curve;
 }
 
+std::string_view name(AucInterval interval) noexcept {
+  return interval == AucInterval::kDeLong ? "delong" : "pairs";
+}
+
 Auc auc(ConstVectorRef members, ConstVectorRef others, double confidence) {
-  const double width = normal_width(confidence);
+  check_confidence(confidence);
   const Placements placed = placements(members, others);
+  const Index m = members.size(), n = others.size();
   Auc out{.value = placed.members.mean()};
   out.standard_error =
       std::sqrt(variance_of_mean(placed.members) + variance_of_mean(placed.others));
-  const Index pairs = std::min(members.size(), others.size());
-  const bool apart = placed.members.minCoeff() == 1 || placed.members.maxCoeff() == 0;
-  if (apart || out.standard_error == 0) {
-    const Rate exact = rate(out.value >= 0.5 ? pairs : 0, pairs, confidence);
-    out.low = std::min(exact.low, out.value);
-    out.high = std::max(exact.high, out.value);
-    return out;
-  }
+  const Ends pairs = by_pairs(out.value, std::min(m, n), confidence);
+  out.low = pairs.low;
+  out.high = pairs.high;
+  if (std::min(m, n) < kFewestRows) return out;
+  if (constant(placed.members) && constant(placed.others)) return out;
   const double spread = out.value * (1 - out.value), logit = std::log(out.value / (1 - out.value));
-  const double reach = width * out.standard_error / spread;
-  out.low = 1 / (1 + std::exp(reach - logit));
-  out.high = 1 / (1 + std::exp(-reach - logit));
+  const double added = (out.value - 0.5) * (out.value - 0.5);
+  const double reach = student_width(variance_of_mean(placed.members, added), m,
+                                     variance_of_mean(placed.others, added), n, confidence) /
+                       spread;
+  out.low = std::max(out.low, 1 / (1 + std::exp(reach - logit)));
+  out.high = std::min(out.high, 1 / (1 + std::exp(-reach - logit)));
+  out.interval = AucInterval::kDeLong;
   return out;
 }
 
 AucDifference auc_difference(ConstVectorRef first_members, ConstVectorRef first_others,
                              ConstVectorRef second_members, ConstVectorRef second_others,
                              double confidence) {
-  check_size("second members", second_members.size(), first_members.size());
-  check_size("second others", second_others.size(), first_others.size());
-  const double width = normal_width(confidence);
+  const Index m = first_members.size(), n = first_others.size(), pairs = std::min(m, n);
+  check_size("second members", second_members.size(), m);
+  check_size("second others", second_others.size(), n);
+  check_confidence(confidence);
   const Placements first = placements(first_members, first_others);
   const Placements second = placements(second_members, second_others);
   const Vector members = second.members - first.members, others = second.others - first.others;
   AucDifference out{.value = members.mean()};
-  out.standard_error = std::sqrt(variance_of_mean(members) + variance_of_mean(others));
-  out.low = out.value - width * out.standard_error;
-  out.high = out.value + width * out.standard_error;
+  const double of_members = variance_of_mean(members), of_others = variance_of_mean(others);
+  out.standard_error = std::sqrt(of_members + of_others);
+  if (members.isZero(0) && others.isZero(0)) {
+    out.high = rate(0, pairs, confidence).high;
+    out.low = -out.high;
+    return out;
+  }
+  const Ends ends = by_pairs((1 + out.value) / 2, pairs, confidence);
+  out.low = 2 * ends.low - 1;
+  out.high = 2 * ends.high - 1;
+  if (pairs < kFewestRows || (constant(members) && constant(others))) return out;
+  const double reach = student_width(of_members, m, of_others, n, confidence);
+  out.low = std::max(out.low, out.value - reach);
+  out.high = std::min(out.high, out.value + reach);
+  out.interval = AucInterval::kDeLong;
   return out;
 }
 

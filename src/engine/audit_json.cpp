@@ -62,6 +62,7 @@ Json attack_json(const AttackResult& attack) {
           {"unseen_rows", attack.unseen_rows},
           {"auc", attack.auc.value},
           {"auc_interval", {attack.auc.low, attack.auc.high}},
+          {"auc_interval_by", name(attack.auc.interval)},
           {"advantage", attack.advantage},
           {"advantage_interval", {attack.advantage_low, attack.advantage_high}},
           {"at_one_in_thousand", point_json(attack.at_one_in_thousand)},
@@ -81,6 +82,8 @@ Json membership_json(const MembershipAudit& audit) {
                        {"retrained", model_json(a.retrained)},
                        {"difference", a.difference.value},
                        {"difference_interval", {a.difference.low, a.difference.high}},
+                       {"difference_interval_by", name(a.difference.interval)},
+                       {"difference_confidence", a.difference_confidence},
                        {"verdict", name(a.verdict)}});
   }
   return {{"attacks", attacks}, {"shadows_not_converged", audit.shadows_not_converged}};

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -91,24 +92,28 @@ struct Attacked {
   std::string by;
   double confidence;
 
-  /// `figure` of each model, `interval` of the audited one.
+  /// `figure` of each model, `interval` of the audited one, and what is to be said of that.
   template <typename Figure, typename Interval>
-  [[nodiscard]] std::string figures(const Figure& figure, const Interval& interval_of) const {
+  [[nodiscard]] std::string figures(const Figure& figure, const Interval& interval_of,
+                                    std::string_view note = "") const {
     const auto text = [&](const ModelUnderAttack& model) {
       return fmt::format("{:.3f}", figure(model));
     };
     const auto [low, high] = interval_of(attack.unlearned);
     return of_models(
         text(attack.original),
-        fmt::format("{} ({})", text(attack.unlearned), interval(low, high, confidence)),
+        fmt::format("{} ({}{})", text(attack.unlearned), interval(low, high, confidence), note),
         text(attack.retrained));
   }
   [[nodiscard]] std::string auc(AttackResult ModelUnderAttack::*rows) const {
+    const AttackResult& audited = attack.unlearned.*rows;
+    const bool few = std::min(audited.rows, audited.unseen_rows) < kFewestRows;
     return figures([&](const ModelUnderAttack& model) { return (model.*rows).auc.value; },
                    [&](const ModelUnderAttack& model) {
                      const Auc& found = (model.*rows).auc;
                      return std::pair(found.low, found.high);
-                   });
+                   },
+                   few ? ": too few rows for a narrower one" : "");
   }
   [[nodiscard]] std::string advantage() const {
     return figures([](const ModelUnderAttack& model) { return model.deleted.advantage; },

@@ -30,7 +30,7 @@ enum class MembershipAttack {
 struct MembershipOptions {
   std::optional<ShadowOptions> shadows = ShadowOptions{};  ///< unset: only the loss attack
   double confidence = 0.95;
-  double false_alarm = 0.01;  ///< of a flag, when unlearned and retrained are equally attackable
+  double false_alarm = 0.01;  ///< of any flag, when unlearned and retrained are equally attackable
   double tolerance = 0.01;    ///< differences of AUC up to this are no matter
   std::uint64_t seed = 0;     ///< of the halves that thresholds are set and measured on
 
@@ -39,7 +39,7 @@ struct MembershipOptions {
     return std::tuple{
         Field{"confidence", &O::confidence, "of every interval", Accept::kUnitInterval},
         Field{"false_alarm", &O::false_alarm,
-              "chance of a flag when there is nothing to flag, both sides together",
+              "chance of a flag when there is nothing to flag, all attacks and both sides together",
               Accept::kUnitInterval},
         Field{"tolerance", &O::tolerance, "difference of AUC from retraining that is no matter",
               Accept::kNonNegative},
@@ -84,8 +84,6 @@ enum class ForgettingVerdict {
 /// One sentence for a person.
 [[nodiscard]] std::string_view describe(ForgettingVerdict verdict) noexcept;
 
-inline constexpr Index kFewestRows = 10;  ///< for a verdict: its test is asymptotic
-
 struct ModelUnderAttack {
   AttackResult deleted, retained;  ///< each against unseen rows
 };
@@ -93,8 +91,8 @@ struct ModelUnderAttack {
 struct AttackAudit {
   MembershipAttack attack = MembershipAttack::kLoss;
   ModelUnderAttack original, unlearned, retrained;
-  AucDifference difference;  ///< deleted rows: AUC of unlearned minus retrained; interval at
-                             ///< 1 - false_alarm
+  AucDifference difference;          ///< deleted rows: AUC of unlearned minus retrained
+  double difference_confidence = 0;  ///< of its interval: 1 - false_alarm / number of attacks
   ForgettingVerdict verdict = ForgettingVerdict::kAsRetrained;
 };
 
@@ -112,11 +110,14 @@ struct AuditedModels {
 ///
 /// A verdict compares the AUC of deleted against unseen rows under the unlearned and the retrained
 /// model, on the same rows, by DeLong's paired test: a flag is raised when the whole interval of
-/// the difference at confidence 1 - false_alarm lies beyond +-tolerance.
+/// the difference lies beyond +-tolerance. Each attack has its share of false_alarm, so that all of
+/// them together raise one no oftener where there is nothing to find.
 /// `deleted`: rows of the objective that were deleted; retained are the others with weight > 0 in
 /// `weights`, the weights before the deletion. `unseen`: rows that no model was trained on, from
 /// the same source as the training rows; that they are is the attack's assumption.
-/// Errs: intervals take rows as independent and models as given; verdicts are asymptotic in rows.
+/// Errs: intervals take rows as independent and models as given. Flags come about as often as
+/// false_alarm says at most (measured at tolerance 0, from kFewestRows rows on; below there is no
+/// verdict).
 /// Cost: three passes over all rows and unseen; with shadows k cold fits and k passes.
 /// The same bytes for any number of threads. Source: docs/mathematics.md section 6.3.
 /// @throws UsageError for sizes that differ, options out of range, bad rows; DataError for fewer

@@ -22,7 +22,9 @@ struct Rate {
 /// @throws UsageError for hits outside 0 .. trials, confidence outside (0, 1).
 [[nodiscard]] Rate rate(Index hits, Index trials, double confidence = 0.95);
 
-/// x with P(N(0,1) <= x) = p, to 1e-12. 0 < p < 1.
-[[nodiscard]] double normal_quantile(double p);
+/// x with P(T <= x) = p of Student's t, to 1e-9 of itself; `degrees` need not be whole and count as
+/// 100,000 if there are more, which makes |x| a hundred-thousandth larger at most.
+/// @throws UsageError unless 0 < p < 1 and degrees > 0.
+[[nodiscard]] double student_quantile(double p, double degrees);
 
 }  // namespace recant

@@ -116,6 +116,36 @@ TEST(Membership, VerdictRaisesFalseAlarmsAtItsRate) {
   EXPECT_LE(beyond_tolerance, flagged);
 }
 
+// The same with as few rows as a verdict takes: 5 % and 3.6 standard errors of 4,000 are 6.2 %. A
+// normal quantile flags 7.3 %.
+TEST(Membership, VerdictOfFewRowsRaisesFalseAlarmsAtItsRate) {
+  test::Random random(62);
+  int flagged = 0;
+  constexpr int kTrials = 4000;
+  for (int t = 0; t < kTrials; ++t) {
+    const Vector in = random.normals(kFewestRows), out = random.normals(300);
+    const AucDifference found =
+        auc_difference(in + random.normals(kFewestRows), out + random.normals(300),
+                       in + random.normals(kFewestRows), out + random.normals(300), 0.95);
+    flagged += found.low > 0 || found.high < 0;
+  }
+  EXPECT_LE(flagged, 0.062 * kTrials);
+  EXPECT_GE(flagged, 0.03 * kTrials);
+}
+
+// Two attacks share the chance of a false alarm.
+TEST(Membership, AttacksShareTheFalseAlarms) {
+  const Deletion deletion(63, 90, 40, 1e-2);
+  const auto both = deletion.audit(deletion.original, {.shadows = ShadowOptions{.count = 4}});
+  const auto one = deletion.audit(deletion.original, {.shadows = std::nullopt}).attacks[0];
+  ASSERT_EQ(both.attacks.size(), 2u);
+  EXPECT_EQ(one.difference_confidence, 0.99);
+  for (const AttackAudit& attack : both.attacks) EXPECT_EQ(attack.difference_confidence, 0.995);
+  EXPECT_EQ(both.attacks[0].difference.value, one.difference.value);
+  EXPECT_LT(both.attacks[0].difference.low, one.difference.low);
+  EXPECT_GT(both.attacks[0].difference.high, one.difference.high);
+}
+
 TEST(Membership, RandomTargetsWithoutFitTellNothing) {
   // A model that has not learned from its rows: a huge penalty.
   const Deletion deletion(55, 400, 3, 1e7);
@@ -196,8 +226,11 @@ TEST(Membership, SameBytesForAnyNumberOfThreads) {
 TEST(Membership, FewRowsGiveNoVerdict) {
   Deletion deletion(60, 60, 3, 1);
   deletion.rows.resize(9);
-  EXPECT_EQ(deletion.audit(deletion.original, {.shadows = std::nullopt}).attacks[0].verdict,
-            ForgettingVerdict::kTooFewRows);
+  const AttackAudit few = deletion.audit(deletion.original, {.shadows = std::nullopt}).attacks[0];
+  EXPECT_EQ(few.verdict, ForgettingVerdict::kTooFewRows);
+  EXPECT_EQ(few.unlearned.deleted.auc.interval, AucInterval::kPairs);
+  EXPECT_EQ(few.unlearned.retained.auc.interval, AucInterval::kDeLong);
+  EXPECT_EQ(few.difference.interval, AucInterval::kPairs);
 }
 
 TEST(Membership, RefusesBadArguments) {

@@ -117,13 +117,24 @@ TEST(Rate, RefusesBadArguments) {
   }
 }
 
-TEST(NormalQuantile, InvertsErfc) {
-  for (const double p : {1e-300, 1e-12, 0.01, 0.3, 0.5, 0.9, 0.999999}) {
-    const double x = normal_quantile(p);
-    EXPECT_NEAR(std::erfc(-x / std::sqrt(2.0)) / 2 / p, 1, 1e-10) << p;
+// Values of SciPy's t.ppf.
+TEST(StudentQuantile, AgreesWithTables) {
+  const double tables[][3] = {
+      {0.975, 1, 12.706204736174694},   {0.975, 9, 2.262157162798205},
+      {0.9975, 9.37, 3.64629216963014}, {0.6, 3.5, 0.27326545405577973},
+      {0.025, 30, -2.042272456301238},  {1 - 1e-12, 12, 28.687710250391397},
+      {1e-9, 2.5, -3489.583395369981},  {0.999, 99999.5, 3.090313809834765}};
+  for (const auto& [p, degrees, x] : tables) {
+    EXPECT_NEAR(student_quantile(p, degrees) / x, 1, 1e-9) << p << ", " << degrees;
+    EXPECT_EQ(student_quantile(1 - p, degrees) < 0, x > 0);
   }
-  EXPECT_NEAR(normal_quantile(0.975), 1.959963984540054, 1e-12);
-  test::expect_error<UsageError>([] { return normal_quantile(0); }, {"between 0 and 1"});
+  EXPECT_NEAR(student_quantile(0.5, 4), 0, 1e-12);
+  // More degrees: the normal quantile, and never below it.
+  const double many = student_quantile(0.975, 1e12);
+  EXPECT_GT(many, 1.959963984540054);
+  EXPECT_LT(many, 1.959963984540054 * (1 + 2e-5));
+  test::expect_error<UsageError>([] { return student_quantile(0, 3); }, {"between 0 and 1"});
+  test::expect_error<UsageError>([] { return student_quantile(0.9, 0); }, {"degrees"});
 }
 
 }  // namespace

@@ -218,6 +218,27 @@ TEST_P(EngineAudit, SaysInTheSentenceWhatTooFewRowsCannotShow) {
   }
 }
 
+TEST(EngineAudit, NamesTooFewRows) {
+  const Deletion d = deletion(LossKind::kLogistic, 9);
+  const Dataset deleted = deleted_rows(d.after, nullptr);
+  AuditRequest request{.reconstruction = false};
+  request.attack.shadows.reset();
+  const AuditReport found = audit(d.after, &deleted, &d.before, &d.test, request);
+  const auto json = nlohmann::json::parse(to_json(found)).at("membership").at("attacks").at(0);
+  EXPECT_EQ(json.at("verdict"), "too_few_rows");
+  EXPECT_EQ(json.at("difference_interval_by"), "pairs");
+  EXPECT_EQ(json.at("difference_confidence"), 0.99);
+  EXPECT_EQ(json.at("unlearned").at("deleted").at("auc_interval_by"), "pairs");
+  EXPECT_EQ(json.at("unlearned").at("retained").at("auc_interval_by"), "delong");
+  const auto says = [&](const char* text) {
+    return std::count_if(
+        found.sentences.begin(), found.sentences.end(),
+        [&](const std::string& one) { return one.find(text) != std::string::npos; });
+  };
+  EXPECT_EQ(says("too few rows for a narrower one"), 1);  // not of the retained rows
+  EXPECT_EQ(says("too few rows for a verdict"), 1);
+}
+
 TEST(EngineAudit, CountsTwins) {
   Deletion d = deletion(LossKind::kLogistic, 5);
   Dataset deleted = deleted_rows(d.after, nullptr);
