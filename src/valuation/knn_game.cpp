@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "class_text.hpp"
+#include "recant/core/check.hpp"
 #include "recant/core/error.hpp"
 
 namespace recant {
@@ -54,10 +55,15 @@ void check_same_classes(const Dataset& training, const std::vector<std::int32_t>
   }
 }
 
-Vector finite_targets(const Vector& targets, const char* side) {
+/// Of a target or the baseline: squares, and sums of these over all rows, stay finite.
+constexpr double kLargestTarget = 1e140;
+
+Vector moderate_targets(const Vector& targets, const char* side) {
   for (Index i = 0; i < targets.size(); ++i) {
-    if (!std::isfinite(targets(i))) {
-      throw DataError(fmt::format("row {} has a target that is not finite", i), side);
+    if (!(std::abs(targets(i)) <= kLargestTarget)) {
+      throw DataError(
+          fmt::format("row {} has a target that is not finite, or too large to square", i), side,
+          "scale the targets");
     }
   }
   return targets;
@@ -90,11 +96,12 @@ KnnGame::KnnGame(KnnUtility utility, const Dataset& training, const Dataset& val
   } else {
     if (options.truncate) throw UsageError("is for classification", "truncate");
     if (ties_ == TieRule::kShared) throw UsageError("shared ties are for classification", "ties");
-    targets_ = finite_targets(training.targets, "training");
-    validation_targets_ = finite_targets(validation.targets, "validation");
+    targets_ = moderate_targets(training.targets, "training");
+    validation_targets_ = moderate_targets(validation.targets, "validation");
     double sum = 0;
     for (const std::uint32_t row : rows) sum += targets_(row);
     baseline_ = options.baseline.value_or(sum / static_cast<double>(rows_));
+    if (options.baseline) check_between("baseline", baseline_, -kLargestTarget, kLargestTarget);
     targets_.array() -= baseline_;
     validation_targets_.array() -= baseline_;
   }

@@ -85,7 +85,8 @@ struct KnnShapleyResult {
 /// baseline = 0 this is the utility of the source; with the mean training target, the default,
 /// adding a number to every target changes no value.
 /// Source: [Jia2019] for baseline 0; docs/mathematics.md section 7.3 derives the recursion.
-/// @throws as above; UsageError for `truncate` and for shared ties.
+/// @throws as above; UsageError for `truncate` and for shared ties; UsageError or DataError for a
+/// baseline or targets that are not finite or above 1e140.
 [[nodiscard]] KnnShapleyResult knn_shapley_regression(const Dataset& training,
                                                       const Dataset& validation,
                                                       const KnnShapleyOptions& options = {},

@@ -23,7 +23,7 @@ namespace recant {
 /// measured. Memory: 48 MB or 12 r V bytes, O(n), and 16 K V bytes a set.
 /// @throws UsageError for K < 1 or above the rows that count, no validation row, unequal columns,
 /// or weights that are negative or infinite; DataError for a class that only one side has, or
-/// features that are not finite or too large to square. Source: [Jia2019].
+/// features as knn_shapley(). Source: [Jia2019].
 [[nodiscard]] std::unique_ptr<SubsetUtility> neighbor_utility(const Dataset& train,
                                                               const Dataset& validation,
                                                               Index neighbors);

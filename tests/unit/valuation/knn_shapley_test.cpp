@@ -403,7 +403,18 @@ TEST(KnnShapley, ErrorsNameWhatIsWrong) {
   test::expect_error<UsageError>(regression({.truncate = 0.1}), {"truncate", "classification"});
   test::expect_error<UsageError>(regression({.ties = TieRule::kShared}),
                                  {"ties", "classification"});
-  test::expect_error<UsageError>(regression({.baseline = std::nan("")}), {"baseline"});
+  for (const double bad : {std::nan(""), 1e200, -1e200}) {
+    test::expect_error<UsageError>(regression({.baseline = bad}), {"baseline"});
+    for (const bool ours : {true, false}) {
+      test::expect_error<DataError>(
+          [&] {
+            Dataset training = c.training, validation = c.validation;
+            (ours ? training : validation).targets(3) = bad;
+            return knn_shapley_regression(training, validation);
+          },
+          {ours ? "training" : "validation", "row 3", "target"});
+    }
+  }
   test::expect_error<UsageError>([] { return tie_rule("random"); }, {"row_number", "random"});
   EXPECT_EQ(tie_rule(name(TieRule::kShared)), TieRule::kShared);
 
