@@ -76,7 +76,8 @@ def test_rows_that_stay_are_weighted_by_value(problem) -> None:
     assert distance(model, plain) > 1e-3
     model.forget(5, allowance=1e-6)  # to training with the rows' own weights again
     assert distance(model, without(problem, [*rows, 5])) <= 1e-6
-    for more, says in ({"alpha": "auto"}, "a number"), ({"alpha": 1.0, "values": np.ones(400)}, "values"):
+    for more, says in (({"alpha": "auto"}, "a number"), ({"alpha": 1000.0}, "smaller alpha"),
+                       ({"alpha": 1.0, "values": np.ones(400)}, "values")):
         with pytest.raises(recant.UsageError, match=says):
             problem.fit().forget(rows, weighting="retained", holdout=held, **more)
     with pytest.raises(recant.UsageError, match="validation"):

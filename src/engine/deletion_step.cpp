@@ -249,7 +249,11 @@ void ModelMover::bounded(std::span<const Index> rows, const ForgetRequest& reque
       return std::min(bound.value,
                       bound_at(Tier::kPass, rows, request, tried, allowance, step).value);
     };
-    alpha = auto_alpha(price, allowance, weighting.form).alpha;
+    AutoAlphaOptions options;
+    const std::vector<Index> leaving(rows.begin(), rows.end());
+    options.max_alpha =
+        std::min(options.max_alpha, largest_alpha(weighting.values(leaving), weighting.form));
+    alpha = auto_alpha(price, allowance, weighting.form, options).alpha;
   }
   climb(alpha);
   if (!step.refusal.empty()) return;

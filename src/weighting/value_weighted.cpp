@@ -21,6 +21,16 @@ namespace {
 /// Values this close together, relative to their size, differ by rounding alone.
 constexpr double kRounding = 64 * std::numeric_limits<double>::epsilon();
 
+/// alpha times the reach of z: exp(-700) / 2 is still a normal number.
+constexpr double kLargestPower = 700;
+/// Of a row that stays: omega + omega (w - 1) is 0, or has few digits, for a w below.
+constexpr double kLeastRetained = std::numeric_limits<double>::epsilon();
+
+[[noreturn]] void refuse_alpha(double alpha, const char* why) {
+  throw UsageError(fmt::format("{:g} {}", alpha, why), "alpha",
+                   "give a smaller alpha, or take the form rank");
+}
+
 void check(const ValueWeightOptions& options) {
   validate(options);
   if (options.form == ValueForm::kRank) check_between("alpha of rank", options.alpha, 0, 1);
@@ -49,6 +59,17 @@ Vector of_ranks(ConstVectorRef values, double alpha) {
       factors[*first] = 1 + alpha * (1 - middle / static_cast<double>(m));
   }
   return factors;
+}
+
+/// The power of the least factor at alpha = 1: of the sigmoid the largest z, and exp begins at the
+/// least.
+double reach_of(const Vector& z, ValueForm form) {
+  return form == ValueForm::kExp ? z.maxCoeff() - z.minCoeff() : z.maxCoeff();
+}
+
+/// Divided first: the difference of two finite values may overflow.
+bool equal(ConstVectorRef values, double largest) {
+  return largest == 0 || values.maxCoeff() / largest - values.minCoeff() / largest <= kRounding;
 }
 
 Vector rescaled(const Vector& raw) {
@@ -114,17 +135,26 @@ Vector value_factors(ConstVectorRef values, const ValueWeightOptions& options) {
   check(options);
   check_at_least("number of values", values.size(), 1);
   const double largest = largest_finite_entry("values", values);
-  // Divided first: the difference of two finite values may overflow.
-  const bool equal =
-      largest == 0 || values.maxCoeff() / largest - values.minCoeff() / largest <= kRounding;
-  if (equal || options.alpha == 0) return Vector::Ones(values.size());
+  if (equal(values, largest) || options.alpha == 0) return Vector::Ones(values.size());
   if (options.form == ValueForm::kRank) return of_ranks(values, options.alpha);
   const Vector z = standardized(values, largest);
+  if (!(options.alpha * reach_of(z, options.form) <= kLargestPower)) {
+    refuse_alpha(options.alpha, "is so large that a row's weight vanishes");
+  }
   if (options.form == ValueForm::kSigmoid) {
     return rescaled((2 / (1 + (options.alpha * z.array()).exp())).matrix());
   }
   // From the least z, so that the largest factor before rescaling is 1.
   return rescaled((-options.alpha * (z.array() - z.minCoeff())).exp().matrix());
+}
+
+double largest_alpha(ConstVectorRef values, ValueForm form) {
+  if (form == ValueForm::kRank) return 1;
+  check_at_least("number of values", values.size(), 1);
+  const double largest = largest_finite_entry("values", values);
+  if (equal(values, largest)) return std::numeric_limits<double>::max();
+  // Less than the quotient by more than its rounding.
+  return kLargestPower / reach_of(standardized(values, largest), form) * (1 - 1e-12);
 }
 
 ValueWeights uniform_weights(std::span<const Index> rows, ConstVectorRef weights) {
@@ -159,6 +189,9 @@ ValueWeights retained_value_weights(const RetainedValues& values, std::span<cons
   }
   if (out.rows.empty()) throw UsageError("every row that has weight would be deleted");
   out.factors = value_factors(-values.values(out.rows), options);
+  if (!(out.factors.minCoeff() >= kLeastRetained)) {
+    refuse_alpha(options.alpha, "is so large that a row that stays would have no weight");
+  }
   for (std::size_t k = 0; k < out.rows.size(); ++k) {
     const Index i = out.rows[k];
     out.target.delta[i] = weights[i] * (out.factors[static_cast<Index>(k)] - 1);

@@ -40,8 +40,14 @@ struct ValueWeightOptions {
 /// They do not change when values are shifted or multiplied by a positive number. m = 1, values
 /// that are equal to rounding, and alpha = 0 give exactly 1.
 /// Cost: O(m), rank O(m log m). Source: [He2025]; docs/mathematics.md section 4.5.
-/// @throws UsageError for no value, values that are not finite, alpha out of range.
+/// @throws UsageError for no value, values that are not finite, alpha out of range or above
+/// largest_alpha().
 [[nodiscard]] Vector value_factors(ConstVectorRef values, const ValueWeightOptions& options = {});
+
+/// The alpha up to which no factor of these values vanishes in double precision: 700 over the
+/// largest z (sigmoid), over the largest less the least (exp), which is at least 350 / sqrt(m); 1
+/// of rank. @throws as value_factors() for the values.
+[[nodiscard]] double largest_alpha(ConstVectorRef values, ValueForm form);
 
 /// Where values come from; decides which rows they may weight.
 enum class ValueMethod {
@@ -94,8 +100,9 @@ struct RetainedValues {
 /// The weights must be what someone would find who never had the deleted rows. So values must be
 /// functions of rows (knn_shapley, neighbor_samples), computed without those deleted.
 /// `weights` are the rows' own, without earlier weighting by value.
-/// @throws UsageError as above, for any other method, for values that saw the deleted rows, and if
-/// no row with weight would be left.
+/// @throws UsageError as above, for any other method, for values that saw the deleted rows, if no
+/// row with weight would be left, and for an alpha at which a row that stays has a w below 2e-16:
+/// its weight would be rounding, or 0.
 [[nodiscard]] ValueWeights retained_value_weights(const RetainedValues& values,
                                                   std::span<const Index> rows,
                                                   ConstVectorRef weights,

@@ -197,6 +197,33 @@ TEST_F(ForgetRowsTest, WeightsOfRowsThatStayNeedANewBase) {
   EXPECT_FALSE(is_erased(same.rows.ids, 3));
 }
 
+/// Of thousands of rows one far from all others limits alpha: auto looks below that limit, and an
+/// alpha beyond it is refused.
+TEST(ForgetManyRowsTest, AutoTakesNoAlphaAtWhichAWeightVanishes) {
+  constexpr Index kRows = 7000, kLeaving = 6900;
+  const test::TemporaryFolder folder;
+  FitRequest fit_request;
+  fit_request.rows.csv = folder.write("train.csv", test::small_csv(2, kRows));
+  fit_request.table.target = "hired";
+  fit_request.table.positive = "yes";
+  fit_request.table.id = "id";
+  const FittedModel fitted = fit(fit_request).first;
+  ForgetRequest request;
+  request.rows.resize(kLeaving);
+  std::iota(request.rows.begin(), request.rows.end(), Index{0});
+  request.weighting.by_value = true;
+  request.weighting.values = Vector::LinSpaced(kRows, 0, 1);
+  request.weighting.values(11) = 1e6;
+  const double most =
+      largest_alpha(request.weighting.values.head(kLeaving), request.weighting.form);
+  ASSERT_LT(most, 10);
+  const auto [left, report] = forget_rows(fitted, request, 1e9);
+  EXPECT_EQ(report.state, RequestState::kApplied) << report.reason;
+  EXPECT_EQ(report.alpha, most);
+  request.weighting.alpha = 10;
+  EXPECT_THROW(static_cast<void>(forget_rows(fitted, request, 1e9)), UsageError);
+}
+
 TEST_F(ForgetRowsTest, RefusesWhatAVaultRefusesAndIds) {
   ForgetRequest by_id;
   by_id.ids = {fitted_.rows.ids.text(1)};

@@ -90,7 +90,7 @@ TEST(ValueFactors, MeanOneBoundedAndFallingInValue) {
       const Vector values = random.normals(200);
       const Vector w = value_factors(values, {.form = form, .alpha = alpha});
       EXPECT_NEAR(w.mean(), 1, 1e-13);
-      EXPECT_GE(w.minCoeff(), 0);
+      EXPECT_GT(w.minCoeff(), 0);
       EXPECT_LE(w.maxCoeff(), form == ValueForm::kRank ? 1 + alpha : 200);
       std::vector<Index> order(200);
       std::iota(order.begin(), order.end(), Index{0});
@@ -124,14 +124,47 @@ TEST(ValueFactors, UniformToTheBit) {
 
 TEST(ValueFactors, ExtremeValuesStayFinite) {
   for (const ValueForm form : kForms) {
-    const double alpha = form == ValueForm::kRank ? 1 : 1e300;
     for (const double scale : {1e308, 1.0, 1e-308}) {
-      const Vector w = value_factors(scale * vector({1, -1, 0.5}), {.form = form, .alpha = alpha});
+      const Vector values = scale * vector({1, -1, 0.5});
+      const Vector w = value_factors(values, {.form = form, .alpha = largest_alpha(values, form)});
       EXPECT_TRUE(w.allFinite()) << name(form) << " " << scale;
       EXPECT_NEAR(w.mean(), 1, 1e-14);
       EXPECT_GT(w[1], w[0]);
     }
   }
+}
+
+/// Up to the largest alpha all factors are positive, with all their digits; beyond it alpha is
+/// refused by name.
+TEST(ValueFactors, NoFactorVanishes) {
+  test::Random random(77);
+  Vector outlier = random.normals(3000);
+  outlier[7] = 1e4;  // z near the root of the number of rows
+  for (const Vector& values : {vector({0, 1, 2}), vector({2, 1, 0, 0}), Vector(random.normals(300)),
+                               outlier, Vector(-outlier)}) {
+    for (const ValueForm form : {ValueForm::kSigmoid, ValueForm::kExp}) {
+      const double most = largest_alpha(values, form);
+      EXPECT_GE(most, 350 / std::sqrt(static_cast<double>(values.size()))) << name(form);
+      for (const double alpha : {most, most / 2}) {
+        const Vector found = value_factors(values, {.form = form, .alpha = alpha});
+        EXPECT_GE(found.minCoeff(), std::numeric_limits<double>::min()) << name(form);
+        const Vector wanted = naive_factors(values, form, alpha);
+        EXPECT_LE((found - wanted).cwiseQuotient(wanted).cwiseAbs().maxCoeff(), 1e-10);
+      }
+      for (const double beyond : {1.001, 1.5, 1e10, 1e300}) {
+        expect_error<UsageError>(
+            [&] { return value_factors(values, {.form = form, .alpha = beyond * most}); },
+            {"alpha", "smaller alpha"});
+      }
+    }
+    EXPECT_EQ(largest_alpha(values, ValueForm::kRank), 1);
+  }
+  // Nothing vanishes where all are worth the same.
+  EXPECT_EQ(value_factors(Vector::Ones(4),
+                          {.alpha = largest_alpha(Vector::Ones(4), ValueForm::kSigmoid)}),
+            Vector::Ones(4));
+  expect_error<UsageError>([] { return largest_alpha(Vector(), ValueForm::kExp); },
+                           {"number of values"});
 }
 
 TEST(ValueFactors, RefusesBadArguments) {
@@ -187,6 +220,32 @@ TEST(ValueWeights, RetainedRows) {
   EXPECT_EQ(found.change.delta[1], -2);
   EXPECT_EQ(found.change.delta[3], 0);
   EXPECT_NEAR(found.change.delta[0], found.factors[0] - 1, 1e-15);
+}
+
+/// omega + omega (w - 1) is what they are trained with: it has to be the positive omega w.
+TEST(ValueWeights, NoRetainedRowLosesItsWeight) {
+  test::Random random(78);
+  const Vector weights = random.normals(60).array().abs() + 0.1, values = random.normals(60);
+  const std::vector<Index> rows = {4, 9};
+  int weighted = 0, refused = 0;
+  for (const ValueForm form : {ValueForm::kSigmoid, ValueForm::kExp}) {
+    for (double alpha = 1; alpha < 1e4; alpha *= 1.3) {
+      try {
+        const ValueWeights found =
+            retained_value_weights({values, ValueMethod::kKnnShapley, true}, rows, weights,
+                                   {.form = form, .alpha = alpha});
+        for (const Index i : found.rows) {
+          EXPECT_GT(weights[i] + found.change.delta[i], 0) << name(form) << " " << alpha;
+        }
+        ++weighted;
+      } catch (const UsageError& error) {
+        EXPECT_NE(std::string(error.what()).find("alpha"), std::string::npos) << error.what();
+        ++refused;
+      }
+    }
+  }
+  EXPECT_GT(weighted, 10);
+  EXPECT_GT(refused, 10);
 }
 
 TEST(ValueWeights, RetainedRowsRefuseValuesThatSawTheDeleted) {
