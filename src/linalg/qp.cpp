@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "recant/linalg/qp.hpp"
 
-#include <fmt/format.h>
-
 #include <Eigen/Cholesky>
 #include <Eigen/Eigenvalues>
 #include <array>
@@ -10,7 +8,6 @@
 #include <limits>
 
 #include "qp_dual.hpp"
-#include "recant/core/error.hpp"
 
 // docs/mathematics.md section 4.3. Everything works on the scaled program of qp_dual.hpp: rows of C
 // have norm 1, ">=" is turned round, and nu = mu / (2 kappa), so that kappa has left the dual.
@@ -28,48 +25,6 @@ constexpr double kGradientTolerance = 1e-14;
 /// A proof of infeasibility must stand out from rounding by this much.
 constexpr double kCertificateTolerance = 1e-12;
 
-void check_numbers(std::string_view what, VectorView values) {
-  const Index bad = qp::first_not_finite(values);
-  if (bad < values.size()) {
-    throw UsageError(fmt::format("{} must be finite, but entry {} is {}", what, bad, values[bad]));
-  }
-}
-
-void check_box(const QpProblem& problem) {
-  const auto inside = [&](Index i) {
-    return problem.lower[i] < kInfinity && problem.upper[i] > -kInfinity &&
-           problem.lower[i] <= problem.upper[i];
-  };
-  for (Index i = 0; i < problem.lower.size(); ++i) {
-    if (!inside(i)) {
-      throw UsageError(fmt::format("lower must be <= upper, but entry {} has {} and {}", i,
-                                   problem.lower[i], problem.upper[i]));
-    }
-  }
-}
-
-void check(const QpProblem& problem, const QpOptions& options) {
-  validate(options);
-  const Index n = problem.linear.size();
-  check_positive("kappa", problem.kappa);
-  check_size("lower", problem.lower.size(), n);
-  check_size("upper", problem.upper.size(), n);
-  check_numbers("linear", problem.linear);
-  check_box(problem);
-  for (std::size_t k = 0; k < problem.constraints.size(); ++k) {
-    const QpConstraint& constraint = problem.constraints[k];
-    const std::string name = fmt::format("constraint {}", k);
-    check_size(name, constraint.coefficients.size(), n);
-    check_numbers(name, constraint.coefficients);
-    check_finite(name + " limit", constraint.limit);
-  }
-  const double largest = n > 0 ? problem.linear.lpNorm<Eigen::Infinity>() : 0;
-  if (!std::isfinite(largest / (2 * problem.kappa))) {
-    throw UsageError(fmt::format("kappa is {}, too small beside linear, which goes up to {}",
-                                 problem.kappa, largest));
-  }
-}
-
 /// A direction in the dual and how far it may be followed before a multiplier would turn negative.
 struct Direction {
   Vector d;
@@ -79,6 +34,7 @@ struct Direction {
 
 struct LineSearch {
   double t = 0;
+  Vector nu;
   DualPoint point;
   bool recedes = false;  // the dual rises for ever: d proves infeasibility
 };
@@ -100,21 +56,27 @@ class Solver {
   [[nodiscard]] double slack_scale(Index k) const {
     return std::sqrt(here_.norm2_e) + std::abs(dual_.limits()[k]);
   }
+  /// What rounding of d^T (C e - b) is relative to.
+  [[nodiscard]] double slope_scale(const Vector& d, const DualPoint& point) const {
+    return d.lpNorm<1>() * std::sqrt(point.norm2_e) + d.cwiseAbs().dot(dual_.limits().cwiseAbs());
+  }
   [[nodiscard]] bool optimal() const;
   [[nodiscard]] Direction direction() const;
   [[nodiscard]] Vector newton(const std::vector<Index>& working, const Vector& gradient) const;
   [[nodiscard]] bool below_rounding(const Vector& d) const {
     return d.norm() <= 4 * kRoundoff * (nu_.norm() + dual_.linear_norm());
   }
+  [[nodiscard]] LineSearch at(const Direction& direction, double t) const;
   [[nodiscard]] LineSearch search(const Direction& direction) const;
   [[nodiscard]] bool proves_infeasible(const Vector& d);
   [[nodiscard]] bool one_constraint_infeasible();
   [[nodiscard]] Climb climb_here(std::int64_t most);
   void lower_kappa(double kappa);
   [[nodiscard]] bool climb();
+  [[nodiscard]] Vector repairing_step() const;
   void repair();
   [[nodiscard]] QpResult infeasible() const;
-  [[nodiscard]] QpResult finished() const;
+  [[nodiscard]] QpResult finished();
 
   QpOptions options_;
   const std::vector<QpConstraint>& constraints_;
@@ -122,7 +84,8 @@ class Solver {
   Index q_;
   Vector nu_;
   DualPoint here_;
-  Vector e_, certificate_, least_, greatest_;
+  Vector e_, certificate_;
+  qp::Measured measured_;
   double certificate_margin_ = 0, unconstrained_norm_ = 0;
   std::int64_t iterations_ = 0;
 };
@@ -194,6 +157,16 @@ Direction Solver::direction() const {
   return out;
 }
 
+LineSearch Solver::at(const Direction& direction, double t) const {
+  LineSearch out{.t = t, .nu = nu_ + t * direction.d};
+  if (t == direction.longest) out.nu[direction.blocking] = 0;
+  for (Index k = 0; k < q_; ++k) {
+    if (!dual_.equality(k)) out.nu[k] = std::max(out.nu[k], 0.0);
+  }
+  out.point = dual_.evaluate(out.nu);
+  return out;
+}
+
 /// Maximises the dual along d: passes that narrow a bracket of the root of the slope, until the
 /// slope is a tenth of what it was; if they do not get there, the sorted breakpoints inside.
 LineSearch Solver::search(const Direction& direction) const {
@@ -205,11 +178,11 @@ LineSearch Solver::search(const Direction& direction) const {
   double t = std::min(1.0, direction.longest);
   LineSearch out;
   for (int pass = 0; pass < kBracketPasses; ++pass) {
-    out.t = t;
-    out.point = dual_.evaluate(nu_ + t * d);
+    out = at(direction, t);
     const double slope = d.dot(out.point.activity - dual_.limits());
     const bool at_end = t == direction.longest;
     if (slope >= -1e-6 * first && (slope <= 0.1 * first || at_end)) return out;
+    if (std::abs(slope) <= kGradientTolerance * slope_scale(d, out.point)) return out;
     if (slope > 0) {
       low = t;
       low_slope = slope;
@@ -234,9 +207,7 @@ LineSearch Solver::search(const Direction& direction) const {
     }
     t = next > low && next < high ? next : low + (high - low) / 2;
   }
-  out.t = dual_.root_between_breakpoints(nu_, d, {low, high}, low_slope);
-  out.point = dual_.evaluate(nu_ + out.t * d);
-  return out;
+  return at(direction, dual_.root_between_breakpoints(nu_, d, {low, high}, low_slope));
 }
 
 /// Keeps d as the certificate if sum_j min(lower_j s_j, upper_j s_j) > limits^T d, s = C^T d.
@@ -253,30 +224,24 @@ bool Solver::proves_infeasible(const Vector& d) {
 }
 
 bool Solver::one_constraint_infeasible() {
-  dual_.reach(least_, greatest_);
   for (Index k = 0; k < q_; ++k) {
     const double limit = constraints_[static_cast<std::size_t>(k)].limit;
-    if (!(least_[k] > limit || greatest_[k] < limit)) continue;
+    if (!(dual_.least()[k] > limit || dual_.greatest()[k] < limit)) continue;
     const Vector up = Vector::Unit(q_, k);
     if (proves_infeasible(up) || (dual_.equality(k) && proves_infeasible(-up))) return true;
   }
   return false;
 }
 
-/// Climbs the dual of the present kappa from nu_, at most `most` steps.
+/// Climbs the dual of the present kappa from nu_, where here_ is, at most `most` steps.
 Climb Solver::climb_here(std::int64_t most) {
-  here_ = dual_.evaluate(nu_);
   most = std::min(most, options_.max_iterations - iterations_);
   for (std::int64_t step = 0; step < most && !optimal(); ++step, ++iterations_) {
     const Direction next = direction();
     if (below_rounding(next.d)) return Climb::kTop;
     LineSearch found = search(next);
     if (found.recedes && proves_infeasible(next.d)) return Climb::kUnbounded;
-    nu_ += found.t * next.d;
-    if (found.t == next.longest) nu_[next.blocking] = 0;
-    for (Index k = 0; k < q_; ++k) {
-      if (!dual_.equality(k)) nu_[k] = std::max(nu_[k], 0.0);
-    }
+    nu_ = std::move(found.nu);
     here_ = std::move(found.point);
     if (step % 8 == 7 && proves_infeasible(nu_)) return Climb::kUnbounded;
   }
@@ -298,6 +263,7 @@ void Solver::lower_kappa(double kappa) {
     if (!dual_.equality(k)) nu_[k] = std::max(nu_[k], 0.0);
   }
   dual_.set_kappa(kappa);
+  here_ = dual_.evaluate(nu_);
 }
 
 /// Climbs the dual. With tiny kappa it is all ridges, and every step may stop at one: then kappa
@@ -307,7 +273,8 @@ bool Solver::climb() {
   constexpr std::int64_t kDirect = 40, kStage = 30;
   constexpr double kFactor = 8;
   nu_ = Vector::Zero(q_);
-  unconstrained_norm_ = std::sqrt(dual_.evaluate(nu_).norm2_e);
+  here_ = dual_.evaluate(nu_);
+  unconstrained_norm_ = std::sqrt(here_.norm2_e);
   Climb reached = climb_here(kDirect);
   if (reached != Climb::kSlope) return reached == Climb::kTop;
   const double goal = dual_.kappa();
@@ -315,6 +282,7 @@ bool Solver::climb() {
   nu_.setZero();
   if (!(kappa > goal && std::isfinite(kappa))) kappa = goal;
   dual_.set_kappa(kappa);
+  here_ = dual_.evaluate(nu_);
   while (dual_.kappa() > goal) {
     if (climb_here(kStage) == Climb::kUnbounded) return false;
     lower_kappa(std::max(dual_.kappa() / kFactor, goal));
@@ -322,37 +290,40 @@ bool Solver::climb() {
   return climb_here(options_.max_iterations) != Climb::kUnbounded;
 }
 
-/// e_F += C_F^T (C_F C_F^T)^+ (b - C e) on F = {lower < e < upper} and the active constraints,
-/// clipped, a few times.
+/// (C_F C_F^T)^+ (b - C e) on F = {lower < e < upper} and the active constraints: 0 if they hold to
+/// rounding.
+Vector Solver::repairing_step() const {
+  Vector missing = dual_.limits() - here_.activity;
+  Matrix system = here_.free_gram;
+  double worst = 0;
+  for (Index k = 0; k < q_; ++k) {
+    const bool active = free_multiplier(k) || missing[k] < 0;
+    if (!active || dual_.empty_row(k)) missing[k] = 0;
+    if (missing[k] == 0) {  // not to be moved: no part in the system
+      system.row(k).setZero();
+      system.col(k).setZero();
+    } else {
+      worst = std::max(worst, std::abs(missing[k]) / slack_scale(k));
+    }
+  }
+  if (worst <= kRoundoff) return Vector::Zero(q_);
+  const Eigen::SelfAdjointEigenSolver<Matrix> eigen(system);
+  const double cut = 1e-13 * eigen.eigenvalues().cwiseAbs().maxCoeff();
+  Vector inverse = Vector::Zero(q_);
+  for (Index k = 0; k < q_; ++k) {
+    if (eigen.eigenvalues()[k] > cut) inverse[k] = 1 / eigen.eigenvalues()[k];
+  }
+  return eigen.eigenvectors() * inverse.cwiseProduct(eigen.eigenvectors().transpose() * missing);
+}
+
+/// Writes e = e(nu) and repairs it, e_F += C_F^T step, clipped, a few times.
 void Solver::repair() {
   constexpr int kRounds = 6;
-  DualPoint point = dual_.primal(nu_, e_);
   for (int round = 0; round < kRounds; ++round) {
-    Vector missing = dual_.limits() - point.activity;
-    double worst = 0;
-    for (Index k = 0; k < q_; ++k) {
-      const bool active = free_multiplier(k) || missing[k] < 0;
-      if (!active || dual_.empty_row(k)) missing[k] = 0;
-      if (missing[k] == 0) {  // not to be moved: no part in the system
-        point.free_gram.row(k).setZero();
-        point.free_gram.col(k).setZero();
-      } else {
-        worst = std::max(
-            worst, std::abs(missing[k]) / (std::sqrt(point.norm2_e) + std::abs(dual_.limits()[k])));
-      }
-    }
-    if (worst <= kRoundoff) break;
-    const Eigen::SelfAdjointEigenSolver<Matrix> eigen(point.free_gram);
-    const double cut = 1e-13 * eigen.eigenvalues().cwiseAbs().maxCoeff();
-    Vector inverse = Vector::Zero(q_);
-    for (Index k = 0; k < q_; ++k) {
-      if (eigen.eigenvalues()[k] > cut) inverse[k] = 1 / eigen.eigenvalues()[k];
-    }
-    const Vector step =
-        eigen.eigenvectors() * inverse.cwiseProduct(eigen.eigenvectors().transpose() * missing);
-    point = dual_.shift_free(step, e_);
+    const Vector step = repairing_step();
+    if (round > 0 && (step.array() == 0).all()) break;
+    here_ = dual_.shift(nu_, step, e_, measured_);
   }
-  here_ = std::move(point);
 }
 
 QpResult Solver::infeasible() const {
@@ -366,9 +337,8 @@ QpResult Solver::infeasible() const {
   return result;
 }
 
-QpResult Solver::finished() const {
+QpResult Solver::finished() {
   QpResult result;
-  const qp::Measured measured = dual_.measure(nu_, e_);
   for (Index k = 0; k < q_; ++k) {
     const double slope = here_.activity[k] - dual_.limits()[k];
     const double scale = std::max(slack_scale(k), unconstrained_norm_);
@@ -381,16 +351,16 @@ QpResult Solver::finished() const {
           std::max(result.residual.complementarity, weight * std::abs(relative));
     }
   }
-  result.residual.stationarity = measured.stationarity;
+  result.residual.stationarity = measured_.stationarity;
   result.status =
       result.residual.worst() <= options_.tolerance ? QpStatus::kSolved : QpStatus::kInaccurate;
   result.multipliers = dual_.multipliers(nu_);
   result.activity = dual_.unscaled_activity(here_.activity);
-  result.objective = measured.objective;
-  result.at_lower = measured.at_lower;
-  result.at_upper = measured.at_upper;
-  result.free = e_.size() - measured.at_lower - measured.at_upper;
-  result.e = e_;
+  result.objective = measured_.objective;
+  result.at_lower = measured_.at_lower;
+  result.at_upper = measured_.at_upper;
+  result.free = e_.size() - measured_.at_lower - measured_.at_upper;
+  result.e = std::move(e_);
   return result;
 }
 
@@ -402,8 +372,8 @@ QpResult Solver::solve() {
     repair();
     result = finished();
   }
-  result.least = least_;
-  result.greatest = greatest_;
+  result.least = dual_.least();
+  result.greatest = dual_.greatest();
   result.iterations = iterations_;
   result.passes = dual_.passes();
   return result;
@@ -417,7 +387,7 @@ std::string_view name(QpStatus status) noexcept {
 }
 
 QpResult solve_qp(const QpProblem& problem, const QpOptions& options) {
-  check(problem, options);
+  qp::check_form(problem, options);
   return Solver(problem, options).solve();
 }
 

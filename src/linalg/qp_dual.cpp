@@ -5,91 +5,45 @@
 #include <cmath>
 #include <limits>
 
-#include "recant/linalg/symmetric.hpp"
-
 namespace recant::qp {
 namespace {
 
-/// Few unknowns are summed by one thread: waiting for others takes longer.
-Index groups(Index n) {
-  constexpr Index kUnknowns = 32768, kMost = 64;
-  return std::clamp<Index>(n / kUnknowns, 1, kMost);
-}
-
 using Buffer = std::array<double, static_cast<std::size_t>(kBlockRows)>;
-
-// A product is reduced in an order that does not depend on where its factors lie in memory.
-double dot(const double* x, const double* y, Index n) {
-  return VectorView(x, n).dot(VectorView(y, n));
-}
-
-double largest_entry(const double* values, Index n) {
-  return reduce_rows(
-      n, groups(n), 0.0,
-      [&](double& most, RowBlock block) {
-        for (Index i = block.begin; i < block.end; ++i) most = std::max(most, std::abs(values[i]));
-      },
-      [](double& into, double from) { into = std::max(into, from); });
-}
-
-/// |values|_2 without overflow or underflow, given the largest entry.
-double norm(const double* values, Index n, double largest) {
-  if (largest == 0) return 0;
-  const double inverse = 1 / largest;
-  if (!std::isfinite(inverse)) return largest;  // denormal numbers only
-  const double sum = reduce_rows(
-      n, groups(n), 0.0,
-      [&](double& total, RowBlock block) {
-        Buffer scaled;
-        for (Index i = 0; i < block.size(); ++i)
-          scaled[static_cast<std::size_t>(i)] = values[block.begin + i] * inverse;
-        total += dot(scaled.data(), scaled.data(), block.size());
-      },
-      [](double& into, double from) { into += from; });
-  return largest * std::sqrt(sum);
-}
-
-/// x * y where 0 times infinity is 0.
-double product(double x, double y) {
-  return y == 0 ? 0 : x * y;
-}
 
 }  // namespace
 
 struct Dual::Sums {
-  Vector activity;
-  Matrix gram;
-  double norm2_e = 0;
+  std::vector<double> values;  // as the kernels want them
+  simd::QpMeasured measured;
+
+  Sums& operator+=(const Sums& from) {
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] += from.values[i];
+    measured += from.measured;
+    return *this;
+  }
 };
 
-Index first_not_finite(VectorView values) {
-  const Index n = values.size();
-  return reduce_rows(
-      n, groups(n), n,
-      [&](Index& first, RowBlock block) {
-        // The sum of x * 0 is 0 unless some x is NaN or infinite.
-        double probe = 0;
-        for (Index i = block.begin; i < block.end; ++i) probe += values[i] * 0.0;
-        if (probe == 0 || first < n) return;
-        for (first = block.begin; std::isfinite(values[first]);) ++first;
-      },
-      [](Index& into, Index from) { into = std::min(into, from); });
-}
-
 Dual::Dual(const QpProblem& problem)
-    : linear_(problem.linear.data()),
-      lower_(problem.lower.data()),
-      upper_(problem.upper.data()),
-      n_(problem.linear.size()),
+    : blocks_(problem),
       kappa_(problem.kappa),
       limits_(static_cast<Index>(problem.constraints.size())) {
-  largest_linear_ = largest_entry(linear_, n_);
-  linear_norm_ = norm(linear_, n_, largest_linear_) / (2 * kappa_);
-  for (const QpConstraint& constraint : problem.constraints) {
-    Row row{.coefficients = constraint.coefficients.data(),
-            .largest = largest_entry(constraint.coefficients.data(), n_),
-            .equality = constraint.relation == QpRelation::kEqual};
-    const double inverse = 1 / norm(row.coefficients, n_, row.largest);
+  const Survey found = survey(problem, blocks_);
+  ++passes_;
+  least_ = found.least;
+  greatest_ = found.greatest;
+  largest_linear_ = found.largest_linear;
+  linear_norm_ = found.linear_norm / (2 * kappa_);
+  if (!std::isfinite(factor())) {
+    linear_scale_ = 0x1p64;
+    scaled_linear_ = problem.linear * linear_scale_;
+    blocks_.set_linear(scaled_linear_.data());
+  }
+  const Index q = limits_.size();
+  gram_ = Matrix(q, q);
+  for (Index k = 0; k < q; ++k) {
+    const QpConstraint& constraint = problem.constraints[static_cast<std::size_t>(k)];
+    Row row{.largest = found.largest[k], .equality = constraint.relation == QpRelation::kEqual};
+    const double inverse = 1 / found.norms[k];
     if (std::isfinite(inverse)) {
       row.scale = inverse;
     } else {
@@ -97,14 +51,12 @@ Dual::Dual(const QpProblem& problem)
     }
     if (constraint.relation == QpRelation::kAtLeast) row.scale = -row.scale;
     constexpr double kFar = std::numeric_limits<double>::max() / 4;
-    limits_[static_cast<Index>(rows_.size())] =
-        std::clamp(row.scale * constraint.limit, -kFar, kFar);
+    limits_[k] = std::clamp(row.scale * constraint.limit, -kFar, kFar);
     rows_.push_back(row);
+    for (Index l = 0; l <= k; ++l) {
+      gram_(k, l) = gram_(l, k) = found.products(k, l) * (row.scale * this->row(l).scale);
+    }
   }
-  gram_ = sum_over([](RowBlock block, double* e, double* free) {
-            std::fill_n(e, block.size(), 0.0);
-            std::fill_n(free, block.size(), 1.0);
-          }).free_gram;
 }
 
 Vector Dual::weights(const Vector& nu) const {
@@ -113,184 +65,100 @@ Vector Dual::weights(const Vector& nu) const {
   return out;
 }
 
-/// y = linear / (2 kappa) - sum_k weights_k c_k on one block.
-void Dual::unclipped(const Vector& weights, RowBlock block, double* y) const {
-  const Index m = block.size();
-  const double factor = 1 / (2 * kappa_);
-  const double divisor = 2 * kappa_;
-  const double* a = linear_ + block.begin;
-  if (std::isfinite(factor)) {
-    for (Index i = 0; i < m; ++i) y[i] = a[i] * factor;
-  } else {
-    for (Index i = 0; i < m; ++i) y[i] = a[i] / divisor;
-  }
-  for (Index k = 0; k < weights.size(); ++k) {
-    const double weight = weights[k];
-    if (weight == 0) continue;
-    const double* c = row(k).coefficients + block.begin;
-    for (Index i = 0; i < m; ++i) y[i] -= weight * c[i];
-  }
-}
-
-/// s = sum_k weights_k c_k on one block; what is left of a cancellation counts as 0.
-void Dual::combine(const Vector& weights, RowBlock block, double* s) const {
-  constexpr double kCancelled = 1e-14;
-  for (Index i = 0; i < block.size(); ++i) {
-    double sum = 0, size = 0;
-    for (Index k = 0; k < weights.size(); ++k) {
-      const double term = weights[k] * row(k).coefficients[block.begin + i];
-      sum += term;
-      size += std::abs(term);
-    }
-    s[i] = std::abs(sum) <= kCancelled * size ? 0 : sum;
-  }
-}
-
-void Dual::add_sums(RowBlock block, const double* e, const double* free, Sums& sums) const {
-  const Index m = block.size(), q = constraints();
-  for (Index k = 0; k < q; ++k) {
-    sums.activity[k] += dot(row(k).coefficients + block.begin, e, m);
-  }
-  sums.norm2_e += dot(e, e, m);
-  constexpr Index kFew = 8;
-  q <= kFew ? add_products(block, free, sums.gram) : add_product(block, free, sums.gram);
-}
-
-/// Of the free unknowns of few constraints: product by product.
-void Dual::add_products(RowBlock block, const double* free, Matrix& gram) const {
-  const Index m = block.size(), q = constraints();
-  Buffer masked;
-  for (Index k = 0; k < q; ++k) {
-    const double* c = row(k).coefficients + block.begin;
-    for (Index i = 0; i < m; ++i) masked[static_cast<std::size_t>(i)] = free[i] * c[i];
-    for (Index l = 0; l <= k; ++l) {
-      gram(k, l) += dot(masked.data(), row(l).coefficients + block.begin, m);
-    }
-  }
-}
-
-/// The same of many: as one product of matrices, of which a strip stays in the cache.
-void Dual::add_product(RowBlock block, const double* free, Matrix& gram) const {
-  constexpr Index kStrip = 128;
+/// The sums as those of the scaled rows.
+DualPoint Dual::point(const Sums& sums) const {
   const Index q = constraints();
-  Matrix masked(std::min(kStrip, block.size()), q);
-  for (Index begin = 0; begin < block.size(); begin += kStrip) {
-    const Index m = std::min(kStrip, block.size() - begin);
-    for (Index k = 0; k < q; ++k) {
-      const double* c = row(k).coefficients + block.begin + begin;
-      for (Index i = 0; i < m; ++i) masked(i, k) = free[begin + i] * c[i];
+  DualPoint out{.activity = Vector(q),
+                .free_gram = Matrix(q, q),
+                .norm2_e = sums.values[static_cast<std::size_t>(q)]};
+  const double* product = sums.values.data() + q + 1;
+  for (Index k = 0; k < q; ++k) {
+    out.activity[k] = sums.values[static_cast<std::size_t>(k)] * row(k).scale;
+    for (Index l = 0; l <= k; ++l) {
+      out.free_gram(k, l) = out.free_gram(l, k) = *product++ * (row(k).scale * row(l).scale);
     }
-    gram += inner_products(masked.topRows(m));
   }
+  return out;
 }
 
-/// fill(block, e, free) writes e and whether it is strictly inside its bounds (1 or 0).
-template <class Fill>
-DualPoint Dual::sum_over(Fill&& fill) const {
+/// add(sums, block, first unknown, how many) for every block.
+template <class Add>
+Dual::Sums Dual::sum_over(Add&& add) const {
   ++passes_;
-  const Index q = constraints();
-  const Sums zero{.activity = Vector::Zero(q), .gram = Matrix::Zero(q, q)};
-  Sums sums = reduce_rows(
-      n_, groups(n_), zero,
-      [&](Sums& into, RowBlock block) {
-        Buffer e, free;
-        fill(block, e.data(), free.data());
-        add_sums(block, e.data(), free.data(), into);
+  const Sums zero{.values = std::vector<double>(simd::qp_sum_count(rows_.size())), .measured = {}};
+  return reduce_rows(
+      blocks_.n(), groups(blocks_.n()), zero,
+      [&](Sums& into, RowBlock rows) {
+        blocks_.for_each(rows, [&](const simd::QpBlock& block, Index first, Index count) {
+          add(into, block, first, count);
+        });
       },
-      [](Sums& into, const Sums& from) {
-        into.activity += from.activity;
-        into.gram += from.gram;
-        into.norm2_e += from.norm2_e;
-      });
-  DualPoint point{.activity = sums.activity, .free_gram = sums.gram, .norm2_e = sums.norm2_e};
-  for (Index k = 0; k < q; ++k) {
-    point.activity[k] *= row(k).scale;
-    for (Index l = 0; l <= k; ++l) {
-      point.free_gram(k, l) *= row(k).scale * row(l).scale;
-      point.free_gram(l, k) = point.free_gram(k, l);
-    }
-  }
-  return point;
+      [](Sums& into, const Sums& from) { into += from; });
 }
-
-namespace {
-
-void clip(const double* y, const double* lower, const double* upper, Index m, double* e,
-          double* free) {
-  for (Index i = 0; i < m; ++i) {
-    const double low = lower[i], high = upper[i], value = y[i];
-    const double raised = value > low ? value : low;
-    e[i] = raised < high ? raised : high;
-    free[i] = ((value > low) & (value < high)) ? 1.0 : 0.0;
-  }
-}
-
-}  // namespace
 
 DualPoint Dual::evaluate(const Vector& nu) const {
   const Vector w = weights(nu);
-  return sum_over([&](RowBlock block, double* e, double* free) {
-    unclipped(w, block, e);
-    clip(e, lower_ + block.begin, upper_ + block.begin, block.size(), e, free);
-  });
+  return point(sum_over([&](Sums& into, const simd::QpBlock& block, Index, Index) {
+    simd::add_qp_sums(block, factor(), w.data(), into.values.data());
+  }));
 }
 
 Vector Dual::free_activity(const Vector& nu) const {
   const Vector w = weights(nu);
-  return sum_over([&](RowBlock block, double* e, double* free) {
-           unclipped(w, block, e);
-           clip(e, lower_ + block.begin, upper_ + block.begin, block.size(), e, free);
-           for (Index i = 0; i < block.size(); ++i) e[i] *= free[i];
-         })
+  return point(sum_over([&](Sums& into, const simd::QpBlock& block, Index, Index) {
+           Buffer e;
+           simd::unclipped_qp(block, factor(), w.data(), e.data());
+           for (std::size_t i = 0; i < block.count; ++i) {
+             if (!(e[i] > block.lower[i] && e[i] < block.upper[i])) e[i] = 0;
+           }
+           simd::add_qp_sums_at(block, e.data(), into.values.data());
+         }))
       .activity;
 }
 
-DualPoint Dual::primal(const Vector& nu, Vector& e) const {
-  const Vector w = weights(nu);
-  e.resize(n_);
-  return sum_over([&](RowBlock block, double* values, double* free) {
-    unclipped(w, block, values);
-    clip(values, lower_ + block.begin, upper_ + block.begin, block.size(), values, free);
-    std::copy_n(values, block.size(), e.data() + block.begin);
-  });
-}
-
-DualPoint Dual::shift_free(const Vector& step, Vector& e) const {
-  const Vector w = weights(step);
-  return sum_over([&](RowBlock block, double* values, double* free) {
-    const Index m = block.size();
-    double* here = e.data() + block.begin;
-    const double *low = lower_ + block.begin, *high = upper_ + block.begin;
-    clip(here, low, high, m, values, free);
-    for (Index k = 0; k < w.size(); ++k) {
-      const double* c = row(k).coefficients + block.begin;
-      for (Index i = 0; i < m; ++i) values[i] += free[i] * w[k] * c[i];
+DualPoint Dual::shift(const Vector& nu, const Vector& step, Vector& e, Measured& measured) const {
+  const Vector w = weights(nu), change = weights(step);
+  const simd::QpShift shift{
+      .factor = factor(), .weights = w.data(), .step = change.data(), .first = e.size() == 0};
+  e.resize(blocks_.n());
+  const Sums sums = sum_over([&](Sums& into, const simd::QpBlock& block, Index first, Index count) {
+    double* values = e.data() + first;
+    const auto size = static_cast<std::size_t>(count);
+    if (size == block.count) {
+      simd::shift_qp(block, shift, values, into.measured);
+      simd::add_qp_sums_at(block, values, into.values.data());
+      return;
     }
-    clip(values, low, high, m, values, free);
-    std::copy_n(values, m, here);
+    Buffer filled_up;
+    std::fill_n(std::copy_n(values, size, filled_up.begin()), block.count - size, 0.0);
+    simd::shift_qp(block, shift, filled_up.data(), into.measured);
+    simd::add_qp_sums_at(block, filled_up.data(), into.values.data());
+    std::copy_n(filled_up.begin(), size, values);
+    into.measured.at_lower -= block.count - size;
   });
+  const simd::QpMeasured& found = sums.measured;
+  measured = {.stationarity = found.stationarity,
+              .objective = kappa_ * sums.values[rows_.size()] - found.linear_e / linear_scale_,
+              .at_lower = static_cast<Index>(found.at_lower),
+              .at_upper = static_cast<Index>(found.at_upper)};
+  double scale = largest_linear_ / (2 * kappa_);
+  for (Index k = 0; k < w.size(); ++k) scale += std::abs(w[k]) * row(k).largest;
+  if (scale > 0) measured.stationarity /= scale;
+  return point(sums);
 }
 
 Recession Dual::recession(const Vector& d) const {
   ++passes_;
   const Vector w = weights(d);
-  Recession out = reduce_rows(
-      n_, groups(n_), Recession{},
-      [&](Recession& into, RowBlock block) {
-        Buffer s;
-        combine(w, block, s.data());
-        for (Index i = 0; i < block.size(); ++i) {
-          const double slope = s[static_cast<std::size_t>(i)];
-          const double least = std::min(product(lower_[block.begin + i], slope),
-                                        product(upper_[block.begin + i], slope));
-          into.value += least;
-          into.scale += std::abs(least);
-        }
+  const simd::QpRecession sums = reduce_rows(
+      blocks_.n(), groups(blocks_.n()), simd::QpRecession{},
+      [&](simd::QpRecession& into, RowBlock rows) {
+        blocks_.for_each(rows, [&](const simd::QpBlock& block, Index, Index) {
+          simd::add_qp_recession(block, w.data(), into);
+        });
       },
-      [](Recession& into, const Recession& from) {
-        into.value += from.value;
-        into.scale += from.scale;
-      });
+      [](simd::QpRecession& into, const simd::QpRecession& from) { into += from; });
+  Recession out{.value = sums.value, .scale = sums.scale};
   for (Index k = 0; k < d.size(); ++k) {
     out.value -= limits_[k] * d[k];
     out.scale += std::abs(limits_[k] * d[k]);
@@ -310,19 +178,43 @@ struct Breakpoints {
   double curvature = 0;  // just after the lower end of the bracket
 };
 
-/// Follows the slope, linear between breakpoints, down to 0.
-double walk(const Breakpoints& points, std::pair<double, double> bracket, double slope) {
-  double t = bracket.first, curvature = points.curvature;
-  for (const Breakpoint& point : points.inside) {
-    const double next = slope - curvature * (point.t - t);
+/// Follows the slope, linear between breakpoints, down to 0. It halves the breakpoints as long as
+/// they are many, and sorts few.
+double root(Breakpoints& points, std::pair<double, double> bracket, double slope) {
+  constexpr std::ptrdiff_t kFew = 32;
+  auto first = points.inside.begin(), last = points.inside.end();
+  auto [t, end] = bracket;
+  double curvature = points.curvature;
+  const auto before = [](const Breakpoint& x, const Breakpoint& y) { return x.t < y.t; };
+  while (last - first > kFew) {
+    const auto middle = first + (last - first) / 2;
+    std::nth_element(first, middle, last, before);
+    double there = slope - curvature * (middle->t - t), curvature_there = curvature;
+    for (auto point = first; point != middle; ++point) {
+      there -= point->s2 * (middle->t - point->t);
+      curvature_there += point->s2;
+    }
+    if (there <= 0) {
+      last = middle;
+      end = middle->t;
+    } else {
+      first = middle;
+      t = middle->t;
+      slope = there;
+      curvature = std::max(curvature_there, 0.0);
+    }
+  }
+  std::sort(first, last, before);
+  for (auto point = first; point != last; ++point) {
+    const double next = slope - curvature * (point->t - t);
     if (next <= 0) return t + slope / curvature;
     slope = next;
-    t = point.t;
-    curvature = std::max(curvature + point.s2, 0.0);
+    t = point->t;
+    curvature = std::max(curvature + point->s2, 0.0);
   }
-  const double root = curvature > 0 ? t + slope / curvature : bracket.second;
-  if (std::isfinite(root)) return std::min(root, bracket.second);
-  return std::isfinite(bracket.second) ? bracket.second : t;
+  const double found = curvature > 0 ? t + slope / curvature : end;
+  if (std::isfinite(found)) return std::min(found, end);
+  return std::isfinite(end) ? end : t;
 }
 
 }  // namespace
@@ -331,89 +223,31 @@ double Dual::root_between_breakpoints(const Vector& nu, const Vector& d,
                                       std::pair<double, double> bracket, double slope) const {
   ++passes_;
   const Vector at = weights(nu), along = weights(d);
+  const simd::QpWay way{.factor = factor(),
+                        .weights = at.data(),
+                        .along = along.data(),
+                        .begin = bracket.first,
+                        .end = bracket.second};
   Breakpoints points = reduce_rows(
-      n_, groups(n_), Breakpoints{},
-      [&](Breakpoints& into, RowBlock block) {
-        Buffer y, s;
-        unclipped(at, block, y.data());
-        combine(along, block, s.data());
-        for (std::size_t i = 0; i < static_cast<std::size_t>(block.size()); ++i) {
-          const Index j = block.begin + static_cast<Index>(i);
-          if (s[i] == 0 || lower_[j] == upper_[j]) continue;
-          double enter = (y[i] - upper_[j]) / s[i], leave = (y[i] - lower_[j]) / s[i];
-          if (enter > leave) std::swap(enter, leave);
-          const double s2 = s[i] * s[i];
-          if (enter <= bracket.first && bracket.first < leave) into.curvature += s2;
-          if (enter > bracket.first && enter < bracket.second) into.inside.push_back({enter, s2});
-          if (leave > bracket.first && leave < bracket.second) into.inside.push_back({leave, -s2});
-        }
+      blocks_.n(), groups(blocks_.n()), Breakpoints{},
+      [&](Breakpoints& into, RowBlock rows) {
+        blocks_.for_each(rows, [&](const simd::QpBlock& block, Index, Index) {
+          simd::QpBreakpoints found;
+          simd::find_qp_breakpoints(block, way, found);
+          for (std::size_t i = 0; i < found.enters; ++i) {
+            into.inside.push_back({found.enter[i], found.enter_s2[i]});
+          }
+          for (std::size_t i = 0; i < found.leaves; ++i) {
+            into.inside.push_back({found.leave[i], -found.leave_s2[i]});
+          }
+          into.curvature += found.curvature;
+        });
       },
       [](Breakpoints& into, const Breakpoints& from) {
         into.inside.insert(into.inside.end(), from.inside.begin(), from.inside.end());
         into.curvature += from.curvature;
       });
-  std::sort(points.inside.begin(), points.inside.end(),
-            [](const Breakpoint& x, const Breakpoint& y) { return x.t < y.t; });
-  return walk(points, bracket, slope);
-}
-
-Measured Dual::measure(const Vector& nu, const Vector& e) const {
-  ++passes_;
-  const Vector w = weights(nu);
-  Measured out = reduce_rows(
-      n_, groups(n_), Measured{},
-      [&](Measured& into, RowBlock block) {
-        const Index m = block.size();
-        Buffer y;
-        unclipped(w, block, y.data());
-        const double* values = e.data() + block.begin;
-        for (Index i = 0; i < m; ++i) {
-          const Index j = block.begin + i;
-          // The projected gradient over 2 kappa.
-          double slope = values[i] - y[static_cast<std::size_t>(i)];
-          const bool at_lower = values[i] == lower_[j], at_upper = values[i] == upper_[j];
-          if (at_lower) slope = std::min(slope, 0.0);
-          if (at_upper) slope = std::max(slope, 0.0);
-          if (at_lower && at_upper) slope = 0;
-          into.stationarity = std::max(into.stationarity, std::abs(slope));
-          into.at_lower += at_lower;
-          into.at_upper += at_upper && !at_lower;
-        }
-        into.objective += kappa_ * dot(values, values, m) - dot(linear_ + block.begin, values, m);
-      },
-      [](Measured& into, const Measured& from) {
-        into.stationarity = std::max(into.stationarity, from.stationarity);
-        into.objective += from.objective;
-        into.at_lower += from.at_lower;
-        into.at_upper += from.at_upper;
-      });
-  double scale = largest_linear_ / (2 * kappa_);
-  for (Index k = 0; k < w.size(); ++k) scale += std::abs(w[k]) * row(k).largest;
-  if (scale > 0) out.stationarity /= scale;
-  return out;
-}
-
-void Dual::reach(Vector& least, Vector& greatest) const {
-  const Index q = constraints();
-  const Vector zero = Vector::Zero(q);
-  using Pair = std::pair<Vector, Vector>;
-  ++passes_;
-  std::tie(least, greatest) = reduce_rows(
-      n_, groups(n_), Pair(zero, zero),
-      [&](Pair& into, RowBlock block) {
-        for (Index k = 0; k < q; ++k) {
-          const double* c = row(k).coefficients;
-          for (Index j = block.begin; j < block.end; ++j) {
-            const double down = product(lower_[j], c[j]), up = product(upper_[j], c[j]);
-            into.first[k] += std::min(down, up);
-            into.second[k] += std::max(down, up);
-          }
-        }
-      },
-      [](Pair& into, const Pair& from) {
-        into.first += from.first;
-        into.second += from.second;
-      });
+  return root(points, bracket, slope);
 }
 
 Vector Dual::unscale(const Vector& d) const {

@@ -4,14 +4,15 @@
 #include <utility>
 #include <vector>
 
-#include "recant/linalg/qp.hpp"
+#include "qp_survey.hpp"
 
 /// The passes over the n unknowns of a quadratic program, in its scaled form:
 ///
 ///   e(nu) = clip(y(nu), lower, upper),   y(nu) = linear / (2 kappa) - C^T nu
 ///
 /// where the rows of C have norm 1, every inequality reads C e <= b, and nu = mu / (2 kappa) >= 0
-/// on inequalities. Each pass is a reduction over row blocks with a fixed number of groups.
+/// on inequalities. Each pass is a reduction over row blocks with a fixed number of groups, and its
+/// sums are in one order on every instruction set (qp_kernels.hpp).
 namespace recant::qp {
 
 /// The dual at one nu, or its sums at another e.
@@ -31,6 +32,7 @@ struct Recession {
   }
 };
 
+/// Of an e that is not e(nu): how far it is from stationary at nu, and what it is worth.
 struct Measured {
   double stationarity = 0, objective = 0;
   Index at_lower = 0, at_upper = 0;
@@ -53,23 +55,22 @@ class Dual {
     linear_norm_ *= kappa_ / kappa;
     kappa_ = kappa;
   }
+  /// Least and greatest c_k^T e over the box, in the caller's rows.
+  [[nodiscard]] const Vector& least() const { return least_; }
+  [[nodiscard]] const Vector& greatest() const { return greatest_; }
   [[nodiscard]] std::int64_t passes() const { return passes_; }
 
   [[nodiscard]] DualPoint evaluate(const Vector& nu) const;
   /// C_F e_F at e(nu).
   [[nodiscard]] Vector free_activity(const Vector& nu) const;
-  /// The same as evaluate(), and writes e(nu).
-  [[nodiscard]] DualPoint primal(const Vector& nu, Vector& e) const;
-  /// e_F += C_F^T step, clipped; the sums at the new e.
-  [[nodiscard]] DualPoint shift_free(const Vector& step, Vector& e) const;
+  /// e_F += C_F^T step, clipped, where an empty e stands for e(nu). The sums at the new e.
+  [[nodiscard]] DualPoint shift(const Vector& nu, const Vector& step, Vector& e,
+                                Measured& measured) const;
   [[nodiscard]] Recession recession(const Vector& d) const;
   /// The t in (bracket.first, bracket.second) at which the slope of the dual along d is 0.
   [[nodiscard]] double root_between_breakpoints(const Vector& nu, const Vector& d,
                                                 std::pair<double, double> bracket,
                                                 double slope) const;
-  [[nodiscard]] Measured measure(const Vector& nu, const Vector& e) const;
-  /// Least and greatest c_k^T e over the box, in the caller's rows.
-  void reach(Vector& least, Vector& greatest) const;
 
   /// d of the scaled rows as weights of the caller's rows (">=" counted positive).
   [[nodiscard]] Vector unscale(const Vector& d) const;
@@ -78,7 +79,6 @@ class Dual {
 
  private:
   struct Row {
-    const double* coefficients = nullptr;
     double scale = 1;    // of the scaled row to the caller's; negative for ">="
     double largest = 0;  // |coefficient|
     bool equality = false;
@@ -87,24 +87,20 @@ class Dual {
 
   [[nodiscard]] const Row& row(Index k) const { return rows_[static_cast<std::size_t>(k)]; }
   [[nodiscard]] Vector weights(const Vector& nu) const;
-  void unclipped(const Vector& weights, RowBlock block, double* y) const;
-  void combine(const Vector& weights, RowBlock block, double* s) const;
-  void add_sums(RowBlock block, const double* e, const double* free, Sums& sums) const;
-  void add_products(RowBlock block, const double* free, Matrix& gram) const;
-  void add_product(RowBlock block, const double* free, Matrix& gram) const;
-  template <class Fill>
-  [[nodiscard]] DualPoint sum_over(Fill&& fill) const;
+  /// What a kernel multiplies linear() by.
+  [[nodiscard]] double factor() const { return 1 / (2 * kappa_ * linear_scale_); }
+  template <class Add>
+  [[nodiscard]] Sums sum_over(Add&& add) const;
+  [[nodiscard]] DualPoint point(const Sums& sums) const;
 
-  const double *linear_, *lower_, *upper_;
-  Index n_;
+  Blocks blocks_;
   double kappa_, largest_linear_ = 0, linear_norm_ = 0;
+  double linear_scale_ = 1;
+  Vector scaled_linear_;  // where 1 / (2 kappa) is no number
   std::vector<Row> rows_;
-  Vector limits_;
+  Vector limits_, least_, greatest_;
   Matrix gram_;
   mutable std::int64_t passes_ = 0;
 };
-
-/// The first entry that is NaN or infinite, or values.size().
-[[nodiscard]] Index first_not_finite(VectorView values);
 
 }  // namespace recant::qp

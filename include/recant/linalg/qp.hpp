@@ -97,15 +97,16 @@ struct QpResult {
 /// Shapes: n unknowns, q constraints; q small (its cost is q^2 n + q^3 a step), n up to millions.
 /// Method: e(mu) = clip((linear - C^T mu) / (2 kappa), lower, upper); the dual in mu is concave and
 /// piecewise quadratic. Rows of C scaled to norm 1, regularised semismooth Newton on the
-/// constraints with mu_k > 0 or violated, a line search that brackets by passes and then walks the
-/// sorted breakpoints inside the bracket, at the end a least-norm repair of the active constraints
-/// on the unknowns strictly inside the box.
+/// constraints with mu_k > 0 or violated, a line search that brackets by passes and then finds the
+/// root among the breakpoints inside the bracket, at the end a least-norm repair of the active
+/// constraints on the unknowns strictly inside the box.
 /// Assumes: nothing about C: zero, repeated and opposed rows are allowed.
 /// Errs: `residual` is measured on the returned e and multipliers. e is inside the box exactly,
 /// constraints hold to `residual.feasibility`. Below kappa = 1e-6 max|linear| / (upper - lower) the
 /// program is linear in all but name and e is one of many nearly as good.
 /// Fails: infeasible or inaccurate, both as a status.
-/// Cost: about 10 to 20 passes over (q + 3) n doubles. The same bytes for any number of threads.
+/// Cost: about 10 to 20 passes over (q + 3) n doubles. The same bytes for any number of threads and
+/// with every instruction set.
 /// @throws UsageError for sizes that differ, lower > upper, and numbers outside what is said above.
 [[nodiscard]] QpResult solve_qp(const QpProblem& problem, const QpOptions& options = {});
 

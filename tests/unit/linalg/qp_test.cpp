@@ -8,8 +8,10 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <optional>
 #include <random>
 
+#include "instruction_sets.hpp"
 #include "recant/core/error.hpp"
 #include "recant/core/threads.hpp"
 
@@ -543,6 +545,59 @@ TEST(Qp, TheSameBytesForAnyNumberOfThreads) {
   }
   set_threads(0);
   EXPECT_LE(optimality_violation(program, one), 1e-12);
+}
+
+TEST(Qp, TheSameBytesWithEveryInstructionSet) {
+  Random random(19);
+  std::vector<Index> sizes(71);
+  std::iota(sizes.begin(), sizes.end(), Index{0});
+  for (const Index n : {1023, 1024, 1025, 2 * 1024 + 77, 40'001}) sizes.push_back(n);
+  int infeasible = 0;
+  for (const Index n : sizes) {
+    for (const Index q : {0, 1, 2, 3, 5, 9}) {
+      Program program = random_program(random, n, q);
+      if (n % 3 == 0) program.kappa = 1e-6;
+      if (n % 7 == 1 && q > 0) program.limits[0] = program.sign(0) * -3.0 * static_cast<double>(n);
+      std::optional<QpResult> first;
+      for_each_instruction_set([&] {
+        const QpResult result = solve_qp(program.problem());
+        if (!first) first = result;
+        EXPECT_EQ(result.status, first->status) << n << " " << q;
+        EXPECT_EQ(result.e, first->e) << n << " " << q;
+        EXPECT_EQ(result.multipliers, first->multipliers) << n << " " << q;
+        EXPECT_EQ(result.activity, first->activity) << n << " " << q;
+        EXPECT_EQ(result.certificate, first->certificate) << n << " " << q;
+        EXPECT_EQ(result.objective, first->objective) << n << " " << q;
+        EXPECT_EQ(result.passes, first->passes) << n << " " << q;
+      });
+      infeasible += first->status == QpStatus::kInfeasible;
+      if (n == 0 || first->status == QpStatus::kInfeasible) continue;
+      EXPECT_LE(optimality_violation(program, *first), 1e-12) << n << " " << q;
+      EXPECT_EQ(first->at_lower + first->at_upper + first->free, n);
+    }
+  }
+  EXPECT_GT(infeasible, 10);
+}
+
+// 1 / (2 kappa) is no number, and linear / (2 kappa) is.
+TEST(Qp, KappaBelowTheInverseOfTheLargestNumber) {
+  Random random(20);
+  for (int trial = 0; trial < 50; ++trial) {
+    Program program = random_program(random, random.integer(1, 30), trial % 3);
+    program.kappa = 0x1p-1034;
+    program.linear = (program.linear * 0x1p20).array().round() * 0x1p-1054;
+    Program scaled = program;
+    scaled.kappa *= 0x1p1000;
+    scaled.linear *= 0x1p1000;
+    ASSERT_TRUE(std::isinf(1 / (2 * program.kappa)));
+    const QpResult tiny = solve_qp(program.problem()), usual = solve_qp(scaled.problem());
+    ASSERT_EQ(tiny.status, QpStatus::kSolved) << trial;
+    EXPECT_LE((tiny.e - usual.e).lpNorm<Eigen::Infinity>(), 1e-11) << trial;
+    EXPECT_EQ(tiny.at_lower, usual.at_lower) << trial;
+    EXPECT_EQ(tiny.at_upper, usual.at_upper) << trial;
+    EXPECT_NEAR(tiny.objective * 0x1p1000, usual.objective,
+                1e-9 * std::abs(usual.objective) + 1e-9);
+  }
 }
 
 TEST(Qp, RunningOutOfIterationsIsSaid) {
