@@ -26,6 +26,13 @@ What they read and print: [CSV](../formats/csv.md),
 A model folder that exists is replaced with `--force` only. A file of row values (`--weights`, `-o` of
 `influence` and `value`) is replaced without asking, as a program's output is: it is written aside, synced
 and renamed. Until then the old file is there as it was, and a run that fails or is interrupted leaves it.
+Nothing is written into a model folder but by its own deletions, nothing over a file that the same call reads, and a
+checkpoint only over a checkpoint: exit 2, before any work. Folders are told by what is in them, files by what they
+are: links and `..` change nothing.
+
+A flag that says nothing to what was asked for is an error, such as `--sensitive` beside arrays or `--values` without
+`--weighting`: what it was to change would not have changed. `--seed` and `--threads` are taken by every command,
+and with `--plan` nothing is written whatever `-o` says.
 
 An empty text, such as that of a variable of the shell that is not set, is an error for every flag, and so is an
 empty entry between commas; of `--na` it is the empty cell. Numbers are decimal: of a whole number 010 and 0x10

@@ -67,7 +67,6 @@ PYTHON: dict[str, tuple[Callable[..., object], dict[str, str]]] = {
     "audit": (recant.Vault.audit, {
         **TESTED, "deleted": "deleted", **{f"deleted-{name}": "deleted" for name in ROWS},
         "against-retrain": "always, alone with membership=False and reconstruction=False",
-        "privileged": "no gap is told of", "positive-class": "nothing that is told of reads it",
         "membership": "membership", "reconstruction": "reconstruction", "bound": "bound", "annex": "annex",
         "before": "before", "shadow-models": "shadow_models", "sigma": "sigmas", "confidence": "confidence"}),
     "verify": (recant.certificate.verify, {"model": "model", "public-key": "public_key", "annex": "annex",
@@ -328,8 +327,33 @@ def test_audit_reads_the_bound_of_an_annex(small) -> None:
         vault.audit(annex=small.folder / "none.json")
     with pytest.raises(recant.DamagedError, match=r"train\.csv"):
         vault.audit(annex=small.train)
+    other = recant.Vault(small.copy(small.two))
+    edited = small.folder / "edited.json"
+    edited.write_text(re.sub('"bound":"[^"]*"', '"bound":"9e+99"', Path(annex).read_text()))
+    for file, says in ((other.forget([3, 9]).to_dict()["annex"], "not the annex that the certificate is bound to"),
+                       (edited, "not the annex that the certificate is bound to"),
+                       (vault.path / "certificates/000001.annex.json", "is the annex of release 1, but the model is release 2")):
+        with pytest.raises(recant.DamagedError, match=says):
+            vault.audit(annex=file)
     with pytest.raises(recant.UsageError, match="confidence"):
         vault.audit(confidence=2.0)
+
+
+def test_nothing_is_written_into_a_model(small) -> None:
+    vault = recant.Vault(small.copy(small.two))
+    path = Path(vault.path)
+    for place in (path / "b", path / "published" / "b", path / "rows" / ".." / "b"):
+        with pytest.raises(recant.UsageError, match="lies in the model folder"):
+            vault.backup(place)
+        with pytest.raises(recant.UsageError, match="lies in the model folder"):
+            vault.write_checkpoint(place)
+        with pytest.raises(recant.UsageError, match="lies in the model folder"):
+            vault.correct(small.held, output=place)
+    with pytest.raises(recant.UsageError, match="lies in the model folder"):
+        vault.write_checkpoint(path / "ledger.sqlite")
+    with pytest.raises(recant.UsageError, match="is not a checkpoint, so it is not replaced"):
+        vault.write_checkpoint(small.train)
+    assert vault.check().fault is None
 
 
 def test_compare_takes_a_privileged_group(small, tmp_path) -> None:

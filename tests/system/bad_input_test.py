@@ -345,6 +345,8 @@ def array_case(name, code, line, which, content, *flags, **more):
 
 
 ARRAYS = [
+    array_case("row weights whose sums overflow", 3, r"training rows: the gradient is beyond double precision: row weights, features or targets are "
+               r"too large; scale them down$", "row-weights", npy([1e300] * 60)),
     array_case("NaN in features", 3, r"bad\.npy, row 8, column 2: is NaN; leave the row out or fill", "features",
                npy(changed(X, 22, float("nan")), (60, 3)), where=r"bad\.npy, row 8, column 2$"),
     array_case("infinity in features", 3, r"bad\.npy, row 8, column 3: is infinite; ", "features",

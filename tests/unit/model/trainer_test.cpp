@@ -408,6 +408,17 @@ TEST_P(WideTrainer, TheGradientVanishesFromAnyStartAndTheBytesAreThoseOfAnyThrea
   EXPECT_LE(stopped.iterations, 3);
 }
 
+/// The norm of such a gradient is no number: no step could be measured by it.
+TEST(TrainerTest, SaysThatWeightsAreBeyondDoublePrecision) {
+  Fit f = fit(5, 40, 3, Loss(LossKind::kLogistic), true, 1);
+  EXPECT_TRUE(train(f.objective, Vector::Constant(40, 1e100)).converged);
+  for (const double weight : {1e200, 1e300, std::numeric_limits<double>::max()}) {
+    test::expect_error<DataError>(
+        [&] { return train(f.objective, Vector::Constant(40, weight)); },
+        {"training rows: the gradient is beyond double precision", "row weights", "scale them"});
+  }
+}
+
 TEST(TrainerTest, NoHessianIsFormedWhereStepsWithoutOneGetThere) {
   test::Random random(33);
   const Dataset data = test::made_up_rows(random, 400, 310, Loss(LossKind::kLogistic));
