@@ -113,7 +113,8 @@ void Vault::Impl::require(const fs::path& file) const {
 /// The first batch is the fit; one that was interrupted is finished.
 void Vault::Impl::finish_open_batch() {
   if (!ledger_->last_batch()) {
-    return publish_fit(folder_, *secrets_, *ledger_, read_fitted(folder_, {}), nullptr);
+    fitted_ = read_fitted(folder_, {});
+    return publish_fit(folder_, *secrets_, *ledger_, fitted_, nullptr);
   }
   if (const std::optional<Batch> batch = ledger_->open_batch()) {
     write_missing_certificates(batch->number);
@@ -139,7 +140,9 @@ void Vault::Impl::write_missing_certificates(std::int64_t before) {
 }
 
 void Vault::Impl::load() {
-  fitted_ = read_fitted(folder_, read_view(*ledger_));
+  // Of a model that was published a moment ago the files have been checked and read.
+  if (fitted_.rows.rows() == 0) fitted_ = read_fitted(folder_, read_view(*ledger_));
+  batch_ = ledger_->last_batch()->number;
   objective_.emplace(fitted_.objective());
   mover_.emplace(fitted_, *objective_);
 }

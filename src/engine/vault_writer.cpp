@@ -65,6 +65,16 @@ ForgetReport refused(const ForgetRequest& request, RequestState state, std::stri
 
 }  // namespace
 
+/// Whatever kept the lock and the token from keeping others out: what is decided here is about the
+/// model in memory.
+void Vault::Impl::require_current() const {
+  lock_->require_held();
+  const std::optional<Batch> last = ledger_->last_batch();
+  if (last && last->number == batch_) return;
+  throw BusyError("has changed since it was opened for writing here", folder_.path.string(),
+                  "open it again");
+}
+
 Digest Vault::Impl::digest_of(const std::string& id) const {
   return secrets_->key.keyed_hash("recant.row/1", id);
 }
@@ -178,6 +188,7 @@ std::optional<ForgetReport> Vault::Impl::answer(const ForgetRequest& request,
 }
 
 ForgetReport Vault::Impl::forget(const ForgetRequest& request, const ProgressCallback& progress) {
+  lock_->require_own();
   check_request(request, objective_->loss(), fitted_.rows.rows());
   static_cast<void>(known(request));
   return forget(std::span(&request, 1), progress).front();
@@ -203,6 +214,7 @@ void Vault::Impl::require_budget_for(const ForgetRequest& request) const {
 
 std::vector<ForgetReport> Vault::Impl::forget(std::span<const ForgetRequest> requests,
                                               const ProgressCallback& progress) {
+  lock_->require_own();
   if (requests.empty()) return {};
   Stopwatch watch;
   check_settings(requests.front(), objective_->loss(), fitted_.rows.rows());
@@ -211,7 +223,10 @@ std::vector<ForgetReport> Vault::Impl::forget(std::span<const ForgetRequest> req
   std::vector<FoundRows> found(requests.size());
   std::vector<Submission> submissions;
   std::vector<std::size_t> submitted;  // which request each is
-  ledger_->read_together([&] { submit(requests, answers, found, submissions, submitted); });
+  ledger_->read_together([&] {
+    require_current();
+    submit(requests, answers, found, submissions, submitted);
+  });
   carry_out(submissions, submitted, found, requests.front(), progress, answers);
   std::vector<ForgetReport> reports;
   for (std::size_t i = 0; i < requests.size(); ++i) {
@@ -390,10 +405,9 @@ void Vault::Impl::carry_out_batch(const std::vector<Waiting>& batch, const Forge
 
 void Vault::Impl::release(const std::vector<std::int64_t>& ids, const std::vector<Index>& rows,
                           DeletionStep step, bool retrain) {
-  const std::optional<Batch> last = ledger_->last_batch();
   BatchRecord& record = step.record;
   record.version = version();
-  record.generation = last ? last->number + 1 : 0;
+  record.generation = batch_ + 1;
   record.rows = static_cast<std::int64_t>(rows.size());
   CategoriesLeft::Counts leaving;
   if (fitted_.encoder) {
@@ -404,6 +418,7 @@ void Vault::Impl::release(const std::vector<std::int64_t>& ids, const std::vecto
   record.files = write_generation(folder_.path, record.generation, step.theta, rows, secrets_->key,
                                   step.trained_weights);
   BatchPlan plan;
+  plan.after = batch_;
   plan.requests = ids;
   plan.chunks = RowEraser(folder_.path, folder_.row_files(), folder_.rows).hashes_after(rows);
   if (retrain) {
@@ -414,6 +429,7 @@ void Vault::Impl::release(const std::vector<std::int64_t>& ids, const std::vecto
   plan.plan = to_text(record);
   const std::int64_t batch = ledger_->prepare(plan);  // from here on it will happen
   finisher_->finish(ledger_->batch(batch));
+  batch_ = batch;
   if (categories_) categories_->leave(leaving);
   forget_in_memory(rows, step);
   mover_->adopt(std::move(step));
@@ -432,6 +448,7 @@ void Vault::Impl::forget_in_memory(const std::vector<Index>& rows, const Deletio
 }
 
 ForgetReport Vault::Impl::outcome(const std::string& key) const {
+  lock_->require_own();
   const std::optional<Request> request = ledger_->find(key_of(key));
   if (!request) throw NotFoundError("no request has this key", "request-key");
   return report(request->id, true);

@@ -61,6 +61,7 @@ class Vault::Impl {
   std::optional<Ledger> ledger_;
   std::optional<BatchFinisher> finisher_;
   FittedModel fitted_;
+  std::int64_t batch_ = 0;  // that made it
   std::optional<Objective> objective_;
   std::optional<ModelMover> mover_;
   std::optional<CategoriesLeft> categories_;          // counted by the first deletion
@@ -94,6 +95,9 @@ class Vault::Impl {
   void check_ledger_if_gone(const std::vector<Waiting>& waiting) const;
 
   // Requests.
+  /// @throws UsageError in a forked process; BusyError if folder or ledger have moved on without
+  /// us.
+  void require_current() const;
   [[nodiscard]] Digest digest_of(const std::string& id) const;
   [[nodiscard]] FoundRows find(const ForgetRequest& request);
   [[nodiscard]] bool present(Index row) const;

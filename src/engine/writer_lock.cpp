@@ -31,45 +31,20 @@ bool is_at(int file, const fs::path& path) {
          held.st_dev == there.st_dev && held.st_ino == there.st_ino;
 }
 
-/// The open and locked file; -1 if somebody else has the lock.
-int try_lock(const fs::path& path, const fs::path& vault) {
-  const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  if (file < 0) {
-    throw DataError(fmt::format("cannot be written: {}", std::strerror(errno)), vault.string());
-  }
-  const int code = ::flock(file, LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
-  if (code == 0 && is_at(file, path)) return file;
-  ::close(file);
-  if (code == 0 || code == EWOULDBLOCK) return -1;
-  throw DataError(fmt::format("cannot be locked: {}", std::strerror(code)), vault.string());
+/// Where folders cannot be locked every turn is ours, and only luck decides.
+bool is_turn(FileLock& turn) {
+  return turn.held() || turn.try_to_lock(O_RDONLY | O_DIRECTORY) != EWOULDBLOCK;
 }
 
-/// The right to be the next writer: without it whoever comes by in the instant in which the lock is
-/// free has it before those that wait. A lock on the folder itself, which leaves no file.
-class Turn {
- public:
-  explicit Turn(const fs::path& vault) : path_(vault) {}
-  ~Turn() {
-    if (folder_ >= 0) ::close(folder_);
+/// Whether it was free.
+bool try_to_lock(FileLock& lock, const fs::path& vault) {
+  const int code = lock.try_to_lock(O_RDWR | O_CREAT);
+  if (code != 0 && code != EWOULDBLOCK) {
+    throw DataError(fmt::format("cannot be locked for writing: {}", std::strerror(code)),
+                    vault.string());
   }
-  Turn(const Turn&) = delete;
-  Turn& operator=(const Turn&) = delete;
-
-  /// Where folders cannot be locked every turn is ours, and only luck decides.
-  bool mine() {
-    if (held_ && is_at(folder_, path_)) return true;
-    if (folder_ >= 0) ::close(folder_);
-    folder_ = ::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    held_ = folder_ >= 0 && ::flock(folder_, LOCK_EX | LOCK_NB) == 0;
-    return held_ || errno != EWOULDBLOCK;
-  }
-  [[nodiscard]] bool held() const { return held_; }
-
- private:
-  fs::path path_;
-  int folder_ = -1;
-  bool held_ = false;
-};
+  return code == 0;
+}
 
 /// What to sleep between two looks: the next in turn must not miss the instant between two writers
 /// of one program, the others rather look more often the longer they have waited.
@@ -79,14 +54,39 @@ std::chrono::duration<double> pause(bool next, double waited) {
 
 }  // namespace
 
-WriterLock::WriterLock(const fs::path& vault, const WriterWait& wait) {
+int FileLock::try_to_lock(int flags) {
+  release();
+  file_ = ::open(path_.c_str(), flags | O_CLOEXEC, 0644);
+  if (file_ < 0) return errno;
+  const int code = ::flock(file_, LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
+  if (code == 0 && is_at(file_, path_)) return 0;
+  release();
+  return code == 0 ? EWOULDBLOCK : code;
+}
+
+bool FileLock::held() const {
+  return file_ >= 0 && is_at(file_, path_);
+}
+
+void FileLock::release() {
+  if (file_ < 0) return;
+  ::flock(file_, LOCK_UN);  // also for a child that fork() has not returned in yet
+  ::close(std::exchange(file_, -1));
+}
+
+void FileLock::let_go() noexcept {
+  if (file_ >= 0) ::close(std::exchange(file_, -1));
+}
+
+/// `turn` is the right to be the next writer: without it whoever comes by in the instant in which
+/// the lock is free has it before those that wait. On the folder itself, it leaves no file.
+WriterLock::WriterLock(const fs::path& vault, const WriterWait& wait)
+    : vault_(vault), lock_(vault / "lock") {
   check_non_negative("wait", wait.seconds);
   Stopwatch watch;
-  Turn turn(vault);
+  FileLock turn(vault);
   double waited = 0, told = 0;
-  while (true) {
-    if (turn.mine()) file_ = try_lock(vault / "lock", vault);
-    if (file_ >= 0) return;
+  while (!is_turn(turn) || !try_to_lock(lock_, vault)) {
     waited += watch.lap();
     if (waited >= wait.seconds) {
       throw BusyError("is being written by another process", vault.string(), "try again later");
@@ -101,8 +101,11 @@ WriterLock::WriterLock(const fs::path& vault, const WriterWait& wait) {
   }
 }
 
-WriterLock::~WriterLock() {
-  ::close(file_);
+void WriterLock::require_held() const {
+  require_own();
+  if (lock_.held()) return;
+  throw BusyError("is not the folder any more that was opened for writing", vault_.string(),
+                  "open it again");
 }
 
 }  // namespace recant

@@ -79,8 +79,9 @@ void copy_rows(Storage& from, Storage& to) {
 
 void Ledger::backup_to(const std::filesystem::path& path) const {
   // What comes before the damage is an older ledger, and would be taken for this one.
-  if (const auto fault = impl_->storage->log_fault()) impl_->storage->damaged(*fault);
-  if (!impl_->reading_together && impl_->storage->copy_file(path)) return;
+  Storage& original = impl_->storage();
+  if (const auto fault = original.log_fault()) original.damaged(*fault);
+  if (!impl_->reading_together && original.copy_file(path)) return;
   static_cast<void>(impl_->read([&](Storage& storage) {
     const auto copy = open_sqlite(path, StorageMode::kCreate);
     copy_rows(storage, *copy);

@@ -92,8 +92,9 @@ bool Ledger::scrub() {
 
 void Ledger::read_together(const std::function<void()>& read) const {
   if (impl_->reading_together) return read();
-  impl_->storage->read_still([&] {
-    const Transaction moment(*impl_->storage, LedgerAccess::kRead);
+  Storage& storage = impl_->storage();
+  storage.read_still([&] {
+    const Transaction moment(storage, LedgerAccess::kRead);
     impl_->reading_together = true;
     struct End {
       bool& reading;

@@ -213,7 +213,11 @@ std::int64_t Ledger::prepare(const BatchPlan& plan) {
     throw UsageError(fmt::format("batch {} is not finished", *open), storage.where(),
                      "finish it first");
   }
-  const std::int64_t number = read_last_batch(storage) + 1;
+  const std::int64_t last = read_last_batch(storage), number = last + 1;
+  if (plan.after && *plan.after != last) {
+    throw BusyError(fmt::format("batch {} was made from what is older than batch {}", number, last),
+                    storage.where(), "open it again");
+  }
   const std::int64_t enrolment = enrolment_for(transaction, plan);
   const std::vector<std::int64_t> requests = sorted(plan.requests);
   std::vector<ChunkHash> chunks = plan.chunks;

@@ -14,7 +14,7 @@ struct Libpq {
       each(PQfinish) each(PQfreemem) each(PQftype) each(PQgetResult) each(PQgetisnull)    \
           each(PQgetlength) each(PQgetvalue) each(PQprepare) each(PQresultErrorField)     \
               each(PQresultStatus) each(PQsendQueryPrepared) each(PQsetNoticeProcessor)   \
-                  each(PQsetSingleRowMode) each(PQstatus) each(PQtransactionStatus)
+                  each(PQsetSingleRowMode) each(PQsocket) each(PQstatus) each(PQtransactionStatus)
 #define RECANT_LIBPQ_MEMBER(function) decltype(&::function) function;
   RECANT_LIBPQ_FUNCTIONS(RECANT_LIBPQ_MEMBER)
 #undef RECANT_LIBPQ_MEMBER

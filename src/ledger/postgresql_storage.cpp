@@ -2,6 +2,7 @@
 #include "postgresql_storage.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -133,8 +134,8 @@ std::string place_of(const std::string& url) {
 
 class PostgresqlStorage final : public Storage {
  public:
-  PostgresqlStorage(const std::string& url, StorageMode mode)
-      : Storage(place_of(url)), connection_(libpq().PQconnectdb(url.c_str())) {
+  PostgresqlStorage(const std::string& url, StorageMode mode) : Storage(place_of(url)) {
+    connection_.reset(libpq().PQconnectdb(url.c_str()));
     if (libpq().PQstatus(connection_.get()) != CONNECTION_OK) {
       throw DataError("the database server does not let us in or does not answer", where_);
     }
@@ -165,6 +166,7 @@ class PostgresqlStorage final : public Storage {
   void begin_read() override { execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"); }
   void commit() override { execute("COMMIT"); }
   void rollback() noexcept override {
+    if (inherited()) return;
     if (libpq().PQtransactionStatus(connection_.get()) != PQTRANS_IDLE) {
       libpq().PQclear(libpq().PQexec(connection_.get(), "ROLLBACK"));
     }
@@ -200,6 +202,12 @@ class PostgresqlStorage final : public Storage {
                       "AND relnamespace = (SELECT oid FROM pg_namespace "
                       "WHERE nspname = current_schema())") != 0;
     return has_tables_;
+  }
+  /// PQfinish would tell the server that the parent has left. An open socket would keep it from
+  /// seeing that it has.
+  void let_go() noexcept override {
+    const PGconn* const lost = connection_.release();
+    if (lost != nullptr) ::close(libpq().PQsocket(lost));
   }
   /// Waits until nobody else is making the tables: one whose process has died may still commit. In
   /// a transaction, nobody else is until it ends. The number is "rcnt", as of SQLite files.

@@ -10,6 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <mutex>
 #include <unordered_map>
 #include <utility>
 
@@ -39,6 +40,61 @@ using Connection = std::unique_ptr<sqlite3, CloseConnection>;
 struct Finalize {
   void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
 };
+
+/// A connection and what is prepared on it, which goes first.
+struct Session {
+  fs::path path;
+  Connection connection;
+  std::unordered_map<const char*, std::unique_ptr<sqlite3_stmt, Finalize>> statements;
+  Session* next = nullptr;  ///< of those inherited
+};
+
+/// What a child has of its parent's sessions when it is forked: out of everybody's reach.
+Session* inherited_sessions = nullptr;
+std::mutex of_inherited_sessions;
+
+/// Whether nothing was under way on it when the process forked. A thread that was at it is gone,
+/// and left it locked.
+bool is_idle(const Session& session) {
+  sqlite3_mutex* const mutex = sqlite3_db_mutex(session.connection.get());
+  if (sqlite3_mutex_try(mutex) != SQLITE_OK) return false;
+  const bool idle = sqlite3_get_autocommit(session.connection.get()) != 0 &&
+                    std::ranges::none_of(session.statements, [](const auto& each) {
+                      return each.second && sqlite3_stmt_busy(each.second.get()) != 0;
+                    });
+  sqlite3_mutex_leave(mutex);
+  return idle;
+}
+
+/// Before a child opens a ledger of its own: what SQLite remembers of its parent's must go. For a
+/// file that is open twice SQLite counts locks in the process's memory, and the system's locks,
+/// which no child inherits, would never be asked for. Of an idle connection closing touches nothing
+/// that the parent has, if it does not first move the -wal into the ledger. Of another nothing is
+/// sure:
+/// @throws UsageError if it is to the same file.
+void forget_inherited_sessions(const fs::path& path) {
+  const std::lock_guard lock(of_inherited_sessions);
+  Session* busy = nullptr;
+  bool in_the_way = false;
+  while (inherited_sessions != nullptr) {
+    Session* const session = inherited_sessions;
+    inherited_sessions = session->next;
+    if (session->connection && !is_idle(*session)) {
+      session->next = std::exchange(busy, session);
+      std::error_code code;
+      in_the_way = in_the_way || fs::equivalent(session->path, path, code);
+      continue;
+    }
+    if (session->connection) {
+      sqlite3_db_config(session->connection.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+    }
+    delete session;
+  }
+  inherited_sessions = busy;
+  if (!in_the_way) return;
+  throw UsageError("this process was forked while another thread used the ledger", path.string(),
+                   "start a new process (multiprocessing: spawn), or fork between two calls");
+}
 
 /// A file of the database and those that SQLite keeps beside it.
 void remove_database(const fs::path& path) {
@@ -110,7 +166,9 @@ class SqliteRow final : public SqlRow {
 
 class SqliteStorage final : public Storage {
  public:
-  SqliteStorage(const fs::path& path, StorageMode mode) : Storage(path.string()), path_(path) {
+  SqliteStorage(const fs::path& path, StorageMode mode)
+      : Storage(path.string()), session_(new Session{.path = path}) {
+    forget_inherited_sessions(path);
     if (mode == StorageMode::kCreate) {
       create_file(path);
       fresh_ = true;
@@ -144,8 +202,8 @@ class SqliteStorage final : public Storage {
     fresh_ = false;
   }
   void rollback() noexcept override {
-    if (sqlite3_get_autocommit(connection_.get()) != 0) return;
-    sqlite3_stmt* const statement = statements_.at(kRollback).get();
+    if (inherited() || sqlite3_get_autocommit(connection()) != 0) return;
+    sqlite3_stmt* const statement = session_->statements.at(kRollback).get();
     sqlite3_step(statement);
     sqlite3_reset(statement);
   }
@@ -186,6 +244,13 @@ class SqliteStorage final : public Storage {
     static_cast<void>(prepared(kRollback));
     rollback();
   }
+  [[nodiscard]] sqlite3* connection() const noexcept { return session_->connection.get(); }
+  void let_go() noexcept override {
+    fresh_ = false;
+    if (!session_) return;
+    session_->next = inherited_sessions;
+    inherited_sessions = session_.release();
+  }
   void connect(StorageMode mode);
   void open_file(const std::string& name, int flags);
   void check_header();
@@ -201,7 +266,7 @@ class SqliteStorage final : public Storage {
   [[nodiscard]] Trace trace() const;
   void close();
   void execute(const std::string& sql) {
-    const int code = sqlite3_exec(connection_.get(), sql.c_str(), nullptr, nullptr, nullptr);
+    const int code = sqlite3_exec(connection(), sql.c_str(), nullptr, nullptr, nullptr);
     if (code != SQLITE_OK) fail(code);
   }
   sqlite3_stmt* prepared(std::string_view sql);
@@ -209,18 +274,16 @@ class SqliteStorage final : public Storage {
   [[nodiscard]] std::string text_of(std::string_view sql);
   [[noreturn]] void fail(int code) const;
 
-  fs::path path_;
-  Connection connection_;
-  std::unordered_map<const char*, std::unique_ptr<sqlite3_stmt, Finalize>> statements_;
+  std::unique_ptr<Session> session_;
   std::optional<Trace> opened_at_;  ///< where nothing is locked
   bool fresh_ = false;              ///< made by this object, and nothing is committed yet
 };
 
 void SqliteStorage::connect(StorageMode mode) {
   if (mode != StorageMode::kRead) {
-    open_file(path_.string(), SQLITE_OPEN_READWRITE);
+    open_file(session_->path.string(), SQLITE_OPEN_READWRITE);
     if (mode == StorageMode::kCreate) {
-      const int code = make_checked_pages(connection_.get());
+      const int code = make_checked_pages(connection());
       if (code != SQLITE_OK) fail(code);
     } else {
       // Before anything could write to a file that is somebody else's.
@@ -235,19 +298,19 @@ void SqliteStorage::connect(StorageMode mode) {
     sync_log();
     return;
   }
-  open_file(path_.string(), SQLITE_OPEN_READONLY);
+  open_file(session_->path.string(), SQLITE_OPEN_READONLY);
   check_header();
   // Who closes last would remove a -wal in which nothing is valid: it may be damaged and wanted.
-  sqlite3_db_config(connection_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+  sqlite3_db_config(connection(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   if (can_be_read()) return;
   // A folder in which nothing can be created: SQLite cannot make its index of the -wal file there.
   // Without such a file none is needed. Who writes in spite of that, to another mount of the
   // folder, is seen afterwards by the trace.
   const Trace now = trace();
-  if (now.bytes_of_log > 0) fail(sqlite3_extended_errcode(connection_.get()));
+  if (now.bytes_of_log > 0) fail(sqlite3_extended_errcode(connection()));
   opened_at_ = now;
   std::string uri = "file:";
-  for (const char c : fs::absolute(path_).string()) {
+  for (const char c : fs::absolute(session_->path).string()) {
     uri += fmt::format("%{:02X}", static_cast<unsigned char>(c));
   }
   open_file(uri + "?immutable=1", SQLITE_OPEN_READONLY | SQLITE_OPEN_URI);
@@ -257,7 +320,7 @@ void SqliteStorage::open_file(const std::string& name, int flags) {
   sqlite3* opened = nullptr;
   const int code =
       sqlite3_open_v2(name.c_str(), &opened, flags | SQLITE_OPEN_EXRESCODE, checked_pages_vfs());
-  connection_.reset(opened);
+  session_->connection.reset(opened);
   if (code != SQLITE_OK) fail(code);
   harden();
 }
@@ -268,7 +331,7 @@ void SqliteStorage::check_header() {
   constexpr std::string_view kBegin("SQLite format 3\0", 16);
   constexpr std::size_t kReserved = 20, kUserVersion = 60, kApplicationId = 68;
   std::array<std::uint8_t, kHeaderBytes> header;
-  if (const int code = read_header(connection_.get(), header); code != SQLITE_OK) fail(code);
+  if (const int code = read_header(connection(), header); code != SQLITE_OK) fail(code);
   const auto number_at = [&](std::size_t at) {
     std::int64_t number = 0;
     for (std::size_t i = at; i < at + 4; ++i) number = number << 8 | header[i];
@@ -288,13 +351,13 @@ void SqliteStorage::check_header() {
 
 /// The file may come from anyone: nothing in it is run, no size in it is believed.
 void SqliteStorage::harden() {
-  sqlite3* const connection = connection_.get();
-  sqlite3_busy_timeout(connection, kWaitMilliseconds);
-  sqlite3_limit(connection, SQLITE_LIMIT_LENGTH, kMostBytes);
-  sqlite3_db_config(connection, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
-  sqlite3_db_config(connection, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
-  sqlite3_db_config(connection, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, nullptr);
-  sqlite3_db_config(connection, SQLITE_DBCONFIG_ENABLE_VIEW, 0, nullptr);
+  sqlite3* const opened = connection();
+  sqlite3_busy_timeout(opened, kWaitMilliseconds);
+  sqlite3_limit(opened, SQLITE_LIMIT_LENGTH, kMostBytes);
+  sqlite3_db_config(opened, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+  sqlite3_db_config(opened, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+  sqlite3_db_config(opened, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, nullptr);
+  sqlite3_db_config(opened, SQLITE_DBCONFIG_ENABLE_VIEW, 0, nullptr);
   // Mapped, a file that is cut off would be a signal instead of an error.
   execute("PRAGMA mmap_size = 0; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY");
 }
@@ -304,7 +367,7 @@ void SqliteStorage::harden() {
 /// own, and SQLite shows it to nobody before.
 void SqliteStorage::sync_log() {
   sqlite3_file* log = nullptr;
-  sqlite3_file_control(connection_.get(), "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+  sqlite3_file_control(connection(), "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
   if (log == nullptr || log->pMethods == nullptr) return;
   sqlite3_int64 size = 0;
   int code = log->pMethods->xFileSize(log, &size);
@@ -318,9 +381,9 @@ SqliteStorage::Trace SqliteStorage::trace() const {
     const std::uintmax_t bytes = fs::file_size(file, ignored);
     return ignored ? 0 : bytes;
   };
-  return {.written = fs::last_write_time(path_, ignored),
-          .bytes = size(path_.string()),
-          .bytes_of_log = size(path_.string() + "-wal")};
+  return {.written = fs::last_write_time(session_->path, ignored),
+          .bytes = size(session_->path.string()),
+          .bytes_of_log = size(session_->path.string() + "-wal")};
 }
 
 void SqliteStorage::require_still() const {
@@ -330,8 +393,8 @@ void SqliteStorage::require_still() const {
 }
 
 bool SqliteStorage::can_be_read() {
-  const int code = sqlite3_exec(connection_.get(), "SELECT 1 FROM sqlite_schema LIMIT 1", nullptr,
-                                nullptr, nullptr);
+  const int code =
+      sqlite3_exec(connection(), "SELECT 1 FROM sqlite_schema LIMIT 1", nullptr, nullptr, nullptr);
   if (code == SQLITE_OK) return true;
   const int kind = code & 0xFF;
   if (kind == SQLITE_CANTOPEN || kind == SQLITE_READONLY) return false;
@@ -339,16 +402,17 @@ bool SqliteStorage::can_be_read() {
 }
 
 void SqliteStorage::close() {
-  statements_.clear();
-  connection_.reset();
-  if (fresh_) remove_database(path_);
+  if (inherited()) return;
+  const fs::path path = session_->path;
+  session_.reset();
+  if (fresh_) remove_database(path);
 }
 
 sqlite3_stmt* SqliteStorage::prepared(std::string_view sql) {
-  auto& statement = statements_[sql.data()];
+  auto& statement = session_->statements[sql.data()];
   if (!statement) {
     sqlite3_stmt* made = nullptr;
-    const int code = sqlite3_prepare_v3(connection_.get(), sql.data(), static_cast<int>(sql.size()),
+    const int code = sqlite3_prepare_v3(connection(), sql.data(), static_cast<int>(sql.size()),
                                         SQLITE_PREPARE_PERSISTENT, &made, nullptr);
     if (code != SQLITE_OK) fail(code);
     statement.reset(made);
@@ -421,7 +485,7 @@ std::int64_t SqliteStorage::format_version() {
   }
   if (application != kApplication || version < kFirstVersion) damaged("is not a ledger");
   std::string schema;
-  if (const int code = read_schema(connection_.get(), schema); code != SQLITE_OK) fail(code);
+  if (const int code = read_schema(connection(), schema); code != SQLITE_OK) fail(code);
   if (version == recant::format_version() && schema != schema_of_this_version()) {
     damaged("the ledger is damaged: its tables are not those of its format version");
   }
@@ -429,26 +493,26 @@ std::int64_t SqliteStorage::format_version() {
 }
 
 bool SqliteStorage::scrub() {
-  sqlite3_busy_timeout(connection_.get(), kScrubMilliseconds);
-  const int code = sqlite3_wal_checkpoint_v2(connection_.get(), nullptr, SQLITE_CHECKPOINT_TRUNCATE,
+  sqlite3_busy_timeout(connection(), kScrubMilliseconds);
+  const int code = sqlite3_wal_checkpoint_v2(connection(), nullptr, SQLITE_CHECKPOINT_TRUNCATE,
                                              nullptr, nullptr);
-  sqlite3_busy_timeout(connection_.get(), kWaitMilliseconds);
+  sqlite3_busy_timeout(connection(), kWaitMilliseconds);
   if (code != SQLITE_OK && (code & 0xFF) != SQLITE_BUSY) fail(code);
   return code == SQLITE_OK;
 }
 
 std::optional<std::string> SqliteStorage::log_fault() {
-  const std::int64_t frame = damaged_frame(path_.string() + "-wal");
+  const std::int64_t frame = damaged_frame(session_->path.string() + "-wal");
   if (frame == 0) return std::nullopt;
   return fmt::format("{}-wal is damaged: frame {} is not as it was written, and later ones are",
-                     path_.filename().string(), frame);
+                     session_->path.filename().string(), frame);
 }
 
 std::optional<std::string> SqliteStorage::own_fault() {
   if (auto fault = log_fault()) return fault;
   // All pages are in a tree, or say where such are, or are free: of free ones SQLite reads few.
   std::string found = text_of("PRAGMA integrity_check(1)");
-  if (const std::int64_t page = damaged_page(connection_.get()); page != 0) {
+  if (const std::int64_t page = damaged_page(connection()); page != 0) {
     return not_as_written(page);
   }
   if (found != "ok") {
@@ -456,7 +520,7 @@ std::optional<std::string> SqliteStorage::own_fault() {
     return found;
   }
   if (number("PRAGMA freelist_count") != 0) return "has pages that nothing is in";
-  if (auto fault = fault_outside_pages(connection_.get(), number("PRAGMA page_count"))) {
+  if (auto fault = fault_outside_pages(connection(), number("PRAGMA page_count"))) {
     return fault;
   }
   std::optional<std::string> table;
@@ -476,8 +540,8 @@ bool SqliteStorage::copy_file(const fs::path& to) {
     // One moment of the ledger: else a change meanwhile would begin the copy anew.
     Transaction transaction(*this, LedgerAccess::kRead);
     static_cast<void>(format_version());
-    const int code = copy_pages(connection_.get(), copy.get(), to);
-    if (code == SQLITE_IOERR_DATA && damaged_page(connection_.get()) != 0) fail(code);
+    const int code = copy_pages(connection(), copy.get(), to);
+    if (code == SQLITE_IOERR_DATA && damaged_page(connection()) != 0) fail(code);
     if (code != SQLITE_DONE) {
       throw DataError(fmt::format("the copy failed: {}", sqlite3_errstr(code)), to.string());
     }
@@ -493,10 +557,9 @@ bool SqliteStorage::copy_file(const fs::path& to) {
 /// SQLite's codes as the classes of error a caller can act on.
 void SqliteStorage::fail(int code) const {
   if (code == SQLITE_IOERR_DATA) {
-    damaged(
-        fmt::format("the ledger is damaged: {}", not_as_written(damaged_page(connection_.get()))));
+    damaged(fmt::format("the ledger is damaged: {}", not_as_written(damaged_page(connection()))));
   }
-  const int system = connection_ ? sqlite3_system_errno(connection_.get()) : 0;
+  const int system = connection() != nullptr ? sqlite3_system_errno(connection()) : 0;
   const std::string why = system != 0 ? std::strerror(system) : sqlite3_errstr(code);
   switch (code & 0xFF) {
     case SQLITE_BUSY:

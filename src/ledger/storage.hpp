@@ -13,6 +13,7 @@
 
 #include "recant/core/digest.hpp"
 #include "recant/core/error.hpp"
+#include "recant/core/process_bound.hpp"
 #include "recant/ledger/ledger.hpp"
 
 /// What the ledger needs of a database: statements with values bound to $1, $2 .., and
@@ -54,10 +55,10 @@ class SqlRow {
   const std::string& where_;
 };
 
-class Storage {
+/// A connection of this process: a child that is forked must not say a word on it, not even to end
+/// it, and has none.
+class Storage : public ProcessBound {
  public:
-  virtual ~Storage() = default;
-
   /// Waits for other writers; @throws BusyError after 10 seconds.
   virtual void begin_write() = 0;
   /// Everything read until end is of one moment.

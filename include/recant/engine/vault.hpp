@@ -29,10 +29,12 @@ namespace recant {
 ///
 /// A model that was fitted without a budget has only the first three until its first deletion.
 ///
-/// Static members read, and write new folders: whole or not at all. An object is the one writer of
-/// a folder that exists, for as long as it lives. Every batch of deletions is decided by one commit
-/// of the ledger; what a crash interrupts is finished, or was never begun, when the folder is next
-/// opened for writing (docs/formats/vault.md has the proof).
+/// Static members read, and write new folders: whole or not at all, from any thread. An object is
+/// the one writer of a folder that exists, for as long as it lives; it belongs to one thread at a
+/// time, and to the process that opened it: in a process that is forked from that its functions
+/// throw UsageError. Every batch of deletions is decided by one commit of the ledger; what a crash
+/// interrupts is finished, or was never begun, when the folder is next opened for writing
+/// (docs/formats/vault.md has the proof).
 class Vault {
  public:
   /// Without `enrolment` deletions promise no epsilon and delta. With it the fit is published, with
@@ -122,7 +124,8 @@ class Vault {
   /// Failure outcomes: `state` and `reason` of the report: not_found, already_erased, rejected.
   /// Cost: at tier 0 O(P^2) and the commits; the first call builds the base, O(n P^2).
   /// @throws UsageError for no row, a row twice, rows and ids together, a key that was used for
-  /// something else, what weighting or method refuse; DataError when disk or ledger fail: then the
+  /// something else, what weighting or method refuse, a process that only inherited it; DataError
+  /// when disk or ledger fail, BusyError when others have written in spite of the lock: then the
   /// vault must be opened anew.
   [[nodiscard]] ForgetReport forget(const ForgetRequest& request,
                                     const ProgressCallback& progress = {});

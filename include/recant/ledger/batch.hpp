@@ -46,6 +46,7 @@ struct BatchPlan {
   std::vector<ChunkHash> chunks;       ///< of every piece that zeroing the rows changes
   std::string plan;                    ///< kept as it is: hashes of the new state, tier, bound ..
   std::optional<EnrolmentRecord> enrolment;  ///< set: the release is the first of a new one
+  std::optional<std::int64_t> after{};       ///< the batch whose model it starts from
 };
 
 /// What is sealed before anything is published.

@@ -54,7 +54,8 @@ struct LedgerCheck {
 ///
 /// Every function that writes is one transaction: when it returns, what it wrote survives a loss of
 /// power; when it throws, nothing was written, unless disk or server failed during the commit
-/// itself: then the next opening tells. One object belongs to one thread and one process.
+/// itself: then the next opening tells. One object belongs to one thread and to the process that
+/// opened it: in one that is forked from that, every function @throws UsageError.
 /// Readers are never blocked by a writer, and see what was committed when they began.
 ///
 /// All functions @throw DamagedError when the ledger does not hold together, BusyError when others
@@ -98,7 +99,8 @@ class Ledger {
 
   /// The point of no return. The batch's number: 0 for the first.
   /// @throws UsageError if a batch is open, the budget is spent, a request is not validated, or two
-  /// requests have a row in common or one that is erased.
+  /// requests have a row in common or one that is erased; BusyError if a batch has come since
+  /// the one that the plan starts from.
   std::int64_t prepare(const BatchPlan& plan);
   /// The rows' bytes are gone: its rows join the erased ones, its chunk hashes become current.
   void mark_applied(std::int64_t batch);

@@ -339,6 +339,21 @@ TEST_F(LedgerTest, PlansThatCannotBeCarriedOutLeaveNothing) {
   expect_sound(ledger);
 }
 
+TEST_F(LedgerTest, ABatchIsNotMadeFromAnOlderModelThanTheLast) {
+  Ledger ledger = create();
+  run_batch(ledger, {});
+  run_batch(ledger, {validated(ledger, 1, 1)});
+  BatchPlan plan = plan_of({validated(ledger, 2, 2)});
+  for (const std::int64_t other : {0, 2}) {
+    plan.after = other;
+    expect_error<BusyError>([&] { return ledger.prepare(plan); },
+                            {"batch 2 was made from what is older than batch 1"});
+  }
+  EXPECT_FALSE(ledger.open_batch().has_value());
+  plan.after = 1;
+  EXPECT_EQ(ledger.prepare(plan), 2);
+}
+
 TEST_F(LedgerTest, APreparedRequestIsNotCancelledAnyMore) {
   Ledger ledger = create();
   const std::int64_t id = validated(ledger, 1, 1);

@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "forked.hpp"
 #include "ledger_life.hpp"
 #include "ledger_place.hpp"
 #include "recant/core/error.hpp"
@@ -180,6 +181,116 @@ TEST(SeveralProcesses, AReaderNeitherWaitsForAWriterNorSeesWhatItDidNotCommit) {
     transaction.commit();
   }
   EXPECT_EQ(received(before), 0);
+}
+
+/// The child has what the parent has, its token too, and may use nothing of it.
+TEST(SeveralProcesses, AForkedProcessUsesNothingOfItsParents) {
+  const auto place = make_ledger_place();
+  const std::string location = place->location();
+  std::optional<Ledger> ledger = Ledger::create(location, enrolment());
+  ledger->acquire();
+  EXPECT_TRUE(in_forked_child([&] {
+    return refuses<UsageError>([&] { receive(*ledger, submission(9, 90)); }) &&
+           refuses<UsageError>([&] { ledger->acquire(); }) &&
+           refuses<UsageError>([&] { static_cast<void>(ledger->prepare(plan_of({}))); }) &&
+           refuses<UsageError>([&] { static_cast<void>(ledger->statistics()); }) &&
+           refuses<UsageError>([&] { static_cast<void>(ledger->check()); }) &&
+           refuses<UsageError>([&] { ledger->read_together([] {}); });
+  }));
+  EXPECT_TRUE(in_forked_child([&] {  // nor does it end what the parent has
+    ledger.reset();
+    return true;
+  }));
+  run_batch(*ledger, {validated(*ledger, 1, 1)});
+  EXPECT_EQ(ledger->statistics().requests[0], 0);
+  EXPECT_EQ(ledger->check(is_signature).fault, std::nullopt);
+}
+
+TEST(SeveralProcesses, AForkedProcessOpensItsOwn) {
+  const auto place = make_ledger_place();
+  const std::string location = place->location();
+  Ledger ledger = Ledger::create(location, enrolment());
+  ledger.acquire();
+  EXPECT_TRUE(in_forked_child([&] {
+    Ledger own = Ledger::open(location, LedgerAccess::kWrite);
+    own.acquire();
+    run_batch(own, {validated(own, 1, 1)});
+    return own.check(is_signature).fault == std::nullopt;
+  }));
+  EXPECT_EQ(ledger.budget().used, 1);
+  EXPECT_THROW(receive(ledger, submission(2, 2)), BusyError) << "the child is the writer";
+}
+
+/// What a child knows of locks that its parent had when it was forked is not so: unless it forgets
+/// it, it writes to a -wal that the parent has removed, and nobody sees it.
+TEST(SeveralProcesses, AForkedProcessIsSeenByOthersWhenItsParentHasClosed) {
+  const auto place = make_ledger_place();
+  const std::string location = place->location();
+  std::optional<Ledger> ledger = Ledger::create(location, enrolment());
+  int to_child[2], to_parent[2];
+  ASSERT_EQ(::pipe(to_child), 0);
+  ASSERT_EQ(::pipe(to_parent), 0);
+  const auto tell = [](const int* ends) { return ::write(ends[1], "x", 1) == 1; };
+  const auto wait = [](const int* ends) {
+    char one = 0;
+    return ::read(ends[0], &one, 1) == 1;
+  };
+  const int child = ::fork();
+  if (child == 0) {
+    ::alarm(100);
+    try {
+      Ledger own = Ledger::open(location, LedgerAccess::kWrite);
+      bool well = own.statistics().requests[0] == 0 && tell(to_parent) && wait(to_child);
+      receive(own, submission(1, 1));
+      well = well && tell(to_parent) && wait(to_child);
+      ::_exit(well ? 0 : 1);
+    } catch (const std::exception& error) {
+      std::fprintf(stderr, "child: %s\n", error.what());
+      ::_exit(2);
+    }
+  }
+  ASSERT_TRUE(wait(to_parent));
+  ledger.reset();
+  ledger = Ledger::open(location, LedgerAccess::kWrite);
+  ASSERT_TRUE(tell(to_child));
+  ASSERT_TRUE(wait(to_parent));
+  EXPECT_EQ(ledger->statistics().requests[0], 1);
+  receive(*ledger, submission(2, 2));
+  ASSERT_TRUE(tell(to_child));
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
+  ledger.reset();
+  const Ledger last = Ledger::open(location, LedgerAccess::kRead);
+  EXPECT_EQ(last.statistics().requests[0], 2);
+  EXPECT_EQ(last.check().fault, std::nullopt);
+  for (const int end : {to_child[0], to_child[1], to_parent[0], to_parent[1]}) ::close(end);
+}
+
+/// As by another thread that is writing: the child has a copy of the transaction.
+TEST(SeveralProcesses, AForkInTheMiddleOfATransactionEndsNothing) {
+  const auto place = make_ledger_place();
+  const std::string location = place->location();
+  {
+    Ledger ledger = Ledger::create(location, enrolment());
+    receive(ledger, submission(1, 1));
+  }
+  const auto writer = open_storage(location, StorageMode::kWrite);
+  {
+    std::optional<Transaction> transaction;
+    transaction.emplace(*writer, LedgerAccess::kWrite);
+    writer->run("UPDATE requests SET state = $1", {std::string_view("cancelled")});
+    EXPECT_TRUE(in_forked_child([&] {
+      transaction.reset();
+      // SQLite has no way to tell how much of it there is.
+      const auto open = [&] { static_cast<void>(Ledger::open(location, LedgerAccess::kRead)); };
+      if (!Ledger::on_server(location)) return refuses<UsageError>(open);
+      open();
+      return true;
+    }));
+    transaction->commit();
+  }
+  EXPECT_EQ(Ledger::open(location, LedgerAccess::kRead).statistics().requests[0], 0);
 }
 
 }  // namespace
