@@ -41,14 +41,19 @@ void parallel_for(Index count, const std::function<void(Index)>& task);
 ///
 /// add(accumulator, block) adds one block; merge(into, from) adds one accumulator to another.
 /// `groups` bounds memory and parallelism and must not depend on the number of threads.
+/// Accumulators are kept 128 bytes apart: one that is written for every row would otherwise take
+/// its line of the cache, or the pair of lines that is fetched with it, from another thread.
 template <class Accumulator, class Add, class Merge>
 [[nodiscard]] Accumulator reduce_rows(Index rows, Index groups, const Accumulator& zero, Add&& add,
                                       Merge&& merge) {
   const Index blocks = block_count(rows);
   groups = std::clamp<Index>(groups, 1, std::max<Index>(blocks, 1));
-  std::vector<Accumulator> parts(static_cast<std::size_t>(groups));
+  struct alignas(128) Part {
+    Accumulator sum;
+  };
+  std::vector<Part> parts(static_cast<std::size_t>(groups));
   parallel_for(groups, [&](Index group) {
-    Accumulator& part = parts[static_cast<std::size_t>(group)];
+    Accumulator& part = parts[static_cast<std::size_t>(group)].sum;
     part = zero;
     for (Index b = blocks * group / groups; b < blocks * (group + 1) / groups; ++b) {
       check_interrupt();
@@ -58,10 +63,11 @@ template <class Accumulator, class Add, class Merge>
   for (Index stride = 1; stride < groups; stride *= 2) {
     for (Index i = 0; i + stride < groups; i += 2 * stride) {
       check_interrupt();
-      merge(parts[static_cast<std::size_t>(i)], parts[static_cast<std::size_t>(i + stride)]);
+      merge(parts[static_cast<std::size_t>(i)].sum,
+            parts[static_cast<std::size_t>(i + stride)].sum);
     }
   }
-  return std::move(parts.front());
+  return std::move(parts.front().sum);
 }
 
 /// Runs task(block) for every row block: for results that are written per row.
