@@ -19,10 +19,14 @@ fs::path resolved(const fs::path& path) {
   return failed ? whole.lexically_normal() : found;
 }
 
+/// Also one that lost a part: what is left of it may be all that is left.
 bool is_model(const fs::path& folder) {
-  std::error_code ignored;
-  return fs::exists(folder / "manifest.json", ignored) &&
-         fs::is_directory(folder / "rows", ignored);
+  const auto has = [&](const char* name) {
+    std::error_code ignored;
+    return fs::exists(folder / name, ignored);
+  };
+  return (has("manifest.json") && has("rows")) || (has("state") && has("rows/features.npy")) ||
+         has("secret/vault.key");
 }
 
 void check_folders_of(const fs::path& path, const fs::path& given) {

@@ -6,8 +6,9 @@
 namespace recant {
 
 /// Before something is written to `path`: a model folder is nobody else's. Whatever came into one
-/// would replace its files, or stay when its rows go. Seen through links and .., by the marker of a
-/// model folder: manifest.json beside rows/. A folder that is a model itself is not inside one.
+/// would replace its files, or stay when its rows go. Seen through links and .., by what a model
+/// folder has: its manifest and rows, its rows and state, or its keys. A folder that is a model
+/// itself is not inside one.
 /// @throws UsageError
 void check_outside_models(const std::filesystem::path& path);
 

@@ -52,6 +52,18 @@ TEST_F(OutputPlace, IsOutsideOfModels) {
   }
 }
 
+TEST_F(OutputPlace, ADamagedModelIsOneStill) {
+  const auto expect_kept = [&] {
+    EXPECT_THROW(check_outside_models(path_ / "ledger.sqlite"), UsageError);
+  };
+  fs::remove(path_ / "manifest.json");
+  expect_kept();
+  fs::remove_all(path_ / "rows");
+  expect_kept();
+  fs::remove_all(path_ / "secret");
+  EXPECT_NO_THROW(check_outside_models(path_ / "ledger.sqlite"));
+}
+
 TEST_F(OutputPlace, NothingIsWrittenIntoAModel) {
   const std::string ledger = test::read_bytes(path_ / "ledger.sqlite");
   for (const fs::path& place : inside()) {
