@@ -496,6 +496,24 @@ class Files(World):
         done = self.correct("--close", "demographic_parity", "--weights", path, *flags)
         return done, path
 
+    def test_no_output_replaces_what_another_flag_reads(self):
+        file, link = self.out / "rows.npy", self.out / "link.npy"
+        link.symlink_to(file)
+        tried = 0
+        for command, start in (("fit", []), ("influence", [self.model, "--metric", "utility"]), ("value", [self.model, "--method", "knn_shapley"]),
+                               ("correct", [self.model, "--close", "demographic_parity"])):
+            for read in sorted({*FILES_GIVEN, "--schema", "train"} & set(FLAGS[command])):
+                for output in sorted({"--output", "--weights", "--state-file"} & set(FLAGS[command])):
+                    for name in (file, link):
+                        with self.subTest(f"{command} {read} {output} {name.name}"):
+                            tried += 1
+                            file.write_text("kept")
+                            given = [file] if read == "train" else [f"{read}={file}"]
+                            done = self.call(command, *start, *given, output, name, code=2)
+                            self.assertRegex(done.err, rf"^recant: \S+npy: {output} would replace what {read} reads; choose another name\n$")
+                            self.assertEqual(file.read_text(), "kept")
+        self.assertGreater(tried, 60)
+
     def test_weights_as_csv_and_npy_agree(self):
         done, path = self.weights("w.csv")
         again, array = self.weights("w.npy")
