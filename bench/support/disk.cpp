@@ -32,8 +32,15 @@ double sync_seconds(const std::filesystem::path& folder) {
   return seconds[seconds.size() / 2];
 }
 
-long syncs() {
-  return recant_bench_syncs();
+Syncs::Syncs(const std::filesystem::path& folder)
+    : seconds_(sync_seconds(folder)), before_(recant_bench_syncs()) {}
+
+long Syncs::asked() const {
+  return recant_bench_syncs() - before_;
+}
+
+double Syncs::floor_seconds() const {
+  return seconds_ * static_cast<double>(asked());
 }
 
 }  // namespace recant::bench

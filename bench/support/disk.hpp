@@ -10,7 +10,18 @@ namespace recant::bench {
 /// of what must be durable is this for each of its syncs.
 [[nodiscard]] double sync_seconds(const std::filesystem::path& folder);
 
-/// Syncs this process has asked for so far, libraries included.
-[[nodiscard]] long syncs();
+/// Counts the syncs that this process asks for from here on, libraries included.
+class Syncs {
+ public:
+  explicit Syncs(const std::filesystem::path& folder);
+
+  [[nodiscard]] long asked() const;
+  /// What that many take there at least.
+  [[nodiscard]] double floor_seconds() const;
+
+ private:
+  double seconds_;
+  long before_;
+};
 
 }  // namespace recant::bench

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // A model on disk: opened, one row after another deleted from it with everything that is written
 // for it, and as one batch. The floor of opening is reading its rows once; of a deletion, what its
-// step takes in memory (bench/micro/unlearn).
+// step takes in memory (bench/micro/unlearn) and a page written for each sync that was asked for.
 #include "recant/engine/vault.hpp"
 
 #include <benchmark/benchmark.h>
 
 #include "cases.hpp"
+#include "disk.hpp"
+#include "floor.hpp"
 #include "machine.hpp"
 #include "recant/core/threads.hpp"
 #include "temporary_folder.hpp"
@@ -72,9 +74,15 @@ void forget(benchmark::State& state) {
   };
   require(batch().front().done(), "the first batch, which builds the base");
   bool done = true;
+  const Syncs syncs(input.folder.path());
   for (auto _ : state) done = batch().back().done() && done;
   require(done, "every batch is certified");
   require(vault.model().rows.weights.head(next).isZero(), "the rows are gone");
+  const auto iterations = static_cast<double>(state.iterations());
+  const Floor floor(logistic_data(state.range(0), state.range(1)).features.view(), threads());
+  report(state,
+         {.floor_seconds = floor.deletion(state.range(2)) + syncs.floor_seconds() / iterations});
+  state.counters["syncs"] = static_cast<double>(syncs.asked()) / iterations;
   state.SetItemsProcessed(state.iterations() * state.range(2));
 }
 

@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "cases.hpp"
+#include "knn_cases.hpp"
 #include "machine.hpp"
 #include "recant/core/threads.hpp"
 #include "recant/valuation/knn_ranks.hpp"
@@ -17,6 +18,7 @@ namespace {
 
 constexpr Index kValidationRows = 200;
 constexpr int kNeighbors = 5;
+constexpr double kVotes = kNeighbors;
 
 /// The made-up rows, the last of them for validation.
 struct Case {
@@ -89,10 +91,52 @@ void knn_truncated(benchmark::State& state) {
   report_pairs(state, input);
 }
 
+/// Of ten training rows next to every set of them, and of all by the plain recursion over ranks
+/// for the first eight validation rows.
+void check_regression(const Case& input) {
+  constexpr Index kSome = 8;
+  const Dataset some = slice(input.validation, {0, kSome});
+  const Dataset ten = slice(input.training, {0, 10});
+  const double mean_of_ten = ten.targets.mean();
+  const Vector exact = test::enumerate_knn(ten, some, kNeighbors, false, mean_of_ten);
+  const Vector of_ten = knn_shapley_regression(ten, some, {.neighbors = kNeighbors}).values;
+  require((of_ten - exact).norm() <= 1e-10 * exact.norm(), "regression by every set");
+
+  const Index n = input.training.rows();
+  const double mean = input.training.targets.mean();
+  // docs/mathematics.md section 7.3, with sums of its own for every rank.
+  const auto q = [](Index i) { return 1 / std::max(static_cast<double>(i), kVotes); };
+  const auto h = [](Index i) {
+    const auto rank = static_cast<double>(i);
+    if (i < 2) return 0.0;
+    return rank <= kVotes ? 1 / (kVotes * kVotes) : (kVotes - 1) / (kVotes * rank * (rank - 1));
+  };
+  Vector wanted = Vector::Zero(n);
+  for (Index v = 0; v < kSome; ++v) {
+    const std::vector<Index> order = test::naive_order(input.training, some, v);
+    const auto z = [&](Index rank) {
+      return rank > n ? 0
+                      : input.training.targets(order[static_cast<std::size_t>(rank - 1)]) - mean;
+    };
+    const double c = some.targets(v) - mean;
+    double front = 0, behind = 0, value = 0;  // sums over l < i, and over l > i + 1
+    for (Index l = 1; l < n; ++l) front += z(l);
+    for (Index i = n; i > 0; --i) {
+      if (i + 2 <= n) behind += h(i + 1) * z(i + 2);
+      value +=
+          (z(i + 1) - z(i)) * (((z(i) + z(i + 1)) / kVotes - 2 * c) * q(i) + h(i) * front + behind);
+      wanted(order[static_cast<std::size_t>(i - 1)]) += value / kSome;
+      if (i > 1) front -= z(i - 1);
+    }
+  }
+  const Vector found =
+      knn_shapley_regression(input.training, some, {.neighbors = kNeighbors}).values;
+  require((found - wanted).norm() <= 1e-9 * wanted.norm(), "regression by its recursion");
+}
+
 void knn_regression(benchmark::State& state) {
   const Case input(state);
-  const KnnShapleyResult found = knn_shapley_regression(input.training, input.validation);
-  require(std::abs(found.values.sum() - found.total()) <= 1e-10, "the values add up");
+  check_regression(input);
   for (auto _ : state) {
     benchmark::DoNotOptimize(
         knn_shapley_regression(input.training, input.validation).values.data());
@@ -100,7 +144,8 @@ void knn_regression(benchmark::State& state) {
   report_pairs(state, input);
 }
 
-/// Values from kept ranks after a hundred rows have left: to be compared with knn_exact.
+/// Values from kept ranks after a hundred rows have left: to be compared with knn_exact. The floor
+/// is reading the ranks once.
 void knn_update(benchmark::State& state) {
   Case input(state);
   KnnRanks ranks(input.training, input.validation);
@@ -111,6 +156,9 @@ void knn_update(benchmark::State& state) {
   require(ranks.classification().values == knn_shapley(input.training, input.validation).values,
           "an update is a fresh run");
   for (auto _ : state) benchmark::DoNotOptimize(ranks.classification().values.data());
+  const auto kept = static_cast<Index>(KnnRanks::bytes(ranks.rows_left(), kValidationRows) / 8);
+  const Vector as_large = Vector::Ones(kept);
+  report(state, pass_over(RowsView(as_large.data(), kept, 1), 0, threads()));
 }
 
 void sizes(benchmark::internal::Benchmark* set) {

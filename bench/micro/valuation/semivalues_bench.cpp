@@ -8,13 +8,14 @@
 
 #include <benchmark/benchmark.h>
 
-#include <bit>
 #include <cmath>
-#include <vector>
 
 #include "cases.hpp"
+#include "exact_values.hpp"
 #include "machine.hpp"
 #include "recant/core/threads.hpp"
+#include "recant/model/linear_model.hpp"
+#include "recant/model/trainer.hpp"
 #include "recant/valuation/model_utility.hpp"
 #include "recant/valuation/neighbor_utility.hpp"
 
@@ -32,33 +33,13 @@ double joining(Semivalue kind, Index rows) {
 /// Of few rows, next to the sum over all sets of the others, by the size of the set.
 void require_unbiased(const SubsetUtility& utility, Semivalue kind) {
   const Index n = utility.rows();
-  const auto count = std::size_t{1} << n;
-  std::vector<double> worth(count);
-  for (std::size_t set = 0; set < count; ++set) {
-    const auto grown = utility.empty_set();
-    for (Index i = 0; i < n; ++i) {
-      if ((set >> i & 1) != 0) grown->add(i);
-    }
-    worth[set] = grown->value();
-  }
-  // The share of each set of a size among the n sizes of sets of others.
-  std::vector<double> share(static_cast<std::size_t>(n), std::exp2(1 - static_cast<double>(n)));
-  if (kind == Semivalue::kDataShapley) {
-    double sets = 1;
-    for (Index size = 0; size < n; ++size) {
-      share[static_cast<std::size_t>(size)] = 1 / (static_cast<double>(n) * sets);
-      sets *= static_cast<double>(n - 1 - size) / static_cast<double>(size + 1);
-    }
-  }
+  const Vector shares = kind == Semivalue::kDataShapley
+                            ? Vector(Vector::Constant(n, 1 / static_cast<double>(n)))
+                            : test::banzhaf_size_probabilities(n);
+  const Vector wanted = test::exact_values(test::all_utilities(utility), shares);
   const SampledValues found = sample_values(utility, kind, {.max_samples = 4096});
   for (Index i = 0; i < n; ++i) {
-    double value = 0;
-    for (std::size_t set = 0; set < count; ++set) {
-      if ((set >> i & 1) != 0) continue;
-      const auto size = static_cast<std::size_t>(std::popcount(set));
-      value += share[size] * (worth[set | std::size_t{1} << i] - worth[set]);
-    }
-    require(std::abs(found.values(i) - value) <= 7 * found.standard_errors(i) + 1e-12,
+    require(std::abs(found.values(i) - wanted(i)) <= 7 * found.standard_errors(i) + 1e-12,
             "values of few rows");
   }
 }
@@ -100,13 +81,39 @@ void sizes_of_neighbors(benchmark::internal::Benchmark* set) {
 BENCHMARK_CAPTURE(neighbors, shapley, Semivalue::kDataShapley)->Apply(sizes_of_neighbors);
 BENCHMARK_CAPTURE(neighbors, banzhaf, Semivalue::kDataBanzhaf)->Apply(sizes_of_neighbors);
 
+/// Some sets of the rows, next to a model that is trained for each from nothing.
+void require_scores_of_models(const SubsetUtility& utility, const Objective& objective,
+                              const Dataset& validation) {
+  const auto set = utility.empty_set();
+  Vector weights = Vector::Zero(objective.rows());
+  for (Index row = 1; row < objective.rows(); row += objective.rows() / 3) {
+    set->add(row);
+    weights(row) = 1;
+    const LinearModel model{objective.loss(), true, objective.features().columns(),
+                            train(objective, weights).theta};
+    const Vector t = scores(model, validation.features);
+    double loss = 0;
+    for (Index v = 0; v < t.size(); ++v) {
+      loss += std::log1p(std::exp(validation.targets(v) > 0.5 ? -t(v) : t(v)));
+    }
+    require(std::abs(set->value() + loss / static_cast<double>(t.size())) <= 1e-8,
+            "score of a set");
+  }
+}
+
 void model(benchmark::State& state, Semivalue kind) {
   set_threads(static_cast<int>(state.range(1)));
   const Dataset& data = logistic_data(state.range(0) + kValidation, 10);
   const Dataset rows = slice(data, {0, state.range(0)});
-  const auto utility =
-      model_utility(Objective(rows, Loss(LossKind::kLogistic), true, 1.0), rows.weights,
-                    slice(data, {state.range(0), data.rows()}), ModelScore::kLogLoss);
+  const Dataset validation = slice(data, {state.range(0), data.rows()});
+  const auto utility_of = [&](const Dataset& part) {
+    const Objective objective(part, Loss(LossKind::kLogistic), true, 1.0);
+    auto utility = model_utility(objective, part.weights, validation, ModelScore::kLogLoss);
+    require_scores_of_models(*utility, objective, validation);
+    return utility;
+  };
+  require_unbiased(*utility_of(slice(data, {0, 6})), kind);
+  const auto utility = utility_of(rows);
   // A model for every row that joins a permutation, on half of the rows in the mean; one a subset.
   const auto n = static_cast<double>(rows.rows());
   const double models = kind == Semivalue::kDataShapley ? n : 1;
