@@ -100,11 +100,12 @@ profile: packages  ## where the time of the command's jobs goes, by perf; ONLY="
 	  $(if $(ONLY),--only $(ONLY)) $(if $(DATA),--adult "$(DATA)")
 
 .PHONY: guard
-guard: packages  ## instructions of the hottest kernels, next to what was recorded
+guard: packages  ## instructions of the hottest kernels, next to what was recorded; WERROR=ON: also by which compiler
 	@tools/install_packages.sh guard
 	@$(call configure,bench)
 	@$(call compile,bench) --target guard_kernels
-	@python3 bench/guard/check_instructions.py build/bench/bench/guard/guard_kernels
+	@python3 bench/guard/check_instructions.py build/bench/bench/guard/guard_kernels \
+	  $(if $(filter ON,$(WERROR)),--same-compiler)
 
 .PHONY: fuzz
 fuzz: packages  ## run each fuzzer for SECONDS_PER_FUZZER (60), as many at once as there are cores; needs Clang

@@ -17,6 +17,7 @@ if(EXISTS ${PROJECT_SOURCE_DIR}/ARCHITECTURE.md)
 endif()
 
 recant_system_test(demo_data system ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/demo_data_test.py)
+recant_system_test(instructions_self system ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/check_instructions_test.py)
 recant_system_test(docs_self docs ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/check_docs_test.py)
 recant_system_test(references docs ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tools/check_references.py)
 recant_system_test(references_self docs ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/check_references_test.py)
