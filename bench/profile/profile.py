@@ -95,7 +95,7 @@ class Profile:
             shutil.copytree(self.scratch / f"{job.model}.rct", self.scratch / jobs.MODEL)
         one_thread = ["--threads", "1"] if job.threads else []
         done = self.perf.record([str(self.programs[job.program]), *job.arguments, *one_thread], self.scratch)
-        if done.returncode != job.exit:
+        if done.returncode not in job.exits:
             sys.exit(f"profile.py: {job.name}: exit {done.returncode}: {done.stderr.strip()}")
         return self.perf.samples()
 
