@@ -199,10 +199,13 @@ std::vector<Cells> train_lines(const CompareReport& report) {
   return lines;
 }
 
+constexpr const char* kTooFewRows = "too few rows";
+
 /// A split with intervals; a goal of demographic parity with equal opportunity beside it.
 std::vector<Cells> measured_lines(const CompareReport& report, CompareCell CompareRow::*split) {
-  const auto interval = [](const std::optional<Interval>& i) {
-    return i ? fmt::format("{:+.3f} .. {:+.3f}", i->low, i->high) : "-";
+  const auto interval = [](const std::optional<Interval>& i, bool too_few) -> std::string {
+    if (i) return fmt::format("{:+.3f} .. {:+.3f}", i->low, i->high);
+    return too_few ? kTooFewRows : "-";
   };
   const bool opportunity = (report.rows.front().*split).equal_opportunity.has_value();
   Cells head = {split == &CompareRow::test ? "test" : "validation",
@@ -221,12 +224,13 @@ std::vector<Cells> measured_lines(const CompareReport& report, CompareCell Compa
                   row.update,
                   signed_number(cell.gap),
                   signed_number(cell.gap_predicted),
-                  interval(cell.gap_interval),
+                  interval(cell.gap_interval, cell.gap_too_few_rows),
                   signed_number(cell.gap_hard),
-                  interval(cell.gap_hard_interval)};
+                  interval(cell.gap_hard_interval, cell.gap_too_few_rows && cell.gap_hard)};
     if (opportunity) {
       line.push_back(signed_number(cell.equal_opportunity->value));
-      line.push_back(interval(cell.equal_opportunity->interval));
+      line.push_back(
+          interval(cell.equal_opportunity->interval, cell.equal_opportunity->too_few_rows));
     }
     line.insert(line.end(),
                 {number(cell.utility), number(cell.accuracy), number(cell.robust_loss)});
@@ -343,6 +347,11 @@ std::string describe_comparison(const CompareReport& report) {
       "{}; hard: {} rounds, {}), the other updates apply them in one step",
       report.target_gap, report.rows[1].rounds, report.rows[1].stop, report.rows[5].rounds,
       report.rows[5].stop);
+  if (text.find(kTooFewRows) != std::string::npos) {
+    text +=
+        fmt::format("\n  {}: fewer than {} on a side of the gap, which is no base for an interval",
+                    kTooFewRows, kFewestResampledRows);
+  }
   return text;
 }
 

@@ -499,10 +499,12 @@ class Comparison(Result):
         lines: dict[str, object] = {"target gap, validation": self.target_gap}
         for model in self.models:
             of = model["test"]
-            low, high = of["gap_interval"]
+            interval = "too few rows for an interval"
+            if not of["gap_too_few_rows"]:
+                interval = "{:+.4f} .. {:+.4f}".format(*of["gap_interval"])
             accuracy = "" if of["accuracy"] is None else f", accuracy {of['accuracy']:.4f}"
             lines[" ".join(filter(None, (model["scheme"], model["update"]))) + ", test"] = (
-                f"gap {of['gap']:+.4f} ({low:+.4f} .. {high:+.4f}), loss {of['log_loss_mean']:.4f}{accuracy}")
+                f"gap {of['gap']:+.4f} ({interval}), loss {of['log_loss_mean']:.4f}{accuracy}")
         return lines
 
 

@@ -138,7 +138,8 @@ def compare(model: Any, X_val: Any, y_val: Any, *, test: tuple[Any, ...],
     Closes the same share of a gap by soft weights and by deleting rows, and applies the weights
     found to the model in one influence step, in one Newton step, exactly, and by training from
     scratch: nine models with the one there is, each on training, validation and test rows, with 95 %
-    intervals by bootstrap on the last two. The model stays as it is.
+    intervals by bootstrap on the last two. A gap with fewer than 30 rows on a side has none: it is
+    None, and ``too_few_rows`` True. The model stays as it is.
 
     Parameters
     ----------

@@ -89,6 +89,21 @@ def test_comparison_of_arrays_is_of_nine_models(problem) -> None:
                            **wrong)
 
 
+def test_comparison_names_gaps_of_too_few_rows(problem) -> None:
+    model, V, group = problem.fit(), problem.part(problem.validation), problem.group
+    few = np.full(len(V[1]), "many")
+    few[:29] = "few"
+    found = recant.compare(model, *V, sensitive_features=group[problem.validation], rounds=1, resamples=40,
+                           test=(*V, group[problem.validation]))
+    assert not found.models[0]["test"]["gap_too_few_rows"]
+    found = recant.compare(model, *V, sensitive_features=few, rounds=1, resamples=40, test=(*V, few))
+    test = found.models[0]["test"]
+    assert test["gap_interval"] is None and test["gap_too_few_rows"]
+    assert test["gaps"]["demographic_parity"]["interval"] is None
+    assert test["gaps"]["demographic_parity"]["too_few_rows"]
+    assert "too few rows for an interval" in repr(found)
+
+
 def test_certificates_are_checked_as_by_the_command(command, tmp_path) -> None:
     folder = ROOT / "examples" / "certificate"
     certificate, key = folder / "certificate.json", folder / "public-key.json"

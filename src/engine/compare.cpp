@@ -50,12 +50,19 @@ class GapList {
 
   /// Puts values of the metrics, and intervals if there are any, where they belong.
   void fill(CompareCell& cell, const std::vector<double>& values,
-            const std::vector<Interval>* intervals) const {
+            const std::vector<std::optional<Interval>>* intervals) const {
     const auto interval = [&](std::size_t at) {
-      return intervals != nullptr ? std::optional((*intervals)[at]) : std::nullopt;
+      return intervals != nullptr ? (*intervals)[at] : std::nullopt;
+    };
+    const auto gap = [&](std::string name, std::size_t at) {
+      return CompareGap{.name = std::move(name),
+                        .value = values[at],
+                        .interval = interval(at),
+                        .too_few_rows = intervals != nullptr && !(*intervals)[at]};
     };
     cell.gap = values[goal_];
     cell.gap_interval = interval(goal_);
+    cell.gap_too_few_rows = intervals != nullptr && !cell.gap_interval;
     if (goal_hard_) {
       cell.gap_hard = values[*goal_hard_];
       cell.gap_hard_interval = interval(*goal_hard_);
@@ -64,12 +71,10 @@ class GapList {
     for (const Named& named : named_) {
       const bool other =
           named.other_half && std::abs(values[*named.other_half]) > std::abs(values[named.at]);
-      const std::size_t at = other ? *named.other_half : named.at;
-      cell.gaps.push_back({named.name, values[at], interval(at)});
+      cell.gaps.push_back(gap(named.name, other ? *named.other_half : named.at));
     }
     if (equal_opportunity_) {
-      const std::size_t at = *equal_opportunity_;
-      cell.equal_opportunity = {metrics_[at].name, values[at], interval(at)};
+      cell.equal_opportunity = gap(metrics_[*equal_opportunity_].name, *equal_opportunity_);
     }
   }
 

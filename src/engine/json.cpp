@@ -173,10 +173,13 @@ Json interval_json(const std::optional<Interval>& interval) {
 Json cell_json(const CompareCell& cell) {
   Json gaps = Json::object();
   for (const CompareGap& gap : cell.gaps) {
-    gaps[gap.name] = {{"value", gap.value}, {"interval", interval_json(gap.interval)}};
+    gaps[gap.name] = {{"value", gap.value},
+                      {"interval", interval_json(gap.interval)},
+                      {"too_few_rows", gap.too_few_rows}};
   }
   return {{"gap", cell.gap},
           {"gap_interval", interval_json(cell.gap_interval)},
+          {"gap_too_few_rows", cell.gap_too_few_rows},
           {"gap_predicted", cell.gap_predicted},
           {"gap_hard", value(cell.gap_hard)},
           {"gap_hard_interval", interval_json(cell.gap_hard_interval)},

@@ -155,24 +155,32 @@ void draw(std::uint64_t seed, Index r,
   }
 }
 
+/// Of the side of a gap that has fewer, or of all.
+Index rows_of(const Metric& metric, const Dataset& data, const LinearModel& model,
+              const MetricSettings& settings) {
+  if (!metric.is_gap()) return data.rows();
+  simd::SideSums sums;
+  simd::add_side_sums(gap_sides(metric, data, model, settings), 0,
+                      static_cast<std::size_t>(data.rows()), nullptr, sums);
+  const double fewer = std::min(sums.rows_here, sums.rows_there);
+  if (fewer == 0) throw DataError("a gap has an interval only with rows in both groups");
+  return static_cast<Index>(fewer);
+}
+
+/// Of at least 40 values, so that there is a rank to go outward to.
 Interval central(std::vector<double> sample) {
-  std::erase_if(sample, [](double v) { return std::isnan(v); });  // a resample without one side
-  if (sample.empty()) throw DataError("no bootstrap resample has rows in both groups");
+  // A resample lacks a side of kFewestResampledRows once in 10^13 times.
+  std::erase_if(sample, [](double v) { return std::isnan(v); });
   std::sort(sample.begin(), sample.end());
-  const auto at = [&](double q) {
-    return sample[static_cast<std::size_t>(
-        std::lround(q * static_cast<double>(sample.size() - 1)))];
-  };
-  return {at(0.025), at(0.975)};
+  const std::size_t rank = std::max<std::size_t>(1, (sample.size() + 1) / 40);
+  return {sample[rank - 1], sample[sample.size() - rank]};
 }
 
 }  // namespace
 
-std::vector<std::vector<Interval>> bootstrap(const std::vector<Metric>& metrics,
-                                             const Dataset& data,
-                                             const std::vector<LinearModel>& models,
-                                             const MetricSettings& settings, int resamples,
-                                             std::uint64_t seed, const LinearModel* attack) {
+std::vector<std::vector<std::optional<Interval>>> bootstrap(
+    const std::vector<Metric>& metrics, const Dataset& data, const std::vector<LinearModel>& models,
+    const MetricSettings& settings, int resamples, std::uint64_t seed, const LinearModel* attack) {
   validate(settings);
   check_at_least("resamples", resamples, 40);
   if (models.empty()) return {};
@@ -185,11 +193,17 @@ std::vector<std::vector<Interval>> bootstrap(const std::vector<Metric>& metrics,
     auto found = summands.metrics_of(draws);
     std::move(found.begin(), found.end(), values.begin() + first);
   });
-  std::vector<std::vector<Interval>> intervals(models.size());
+  std::vector<bool> enough;
+  for (const Metric& metric : metrics) {
+    enough.push_back(rows_of(metric, data, models.front(), settings) >= kFewestResampledRows);
+  }
+  std::vector<std::vector<std::optional<Interval>>> intervals(models.size());
   for (std::size_t i = 0; i < models.size() * metrics.size(); ++i) {
+    std::optional<Interval>& interval = intervals[i / metrics.size()].emplace_back();
+    if (!enough[i % metrics.size()]) continue;
     std::vector<double> sample;
     for (const std::vector<double>& resample : values) sample.push_back(resample[i]);
-    intervals[i / metrics.size()].push_back(central(std::move(sample)));
+    interval = central(std::move(sample));
   }
   return intervals;
 }

@@ -871,6 +871,18 @@ class Compare(World):
                 numbers = ".* ".join(re.escape(format(number, "+.4f")) for number in numbers)
                 self.assertRegex(printed, rf"(?m)^\s*{row['scheme']}\s.* {numbers} ")
 
+    def test_gaps_of_too_few_rows_are_named(self):
+        (self.out / "few.csv").write_text(csv_text(table(40, 29)))
+        flags = ["compare", self.train, "--validation", self.val, "--test", self.out / "few.csv", *without(FIT, "--id"), "--drop", "id",
+                 "--rounds", "1", "--resamples", "40"]
+        first = self.call(*flags, "--json").json["models"][0]
+        self.assertFalse(first["validation"]["gap_too_few_rows"])
+        self.assertTrue(first["test"]["gap_too_few_rows"])
+        self.assertIsNone(first["test"]["gap_interval"])
+        printed = self.call(*flags).out
+        self.assertEqual(printed.count("too few rows  "), 9 * 3)  # nine models: the goal, its hard labels, equal opportunity
+        self.assertIn("too few rows: fewer than 30 on a side", printed)
+
     def test_changes_are_told_as_correct_tells_them(self):
         """One round: what is predicted there is what the influences at the original model say."""
         polish = next(row for row in self.compare("--rounds", "1")["models"] if (row["scheme"], row["update"]) == ("soft", "polish"))

@@ -32,6 +32,7 @@ struct CompareGap {
       name;  ///< as in MetricChange, with "_hard" after NAME where it is read on hard labels
   double value = 0;
   std::optional<Interval> interval;  ///< 95%, bootstrap over the split's rows; none on train
+  bool too_few_rows = false;         ///< for it: fewer than kFewestResampledRows on a side
 };
 
 /// One model of the table, on one split.
@@ -39,6 +40,7 @@ struct CompareCell {
   double gap = 0;
   double gap_predicted = 0;  ///< by the first-order effect of the weights on the original model
   std::optional<Interval> gap_interval;
+  bool gap_too_few_rows = false;   ///< as in CompareGap; of hard labels too
   std::optional<double> gap_hard;  ///< on hard labels; none for a goal that is no gap in p
   std::optional<Interval> gap_hard_interval;
   double utility = 0;                 ///< mean loss

@@ -233,8 +233,40 @@ TEST_F(CompareTest, EveryGapOfAnEvaluationHasAnInterval) {
   const Metric half{MetricKind::kEqualOpportunity, "", 0, validation.sensitive[0].groups[1] == "m"};
   const auto alone =
       bootstrap({half}, held_out, {model.model}, model.settings, 60, 1, &model.model)[0][0];
-  EXPECT_EQ(first.test.gaps[1].interval->low, alone.low);
-  EXPECT_EQ(first.test.gaps[1].interval->high, alone.high);
+  EXPECT_EQ(first.test.gaps[1].interval->low, alone->low);
+  EXPECT_EQ(first.test.gaps[1].interval->high, alone->high);
+}
+
+TEST_F(CompareTest, NamesGapsOfTooFewRows) {
+  const FittedModel model = fitted({"sex"});
+  const Dataset validation = rows(model, 2);
+  Dataset held_out = rows(model, 3);
+  auto& codes = held_out.sensitive[0].codes;
+  std::fill(codes.begin(), codes.end(), 0);
+  for (std::size_t i = 0; i < static_cast<std::size_t>(kFewestResampledRows); ++i) {
+    codes[i] = 1;
+    held_out.targets(static_cast<Index>(i)) = static_cast<double>(i % 2);
+  }
+  const CompareReport report = compare(model, validation, held_out, {.rounds = 1, .resamples = 40});
+  const CompareCell& cell = report.rows.front().test;
+  EXPECT_TRUE(cell.gap_interval && cell.gap_hard_interval);
+  EXPECT_FALSE(cell.gap_too_few_rows);
+  EXPECT_FALSE(cell.gaps[0].too_few_rows);
+  EXPECT_TRUE(cell.equal_opportunity->too_few_rows);  // half of the rows are positive
+  const auto json = nlohmann::json::parse(to_json(report, 1)).at("models").at(0);
+  const auto& gaps = json.at("test").at("gaps");
+  EXPECT_TRUE(gaps.at("equal_opportunity").at("interval").is_null());
+  EXPECT_EQ(gaps.at("equal_opportunity").at("too_few_rows"), true);
+  EXPECT_EQ(gaps.at("demographic_parity").at("too_few_rows"), false);
+  EXPECT_EQ(json.at("test").at("gap_too_few_rows"), false);
+  EXPECT_EQ(json.at("train").at("gap_too_few_rows"), false);  // no intervals at all there
+
+  codes[0] = 0;
+  const CompareReport fewer = compare(model, validation, held_out, {.rounds = 1, .resamples = 40});
+  EXPECT_TRUE(fewer.rows.front().test.gap_too_few_rows);
+  EXPECT_FALSE(fewer.rows.front().test.gap_interval);
+  EXPECT_FALSE(fewer.rows.front().test.gap_hard_interval);
+  EXPECT_FALSE(fewer.rows.front().validation.gap_too_few_rows);
 }
 
 TEST_F(CompareTest, GroupsOfManyColumnsHaveIntervalsOfTheirOwn) {

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <optional>
 #include <random>
 
 #include "compare.hpp"
@@ -218,20 +219,20 @@ TEST(BootstrapTest, IsTheSameForAnyThreadsAndSeedButNotForOthers) {
   const std::vector<Metric> metrics = {{MetricKind::kUtility, ""},
                                        {MetricKind::kDemographicParity, "", 0, 1},
                                        {MetricKind::kRobustLoss, ""}};
-  std::vector<Interval> one;
+  std::vector<std::optional<Interval>> one;
   for (const int count : {1, 2, 4}) {
     const test::WithThreads threads(count);
     const auto now = bootstrap(metrics, data, {model}, {}, 200, 7).front();
     if (count == 1) one = now;
     ASSERT_EQ(now.size(), 3U);
     for (std::size_t m = 0; m < 3; ++m) {
-      EXPECT_EQ(now[m].low, one[m].low);
-      EXPECT_EQ(now[m].high, one[m].high);
-      EXPECT_LT(now[m].low, now[m].high);
+      EXPECT_EQ(now[m]->low, one[m]->low);
+      EXPECT_EQ(now[m]->high, one[m]->high);
+      EXPECT_LT(now[m]->low, now[m]->high);
     }
   }
-  EXPECT_NE(bootstrap(metrics, data, {model}, {}, 200, 8)[0][0].low, one[0].low);
-  EXPECT_NE(bootstrap(metrics, data, {model}, {}, 200, 7ULL + (1ULL << 32))[0][0].low, one[0].low)
+  EXPECT_NE(bootstrap(metrics, data, {model}, {}, 200, 8)[0][0]->low, one[0]->low);
+  EXPECT_NE(bootstrap(metrics, data, {model}, {}, 200, 7ULL + (1ULL << 32))[0][0]->low, one[0]->low)
       << "all 64 bits of the seed count";
 }
 
@@ -259,7 +260,7 @@ Dataset resample(const Dataset& data, std::uint64_t seed, std::uint32_t number) 
 /// Enough groups, metrics and models for several strips, and rows for several pieces.
 TEST(BootstrapTest, IsWhatTheMetricsAreOnTheRowsDrawn) {
   test::Random random(12);
-  const Dataset data = test::made_up_rows(random, 700, 3, Loss(), {7, 2});
+  const Dataset data = test::made_up_rows(random, 1400, 3, Loss(), {7, 2});
   const std::vector<LinearModel> models = {{Loss(), true, 3, random.normals(4)},
                                            {Loss(), true, 3, random.normals(4)}};
   std::vector<Metric> metrics;
@@ -273,7 +274,7 @@ TEST(BootstrapTest, IsWhatTheMetricsAreOnTheRowsDrawn) {
       metrics.push_back(metric);
     }
   }
-  constexpr int kResamples = 41;
+  constexpr int kResamples = 79;  // two in each tail
   std::vector<std::vector<std::vector<double>>> values(models.size());
   for (std::uint32_t r = 0; r < kResamples; ++r) {
     const Dataset drawn = resample(data, 5, r);
@@ -289,8 +290,9 @@ TEST(BootstrapTest, IsWhatTheMetricsAreOnTheRowsDrawn) {
         for (const auto& of_resample : values[k]) sample.push_back(of_resample[m]);
         ASSERT_TRUE(std::none_of(sample.begin(), sample.end(), [](double v) { return v != v; }));
         std::sort(sample.begin(), sample.end());
-        EXPECT_NEAR(found[k][m].low, sample[1], 1e-11 * std::abs(sample[1])) << metrics[m].name;
-        EXPECT_NEAR(found[k][m].high, sample[39], 1e-11 * std::abs(sample[39])) << metrics[m].name;
+        ASSERT_TRUE(found[k][m]) << metrics[m].name;
+        EXPECT_NEAR(found[k][m]->low, sample[1], 1e-11 * std::abs(sample[1])) << metrics[m].name;
+        EXPECT_NEAR(found[k][m]->high, sample[77], 1e-11 * std::abs(sample[77])) << metrics[m].name;
       }
     }
   });
@@ -310,8 +312,8 @@ TEST(BootstrapTest, SeveralModelsAreReadOnTheSameResamples) {
     const auto alone = bootstrap(metrics, data, {models[k]}, {}, 100, 5).front();
     ASSERT_EQ(together[k].size(), metrics.size());
     for (std::size_t m = 0; m < metrics.size(); ++m) {
-      EXPECT_NEAR(together[k][m].low, alone[m].low, 1e-12 * std::abs(alone[m].low));
-      EXPECT_NEAR(together[k][m].high, alone[m].high, 1e-12 * std::abs(alone[m].high));
+      EXPECT_NEAR(together[k][m]->low, alone[m]->low, 1e-12 * std::abs(alone[m]->low));
+      EXPECT_NEAR(together[k][m]->high, alone[m]->high, 1e-12 * std::abs(alone[m]->high));
     }
   }
 }
@@ -334,8 +336,8 @@ TEST(BootstrapTest, HasTheWidthOfANormalInterval) {
   const double spread =
       std::sqrt(static_cast<double>(n)) * std::sqrt((losses.array() - mean).square().mean());
   // 2000 resamples know an end to 0.06 of the spread (one sigma): 0.3 is five times that.
-  EXPECT_NEAR(intervals[0].low, losses.sum() - 1.96 * spread, 0.3 * spread);
-  EXPECT_NEAR(intervals[0].high, losses.sum() + 1.96 * spread, 0.3 * spread);
+  EXPECT_NEAR(intervals[0]->low, losses.sum() - 1.96 * spread, 0.3 * spread);
+  EXPECT_NEAR(intervals[0]->high, losses.sum() + 1.96 * spread, 0.3 * spread);
 
   const Matrix p = probabilities(model, data.features);
   double sum[2] = {0, 0}, square[2] = {0, 0}, count[2] = {0, 0};
@@ -349,21 +351,80 @@ TEST(BootstrapTest, HasTheWidthOfANormalInterval) {
   for (const int g : {0, 1})
     variance += (square[g] / count[g] - std::pow(sum[g] / count[g], 2)) / count[g];
   const double gap = sum[0] / count[0] - sum[1] / count[1], gap_spread = std::sqrt(variance);
-  EXPECT_NEAR(intervals[1].low, gap - 1.96 * gap_spread, 0.3 * gap_spread);
-  EXPECT_NEAR(intervals[1].high, gap + 1.96 * gap_spread, 0.3 * gap_spread);
+  EXPECT_NEAR(intervals[1]->low, gap - 1.96 * gap_spread, 0.3 * gap_spread);
+  EXPECT_NEAR(intervals[1]->high, gap + 1.96 * gap_spread, 0.3 * gap_spread);
 }
 
-TEST(BootstrapTest, LeavesOutResamplesWithoutAGroup) {
+/// The first `count` rows are one group, whatever their features and targets say.
+void make_group(Dataset& data, Index count) {
+  auto& codes = data.sensitive[0].codes;
+  std::fill(codes.begin(), codes.end(), 0);
+  std::fill_n(codes.begin(), count, 1);
+}
+
+TEST(BootstrapTest, FewRowsOnASideHaveNoInterval) {
+  test::Random random(10);
+  Dataset data = test::made_up_rows(random, 200, 2, Loss(), {2});
+  const LinearModel model{Loss(), true, 2, random.normals(3)};
+  const auto intervals = [&](MetricKind kind) {
+    return bootstrap({{kind, "", 0, 1}, {MetricKind::kUtility, ""}}, data, {model, model}, {}, 40,
+                     1);
+  };
+  for (const Index count : {Index{1}, kFewestResampledRows - 1, 201 - kFewestResampledRows}) {
+    make_group(data, count);
+    for (const auto& of_model : intervals(MetricKind::kDemographicParity)) {
+      EXPECT_FALSE(of_model[0]) << count;
+      EXPECT_TRUE(of_model[1]) << count;
+    }
+  }
+  for (const Index count : {kFewestResampledRows, 200 - kFewestResampledRows}) {
+    make_group(data, count);
+    EXPECT_TRUE(intervals(MetricKind::kDemographicParity)[1][0]) << count;
+    // A positive row of the group that is negative is one too few.
+    data.targets.head(count).setOnes();
+    data.targets.tail(200 - count).setOnes();
+    EXPECT_TRUE(intervals(MetricKind::kEqualOpportunity)[0][0]) << count;
+    data.targets(count == kFewestResampledRows ? 0 : 199) = 0;
+    EXPECT_FALSE(intervals(MetricKind::kEqualOpportunity)[0][0]) << count;
+  }
+  const Dataset few = slice(data, {0, kFewestResampledRows - 1});
+  EXPECT_FALSE(bootstrap({{MetricKind::kUtility, ""}}, few, {model}, {}, 40, 1)[0][0]);
+}
+
+/// The share of intervals that hold the truth, 0: groups that are no different.
+double coverage(test::Random& random, Index group, const Metric& parity, int resamples,
+                int repetitions) {
+  const LinearModel model{Loss(), true, 2, Vector::Constant(3, 0.7)};
+  int covered = 0;
+  for (int t = 0; t < repetitions; ++t) {
+    Dataset data = test::made_up_rows(random, 400, 2, Loss(), {2});
+    make_group(data, group);
+    const auto interval =
+        bootstrap({parity}, data, {model}, {}, resamples, static_cast<std::uint64_t>(t))[0][0];
+    covered += interval->low <= 0 && interval->high >= 0;
+  }
+  return covered / static_cast<double>(repetitions);
+}
+
+// 2,000 repetitions are off by 3.7 standard errors once in 9,000 times: 95 % is 93.2 then, the 94 %
+// of a side of 30 are 92, and its 91 % of hard labels 88.5. The second and the 39th of 40 resamples
+// covered 89 % of many rows.
+TEST(BootstrapTest, IntervalsCover) {
+  test::Random random(12);
+  const Metric parity{MetricKind::kDemographicParity, "", 0, 1};
+  Metric hard = parity;
+  hard.hard = true;
+  EXPECT_GE(coverage(random, 200, parity, 40, 2000), 0.932);
+  EXPECT_GE(coverage(random, kFewestResampledRows, parity, 40, 2000), 0.92);
+  EXPECT_GE(coverage(random, kFewestResampledRows, hard, 40, 2000), 0.885);
+}
+
+TEST(BootstrapTest, RefusesBadArguments) {
   test::Random random(10);
   Dataset data = test::made_up_rows(random, 40, 2, Loss(), {2});
   const LinearModel model{Loss(), true, 2, random.normals(3)};
-  auto& codes = data.sensitive[0].codes;
-  std::fill(codes.begin(), codes.end(), 0);
-  codes[5] = 1;  // in about 63 of 100 resamples
   const std::vector<Metric> parity = {{MetricKind::kDemographicParity, "", 0, 1}};
-  const Interval interval = bootstrap(parity, data, {model}, {}, 100, 1)[0][0];
-  EXPECT_TRUE(std::isfinite(interval.low) && std::isfinite(interval.high));
-  codes[5] = 0;
+  make_group(data, 0);
   test::expect_error<DataError>([&] { return bootstrap(parity, data, {model}, {}, 100, 1); },
                                 {"both groups"});
   for (const int bad : {39, 0, -5}) {
