@@ -178,7 +178,7 @@ class Writer:
 
     def model(self) -> tuple[Model, str] | None:
         """
-        The model and folder_mark() of then, of a writer that stayed open or as it left it; that once. Else, and in a callback of its own, None.
+        The model and folder_mark() of then, of a writer that stayed open or as it left it; that once. Else, and during a call, None.
         """
 
     def close(self) -> None: ...

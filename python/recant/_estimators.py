@@ -15,6 +15,7 @@ from . import _arrays, _core, _forget, _labels, _results, _sklearn
 from ._checked import checked, require_parameters
 from ._correct import corrected
 from ._progress import ProgressCallback, progress_of
+from ._turns import alone
 from .errors import ConvergenceWarning, DataError, NotKeptError, UsageError
 
 if TYPE_CHECKING:
@@ -200,11 +201,11 @@ class _LinearEstimator(_sklearn.EstimatorStandIn):
         if (self.l2 is None) == (self.l2_per_row is None):
             raise UsageError("l2: give l2 or l2_per_row, not both; the other is None" if self.l2 is not
                              None else "l2: give l2 or l2_per_row; both are None")
-        with progress_of(progress) as callback:
+        with alone(self), progress_of(progress) as callback:
             model = _core.fit(rows, loss, self.l2, self.l2_per_row, bool(self.intercept), positive,
                               _arrays.privileged_groups(privileged), label_type, callback,
                               {"tolerance": self.tolerance, "max_iterations": self.max_iterations})
-        self._begin_with(model, learned)
+            self._begin_with(model, learned)
         if not model.optimal:
             warnings.warn(
                 f"the fit did not reach its tolerance in {self.n_iter_} steps; raise "
@@ -341,18 +342,19 @@ class _LinearEstimator(_sklearn.EstimatorStandIn):
         ----------
         docs/mathematics.md, sections 4.1 to 4.4; soft weights: arXiv 2505.18783.
         """
-        model = self._fitted()
-        validation = self._measured(X_val, y_val, sensitive_features)
-        held = None if test is None else self._measured(
-            test[0], test[1], test[2] if len(test) > 2 else None,
-            validation.groups)
-        moved, correction = corrected(
-            model, validation, held, progress, metric=metric, keep=keep, scheme=scheme, update=update,
-            bounds=bounds, rounds=rounds, target_gap=target_gap, utility_tolerance=utility_tolerance,
-            kappa=kappa, kappa_rel=kappa_rel, repay=repay, share=share, count=count, rows=rows,
-            privileged=privileged)
-        if correction.applied:
-            self._take(moved)
+        with alone(self):
+            model = self._fitted()
+            validation = self._measured(X_val, y_val, sensitive_features)
+            held = None if test is None else self._measured(
+                test[0], test[1], test[2] if len(test) > 2 else None,
+                validation.groups)
+            moved, correction = corrected(
+                model, validation, held, progress, metric=metric, keep=keep, scheme=scheme, update=update,
+                bounds=bounds, rounds=rounds, target_gap=target_gap, utility_tolerance=utility_tolerance,
+                kappa=kappa, kappa_rel=kappa_rel, repay=repay, share=share, count=count, rows=rows,
+                privileged=privileged)
+            if correction.applied:
+                self._take(moved)
         return correction
 
     @checked
@@ -446,18 +448,19 @@ class _LinearEstimator(_sklearn.EstimatorStandIn):
         >>> gone.level, gone.epsilon
         ('heuristic', None)
         """
-        model = self._fitted()
-        how = _forget.asked(method, weighting, alpha, values, tier_at_most, third_derivative,
-                            max_steps, step_size, clip, rule, form)
-        held = None if holdout is None else self._measured(*holdout)
-        with progress_of(progress) as callback:
-            left, text, applied, audited = _core.forget(
-                model, _forget.row_positions(rows, model.__len__), how, held, allowance, audit,
-                callback)
-        found = None if audited is None else _results.Audit(audited)
-        if applied:
-            self._take(left)
-        gone = _results.Deletion(text, copy.copy(self), found)
+        with alone(self):
+            model = self._fitted()
+            how = _forget.asked(method, weighting, alpha, values, tier_at_most, third_derivative,
+                                max_steps, step_size, clip, rule, form)
+            held = None if holdout is None else self._measured(*holdout)
+            with progress_of(progress) as callback:
+                left, text, applied, audited = _core.forget(
+                    model, _forget.row_positions(rows, model.__len__), how, held, allowance, audit,
+                    callback)
+            found = None if audited is None else _results.Audit(audited)
+            if applied:
+                self._take(left)
+            gone = _results.Deletion(text, copy.copy(self), found)
         return gone if applied else _forget.told(gone, stacklevel=3)
 
     @checked

@@ -581,8 +581,9 @@ class Vault:
         return turn
 
     def __enter__(self) -> Self:
-        with self._turn:
-            self._blocks += 1
+        turn = self._taken_turn()
+        self._blocks += 1
+        turn.release()
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -605,11 +606,11 @@ class Vault:
         turn = self._taken_turn()
         try:
             found, recovered = call(*arguments, self._blocks > 0)
+            self._read = None  # of rows that are gone nothing stays in memory
         except BaseException:
             _tell(self._writer.recovered())
             raise
         finally:
-            self._read = None  # of rows that are gone nothing stays in memory
             turn.release()
         if recovered:
             _tell(recovered)

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <atomic>
 #include <iterator>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -12,6 +13,7 @@
 #include "forget_options.hpp"
 #include "recant/core/check.hpp"
 #include "recant/core/error.hpp"
+#include "recant/core/process_bound.hpp"
 #include "recant/core/stopwatch.hpp"
 #include "recant/engine/audit.hpp"
 #include "recant/engine/enrolment.hpp"
@@ -30,8 +32,9 @@ using Written = std::pair<Result, std::vector<std::string>>;
 using MarkedModel = std::pair<Model, std::string>;
 
 /// The one writer of a folder: opened by a call that needs it, and closed by it unless it is told
-/// to stay open. One crossing from Python for all of that. Python's threads take turns.
-class Writer {
+/// to stay open. One crossing from Python for all of that. Python's threads take turns. In a forked
+/// process it is one that was never opened, or is refused until it has been closed there.
+class Writer final : public ProcessBound {
  public:
   Writer(std::string path, const std::optional<std::string>& checkpoint,
          const std::optional<std::string>& ledger, double wait)
@@ -46,6 +49,7 @@ class Writer {
   auto with_vault(nb::handle progress, bool stay_open, const Work& work) {
     return without_lock(progress, [&](const ProgressCallback& callback) {
       const Turn turn(*this);
+      require_own(path_);
       const auto ends = [&] { return std::exchange(close_next_, false) || !stay_open; };
       try {
         if (!vault_) open();
@@ -72,16 +76,18 @@ class Writer {
     const Turn turn(*this);
     return std::exchange(recovered_, {});
   }
-  /// As the writer has it or, closed, as it left it: that once. Else, and in a callback, none.
+  /// As the writer has it or, closed, as it left it: that once. Else, and during a call, none.
   std::optional<MarkedModel> model() {
     const nb::gil_scoped_release release;
     if (is_ours()) return {};
-    const Turn turn(*this);
+    const std::unique_lock lock(*mutex_, std::try_to_lock);
+    if (!lock || inherited()) return {};
     if (vault_) return MarkedModel(make_model(vault_->model()), Vault::mark(path_));
     if (!left_) return {};
-    return MarkedModel(make_model(*std::exchange(left_, {})), mark_left_);
+    return MarkedModel(make_model(std::move(*std::exchange(left_, {}))), mark_left_);
   }
-  /// In a callback: when the call that tells of its progress ends.
+  /// In a callback: when the call that tells of its progress ends. In a forked process nothing that
+  /// the parent has is closed, but what this one has of it.
   void close() {
     const nb::gil_scoped_release release;
     if (is_ours()) {
@@ -89,7 +95,12 @@ class Writer {
       return;
     }
     const Turn turn(*this);
-    if (vault_) close_vault();
+    if (inherited()) {
+      forsake();
+      adopt();
+    } else if (vault_) {
+      close_vault();
+    }
   }
 
  private:
@@ -98,28 +109,26 @@ class Writer {
    public:
     explicit Turn(Writer& of) : of_(of) {
       if (of_.is_ours()) throw UsageError("is busy with the call that this is a part of", "vault");
-      of_.mutex_.lock();
+      lock_ = std::unique_lock(*of_.mutex_);
       of_.holder_ = std::this_thread::get_id();
     }
-    ~Turn() {
-      of_.holder_ = std::thread::id();
-      of_.mutex_.unlock();
-    }
+    ~Turn() { of_.holder_ = std::thread::id(); }
     Turn(const Turn&) = delete;
     Turn& operator=(const Turn&) = delete;
 
    private:
     Writer& of_;
+    std::unique_lock<std::mutex> lock_;
   };
 
   /// Whether this thread has the turn: it runs a callback or a signal's handler.
   [[nodiscard]] bool is_ours() const { return holder_ == std::this_thread::get_id(); }
   void open() {
-    vault_.emplace(Vault::open_for_writing(path_, options_));
+    vault_ = std::make_unique<Vault>(Vault::open_for_writing(path_, options_));
     std::ranges::copy(vault_->recovered(), std::back_inserter(recovered_));
   }
   void close_vault() {
-    left_ = vault_->model();
+    left_ = std::make_unique<FittedModel>(vault_->model());
     mark_left_ = Vault::mark(path_);  // before others can write
     vault_.reset();
   }
@@ -128,13 +137,29 @@ class Writer {
     left_.reset();
   }
 
+  /// A thread that had the turn is gone, and what it was at is not to be touched; or it is this
+  /// one, in a callback, and its call goes on until the core refuses.
+  void let_go() noexcept override {
+    if (!is_ours() && mutex_->try_lock()) {
+      mutex_->unlock();
+      if (!vault_) adopt();
+      return;
+    }
+    static_cast<void>(mutex_.release());
+    mutex_ = std::make_unique<std::mutex>();
+    if (is_ours()) return;
+    holder_ = std::thread::id();
+    static_cast<void>(vault_.release());
+    static_cast<void>(left_.release());
+  }
+
   std::string path_;
   Vault::WriteOptions options_;
-  std::mutex mutex_;
+  std::unique_ptr<std::mutex> mutex_ = std::make_unique<std::mutex>();
   std::atomic<std::thread::id> holder_;
   bool close_next_ = false;
-  std::optional<Vault> vault_;
-  std::optional<FittedModel> left_;
+  std::unique_ptr<Vault> vault_;
+  std::unique_ptr<FittedModel> left_;
   std::string mark_left_;
   std::vector<std::string> recovered_;
 };
@@ -396,7 +421,7 @@ void bind_writer(nb::module_& module) {
            "What opening found unfinished and no result has told, since its call failed.")
       .def("model", &Writer::model,
            "The model and folder_mark() of then, of a writer that stayed open or as it left it; "
-           "that once. Else, and in a callback of its own, None.")
+           "that once. Else, and during a call, None.")
       .def("close", &Writer::close);
 }
 
