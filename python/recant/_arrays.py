@@ -159,6 +159,7 @@ def plain_features(X: Any, features: int | None = None) -> Floats:
     """A float64 matrix of finite numbers, checked without scikit-learn."""
     if hasattr(X, "toarray"):
         raise TypeError("Sparse data was passed for X, but dense data is required.")
+    require_unmasked(X, "X")
     array = np.asarray(X)
     if array.dtype.kind == "c":
         raise DataError("X: Complex data not supported")
@@ -171,10 +172,15 @@ def plain_features(X: Any, features: int | None = None) -> Floats:
     return array
 
 
-def as_numbers(values: Any, where: str) -> Floats:
-    """The values as float64, in place if they are; strings are none, even if they look like numbers."""
+def require_unmasked(values: Any, where: str) -> None:
+    """That no entry is hidden by a mask, which NumPy and scikit-learn would show as any other."""
     if np.ma.is_masked(values):
         raise DataError(f"{where}: has masked entries; leave such rows out")
+
+
+def as_numbers(values: Any, where: str) -> Floats:
+    """The values as float64, in place if they are; strings are none, even if they look like numbers."""
+    require_unmasked(values, where)
     try:
         array = np.asarray(values)
         if array.dtype.kind in "biufO" and not any(
@@ -415,6 +421,8 @@ def group_columns(sensitive: Any, rows: int, known: KnownGroups | None = None) -
     columns = _columns(sensitive)
     if not columns:
         raise DataError("sensitive_features: has no columns")
+    if len({name for name, _ in columns}) < len(columns):
+        raise DataError("sensitive_features: has two columns whose names have the same text")
     if known:
         columns = _in_order_of(known, columns)
     result: list[Groups] = []

@@ -117,6 +117,8 @@ def _require(name: str, union: _Union, value: Any) -> None:
         if test(value):
             break
     else:
+        if isinstance(value, int) and _is_number in union.tests:
+            raise UsageError(f"{name}: is out of range; give a number that a float can be")
         raise UsageError(f"{name}: must be {union.words}, not {type(value).__name__}")
     if union.whole and value is not None:
         low, high = (0, 2**64) if name == "seed" else (-2**31, 2**31)

@@ -71,6 +71,8 @@ class _LinearEstimator(_sklearn.EstimatorStandIn):
         plain = self._plain_training_data(X, y, numeric)
         if plain is not None:
             return plain
+        _arrays.require_unmasked(X, "X")
+        _arrays.require_unmasked(y, "y")
         if (validation := _sklearn.part("utils.validation")) is not None:
             twin = object.__new__(type(self))  # scikit-learn writes down what it saw of X
             twin.__dict__.update(self.__dict__)
@@ -100,6 +102,7 @@ class _LinearEstimator(_sklearn.EstimatorStandIn):
             features = _arrays.plain_matrix(X)
             if features is not None and features.shape[1] == model.features:
                 return features
+        _arrays.require_unmasked(X, "X")
         if (validation := _sklearn.part("utils.validation")) is not None:
             return cast("Floats", validation.validate_data(self, X, reset=False, dtype=np.float64,
                                                            order="C"))
@@ -655,6 +658,7 @@ class LogisticRegression(_sklearn.ClassifierStandIn, _LinearEstimator):
         return model
 
     def _codes(self, y: Any) -> Floats:
+        _arrays.require_unmasked(y, "y")
         labels = np.asarray(y)
         if labels.ndim != 1:
             labels = labels.ravel()

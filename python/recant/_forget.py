@@ -39,6 +39,8 @@ def row_positions(rows: Any, count: Callable[[], int]) -> list[int]:
 
 def _positions_in_array(rows: Any, count: Callable[[], int]) -> list[int]:
     """Of what NumPy has to look at."""
+    if np.ma.is_masked(rows):
+        raise UsageError("rows: has masked entries; leave these out")
     try:
         array = np.atleast_1d(np.asarray(rows))
     except ValueError:  # of lists of different lengths
@@ -48,12 +50,20 @@ def _positions_in_array(rows: Any, count: Callable[[], int]) -> list[int]:
             raise UsageError(f"rows: a mask has one value for each of the {count()} training rows, "
                              f"this one has shape {array.shape}")
         return [int(row) for row in np.flatnonzero(array)]
-    if array.size and array.dtype.kind not in "iu":
+    if array.size and array.dtype.kind not in "iu" or _holds_truth(rows):
         raise UsageError("rows: must be whole numbers, positions among the training rows from 0, or "
                          "a mask")
+    if array.ndim != 1:
+        raise UsageError(f"rows: has shape {array.shape}, but one dimension is needed")
     if array.size:
         _require_beyond_no_row(array.max())
-    return [int(row) for row in array.ravel()]
+    return [int(row) for row in array]
+
+
+def _holds_truth(rows: Any) -> bool:
+    """Whether a list has True or False among numbers, which NumPy makes numbers of."""
+    return isinstance(rows, (list, tuple, set, frozenset)) and any(
+        isinstance(each, (bool, np.bool_)) for each in rows)
 
 
 def _require_beyond_no_row(largest: Any) -> None:
@@ -134,13 +144,29 @@ def named(requests: Any, by: str, count: Callable[[], int]) -> list[tuple[str, l
 
 
 def ids_of(ids: Any) -> list[str]:
-    """Ids as texts; one alone is a list of one."""
-    if isinstance(ids, (str, int, np.integer)):
-        ids = [ids]
-    if isinstance(ids, bytes) or not isinstance(ids, Iterable):
-        raise UsageError(f"ids: must be a text, a whole number or several of these, not "
-                         f"{type(ids).__name__}")
-    return [_arrays.utf8(each, "ids") for each in ids]
+    """Ids as texts; one alone is a list of one.
+
+    Of anything but texts and whole numbers the text is not what a row has for its id: it would be
+    looked for, not be found, and the ledger would keep for good that it was asked for.
+    """
+    if isinstance(ids, (str, int, np.integer)) or (type(ids) is np.ndarray and ids.ndim == 0):
+        ids = [ids] if isinstance(ids, str) else [np.asarray(ids).item()]
+    if isinstance(ids, (bytes, Mapping)) or not isinstance(ids, Iterable):
+        raise _no_id(ids)
+    return [_id_of(each) for each in (ids.tolist() if type(ids) is np.ndarray else ids)]
+
+
+def _id_of(one: Any) -> str:
+    if isinstance(one, str):
+        return _arrays.utf8(str(one), "ids")
+    if isinstance(one, (int, np.integer)) and not isinstance(one, bool):
+        return str(int(one))
+    raise _no_id(one)
+
+
+def _no_id(found: Any) -> UsageError:
+    return UsageError("ids: must be a text, a whole number or several of these, not "
+                      f"{type(found).__name__}")
 
 
 def told(deletion: _results.Deletion, stacklevel: int) -> _results.Deletion:

@@ -593,9 +593,10 @@ class Vault:
                 self._writer.close()
 
     def close(self) -> None:
-        """Lets others write. What a ``with`` block does at its end; in a callback of a call that
-        writes, when that ends; where another thread writes, after that. In a forked process it
-        closes nothing of the parent's, and what this process does next is its own."""
+        """Lets others write. What a ``with`` block does at its end; in one, the next call that writes
+        opens the folder again. In a callback of a call that writes it happens when that ends, in
+        another thread too. In a forked process it closes nothing of the parent's, and what this
+        process does next is its own."""
         with self._turn:
             self._writer.close()
 

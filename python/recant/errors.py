@@ -58,6 +58,7 @@ class InternalError(Error, RuntimeError):
 _WORDS = {
     "fit with --sensitive COLUMN or --groups FILE.npy": "give sensitive_features",
     "--features and --targets": "X and y",
+    "feature files are needed of both": "are needed of both",
     "--validation": "holdout",
     "--force": "replace=True",
     "--rounds 1": "rounds=1",
@@ -66,7 +67,8 @@ _WORDS = {
     "recant forget --from-ledger NEWER.sqlite": "Vault.catch_up(NEWER)",
 }
 #: What the core calls an argument that is wrong, where the package's has another name.
-_ARGUMENTS = {"close": "metric"}
+_ARGUMENTS = {"close": "metric", "features_file": "features",
+              "validation_features_file": "validation_features"}
 _OPTION = re.compile(r"(?<![^\s(\"'`])--([a-z][a-z-]*)")
 
 

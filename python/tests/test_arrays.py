@@ -638,3 +638,24 @@ def test_counted_values_are_those_that_sorting_finds(numbers: list[int]) -> None
         assert found.dtype == values.dtype
         np.testing.assert_array_equal(found, wanted)
         np.testing.assert_array_equal(codes, places)
+
+
+@pytest.mark.parametrize("estimator", [recant.LogisticRegression, recant.RidgeRegression])
+def test_what_a_mask_hides_is_not_learned_from(problem, estimator: type) -> None:
+    X, y = problem.part(problem.train)
+    hidden = np.ma.array(X, mask=X > 2)
+    model = estimator().fit(np.ma.array(X), np.ma.array(y))  # which hide nothing
+    for ask, where in ((lambda: estimator().fit(hidden, y), "X"), (lambda: model.predict(hidden), "X"),
+                       (lambda: estimator().fit(X, np.ma.array(y, mask=y)), "y"),
+                       (lambda: recant.evaluate(model, X, np.ma.array(y, mask=y)), "y"),
+                       (lambda: recant.evaluate(model, hidden, y), "X")):
+        with pytest.raises(recant.DataError, match=f"^{where}: has masked entries"):
+            ask()
+
+
+def test_columns_of_one_name_are_no_two_columns(problem) -> None:
+    X, y = problem.part(problem.train)
+    group = problem.group[problem.train]
+    with pytest.raises(recant.DataError, match="two columns whose names have the same text"):
+        recant.LogisticRegression().fit(X, y, sensitive_features={1: group, "1": y})
+    recant.LogisticRegression().fit(X, y, sensitive_features={1: group, "2": y})

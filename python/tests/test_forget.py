@@ -18,6 +18,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import Problem
 from hypothesis import given, settings
@@ -891,13 +892,48 @@ def test_a_wrong_file_of_requests_does_not_let_go_of_the_folder(folders, tmp_pat
             vault.forget_requests(wrong)
         with pytest.raises(recant.BusyError):
             other.forget(2)
-        closed = threading.Thread(target=vault.close)  # waits for the block
+        closed = threading.Thread(target=vault.close)  # as good as the block's own thread
         closed.start()
-        time.sleep(0.1)
+        closed.join()
+        assert other.forget(2).done and vault.forget(3).done
         with pytest.raises(recant.BusyError):
-            other.forget(2)
-    closed.join()
-    assert other.forget(2).done
+            other.forget(4)
+    assert other.forget(4).done
+
+
+@pytest.mark.parametrize("ids", [
+    1.0, [1.0], np.array([1.0, 2.0]), pd.Series([3.0]), [None], [np.nan], pd.Series([4, None]), True, [True],
+    np.bool_(True), [[6]], np.array([[5]]), [(7,)], {"a": 8}, b"9", [b"9"], np.array([b"9"]),
+    np.datetime64("2020"), pd.array([None], dtype="Int64"), np.ma.array([1, 2], mask=[1, 0])], ids=repr)
+def test_ids_that_are_none_are_refused_and_nothing_is_recorded(folders, ids) -> None:
+    vault = recant.Vault(folders.copy(folders.plain))
+    for ask in (lambda: vault.forget(ids=ids), lambda: vault.forget_requests({"a": ids}, by="id"),
+                lambda: vault.forget(ids=ids, audit=True)):
+        with pytest.raises(recant.UsageError, match="^ids: must be a text, a whole number or several"):
+            ask()
+    assert vault.status().to_dict()["ledger"] is None
+
+
+def test_ids_of_every_library_name_rows(problem, tmp_path) -> None:
+    vault = recant.Vault.create(tmp_path / "m.rct", problem.fit())
+    several = [{8, 9}, pd.array([10], dtype="Int64"), np.array([11]), np.int32(12), ["13"], "14", np.array(["15"]),
+               pd.Series(["16"]), pd.Series(["17"], dtype="string"), np.str_("18"),
+               np.array(["19"], dtype=object), pd.Index([20]), range(21, 23), iter([23]), np.array(24), [np.int64(25)]]
+    with vault:
+        assert all(vault.forget(ids=ids).done for ids in several)
+    assert vault.status().rows_left == 400 - 18
+
+
+@pytest.mark.parametrize("rows", [
+    [[1, 2]], np.array([[1, 2]]), [1, True], [1.0], 1.0, [None], {"a": 1}, "1", ["1"], np.array([[True]]),
+    np.ma.array([1, 2], mask=[1, 0]), np.ma.array(np.ones(200, bool), mask=np.ones(200, bool))], ids=repr)
+def test_rows_that_are_no_positions_are_refused(folders, rows) -> None:
+    vault = recant.Vault(folders.copy(folders.plain))
+    model = vault.estimator
+    for ask in (lambda: vault.forget(rows), lambda: vault.forget_requests({"a": rows}), lambda: model.forget(rows)):
+        with pytest.raises(recant.UsageError, match="^rows: "):
+            ask()
+    assert vault.status().to_dict()["ledger"] is None
 
 
 def test_backup_checkpoint_and_catching_up(folders, tmp_path) -> None:

@@ -379,3 +379,15 @@ def test_writing_over_a_model_waits_for_its_writer(small, problem) -> None:
     assert recant.Vault.create(path, model, replace=True, wait=0)._wait == 0
     with pytest.raises(recant.UsageError, match="wait"):
         recant.Vault.create(path, model, replace=True, wait=-1)
+
+
+def test_numbers_beyond_floats_are_out_of_range(problem) -> None:
+    for wrong in (10**400, -10**400):
+        with pytest.raises(recant.UsageError, match="^l2: is out of range; give a number that a float can be$"):
+            recant.LogisticRegression(l2=wrong).fit(*problem.part(problem.train))
+
+
+def test_errors_about_embeddings_name_the_package_s_argument(problem) -> None:
+    model, (X, y) = problem.fit(), problem.part(problem.validation)
+    with pytest.raises(recant.UsageError, match="^features: are needed of both"):
+        recant.values.knn_shapley(model, X, y, features=problem.X[problem.train])
