@@ -62,7 +62,11 @@ class Largest {
     for (std::size_t part = 0; part < kParts; ++part) lanes_[part] = hn::Zero(Tag());
   }
   HWY_INLINE void look(std::size_t part, Lanes x) {
+#if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR
+    lanes_[part] = hn::Max(x, lanes_[part]);  // the second where the first is no number
+#else
     lanes_[part] = hn::IfThenElse(hn::Gt(x, lanes_[part]), x, lanes_[part]);
+#endif
   }
   /// At least 0.
   [[nodiscard]] HWY_INLINE double value() const {

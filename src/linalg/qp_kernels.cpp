@@ -264,9 +264,9 @@ void add_qp_sums_at(const QpBlock& block, const double* e, double* sums) {
 void shift_qp(const QpBlock& block, const QpShift& shift, double* e, QpMeasured& measured) {
   const Tag tag;
   const AnyRows rows(block);
-  const Lanes zero = hn::Zero(tag), one = hn::Set(tag, 1);
+  const Lanes zero = hn::Zero(tag);
   Sums<1> linear_e;
-  Sums<2> at_bounds;
+  std::size_t count_lower = 0, count_upper = 0;
   Largest stationarity;
   for_each_vector(block.count, [&](std::size_t part, std::size_t i) HWY_ATTR {
     const Lanes low = load(block.lower + i), high = load(block.upper + i);
@@ -281,8 +281,8 @@ void shift_qp(const QpBlock& block, const QpShift& shift, double* e, QpMeasured&
     hn::StoreU(value, tag, e + i);
     linear_e.add_product(part, 0, load(block.linear + i), value);
     const Mask at_lower = hn::Eq(value, low), at_upper = hn::Eq(value, high);
-    at_bounds.add(part, 0, hn::IfThenElseZero(at_lower, one));
-    at_bounds.add(part, 1, hn::IfThenElseZero(hn::AndNot(at_lower, at_upper), one));
+    count_lower += hn::CountTrue(tag, at_lower);
+    count_upper += hn::CountTrue(tag, hn::AndNot(at_lower, at_upper));
     // Of the slope what the bounds leave.
     const Lanes slope = hn::Sub(value, y);
     const Lanes down = hn::IfThenElse(at_lower, min(slope, zero), slope);
@@ -291,8 +291,8 @@ void shift_qp(const QpBlock& block, const QpShift& shift, double* e, QpMeasured&
   });
   measured += {.stationarity = stationarity.value(),
                .linear_e = linear_e.total(0),
-               .at_lower = static_cast<std::size_t>(at_bounds.total(0)),
-               .at_upper = static_cast<std::size_t>(at_bounds.total(1))};
+               .at_lower = count_lower,
+               .at_upper = count_upper};
 }
 
 void unclipped_qp(const QpBlock& block, double factor, const double* weights, double* y) {

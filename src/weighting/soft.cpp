@@ -15,60 +15,30 @@
 namespace recant {
 namespace {
 
-/// Entries of a block: a few kilobytes beside the stack's other things.
-using BlockVector = Eigen::Matrix<double, Eigen::Dynamic, 1, Eigen::ColMajor, kBlockRows, 1>;
+/// What one pass over both influences finds: how large they are, and their products as they are.
+struct Seen {
+  Extent a, u;
+  RemainderSums products;
 
-/// v = a - t u, worked out block by block where it is needed. t in two parts: at an angle of 1e-9
-/// between a and u the first subtraction leaves a part along u, which the second takes away.
-class Direction {
- public:
-  Direction(ConstVectorRef gap_influence, double sign, double a_unit,
-            ConstVectorRef utility_influence, double u_unit)
-      : a_(gap_influence), u_(utility_influence), to_a_(sign / a_unit), to_u_(1 / u_unit) {}
-
-  [[nodiscard]] Index size() const { return a_.size(); }
-  [[nodiscard]] auto a(RowBlock block) const {
-    return a_.segment(block.begin, block.size()) * to_a_;
+  Seen& operator+=(const Seen& from) {
+    a += from.a;
+    u += from.u;
+    products += from.products;
+    return *this;
   }
-  [[nodiscard]] auto u(RowBlock block) const {
-    return u_.segment(block.begin, block.size()) * to_u_;
-  }
-  [[nodiscard]] BlockVector v(RowBlock block) const {
-    BlockVector out = a(block);
-    if (first_ != 0) out -= first_ * u(block);
-    if (again_ != 0) out -= again_ * u(block);
-    return out;
-  }
-
-  /// Makes v orthogonal to u; uu = u^T u, au = a^T u.
-  void leave_out_u(double au, double uu) {
-    first_ = au / uu;
-    again_ = sums_over_blocks<1>(size(),
-                                 [&](RowBlock block) {
-                                   return Eigen::Array<double, 1, 1>(v(block).dot(u(block)));
-                                 })(0) /
-             uu;
-  }
-  [[nodiscard]] double norm2() const {
-    return sums_over_blocks<1>(size(), [&](RowBlock block) {
-      return Eigen::Array<double, 1, 1>(v(block).squaredNorm());
-    })(0);
-  }
-
- private:
-  ConstVectorRef a_, u_;
-  double to_a_, to_u_, first_ = 0, again_ = 0;
 };
 
-bool antiparallel(double norm2, double a2, Index n) {
-  return std::sqrt(norm2) <=
-         64 * std::numeric_limits<double>::epsilon() * std::sqrt(static_cast<double>(n) * a2);
-}
+/// The two influences in units that are powers of two above their largest entries, so that dividing
+/// by them rounds nothing; 0 where every entry is 0. Without u it is a that is looked at.
+struct Influences {
+  ConstVectorRef a, u;
+  double a_unit = 0, u_unit = 0;
 
-/// Units of both influences: powers of two above their largest entries, so that dividing by them
-/// rounds nothing; 0 where every entry is 0.
-struct Units {
-  double a, u;
+  [[nodiscard]] RemainderSums sums(const Remainder& remainder) const {
+    return sum_over_blocks(a.size(), RemainderSums{}, [&](RowBlock block) {
+      return remainder_sums(remainder, part(a, block), part(u, block));
+    });
+  }
 };
 
 double unit_of(double largest) {
@@ -78,15 +48,52 @@ double unit_of(double largest) {
   return std::ldexp(1, std::clamp(exponent, -1022, 1023));  // 1 / unit is a number as well
 }
 
-Units check(ConstVectorRef gap_influence, ConstVectorRef utility_influence, double gap,
-            const SoftOptions& options) {
+/// Squares and products of what is in this unit can be summed as they are.
+bool ordinary(double unit) {
+  return unit > 0x1p-480 && unit < 0x1p480;
+}
+
+void check_form(ConstVectorRef gap_influence, ConstVectorRef utility_influence, double gap,
+                const SoftOptions& options) {
   validate(options);
   check_finite("gap", gap);
-  const double a = unit_of(largest_finite_entry("gap_influence", gap_influence));
   if (options.keep_utility || utility_influence.size() > 0) {
     check_size("utility_influence", utility_influence.size(), gap_influence.size());
   }
-  return {a, unit_of(largest_finite_entry("utility_influence", utility_influence))};
+}
+
+Seen look_at(ConstVectorRef a, ConstVectorRef u) {
+  return sum_over_blocks(a.size(), Seen{}, [&](RowBlock block) {
+    const ConstVectorRef a_part = part(a, block), u_part = part(u, block);
+    return Seen{.a = extent_of_block(a_part),
+                .u = extent_of_block(u_part),
+                .products = remainder_sums({}, a_part, u_part)};
+  });
+}
+
+/// a^T a, a^T u and u^T u of a to_x and u to_y.
+RemainderSums products(const Influences& influences, const RemainderSums& as_they_are,
+                       const Remainder& scaled) {
+  if (!ordinary(influences.a_unit) || !ordinary(1 / scaled.to_y)) return influences.sums(scaled);
+  return {.vv = as_they_are.vv * scaled.to_x * scaled.to_x,
+          .vy = as_they_are.vy * scaled.to_x * scaled.to_y,
+          .yy = as_they_are.yy * scaled.to_y * scaled.to_y};
+}
+
+/// Makes v orthogonal to u, in units: au = a^T u, uu = u^T u. What is taken away again is rounding
+/// of the first time, so that v^T v = v_1^T v_1 - (v_1^T u)^2 / uu of the v after that loses
+/// nothing.
+/// @return v^T v
+double leave_out_u(const Influences& influences, double au, double uu, Remainder& v) {
+  v.first = au / uu;
+  const RemainderSums once = influences.sums(v);
+  v.again = once.vy / uu;
+  return std::max(once.vv - v.again * once.vy, 0.0);
+}
+
+bool antiparallel(double norm2, double a2, Index n) {
+  return std::sqrt(norm2) <=
+         64 * std::numeric_limits<double>::epsilon() * std::sqrt(static_cast<double>(n) * a2);
 }
 
 /// kappa and kappa_rel from the one that is given, relative to A / (2 |f|).
@@ -96,22 +103,17 @@ void set_kappa(const SoftOptions& options, double unit, SoftWeights& out) {
 }
 
 /// e = v times `factor`, and what it does to first order.
-void set_change(const Direction& direction, double factor, ConstVectorRef gap_influence,
-                ConstVectorRef utility_influence, double sign, SoftWeights& out) {
-  const bool utility = utility_influence.size() > 0;
+void set_change(const Influences& influences, const Remainder& v, double factor, double sign,
+                SoftWeights& out) {
   Vector& e = out.change.delta;
-  e.resize(gap_influence.size());
-  const auto sums = sums_over_blocks<3>(e.size(), [&](RowBlock block) {
-    auto part = e.segment(block.begin, block.size());
-    part = direction.v(block) * factor;
-    return Eigen::Array<double, 3, 1>(
-        part.dot(gap_influence.segment(block.begin, block.size())),
-        utility ? part.dot(utility_influence.segment(block.begin, block.size())) : 0,
-        part.squaredNorm());
+  e.resize(influences.a.size());
+  const auto sums = sum_over_blocks(e.size(), MultipleSums{}, [&](RowBlock block) {
+    return write_multiple(v, factor, part(influences.a, block), part(influences.u, block),
+                          e.segment(block.begin, block.size()));
   });
-  out.a_dot_e = sign * sums(0);
-  out.u_dot_e = sums(1);
-  out.objective = -out.a_dot_e + out.kappa * sums(2);
+  out.a_dot_e = sign * sums.ex;
+  out.u_dot_e = sums.ey;
+  out.objective = -out.a_dot_e + out.kappa * sums.ee;
 }
 
 }  // namespace
@@ -128,7 +130,15 @@ std::string_view name(SoftDegeneracy degeneracy) noexcept {
 
 SoftWeights soft_weights(ConstVectorRef gap_influence, ConstVectorRef utility_influence, double gap,
                          const SoftOptions& options) {
-  const Units unit = check(gap_influence, utility_influence, gap, options);
+  check_form(gap_influence, utility_influence, gap, options);
+  const bool has_utility = utility_influence.size() > 0;
+  Influences influences{.a = gap_influence, .u = has_utility ? utility_influence : gap_influence};
+  const Seen seen = look_at(influences.a, influences.u);
+  require_finite("gap_influence", gap_influence, seen.a);
+  if (has_utility) require_finite("utility_influence", utility_influence, seen.u);
+  influences.a_unit = unit_of(seen.a.largest);
+  influences.u_unit = has_utility ? unit_of(seen.u.largest) : 0;
+
   const Index n = gap_influence.size();
   SoftWeights out{.kappa = options.kappa.value_or(0),
                   .kappa_rel = options.kappa ? 0 : options.kappa_rel};
@@ -138,26 +148,21 @@ SoftWeights soft_weights(ConstVectorRef gap_influence, ConstVectorRef utility_in
     return out;
   };
   if (gap == 0) return nothing(SoftDegeneracy::kNoGap);
-  if (unit.a == 0) return nothing(SoftDegeneracy::kNoInfluence);
+  if (influences.a_unit == 0) return nothing(SoftDegeneracy::kNoInfluence);
 
   const double sign = gap > 0 ? 1 : -1;
-  const bool promised = options.keep_utility && unit.u > 0;
-  Direction direction(gap_influence, sign, unit.a, utility_influence, promised ? unit.u : 1);
-  const auto products = sums_over_blocks<3>(n, [&](RowBlock block) {
-    const BlockVector a = direction.a(block);
-    if (!promised) return Eigen::Array<double, 3, 1>(a.squaredNorm(), 0, 0);
-    const BlockVector u = direction.u(block);
-    return Eigen::Array<double, 3, 1>(a.squaredNorm(), a.dot(u), u.squaredNorm());
-  });
-  const double a2 = products(0), b = products(1), c = products(2);
+  const bool promised = options.keep_utility && influences.u_unit > 0;
+  Remainder v{.to_x = sign / influences.a_unit, .to_y = promised ? 1 / influences.u_unit : 1};
+  const RemainderSums scaled = products(influences, seen.products, v);
+  const double a2 = scaled.vv, b = promised ? scaled.vy : 0, c = promised ? scaled.yy : 0;
   // e is in units of reach, kappa in units of a_unit / reach.
-  const double reach = std::abs(gap) / unit.a;
-  set_kappa(options, a2 / 2 * (unit.a / reach), out);
+  const double reach = std::abs(gap) / influences.a_unit;
+  set_kappa(options, a2 / 2 * (influences.a_unit / reach), out);
 
   const bool utility_active = b < 0;
-  if (utility_active) direction.leave_out_u(b, c);
-  const double norm2 = utility_active ? direction.norm2() : a2;
-  const double utility_price = utility_active ? -b / c * (unit.a / unit.u) : 0;
+  const double norm2 = utility_active ? leave_out_u(influences, b, c, v) : a2;
+  const double utility_price =
+      utility_active ? -b / c * (influences.a_unit / influences.u_unit) : 0;
   if (utility_active && antiparallel(norm2, a2, n)) {
     out.active = ActivePromises::kUtility;
     out.utility_multiplier = utility_price;
@@ -168,8 +173,8 @@ SoftWeights soft_weights(ConstVectorRef gap_influence, ConstVectorRef utility_in
   if (utility_active) out.utility_multiplier = (1 - out.gap_multiplier) * utility_price;
   out.active = gap_active ? (utility_active ? ActivePromises::kBoth : ActivePromises::kGap)
                           : (utility_active ? ActivePromises::kUtility : ActivePromises::kNone);
-  set_change(direction, reach / std::max(out.kappa_rel * a2, norm2), gap_influence,
-             utility_influence, sign, out);
+  set_change(influences, v, reach / std::max(out.kappa_rel * a2, norm2), sign, out);
+  if (!has_utility) out.u_dot_e = 0;
   return out;
 }
 

@@ -10,28 +10,6 @@
 namespace recant {
 namespace {
 
-/// What a pass over a vector finds.
-struct Seen {
-  double largest = 0, least = 0;  // |x_j|, and x_j where it is negative
-  double nothing = 0;             // x - x: NaN if an entry is not finite
-};
-
-Seen look_at(ConstVectorRef x) {
-  return reduce_rows(
-      x.size(), vector_groups(x.size()), Seen{},
-      [&](Seen& seen, RowBlock block) {
-        const auto part = x.segment(block.begin, block.size());
-        seen.largest = std::max(seen.largest, part.lpNorm<Eigen::Infinity>());
-        seen.least = std::min(seen.least, part.minCoeff());
-        seen.nothing += (part - part).sum();
-      },
-      [](Seen& into, const Seen& from) {
-        into.largest = std::max(into.largest, from.largest);
-        into.least = std::min(into.least, from.least);
-        into.nothing += from.nothing;
-      });
-}
-
 /// Names the first entry that is not what it must be.
 template <class Accept>
 [[noreturn]] void refuse(std::string_view name, std::string_view wanted, ConstVectorRef x,
@@ -43,37 +21,34 @@ template <class Accept>
 
 }  // namespace
 
-double block_dot(ConstVectorRef x, ConstVectorRef y) {
-  return reduce_rows(
-      x.size(), vector_groups(x.size()), 0.0,
-      [&](double& sum, RowBlock block) {
-        sum += x.segment(block.begin, block.size()).dot(y.segment(block.begin, block.size()));
-      },
-      [](double& into, double from) { into += from; });
+Extent extent(ConstVectorRef x) {
+  return sum_over_blocks(x.size(), Extent{},
+                         [&](RowBlock block) { return extent_of_block(part(x, block)); });
 }
 
-double largest_entry(ConstVectorRef x) {
-  return look_at(x).largest;
+void require_finite(std::string_view name, ConstVectorRef x, const Extent& of_x) {
+  if (of_x.finite()) return;
+  refuse(name, "finite", x, [](double value) { return std::isfinite(value); });
 }
 
-double largest_finite_entry(std::string_view name, ConstVectorRef x) {
-  const Seen seen = look_at(x);
-  if (seen.nothing != 0) {  // as NaN is
-    refuse(name, "finite", x, [](double value) { return std::isfinite(value); });
-  }
-  return seen.largest;
+void require_non_negative(std::string_view name, ConstVectorRef x, const Extent& of_x) {
+  if (of_x.finite() && of_x.least >= 0) return;
+  refuse(name, "finite and >= 0", x,
+         [](double value) { return std::isfinite(value) && value >= 0; });
 }
 
 void check_entries_finite(std::string_view name, ConstVectorRef x) {
-  static_cast<void>(largest_finite_entry(name, x));
+  require_finite(name, x, extent(x));
 }
 
 void check_entries_non_negative(std::string_view name, ConstVectorRef x) {
-  const Seen seen = look_at(x);
-  if (seen.nothing != 0 || seen.least < 0) {
-    refuse(name, "finite and >= 0", x,
-           [](double value) { return std::isfinite(value) && value >= 0; });
-  }
+  require_non_negative(name, x, extent(x));
+}
+
+double largest_finite_entry(std::string_view name, ConstVectorRef x) {
+  const Extent of_x = extent(x);
+  require_finite(name, x, of_x);
+  return of_x.largest;
 }
 
 }  // namespace recant

@@ -5,10 +5,10 @@
 #include <string_view>
 
 #include "recant/core/blocks.hpp"
-#include "recant/linalg/types.hpp"
+#include "recant/linalg/vector_kernels.hpp"
 
 /// Passes over vectors with one entry a row, in fixed blocks: the same bytes for any number of
-/// threads.
+/// threads and with every instruction set.
 namespace recant {
 
 /// Accumulators of such a pass: few entries are summed by one thread, since waiting for others
@@ -18,29 +18,30 @@ namespace recant {
   return std::clamp<Index>(n / kEntries, 1, kMost);
 }
 
-/// Adds up terms(block), K numbers, over the blocks of n entries.
-template <int K, class Terms>
-[[nodiscard]] Eigen::Array<double, K, 1> sums_over_blocks(Index n, Terms&& terms) {
-  using Sums = Eigen::Array<double, K, 1>;
+/// Adds up terms(block) over the blocks of n entries, from `zero` on.
+template <class Sums, class Terms>
+[[nodiscard]] Sums sum_over_blocks(Index n, const Sums& zero, Terms&& terms) {
   return reduce_rows(
-      n, vector_groups(n), Sums(Sums::Zero()),
-      [&](Sums& sum, RowBlock block) { sum += terms(block); },
+      n, vector_groups(n), zero, [&](Sums& sum, RowBlock block) { sum += terms(block); },
       [](Sums& into, const Sums& from) { into += from; });
 }
 
-[[nodiscard]] double block_dot(ConstVectorRef x, ConstVectorRef y);
+[[nodiscard]] inline ConstVectorRef part(ConstVectorRef x, RowBlock block) {
+  return x.segment(block.begin, block.size());
+}
 
-/// max |x_j|, 0 for no rows.
-[[nodiscard]] double largest_entry(ConstVectorRef x);
+[[nodiscard]] Extent extent(ConstVectorRef x);
 
-/// The same of entries that must be finite.
 /// @throws UsageError "utility_influence must be finite, but entry 3 is nan"
-[[nodiscard]] double largest_finite_entry(std::string_view name, ConstVectorRef x);
-
-/// @throws UsageError as above.
-void check_entries_finite(std::string_view name, ConstVectorRef x);
-
+void require_finite(std::string_view name, ConstVectorRef x, const Extent& of_x);
 /// @throws UsageError "weights must be finite and >= 0, but entry 3 is -1"
+void require_non_negative(std::string_view name, ConstVectorRef x, const Extent& of_x);
+
+/// The same after a pass of their own.
+void check_entries_finite(std::string_view name, ConstVectorRef x);
 void check_entries_non_negative(std::string_view name, ConstVectorRef x);
+
+/// max |x_j|, 0 for no rows, of entries that must be finite.
+[[nodiscard]] double largest_finite_entry(std::string_view name, ConstVectorRef x);
 
 }  // namespace recant

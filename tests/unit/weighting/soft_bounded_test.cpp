@@ -6,7 +6,9 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <optional>
 
+#include "instruction_sets.hpp"
 #include "recant/core/threads.hpp"
 #include "weighting_cases.hpp"
 
@@ -287,6 +289,46 @@ TEST(BoundedSoftWeights, TheSameBytesForAnyNumberOfThreads) {
     EXPECT_EQ(one.change.delta, solve_one(a, u, 2e4, options).change.delta);
   }
   set_threads(0);
+}
+
+TEST(BoundedSoftWeights, TheSameBytesWithEveryInstructionSet) {
+  Random random(51);
+  for (const Index n : {1, 2, 7, 8, 9, 30, 63, 1025, 40'003}) {
+    const Vector a = random.normals(n), b = random.normals(n), u = random.normals(n);
+    const Vector weights = random.normals(n).cwiseAbs();
+    const Reweighting before{
+        .delta = random.normals(n).cwiseMin(0.4).cwiseMax(-0.4 * weights.cwiseMin(1))};
+    const double value = 0.2 * a.lpNorm<1>();
+    for (const SoftPenalty penalty : {SoftPenalty::kStep, SoftPenalty::kTotal}) {
+      const BoundedSoftOptions options{
+          .kappa_rel = 0.01, .lower = -0.5, .upper = 0.5, .penalty = penalty};
+      std::optional<BoundedSoftWeights> first;
+      for_each_instruction_set([&] {
+        const BoundedSoftWeights soft = soft_weights_bounded(
+            {{view(a), value}, {view(b), -0.1 * value}}, u, weights, before, options);
+        if (!first) first = soft;
+        EXPECT_EQ(soft.kappa, first->kappa) << n;
+        EXPECT_EQ(soft.change.delta, first->change.delta) << n;
+        EXPECT_EQ(soft.total.delta, first->total.delta) << n;
+        EXPECT_EQ(soft.predicted_values, first->predicted_values) << n;
+        EXPECT_EQ(soft.predicted_utility_change, first->predicted_utility_change) << n;
+        EXPECT_EQ(soft.at_lower, first->at_lower) << n;
+      });
+      EXPECT_GE((weights + first->total.delta).minCoeff(), 0) << n;
+    }
+  }
+}
+
+TEST(BoundedSoftWeights, SquaresDoNotOverflow) {
+  Random random(52);
+  const Vector a = random.normals(20);
+  const double usual = solve_one(a, Vector(), 2, {.keep_utility = false}).kappa;
+  for (const int exponent : {-600, -490, 490, 505}) {
+    const Vector scaled = std::ldexp(1, exponent) * a;
+    const double kappa =
+        solve_one(scaled, Vector(), std::ldexp(2, exponent), {.keep_utility = false}).kappa;
+    EXPECT_NEAR(std::ldexp(kappa, -exponent), usual, 1e-14 * usual) << exponent;
+  }
 }
 
 struct Call {

@@ -6,7 +6,9 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <optional>
 
+#include "instruction_sets.hpp"
 #include "recant/core/threads.hpp"
 #include "weighting_cases.hpp"
 
@@ -270,6 +272,43 @@ TEST(SoftWeights, TheSameBytesForAnyNumberOfThreads) {
     EXPECT_EQ(one.change.delta, soft_weights(a, u, 1, {}).change.delta);
   }
   set_threads(0);
+}
+
+TEST(SoftWeights, TheSameBytesWithEveryInstructionSet) {
+  Random random(29);
+  std::vector<int> seen(4);
+  for (Index n = 1; n <= 70; ++n) {
+    const Vector a = random.normals(n), u = random.normals(n);
+    for (const double gap : {0.7, -0.7}) {
+      for (const double kappa_rel : {0.2, 1.5}) {
+        std::optional<SoftWeights> first;
+        for_each_instruction_set([&] {
+          const SoftWeights soft = soft_weights(a, u, gap, {.kappa_rel = kappa_rel});
+          if (!first) first = soft;
+          EXPECT_EQ(soft.change.delta, first->change.delta) << n;
+          EXPECT_EQ(soft.a_dot_e, first->a_dot_e) << n;
+          EXPECT_EQ(soft.u_dot_e, first->u_dot_e) << n;
+          EXPECT_EQ(soft.objective, first->objective) << n;
+          EXPECT_EQ(soft.utility_multiplier, first->utility_multiplier) << n;
+        });
+        ++seen[static_cast<std::size_t>(first->active)];
+      }
+    }
+  }
+  for (const int count : seen) EXPECT_GT(count, 5);
+}
+
+// Where no promise is asked for, u is looked at all the same.
+TEST(SoftWeights, WithoutAPromiseTheUtilityIsOnlyPredicted) {
+  Random random(30);
+  const Vector a = random.normals(100), u = random.normals(100) - a;
+  const SoftWeights alone = soft_weights(a, Vector(), 1, {.keep_utility = false});
+  const SoftWeights with = soft_weights(a, 1e200 * u, 1, {.keep_utility = false});
+  EXPECT_EQ(alone.change.delta, with.change.delta);
+  EXPECT_EQ(alone.u_dot_e, 0);
+  EXPECT_EQ(with.utility_multiplier, 0);
+  EXPECT_NEAR(with.u_dot_e / 1e200, u.dot(alone.change.delta), 1e-13);
+  EXPECT_LT(with.u_dot_e, 0);
 }
 
 TEST(SoftWeights, RefusesBadArguments) {
