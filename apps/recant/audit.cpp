@@ -169,7 +169,7 @@ int run(const Flags& flags, const Common& common, const CLI::App& command) {
   }
   const AuditReport report = audit(fitted, deleted ? &*deleted : nullptr, former,
                                    test ? &*test : nullptr, request, common.callback());
-  common.print_json(to_json(report));
+  common.print_json([&] { return to_json(report); });
   print(report, common);
   if (report.membership && report.membership->shadows_not_converged > 0) {
     common.warn(fmt::format("{} shadow models did not reach their tolerance",

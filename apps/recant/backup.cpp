@@ -26,7 +26,8 @@ Run add_backup(CLI::App& app, Common& common) {
     Stopwatch watch;
     Vault::backup(flags->model, flags->destination, common.writer_wait(flags->model));
     const double seconds = watch.lap();
-    common.print_json(backup_json(flags->destination, Vault::status(flags->destination), seconds));
+    const VaultStatus status = Vault::status(flags->destination);
+    common.print_json([&] { return backup_json(flags->destination, status, seconds); });
     common.say("wrote " + flags->destination);
     return static_cast<int>(kDone);
   };

@@ -105,9 +105,9 @@ void Common::say_read(const std::string& of, Index rows_dropped,
   }
 }
 
-void Common::print_json(const std::string& object) const {
+void Common::print_json(const std::function<std::string()>& make) const {
   end_progress();
-  if (json) fmt::print("{}\n", object);
+  if (json) fmt::print("{}\n", make());
 }
 
 void Common::warn(const std::string& line) const {

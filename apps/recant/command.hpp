@@ -51,8 +51,9 @@ struct Common {
   /// that training has not seen. `of` says which rows; nothing where there are no others.
   void say_read(const std::string& of, Index rows_dropped,
                 const std::vector<UnseenCategories>& unseen) const;
-  /// The JSON object, with --json.
-  void print_json(const std::string& object) const;
+  /// The JSON object, with --json. Else it is not made: of a thousand deletions it takes a sixth as
+  /// long as they do.
+  void print_json(const std::function<std::string()>& make) const;
   /// A line on standard error, unless --quiet.
   void warn(const std::string& line) const;
 };

@@ -51,7 +51,7 @@ int run(Flags& flags, const Common& common, const CLI::App& command) {
   flags.request.seed = common.seed;
   const auto [fitted, report] = fit(fit_request, common.callback());
   if (!report.training.converged) {
-    common.print_json(to_json(fitted, report));
+    common.print_json([&fitted = fitted, &report = report] { return to_json(fitted, report); });
     complain("compare: the fit did not converge; raise --max-iterations or --l2");
     return kOutcomeIsNo;
   }
@@ -60,7 +60,7 @@ int run(Flags& flags, const Common& common, const CLI::App& command) {
       compare(fitted, splits.validation, splits.test, flags.request, common.callback());
   comparison.files = {{"train", report.rows, report.rows_dropped, {}}};
   comparison.files.insert(comparison.files.end(), splits.files.begin(), splits.files.end());
-  common.print_json(to_json(comparison, watch.lap()));
+  common.print_json([&] { return to_json(comparison, watch.lap()); });
   for (const CompareFile& file : comparison.files) {
     common.say_read(file.name, file.rows_dropped.value_or(0), file.unseen);
   }

@@ -136,7 +136,9 @@ int run(Flags& flags, const Common& common, const CLI::App& command) {
   const CorrectionResult& result = report.result;
   const bool nothing = !has_outcome(report, request.options);
   if (!nothing) write_outputs(flags, corrected, common);
-  common.print_json(to_json(corrected, report, request));
+  common.print_json([&request, &corrected = corrected, &report = report] {
+    return to_json(corrected, report, request);
+  });
   if (nothing) {
     const std::string why = result.stop == CorrectionStop::kUpdateFailed
                                 ? std::string(describe(result.update_status))

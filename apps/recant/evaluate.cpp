@@ -34,7 +34,7 @@ int run(const Flags& flags, const Common& common, const CLI::App& command) {
   const MeasuredRows rows = load_rows(fitted, flags.rows.source());
   Stopwatch watch;
   const Evaluation evaluation = evaluate(rows.data, fitted.model, fitted.settings);
-  common.print_json(to_json(evaluation, rows, watch.lap()));
+  common.print_json([&] { return to_json(evaluation, rows, watch.lap()); });
   common.say(fmt::format("{} rows", evaluation.rows));
   common.say_read("", rows.rows_dropped, rows.unseen);
   std::string text = describe_evaluation(evaluation, fitted.model);

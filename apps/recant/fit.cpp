@@ -132,7 +132,8 @@ int run(const Flags& flags, const Common& common, const CLI::App& command) {
                   flags.ledger.empty() ? std::nullopt : std::optional(flags.ledger),
                   common.writer_wait(flags.output));
   }
-  common.print_json(to_json(fitted, report, planned));
+  common.print_json(
+      [&planned, &fitted = fitted, &report = report] { return to_json(fitted, report, planned); });
   if (refused) return refuse(*enrolment);
   common.say(
       fmt::format("{} rows{}, {}, {:.2f} s", report.rows,

@@ -361,7 +361,8 @@ int catch_up(const Flags& flags, const Common& common) {
   const Vault::CaughtUp result =
       Vault::catch_up(flags.model, flags.newer_ledger, checkpoint, common.writer_wait(flags.model));
   for (const std::string& line : result.recovered) common.warn(line);
-  common.print_json(to_json(Vault::status(flags.model)));
+  const VaultStatus status = Vault::status(flags.model);
+  common.print_json([&] { return to_json(status); });
   if (!result.reason.empty()) return refuse(describe_reason(result.reason), kOutcomeIsNo);
   common.say(fmt::format("{} rows deleted again; {} continues the newer ledger", result.rows,
                          flags.model));
@@ -437,7 +438,7 @@ int run(const Flags& flags, const Common& common, const CLI::App& command) {
     }
     requests.front().weighting.values = values;  // of all: a number a row
     reports = vault.forget(std::span<const ForgetRequest>(requests), common.callback());
-    common.print_json(to_json(std::span<const ForgetReport>(reports)));
+    common.print_json([&] { return to_json(std::span<const ForgetReport>(reports)); });
     return describe_batch(reports, flags.model, common);
   }
   for (const ForgetRequest& one : split(request, flags.one_by_one)) {
@@ -445,8 +446,10 @@ int run(const Flags& flags, const Common& common, const CLI::App& command) {
     describe(reports.back(), flags.model, common);
     if (!reports.back().done()) code = refuse(reports.back(), flags.model);
   }
-  common.print_json(flags.one_by_one ? to_json(std::span<const ForgetReport>(reports))
-                                     : to_json(reports.front()));
+  common.print_json([&] {
+    return flags.one_by_one ? to_json(std::span<const ForgetReport>(reports))
+                            : to_json(reports.front());
+  });
   return code;
 }
 

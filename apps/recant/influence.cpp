@@ -37,7 +37,7 @@ int run(const Flags& flags, const Common& common, const CLI::App& command) {
   if (!flags.output.empty()) {
     write_row_values(flags.output, "influence", influence, fitted.rows.ids);
   }
-  common.print_json(to_json(report));
+  common.print_json([&report = report] { return to_json(report); });
   const InfluenceSummary& s = report.summary;
   const RowIds& ids = fitted.rows.ids;
   common.say_read("validation", rows.rows_dropped, rows.unseen);

@@ -35,7 +35,7 @@ std::string one_line(std::string text) {
 }
 
 int fail(const Error& error, const Common& common) {
-  common.print_json(to_json(error));
+  common.print_json([&] { return to_json(error); });
   complain(error.what());
   return exit_code(error.kind());
 }

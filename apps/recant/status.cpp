@@ -60,7 +60,7 @@ int run(const Flags& flags, const Common& common) {
   std::optional<VaultCheck> check;
   if (flags.check) check = Vault::check(flags.model);
   if (!flags.checkpoint.empty()) Vault::write_checkpoint(flags.model, flags.checkpoint);
-  common.print_json(to_json(status, check ? &*check : nullptr));
+  common.print_json([&] { return to_json(status, check ? &*check : nullptr); });
   describe(status, common);
   if (!flags.checkpoint.empty()) common.say("wrote " + flags.checkpoint);
   if (!check) return kDone;

@@ -178,7 +178,7 @@ int run(const Flags& flags, const Common& common, const CLI::App& command) {
                     "class less, and their values say little",
                     found.leave_one_out->last_of_class.size()));
   }
-  common.print_json(to_json(report, ids));
+  common.print_json([&] { return to_json(report, ids); });
   common.say_read("validation", rows.rows_dropped, rows.unseen);
   common.say(describe(report));
   if (found.sampling) common.say(describe(*found.sampling));

@@ -83,7 +83,7 @@ int run(const Flags& flags, const Common& common) {
   const VerificationFiles files = read_files(flags);
   Stopwatch watch;
   const Verification verification = verify(files);
-  common.print_json(to_json(verification, watch.lap()));
+  common.print_json([&] { return to_json(verification, watch.lap()); });
   if (!verification.members.empty()) describe(verification.members, common);
   for (const Check& check : verification.checks) {
     constexpr const char* kWords[] = {"ok", "FAILED", "not checked"};
