@@ -16,8 +16,8 @@ PARTS = [(name, re.compile(library), re.compile(symbol)) for name, library, symb
     ("memory", r"^libc\b", r"malloc|calloc|realloc|free|unlink_chunk|mem(cpy|move|set|chr|cmp|pcpy)"),
     ("texts", r"^lib(c|fmt|stdc\+\+|gcc_s)\b", r""),
 
-    ("long double", OWN, r"\bsums_over_rows\b"),
-    ("KNN games", OWN, r"\bKnnGame::|\bplay_all\b"),
+    ("sums in long double", OWN, r"\bsums_over_rows\b"),
+    ("votes", OWN, r"\bKnnGame::|\bplay_all\b"),
     ("sorting neighbours", OWN, r"\bradix_sort\b|\bNeighborOrder::(ranks|settle)\b"),
     ("distances", OWN, r"\bNeighborOrder::measure\b|\bsquared_distance\b|\bcentred_norms\b"),
     ("near rows", OWN, r"\bkeep_nearest\b|\bNearRows::"),
