@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "recant/core/check.hpp"
+#include "recant/core/error.hpp"
 #include "vectors.hpp"
 
 // docs/mathematics.md section 4.2, on a and u scaled to a largest entry of about 1 so that no
@@ -157,6 +158,10 @@ SoftWeights soft_weights(ConstVectorRef gap_influence, ConstVectorRef utility_in
   const double a2 = scaled.vv, b = promised ? scaled.vy : 0, c = promised ? scaled.yy : 0;
   // e is in units of reach, kappa in units of a_unit / reach.
   const double reach = std::abs(gap) / influences.a_unit;
+  if (!std::isfinite(reach)) {
+    throw DataError("are so small beside the gap that no finite weights close it", "gap_influence",
+                    "scale the features");
+  }
   set_kappa(options, a2 / 2 * (influences.a_unit / reach), out);
 
   const bool utility_active = b < 0;

@@ -480,6 +480,21 @@ TEST(Qp, JointlyInfeasibleComesWithAProof) {
   EXPECT_GT(jointly, 100);
 }
 
+/// What cancels in a sum of doubles is worth more than the margin over a box so wide.
+TEST(Qp, WhatCancelsOverAWideBoxProvesNothing) {
+  const Vector first{{1, 1}}, second{{1, 1 - 4e-15}}, linear{{0, 0}};
+  const Vector lower{{-1e6, -1e6}}, upper{{1e6, 1e6}};
+  const auto solved = [&](const Vector& low, const Vector& high) {
+    QpProblem problem{.linear = view(linear), .kappa = 1, .lower = view(low), .upper = view(high)};
+    problem.constraints.push_back({view(first), 1, QpRelation::kAtMost});
+    problem.constraints.push_back({view(second), 1 + 1e-9, QpRelation::kAtLeast});
+    return solve_qp(problem).status;
+  };
+  EXPECT_NE(solved(lower, upper), QpStatus::kInfeasible);  // e = (500001, -500000) meets both
+  // Over a box as narrow as those of weights it is a proof.
+  EXPECT_EQ(solved(Vector{{-1, -1}}, Vector{{2, 2}}), QpStatus::kInfeasible);
+}
+
 TEST(Qp, InfeasibleWithoutBounds) {
   Program program{.linear = Vector::Ones(3),
                   .lower = Vector::Constant(3, -kInfinity),

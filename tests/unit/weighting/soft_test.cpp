@@ -8,7 +8,9 @@
 #include <numeric>
 #include <optional>
 
+#include "expect_error.hpp"
 #include "instruction_sets.hpp"
+#include "recant/core/error.hpp"
 #include "recant/core/threads.hpp"
 #include "weighting_cases.hpp"
 
@@ -193,6 +195,13 @@ TEST(SoftWeights, OpposedToRounding) {
   EXPECT_EQ(soft_weights(a, -3 * a, 1, {}).degeneracy, SoftDegeneracy::kOpposed);
   EXPECT_EQ(soft_weights(a, -3 * a, -1, {}).degeneracy, SoftDegeneracy::kNone);
   EXPECT_EQ(soft_weights(a, -3 * a, 1, {.keep_utility = false}).active, ActivePromises::kNone);
+}
+
+TEST(SoftWeights, InfluencesTooSmallForFiniteWeightsAreRefused) {
+  const Vector tiny = Vector::Constant(3, 1e-320);
+  expect_error<DataError>(
+      [&] { return soft_weights(tiny, Vector(), 0.5, {.keep_utility = false}); },
+      {"gap_influence", "so small"});
 }
 
 TEST(SoftWeights, NothingToDo) {
