@@ -13,8 +13,8 @@ namespace recant {
 ///
 /// docs/mathematics.md section 5.3, "rho(v) without a pass".
 struct NearNorm {
-  Vector at, in_h, in_a;  ///< v_0, H v_0 and A v_0 as computed
-  double share = 0;       ///< of H that A has at the least; 0 where nothing is known
+  Vector at, in_h, in_a;         ///< v_0, H v_0 and A v_0 as computed
+  double share = 0;              ///< of H that A has at the least; 0 where nothing is known
   Index changes = -1, kept = 0;  ///< when it was found: those of ShrinkingMatrix
 
   /// At least |v|_H, rounding included, and at most a hundredth above it; nothing where v is too
