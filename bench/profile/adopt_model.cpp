@@ -9,6 +9,7 @@
 #include "recant/core/threads.hpp"
 #include "recant/engine/adopt.hpp"
 #include "recant/engine/vault.hpp"
+#include "recant/linalg/blas_threads.hpp"
 
 int main(int argc, char** argv) {
   CLI::App app("Adopts the parameters of a model folder, rounded to single precision");
@@ -18,6 +19,7 @@ int main(int argc, char** argv) {
   app.add_option("--threads", threads);
   CLI11_PARSE(app, argc, argv);
   try {
+    recant::stop_blas_threads();  // as the command does
     recant::set_threads(threads);
     const recant::FittedModel fitted = recant::Vault::open(folder);
     recant::FitRequest request;
