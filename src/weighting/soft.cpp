@@ -112,6 +112,10 @@ void set_change(const Influences& influences, const Remainder& v, double factor,
     return write_multiple(v, factor, part(influences.a, block), part(influences.u, block),
                           e.segment(block.begin, block.size()));
   });
+  if (!std::isfinite(sums.ex)) {  // an infinity in e makes it one, or none at all
+    throw DataError("are so small beside the gap that no finite weights close it", "gap_influence",
+                    "scale the features");
+  }
   out.a_dot_e = sign * sums.ex;
   out.u_dot_e = sums.ey;
   out.objective = -out.a_dot_e + out.kappa * sums.ee;
@@ -158,10 +162,6 @@ SoftWeights soft_weights(ConstVectorRef gap_influence, ConstVectorRef utility_in
   const double a2 = scaled.vv, b = promised ? scaled.vy : 0, c = promised ? scaled.yy : 0;
   // e is in units of reach, kappa in units of a_unit / reach.
   const double reach = std::abs(gap) / influences.a_unit;
-  if (!std::isfinite(reach)) {
-    throw DataError("are so small beside the gap that no finite weights close it", "gap_influence",
-                    "scale the features");
-  }
   set_kappa(options, a2 / 2 * (influences.a_unit / reach), out);
 
   const bool utility_active = b < 0;

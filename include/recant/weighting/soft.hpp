@@ -66,7 +66,8 @@ struct SoftWeights {
 /// Fails: never; see `degeneracy`.
 /// Cost: five passes over 2 n doubles, and one vector of n. The same bytes for any number of
 /// threads. Source: arXiv 2505.18783; unlike its published code we carry the sign of the gap.
-/// @throws UsageError for sizes that differ, numbers that are not finite, options out of range.
+/// @throws UsageError for sizes that differ, numbers that are not finite, options out of range;
+/// DataError where influences are so small that no finite weights close the gap.
 [[nodiscard]] SoftWeights soft_weights(ConstVectorRef gap_influence,
                                        ConstVectorRef utility_influence, double gap,
                                        const SoftOptions& options = {});
