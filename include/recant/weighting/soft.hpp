@@ -63,9 +63,10 @@ struct SoftWeights {
 /// Assumes: first order only, and no bounds: some w + e may be negative, which summarize() counts;
 /// soft_weights_bounded() forbids it.
 /// Errs: to rounding. When a and u are antiparallel to within 64 * 2^-52 * sqrt(n A), e = 0.
-/// Fails: never; see `degeneracy`.
-/// Cost: five passes over 2 n doubles, and one vector of n. The same bytes for any number of
-/// threads. Source: arXiv 2505.18783; unlike its published code we carry the sign of the gap.
+/// Fails: never to converge; see `degeneracy`.
+/// Cost: three passes over 2 n doubles, two where the utility does not bind, and one vector of n.
+/// The same bytes for any number of threads. Source: arXiv 2505.18783; unlike its published code we
+/// carry the sign of the gap.
 /// @throws UsageError for sizes that differ, numbers that are not finite, options out of range;
 /// DataError where influences are so small that no finite weights close the gap.
 [[nodiscard]] SoftWeights soft_weights(ConstVectorRef gap_influence,

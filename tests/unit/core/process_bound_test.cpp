@@ -35,7 +35,7 @@ TEST(ProcessBoundTest, AChildLetsGoOnceAndTheParentNever) {
   held.require_own("thing");
 }
 
-TEST(ProcessBoundTest, AChildIsToldWhatToDo) {
+TEST(ProcessBoundTest, AChildIsToldToOpenItItself) {
   const Held held;
   EXPECT_TRUE(test::in_forked_child([&] {
     test::expect_error<UsageError>(
