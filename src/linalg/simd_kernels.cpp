@@ -214,14 +214,30 @@ HWY_INLINE auto scores_tile_for(std::size_t columns) {
                         : scores_tile<kAsk, R, 3>;
 }
 
-/// R rows, N or 1, times all columns, three at a time: 3 N sums fill the registers, and the rows
-/// are read again from the nearest cache. Four columns, those of three influences, are taken at
-/// once by half of the rows.
+/// R rows, N or 1, times the columns from `begin` on, three at a time: 3 N sums fill the registers,
+/// and the rows are read again from the nearest cache.
 template <Ask kAsk, std::size_t R>
-HWY_INLINE Upcoming scores_of_tile(const double* rows, std::size_t d, bool intercept,
-                                   const double* coefficients, std::size_t ld, std::size_t columns,
-                                   double* out, std::size_t ld_out, Upcoming upcoming) {
-  if constexpr (kManyRegisters && R == N) {
+HWY_INLINE Upcoming scores_of_columns(const double* rows, std::size_t d, bool intercept,
+                                      const double* coefficients, std::size_t ld, std::size_t begin,
+                                      std::size_t columns, double* out, std::size_t ld_out,
+                                      Upcoming upcoming) {
+  for (std::size_t c = begin; c < columns; c += 3) {
+    const auto tile = c == begin ? scores_tile_for<kAsk, R>(columns - c)
+                                 : scores_tile_for<Ask::kNothing, R>(columns - c);  // asked already
+    upcoming =
+        tile(rows, d, intercept, coefficients + c * ld, ld, out + c * ld_out, ld_out, upcoming);
+  }
+  return upcoming;
+}
+
+/// N short rows times all columns. Four columns, those of three influences, are taken at once by
+/// half of the rows.
+template <Ask kAsk>
+HWY_INLINE Upcoming scores_of_short_rows(const double* rows, std::size_t d, bool intercept,
+                                         const double* coefficients, std::size_t ld,
+                                         std::size_t columns, double* out, std::size_t ld_out,
+                                         Upcoming upcoming) {
+  if constexpr (kManyRegisters) {
     if (columns == 4) {
       constexpr std::size_t kHalf = N / 2;
       upcoming =
@@ -230,40 +246,51 @@ HWY_INLINE Upcoming scores_of_tile(const double* rows, std::size_t d, bool inter
                                          out + kHalf, ld_out, upcoming);
     }
   }
-  for (std::size_t c = 0; c < columns; c += 3) {
-    const auto tile = c == 0 ? scores_tile_for<kAsk, R>(columns)
-                             : scores_tile_for<Ask::kNothing, R>(columns - c);  // asked for already
-    upcoming =
-        tile(rows, d, intercept, coefficients + c * ld, ld, out + c * ld_out, ld_out, upcoming);
-  }
-  return upcoming;
+  return scores_of_columns<kAsk, N>(rows, d, intercept, coefficients, ld, 0, columns, out, ld_out,
+                                    upcoming);
+}
+
+/// N long rows times all columns. The first column alone brings the rows in, N streams side by
+/// side, as fast as memory gives them; the others find them in a cache, and ask for half of the
+/// next N rows meanwhile, since memory would rest.
+HWY_INLINE void scores_of_long_rows(const double* rows, std::size_t d, bool intercept,
+                                    const double* coefficients, std::size_t ld, std::size_t columns,
+                                    double* out, std::size_t ld_out) {
+  const Upcoming upcoming(rows, N * d);
+  scores_tile<Ask::kNothing, N, 1>(rows, d, intercept, coefficients, ld, out, ld_out, upcoming);
+  scores_of_columns<Ask::kHalf, N>(rows, d, intercept, coefficients, ld, 1, columns, out, ld_out,
+                                   upcoming);
 }
 
 template <Ask kAsk>
-std::size_t scores_of_tiles(const double* rows, std::size_t m, std::size_t d, bool intercept,
-                            const double* coefficients, std::size_t ld, std::size_t columns,
-                            double* out, std::size_t ld_out) {
+void scores_of_tiles(const double* rows, std::size_t tiles, std::size_t d, bool intercept,
+                     const double* coefficients, std::size_t ld, std::size_t columns, double* out,
+                     std::size_t ld_out) {
   Upcoming upcoming(rows, kRowsAhead * d);
-  std::size_t i = 0;
-  for (; i + N <= m; i += N) {
-    upcoming = scores_of_tile<kAsk, N>(rows + i * d, d, intercept, coefficients, ld, columns,
-                                       out + i, ld_out, upcoming);
+  for (; tiles > 0; --tiles, rows += N * d, out += N) {
+    upcoming = scores_of_short_rows<kAsk>(rows, d, intercept, coefficients, ld, columns, out,
+                                          ld_out, upcoming);
   }
-  return i;
 }
 
 void scores(const double* rows, std::size_t m, std::size_t d, bool intercept,
             const double* coefficients, std::size_t ld, std::size_t columns, bool added_next,
             double* out, std::size_t ld_out) {
-  // Four columns are taken by half of the rows at a time: the streams of long rows break off.
-  const bool broken = columns == 4 && !added_next;
-  const auto tiles = !asks(d) && !broken ? scores_of_tiles<Ask::kNothing>
-                     : added_next        ? scores_of_tiles<Ask::kHalf>
-                                         : scores_of_tiles<Ask::kAll>;
-  std::size_t i = tiles(rows, m, d, intercept, coefficients, ld, columns, out, ld_out);
-  for (const Upcoming nothing(rows, 0); i < m; ++i) {
-    scores_of_tile<Ask::kNothing, 1>(rows + i * d, d, intercept, coefficients, ld, columns, out + i,
-                                     ld_out, nothing);
+  if (columns == 0) return;
+  const std::size_t tiles = m / N;
+  if (asks(d)) {
+    (added_next ? scores_of_tiles<Ask::kHalf>
+                : scores_of_tiles<Ask::kAll>)(rows, tiles, d, intercept, coefficients, ld, columns,
+                                              out, ld_out);
+  } else {
+    for (std::size_t i = 0; i < tiles * N; i += N) {
+      scores_of_long_rows(rows + i * d, d, intercept, coefficients, ld, columns, out + i, ld_out);
+    }
+  }
+  const Upcoming nothing(rows, 0);
+  for (std::size_t i = tiles * N; i < m; ++i) {
+    scores_of_columns<Ask::kNothing, 1>(rows + i * d, d, intercept, coefficients, ld, 0, columns,
+                                        out + i, ld_out, nothing);
   }
 }
 

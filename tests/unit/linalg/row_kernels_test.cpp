@@ -75,22 +75,29 @@ TEST_P(RowKernels, Norms) {
   });
 }
 
-TEST(RowKernelsOfRows, AreEqualForEqualRowsWhereverTheyStand) {
+TEST(RowKernelsOfRows, AreEqualForEqualRowsAndColumnsWhereverTheyStand) {
   std::mt19937_64 engine(3);
   std::normal_distribution<double> normal;
-  const Matrix row = Matrix::NullaryExpr(1, 37, [&] { return normal(engine); });
-  const RowMatrix rows = row.replicate(29, 1);
-  const Matrix coefficients = Matrix::NullaryExpr(38, 17, [&] { return normal(engine); });
-  for_each_instruction_set([&] {
-    Matrix scores(29, 17);
-    Vector norms(29);
-    row_scores({rows.data(), 29, 37}, true, coefficients, scores);
-    row_norms({rows.data(), 29, 37}, true, norms);
-    for (Index i = 1; i < 29; ++i) {
-      ASSERT_EQ(scores.row(i), scores.row(0)) << i;
-      ASSERT_EQ(norms(i), norms(0)) << i;
-    }
-  });
+  for (const Index d : {37, 197}) {  // short, and long enough to be a stream of its own
+    const Matrix row = Matrix::NullaryExpr(1, d, [&] { return normal(engine); });
+    const RowMatrix rows = row.replicate(29, 1);
+    const RowsView view(rows.data(), 29, d);
+    const Matrix coefficients = Matrix::NullaryExpr(d + 1, 17, [&] { return normal(engine); });
+    for_each_instruction_set([&] {
+      Matrix scores(29, 17), alone(29, 1);
+      Vector norms(29);
+      row_scores(view, true, coefficients, scores);
+      row_norms(view, true, norms);
+      for (Index i = 1; i < 29; ++i) {
+        ASSERT_EQ(scores.row(i), scores.row(0)) << i;
+        ASSERT_EQ(norms(i), norms(0)) << i;
+      }
+      for (Index c = 0; c < 17; ++c) {
+        row_scores(view, true, coefficients.col(c), alone);
+        ASSERT_EQ(alone, scores.col(c)) << c;
+      }
+    });
+  }
 }
 
 TEST(RowNorms, AreNotBelowTheTruthWhereSquaresVanish) {
