@@ -187,6 +187,33 @@ void copy_folder(const fs::path& from, const fs::path& to) {
 
 }  // namespace
 
+namespace {
+
+/// What is published is the last release of its own ledger. While a batch is under way it may be of
+/// any before.
+void check_is_own(const ModelFolder& folder, const Ledger& ledger, const VaultMoment& moment) {
+  if (!moment.last_batch || moment.stage < BatchStage::kReleased) return;
+  const std::optional<Release> release = ledger.release_of_batch(*moment.last_batch);
+  const fs::path published = folder.path / "published/certificate.json";
+  if (release && read_vault_file(published) == release->certificate) return;
+  throw DamagedError(
+      "its last certificate is not published/certificate.json: one of the two is "
+      "damaged, older or of another model",
+      folder.ledger_location(), "restore the whole model from a backup");
+}
+
+void check_is_own_beside_writer(const ModelFolder& folder, const Ledger& ledger,
+                                const VaultMoment& moment) {
+  try {
+    check_is_own(folder, ledger, moment);
+  } catch (const DamagedError&) {
+    const ModelFolder now = read_model_folder(folder.path);
+    if (now.manifest == folder.manifest && read_moment(now).same_moment(moment)) throw;
+  }
+}
+
+}  // namespace
+
 VaultStatus Vault::status(const fs::path& path) {
   const ModelFolder folder = read_model_folder(path);
   VaultStatus status;
@@ -200,6 +227,7 @@ VaultStatus Vault::status(const fs::path& path) {
     moment = read_moment(ledger);
     status.ledger = ledger.statistics();
   });
+  check_is_own_beside_writer(folder, ledger, moment);
   status.generation = moment.generation;
   status.rows_left = folder.rows - status.ledger->rows_erased;
   status.ledger_address = folder.ledger;

@@ -80,7 +80,8 @@ class Vault {
     return open_for_writing(path, {});
   }
 
-  /// Counts, states, times, budget; never contents. Never waits for a writer.
+  /// Counts, states, times, budget; never contents. Never waits for a writer. @throws DamagedError
+  /// too where the ledger's last certificate is not the one that is published.
   [[nodiscard]] static VaultStatus status(const std::filesystem::path& path);
   /// Re-derives chain, budget and hashes of all files, and names the first thing that does not fit.
   [[nodiscard]] static VaultCheck check(const std::filesystem::path& path);

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include "expect_error.hpp"
 #include "file_bytes.hpp"
 #include "recant/core/error.hpp"
 #include "small_vault.hpp"
@@ -67,6 +68,29 @@ TEST_F(ReleaseCheckTest, APublishedReleaseIsEnoughToTell) {
   const std::string line = refusal();
   EXPECT_EQ(line.find((path_ / "ledger.sqlite").string()), 0U) << line;
   EXPECT_NE(line.find("what is published"), std::string::npos) << line;
+}
+
+/// Of another vault, of a copy that went a way of its own, or of before.
+TEST_F(ReleaseCheckTest, AStatusIsNotThatOfAnotherLedger) {
+  const fs::path file = path_ / "ledger.sqlite";
+  const std::string own = read_bytes(file);
+  const VaultStatus status = Vault::status(path_);
+  const fs::path copy = folder_ / "copy.rct", other = folder_ / "other.rct";
+  Vault::backup(path_, copy);
+  EXPECT_EQ(Vault::status(copy).model_id, status.model_id);
+  test::create_enrolled(other, test::small_model(folder_, 50));
+  for (const fs::path& path : {copy, other}) {
+    Vault vault = Vault::open_for_writing(path);
+    ASSERT_TRUE(vault.forget(test::asked({5})).done());
+  }
+  for (const std::string& ledger :
+       {former_ledger_, read_bytes(copy / "ledger.sqlite"), read_bytes(other / "ledger.sqlite")}) {
+    write_bytes(file, ledger);
+    test::expect_error<DamagedError>([&] { return Vault::status(path_); },
+                                     {file.string(), "restore"});
+  }
+  write_bytes(file, own);
+  EXPECT_EQ(Vault::status(path_).model_id, status.model_id);
 }
 
 TEST_F(ReleaseCheckTest, FilesThatTheNextReleaseRestsOnAreCompared) {
