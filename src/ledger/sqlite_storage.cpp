@@ -116,6 +116,36 @@ void create_file(const fs::path& path) {
   throw DataError(fmt::format("cannot be created: {}", std::strerror(code)), path.string());
 }
 
+/// A file that may only be read SQLite takes without a word, and then says of the ledger that it is
+/// for reading; a reader makes -wal and -shm with the rights that the ledger has at that time.
+/// @throws DataError naming what this user may not write.
+void require_writable(const fs::path& path) {
+  const auto refusal = [](const fs::path& file) {
+    const bool refused = ::faccessat(AT_FDCWD, file.c_str(), W_OK, AT_EACCESS) != 0;
+    return refused ? errno : 0;
+  };
+  const auto require = [&](const fs::path& file, const char* hint) {
+    const int code = refusal(file);
+    if (code != EACCES && code != EPERM && code != EROFS) return;
+    throw DataError(fmt::format("cannot be written: {}", std::strerror(code)), file.string(),
+                    code == EROFS ? "" : hint);
+  };
+  constexpr const char* kPermit = "give this user the right to write it";
+  for (const char* const suffix : {"", "-wal", "-shm"}) {
+    const fs::path file = path.string() + suffix;
+    if (refusal(file) == ENOENT) {
+      require(path.has_parent_path() ? path.parent_path() : ".", kPermit);
+      continue;
+    }
+    std::error_code unknown;
+    const bool holds_nothing =
+        suffix == std::string_view("-shm") || fs::file_size(file, unknown) == 0;
+    require(file, holds_nothing ? "give this user the right to write it, or remove it while nobody "
+                                  "has the ledger open"
+                                : kPermit);
+  }
+}
+
 /// Copies a database page by page, and looks for an interrupt now and then; SQLite's last code.
 int copy_pages(sqlite3* from, sqlite3* to, const fs::path& path) {
   constexpr int kPages = 4096;
@@ -280,6 +310,7 @@ class SqliteStorage final : public Storage {
 };
 
 void SqliteStorage::connect(StorageMode mode) {
+  if (mode == StorageMode::kWrite) require_writable(session_->path);
   if (mode != StorageMode::kRead) {
     open_file(session_->path.string(), SQLITE_OPEN_READWRITE);
     if (mode == StorageMode::kCreate) {

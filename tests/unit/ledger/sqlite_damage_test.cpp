@@ -257,6 +257,41 @@ TEST_F(SqliteDamage, ReadsFromAFolderThatCannotBeWritten) {
   EXPECT_EQ(status, 0);
 }
 
+/// What SQLite would call a ledger for reading only, without a file. What a reader made beside it
+/// has the rights that the ledger had then.
+TEST_F(SqliteDamage, WhatAWriterMayNotWriteIsNamed) {
+  const fs::path index = path_.string() + "-shm", log = path_.string() + "-wal";
+  for (const fs::path& file : {index, log}) fs::remove(file);
+  const int status = run_as_plain_user(std::array<fs::path, 2>{folder_.path(), path_}, [&] {
+    const auto refused = [&](const fs::path& file, const char* hint) {
+      try {
+        static_cast<void>(Ledger::open(path_, LedgerAccess::kWrite));
+        return false;
+      } catch (const DataError& error) {
+        return error.where() == file && std::string(error.what()).find(hint) != std::string::npos;
+      }
+    };
+    const auto own = fs::perms::owner_read | fs::perms::owner_write;
+    fs::permissions(path_, fs::perms::owner_read);
+    static_cast<void>(Ledger::open(path_, LedgerAccess::kRead));
+    if (!refused(path_, "right to write")) return 2;
+    fs::permissions(path_, own);
+    fs::permissions(log, fs::perms::owner_read);
+    if (!refused(log, "or remove it")) return 3;
+    fs::remove(log);
+    if (!refused(index, "or remove it")) return 4;
+    fs::remove(index);
+    fs::permissions(folder_.path(), fs::perms::owner_read | fs::perms::owner_exec);
+    if (!refused(folder_.path(), "right to write")) return 5;
+    fs::permissions(folder_.path(), fs::perms::owner_all);
+    Ledger ledger = Ledger::open(path_, LedgerAccess::kWrite);
+    ledger.acquire();
+    return 0;
+  });
+  fs::permissions(folder_.path(), fs::perms::owner_all);
+  EXPECT_EQ(status, 0);
+}
+
 /// Somebody who can, by another way to the folder: nothing is locked, and a page of now beside one
 /// of before is not damage.
 TEST_F(SqliteDamage, AFileThatChangesInAFolderThatCannotBeWrittenIsNotCalledDamaged) {
