@@ -261,6 +261,24 @@ VaultCheck Vault::check(const fs::path& path) {
   }
 }
 
+namespace {
+
+/// Everything by which a reader would know damage. It was in the model, most likely, whose file is
+/// named then.
+void check_copy(const ModelFolder& copy, const ModelFolder& original) {
+  try {
+    check_files(copy, read_view(copy));
+    if (!copy.has_ledger()) return;
+    const Ledger ledger = open_ledger(copy);
+    check_published(copy, ledger, read_moment(ledger));
+  } catch (const DamagedError&) {
+    static_cast<void>(Vault::open(original.path));
+    throw;
+  }
+}
+
+}  // namespace
+
 void Vault::backup(const fs::path& path, const fs::path& destination, const WriterWait& wait) {
   const ModelFolder folder = read_model_folder(path);
   if (fs::exists(destination)) {  // a backup replaces nothing, so nobody is told how to
@@ -283,7 +301,7 @@ void Vault::backup(const fs::path& path, const fs::path& destination, const Writ
       if (copy.ledger) copy = with_ledger_at(copy, std::nullopt);
       write_file(copy.path / "manifest.json", copy.manifest);
       if (read_moment(folder).same_moment(before)) {
-        check_files(copy, read_view(copy));
+        check_copy(copy, folder);
         break;
       }
     } catch (const fs::filesystem_error&) {

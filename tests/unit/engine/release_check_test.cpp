@@ -114,6 +114,28 @@ TEST_F(ReleaseCheckTest, FilesThatTheNextReleaseRestsOnAreCompared) {
   EXPECT_EQ(refusal(), "");
 }
 
+TEST_F(ReleaseCheckTest, ABackupNamesTheDamagedFileOfItsModel) {
+  const fs::path backup = folder_ / "backup.rct";
+  for (const char* name : {"rows/features.npy", "rows/ids.npy", "state/2/theta.npy",
+                           "published/parameters.npy", "published/certificate.json"}) {
+    SCOPED_TRACE(name);
+    const fs::path file = path_ / name;
+    const std::string whole = read_bytes(file);
+    std::string damaged = whole;
+    damaged[damaged.size() - 20] = static_cast<char>(damaged[damaged.size() - 20] ^ 1);
+    write_bytes(file, damaged);
+    try {
+      Vault::backup(path_, backup);
+      ADD_FAILURE() << "was backed up";
+    } catch (const DamagedError& error) {
+      EXPECT_EQ(error.where(), file.string());
+    }
+    EXPECT_FALSE(fs::exists(backup));
+    write_bytes(file, whole);
+  }
+  Vault::backup(path_, backup);
+}
+
 TEST_F(ReleaseCheckTest, KeysOfAnotherVaultAreRefused) {
   const VaultSecrets own = VaultSecrets::load(path_);
   const SigningKey other = SigningKey::generate();
