@@ -32,15 +32,7 @@ void solve_lower(const Matrix& lower, Matrix& x, Index count) {
 std::optional<Cholesky> Cholesky::factor(Matrix a) {
   check_size("columns of a square matrix", a.cols(), a.rows());
   single_threaded_blas();
-  const int n = static_cast<int>(a.rows());
-  if (n == 0) return Cholesky(std::move(a));
-  if (n > kWide) {
-    if (!factor_in_panels(a)) return std::nullopt;
-  } else {
-    int info = 0;
-    dpotrf_("L", &n, a.data(), &n, &info);
-    if (info != 0) return std::nullopt;
-  }
+  if (!factor_in_panels(a)) return std::nullopt;
   // A NaN or an infinity passes dpotrf without a word; it ends in the diagonal.
   if (!a.diagonal().allFinite()) return std::nullopt;
   return Cholesky(std::move(a));

@@ -3,14 +3,16 @@
 
 #include "recant/linalg/types.hpp"
 
-/// Work on wide matrices, panel by panel of their columns: threads share it, and an InterruptCheck
-/// (core/interrupt.hpp) ends it between two panels. What is at most kWide wide is left to one call
-/// of BLAS or LAPACK, which is over in some milliseconds. Results depend on the sizes alone.
+/// Work on matrices, panel by panel of their columns. Of those wider than kWide threads share it,
+/// and an InterruptCheck (core/interrupt.hpp) ends it between two panels; others are done in some
+/// milliseconds. Results depend on the sizes alone.
 namespace recant {
 
 inline constexpr Index kWide = 1024;
 
-/// A becomes L below its diagonal and on it, A = L L^T; what is above it stays.
+/// A becomes L below its diagonal and on it, A = L L^T; what is above it stays. Panels of few
+/// columns by LAPACK; what they take from the columns right of them, nearly all of the work, by the
+/// Gram kernel.
 /// @return false if A is not positive definite to working precision.
 [[nodiscard]] bool factor_in_panels(Matrix& a);
 

@@ -63,12 +63,12 @@ WeightedSums weigh(ConstVectorRef weights, ConstVectorRef norms, ConstVectorRef 
                      values.size() == 0 ? nullptr : values.data(), residuals.data());
 }
 
-void GramScratch::begin(Index p) {
+void GramScratch::begin(Index p, Index most) {
   rows_ = 0;
   width_ = p;
   const std::size_t n = simd::panel_width(), panels = (size(p) + n - 1) / n;
   // One line more than the rows need, or all panels would start in the same set of the cache.
-  panel_ = kRows * n + kLineValues;
+  panel_ = size(most) * n + kLineValues;
   const std::size_t lines = panels * panel_ / kLineValues;
   if (lines_.size() < lines) lines_.resize(lines);
 }
@@ -78,16 +78,39 @@ void GramScratch::append(RowsView rows, bool intercept, std::span<const double> 
   std::transform(weights.begin(), weights.end(), roots_.begin(),
                  [](double weight) { return std::sqrt(weight); });
   if (width_ > 0) {
-    simd::pack(rows.data(), size(rows.rows()), size(rows.cols()), intercept, roots_.data(),
-               lines_.front().values, panel_, size(rows_));
+    simd::pack(rows.data(), size(rows.rows()), size(rows.cols()), size(rows.cols()), intercept,
+               roots_.data(), lines_.front().values, panel_, size(rows_));
   }
   rows_ += rows.rows();
+}
+
+void GramScratch::append_columns(ConstMatrixRef u) {
+  roots_.assign(size(u.cols()), 1.0);
+  if (width_ > 0) {
+    simd::pack(u.data(), size(u.cols()), size(u.rows()), size(u.outerStride()), false,
+               roots_.data(), lines_.front().values, panel_, size(rows_));
+  }
+  rows_ += u.cols();
 }
 
 void GramScratch::add_gram(double sign, Eigen::Ref<Matrix> gram, RowsView next) const {
   if (width_ == 0 || rows_ == 0) return;
   simd::add_gram(lines_.front().values, panel_, size(rows_), size(width_), sign, gram.data(),
-                 size(gram.outerStride()), next.data(), size(next.size()));
+                 size(gram.outerStride()), 0, size(width_), next.data(), size(next.size()));
+}
+
+void GramScratch::add_gram_part(double sign, Eigen::Ref<Matrix> gram, Index part,
+                                Index parts) const {
+  // Row i costs i + 1 multiply-adds a row appended: a share of them ends at the root of the shares.
+  const auto border = [&](Index shares) {
+    const auto strip = static_cast<Index>(simd::gram_strip());
+    const double share = static_cast<double>(shares) / static_cast<double>(parts);
+    const auto row = static_cast<Index>(static_cast<double>(width_) * std::sqrt(share));
+    return shares == parts ? width_ : row / strip * strip;
+  };
+  if (width_ == 0 || rows_ == 0) return;
+  simd::add_gram(lines_.front().values, panel_, size(rows_), size(width_), sign, gram.data(),
+                 size(gram.outerStride()), size(border(part)), size(border(part + 1)), nullptr, 0);
 }
 
 }  // namespace recant

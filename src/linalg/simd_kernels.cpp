@@ -477,12 +477,12 @@ std::size_t panel_width() {
   return N;
 }
 
-void pack(const double* rows, std::size_t m, std::size_t d, bool intercept, const double* roots,
-          double* panels, std::size_t panel, std::size_t first) {
+void pack(const double* rows, std::size_t m, std::size_t d, std::size_t ld_rows, bool intercept,
+          const double* roots, double* panels, std::size_t panel, std::size_t first) {
   const Tag tag;
   const std::size_t rest = d % N;
   for (std::size_t i = 0; i < m; ++i) {
-    const double* from = rows + i * d;
+    const double* from = rows + i * ld_rows;
     double* to = panels + (first + i) * N;
     const Lanes root = hn::Set(tag, roots[i]);
     std::size_t j = 0;
@@ -498,12 +498,14 @@ void pack(const double* rows, std::size_t m, std::size_t d, bool intercept, cons
 }
 
 /// N columns of gram by V*N of its rows: N*V sums in registers, the shape that fills the 32
-/// registers of AVX-512 (24 sums) and the 16 of AVX2 (12) alike. Not inlined: among the variables
-/// of its caller, g++ 12 keeps two of these registers in memory, for half the speed.
+/// registers of AVX-512 (24 sums) and the 16 of AVX2 (12) alike. `diagonal`: gram's diagonal starts
+/// at the tile's first value. Not inlined: among the variables of its caller, g++ 12 keeps two of
+/// these registers in memory, for half the speed.
 template <std::size_t V>
 HWY_NOINLINE void gram_tile(const double* left, const double* right, std::size_t panel,
                             std::size_t m, double sign, double* gram, std::size_t ld,
-                            std::size_t columns, std::size_t rows, std::uintptr_t ahead) {
+                            std::size_t columns, std::size_t rows, bool diagonal,
+                            std::uintptr_t ahead) {
   const Tag tag;
   Lanes sum[N][V];
 #pragma GCC unroll 8
@@ -525,12 +527,16 @@ HWY_NOINLINE void gram_tile(const double* left, const double* right, std::size_t
   }
   if (columns == N && rows == V * N) {
     const Lanes factor = hn::Set(tag, sign);
+    const std::size_t above = diagonal ? N : 0;
 #pragma GCC unroll 8
     for (std::size_t i = 0; i < N; ++i) {
 #pragma GCC unroll 8
       for (std::size_t v = 0; v < V; ++v) {
         double* to = gram + i * ld + v * N;
-        hn::StoreU(hn::MulAdd(factor, sum[i][v], hn::LoadU(tag, to)), tag, to);
+        const Lanes before = hn::LoadU(tag, to);
+        Lanes after = hn::MulAdd(factor, sum[i][v], before);
+        if (v == 0) after = hn::IfThenElse(hn::FirstN(tag, std::min(i, above)), before, after);
+        hn::StoreU(after, tag, to);
       }
     }
     return;
@@ -542,32 +548,36 @@ HWY_NOINLINE void gram_tile(const double* left, const double* right, std::size_t
     for (std::size_t v = 0; v < V; ++v) hn::Store(sum[i][v], tag, out[i] + v * N);
   }
   for (std::size_t i = 0; i < columns; ++i) {
-    for (std::size_t r = 0; r < rows; ++r) gram[i * ld + r] += sign * out[i][r];
+    for (std::size_t r = diagonal ? i : 0; r < rows; ++r) gram[i * ld + r] += sign * out[i][r];
   }
 }
 
+constexpr std::size_t kStripPanels = 3;
+
+std::size_t gram_strip() {
+  return kStripPanels * N;
+}
+
 void add_gram(const double* panels, std::size_t panel, std::size_t m, std::size_t p, double sign,
-              double* gram, std::size_t ld, const double* ahead, std::size_t ahead_count) {
-  const std::size_t count = (p + N - 1) / N;
+              double* gram, std::size_t ld, std::size_t begin, std::size_t end, const double* ahead,
+              std::size_t ahead_count) {
+  const std::size_t last = (end + N - 1) / N;
   // Addresses, since the last lines asked for may lie beyond the array: they are never read.
   auto line = reinterpret_cast<std::uintptr_t>(ahead);
   const std::uintptr_t line_end = line + ahead_count * sizeof(double);
   // Up to three panels of gram's rows at a time, by every panel of columns at or left of them.
-  for (std::size_t group = 0; group < count; group += 3) {
-    const std::size_t group_end = std::min(group + 3, count);
-    for (std::size_t column = 0; column < group_end; ++column) {
-      const std::size_t row = std::max(group, column);
+  for (std::size_t strip = begin / N; strip < last; strip += kStripPanels) {
+    const std::size_t strip_end = std::min(strip + kStripPanels, last);
+    for (std::size_t column = 0; column < strip_end; ++column) {
+      const std::size_t row = std::max(strip, column);
       const double *left = panels + column * panel, *right = panels + row * panel;
       double* to = gram + column * N * ld + row * N;
       const std::size_t columns = std::min(N, p - column * N);
-      const std::size_t rows = std::min(group_end * N, p) - row * N;
-      if (group_end - row == 3) {
-        gram_tile<3>(left, right, panel, m, sign, to, ld, columns, rows, line);
-      } else if (group_end - row == 2) {
-        gram_tile<2>(left, right, panel, m, sign, to, ld, columns, rows, line);
-      } else {
-        gram_tile<1>(left, right, panel, m, sign, to, ld, columns, rows, line);
-      }
+      const std::size_t rows = std::min(strip_end * N, p) - row * N;
+      const auto tile = strip_end - row == 3   ? gram_tile<3>
+                        : strip_end - row == 2 ? gram_tile<2>
+                                               : gram_tile<1>;
+      tile(left, right, panel, m, sign, to, ld, columns, rows, row == column, line);
       line = std::min(line + m * kLine, line_end);
     }
   }
@@ -708,6 +718,7 @@ HWY_EXPORT(largest_size);
 HWY_EXPORT(weigh);
 HWY_EXPORT(panel_width);
 HWY_EXPORT(pack);
+HWY_EXPORT(gram_strip);
 HWY_EXPORT(add_gram);
 HWY_EXPORT(unit_row_spreads);
 HWY_EXPORT(largest_coarse_products);
@@ -743,14 +754,20 @@ std::size_t panel_width() {
   return HWY_DYNAMIC_DISPATCH(panel_width)();
 }
 
-void pack(const double* rows, std::size_t m, std::size_t d, bool intercept, const double* roots,
-          double* panels, std::size_t panel, std::size_t first) {
-  HWY_DYNAMIC_DISPATCH(pack)(rows, m, d, intercept, roots, panels, panel, first);
+void pack(const double* rows, std::size_t m, std::size_t d, std::size_t ld_rows, bool intercept,
+          const double* roots, double* panels, std::size_t panel, std::size_t first) {
+  HWY_DYNAMIC_DISPATCH(pack)(rows, m, d, ld_rows, intercept, roots, panels, panel, first);
+}
+
+std::size_t gram_strip() {
+  return HWY_DYNAMIC_DISPATCH(gram_strip)();
 }
 
 void add_gram(const double* panels, std::size_t panel, std::size_t m, std::size_t p, double sign,
-              double* gram, std::size_t ld, const double* ahead, std::size_t ahead_count) {
-  HWY_DYNAMIC_DISPATCH(add_gram)(panels, panel, m, p, sign, gram, ld, ahead, ahead_count);
+              double* gram, std::size_t ld, std::size_t begin, std::size_t end, const double* ahead,
+              std::size_t ahead_count) {
+  HWY_DYNAMIC_DISPATCH(add_gram)
+  (panels, panel, m, p, sign, gram, ld, begin, end, ahead, ahead_count);
 }
 
 void unit_row_spreads(const float* rows, std::size_t panels, std::size_t width,

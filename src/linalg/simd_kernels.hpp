@@ -39,14 +39,20 @@ WeightedSums weigh(std::size_t count, const double* weights, const double* norms
 std::size_t panel_width();
 
 /// Packs roots[i] * [rows(i, :) 1] from row `first` on, `panel` values from one panel to the next.
-void pack(const double* rows, std::size_t m, std::size_t d, bool intercept, const double* roots,
-          double* panels, std::size_t panel, std::size_t first);
+/// From row to row it is `ld_rows` values.
+void pack(const double* rows, std::size_t m, std::size_t d, std::size_t ld_rows, bool intercept,
+          const double* roots, double* panels, std::size_t panel, std::size_t first);
 
-/// Lower triangle of gram (p x p, column-major) += sign * P^T P of the m rows packed. The
+/// How many rows of a Gram matrix are worked on at a time.
+std::size_t gram_strip();
+
+/// Lower triangle of gram (p x p, column-major) += sign * P^T P of the m rows packed: its rows from
+/// `begin` to `end`, multiples of gram_strip() or p. What is above the diagonal is left alone. The
 /// `ahead_count` values at `ahead` will be read next: they are brought to the cache meanwhile,
 /// since memory idles during the multiplication.
 void add_gram(const double* panels, std::size_t panel, std::size_t m, std::size_t p, double sign,
-              double* gram, std::size_t ld, const double* ahead, std::size_t ahead_count);
+              double* gram, std::size_t ld, std::size_t begin, std::size_t end, const double* ahead,
+              std::size_t ahead_count);
 
 /// Rows of a panel of unit_rows.hpp: panel after panel, of each the first number of all its rows,
 /// then the second, ..., `width` of them.

@@ -21,12 +21,7 @@ Vector symmetric_times(const Matrix& a, ConstVectorRef v) {
 void add_outer_products(Matrix& a, ConstMatrixRef u, double sign) {
   check_size("columns of a square matrix", a.cols(), a.rows());
   check_size("rows of the columns", u.rows(), a.rows());
-  if (u.size() == 0) return;
-  const int n = static_cast<int>(a.rows()), k = static_cast<int>(u.cols());
-  single_threaded_blas();
-  if (n > kWide) return add_outer_products_in_panels(a, u, sign);
-  cblas_dsyrk(CblasColMajor, CblasLower, CblasNoTrans, n, k, sign, u.data(),
-              static_cast<int>(u.outerStride()), 1.0, a.data(), n);
+  add_outer_products_in_panels(a, u, sign);
 }
 
 Matrix inner_products(ConstMatrixRef u) {

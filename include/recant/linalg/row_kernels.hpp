@@ -52,15 +52,20 @@ class GramScratch {
  public:
   static constexpr Index kRows = 256;  ///< the most rows it holds
 
-  /// Forgets the rows; those to come have p values.
-  void begin(Index p);
+  /// Forgets the rows; those to come have p values, and there are `most` of them at most.
+  void begin(Index p, Index most = kRows);
   /// Appends diag(weights)^(1/2) [X 1], weights >= 0.
   void append(RowsView rows, bool intercept, std::span<const double> weights);
+  /// Appends the columns of U (p x k) as rows.
+  void append_columns(ConstMatrixRef u);
   /// Lower triangle of gram (p x p) += sign * sum_i weight_i x_i x_i^T over the rows appended.
-  /// What is above the diagonal is left undefined. `next`: rows that will be appended after these;
+  /// What is above the diagonal is left alone. `next`: rows that will be appended after these;
   /// they are brought to the cache during the multiplication.
   /// Cost: m p^2 multiply-adds. Source: docs/performance.md, the Gram kernel.
   void add_gram(double sign, Eigen::Ref<Matrix> gram, RowsView next = {nullptr, 0, 0}) const;
+  /// The same of a share of gram's rows, the `part`th of `parts` that cost the same. Threads may
+  /// take one each: no value depends on how many there are.
+  void add_gram_part(double sign, Eigen::Ref<Matrix> gram, Index part, Index parts) const;
 
  private:
   static constexpr std::size_t kLineValues = 8;

@@ -4,14 +4,14 @@
 #include "recant/linalg/types.hpp"
 
 /// Products of symmetric matrices, of which the lower triangle is read and written; what is above
-/// it is left alone. By BLAS; from 1,025 columns on panel by panel, which threads share and an
+/// it is left alone. From 1,025 columns on panel by panel, which threads share and an
 /// InterruptCheck (core/interrupt.hpp) ends in between.
 namespace recant {
 
 /// A v. Off by at most gamma_p |A|_F |v|. Cost: p^2 multiply-adds. Ref: dsymv.
 [[nodiscard]] Vector symmetric_times(const Matrix& a, ConstVectorRef v);
 
-/// A += sign U U^T, U of p x k. Cost: k p^2/2 multiply-adds. Ref: dsyrk.
+/// A += sign U U^T, U of p x k. Cost: k p^2/2 multiply-adds. By the Gram kernel.
 void add_outer_products(Matrix& a, ConstMatrixRef u, double sign = 1);
 
 /// U^T U, k x k, its lower triangle. Cost: p k^2/2 multiply-adds. Ref: dsyrk.

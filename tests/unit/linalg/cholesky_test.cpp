@@ -8,6 +8,7 @@
 #include <limits>
 #include <random>
 
+#include "instruction_sets.hpp"
 #include "recant/core/error.hpp"
 
 namespace recant {
@@ -40,6 +41,43 @@ TEST(Cholesky, SolvesWithASmallResidual) {
     ASSERT_TRUE(factor) << n;
     EXPECT_EQ(factor->size(), n);
     EXPECT_LT(backward_error(a, factor->solve(b), b), 1e-14) << n;
+  }
+}
+
+/// Sizes about those where a panel ends, against a factor by another library.
+TEST(Cholesky, OfSeveralPanelsIsTheOneByAnother) {
+  for (const Index n : {47, 48, 49, 96, 97, 100, 145, 301}) {
+    Matrix a = random_definite(n, static_cast<unsigned>(n));
+    const Matrix wanted = Eigen::LLT<Matrix>(a).matrixL();
+    a.triangularView<Eigen::StrictlyUpper>().setConstant(kNaN);
+    const double size = 1e-13 * wanted.norm() * static_cast<double>(n);
+    for_each_instruction_set([&] {
+      const auto factor = Cholesky::factor(a);
+      ASSERT_TRUE(factor) << n;
+      const Matrix lower = factor->lower().triangularView<Eigen::Lower>();
+      EXPECT_LT((lower - wanted).norm(), size) << n;
+      EXPECT_LT((lower * lower.transpose() - wanted * wanted.transpose()).norm(),
+                1e-14 * wanted.squaredNorm())
+          << n;
+    });
+  }
+}
+
+TEST(Cholesky, FindsInEveryPanelWhatHasNoFactor) {
+  const Index n = 150;
+  const Matrix a = random_definite(n, 8);
+  for (const Index at : {0, 47, 48, 60, 96, 149}) {
+    for (const double wrong : {-1e3, 0.0, kNaN, kInf}) {
+      Matrix other = a;
+      other(at, at) = wrong;
+      EXPECT_FALSE(Cholesky::factor(other)) << at << " " << wrong;
+    }
+    if (at == 0) continue;
+    for (const double wrong : {kNaN, kInf}) {
+      Matrix other = a;
+      other(at, 0) = wrong;
+      EXPECT_FALSE(Cholesky::factor(other)) << at << " " << wrong;
+    }
   }
 }
 

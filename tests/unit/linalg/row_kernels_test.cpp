@@ -213,9 +213,15 @@ TEST_P(RowKernels, WeightedGramIsAddedToTheLowerTriangle) {
       Matrix gram = before;
       scratch.add_gram(sign, gram, view());
       const Matrix wanted = before + sign * naive;
-      // What is above the diagonal is undefined.
       const Matrix lower = gram.triangularView<Eigen::Lower>();
       expect_near(lower, wanted.triangularView<Eigen::Lower>(), 30.0 * static_cast<double>(m_ + 1));
+      const Matrix above = gram.triangularView<Eigen::StrictlyUpper>();
+      EXPECT_EQ(above, Matrix(before.triangularView<Eigen::StrictlyUpper>())) << "left alone";
+      for (const Index parts : {1, 2, 5, 16}) {
+        Matrix in_parts = before;
+        for (Index part = parts; part-- > 0;) scratch.add_gram_part(sign, in_parts, part, parts);
+        EXPECT_EQ(in_parts, gram) << parts;
+      }
     }
   });
 }
@@ -254,6 +260,26 @@ TEST(GramScratch, AddsIntoABlockOfALargerMatrix) {
   EXPECT_EQ(whole(2, 1), 4);
   whole.block(1, 1, 2, 2).setZero();
   EXPECT_EQ(whole.norm(), 0);  // nothing is written outside the block
+}
+
+TEST(GramScratch, TakesColumnsOfALargerMatrixAsRows) {
+  std::mt19937_64 engine(5);
+  std::normal_distribution<double> normal;
+  const Matrix large = Matrix::NullaryExpr(90, 40, [&] { return normal(engine); });
+  const auto u = large.block(3, 2, 77, 33);
+  const RowMatrix rows = u.transpose();
+  const std::vector<double> ones(33, 1);
+  for_each_instruction_set([&] {
+    Matrix by_columns = Matrix::Zero(77, 77), by_rows = by_columns;
+    GramScratch scratch;
+    scratch.begin(77, 33);
+    scratch.append_columns(u);
+    scratch.add_gram(-1, by_columns);
+    scratch.begin(77);
+    scratch.append({rows.data(), 33, 77}, false, ones);
+    scratch.add_gram(-1, by_rows);
+    EXPECT_EQ(by_columns, by_rows);
+  });
 }
 
 TEST(GramScratch, OfNoFeaturesAddsNothingAndIsSilent) {
