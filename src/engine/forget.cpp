@@ -55,6 +55,10 @@ std::string_view describe_reason(std::string_view reason) noexcept {
       Text{"step_too_large",
            "gradient ascent left rows never seen with a loss that no model has, and the losses did "
            "not meet: give a smaller step size"},
+      Text{
+          "alpha_too_large",
+          "alpha is so large that the weight of a row vanishes: ask with a smaller one, or for the "
+          "form rank"},
       Text{"tier_limit", "the allowance would need a closer look than the tier allowed"},
       Text{"difference_exceeded",
            "the model would move further than the protection of differences allows"},

@@ -381,6 +381,12 @@ void Vault::Impl::carry_out_batch(const std::vector<Waiting>& batch, const Forge
     step = mover_->move(counting, settings, enrolment.budget, retrain, progress);
     const std::string_view fault = BatchFinisher::fault_of_parameters(enrolment.budget, step.theta);
     if (step.refusal.empty()) step.refusal = fault;
+  } catch (const UsageError& error) {
+    // An alpha is part of what was asked for: of what the key stands for, too.
+    const bool never = error.where() == "alpha";
+    decide_all(batch, never ? RequestEvent::kRejected : RequestEvent::kFailed,
+               never ? "alpha_too_large" : "not_computed");
+    throw;
   } catch (...) {
     decide_all(batch, RequestEvent::kFailed, "not_computed");
     throw;

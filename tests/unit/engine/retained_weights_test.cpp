@@ -8,6 +8,7 @@
 #include <iterator>
 
 #include "compare.hpp"
+#include "expect_error.hpp"
 #include "recant/core/error.hpp"
 #include "recant/engine/audit.hpp"
 #include "recant/engine/enrolment.hpp"
@@ -17,6 +18,7 @@
 #include "recant/model/trainer.hpp"
 #include "recant/valuation/knn_shapley.hpp"
 #include "small_tables.hpp"
+#include "small_vault.hpp"
 
 namespace recant {
 namespace {
@@ -213,6 +215,28 @@ TEST_F(RetainedWeightsTest, RefusesWhatItCannotKeep) {
   const auto [left, report] = forget_rows(fitted_, little, 1e-3);
   EXPECT_EQ(report.reason, "tier_limit");
   EXPECT_TRUE(test::same_bytes(left.model.theta, fitted_.model.theta));
+}
+
+/// Which alpha that is is known when the rows have their values: the request is in the ledger then.
+TEST_F(RetainedWeightsTest, AnAlphaThatNeverCanBeIsNoRequestToAskAgain) {
+  const fs::path path = folder_ / "model.rct";
+  Vault::create(path, fitted_, false);
+  Vault vault = Vault::open_for_writing(path);
+  ForgetRequest retained = asked({1}, 1000), by_value = test::asked({2, 3, 4});
+  retained.key = "retained";
+  by_value.key = "by value";
+  by_value.weighting.by_value = true;
+  by_value.weighting.alpha = 1000;
+  by_value.weighting.values = Vector::LinSpaced(fitted_.rows.rows(), 0, 1);
+  for (const ForgetRequest& request : {retained, by_value}) {
+    test::expect_error<UsageError>([&] { return vault.forget(request); },
+                                   {"alpha: 1000", "smaller alpha"});
+    const ForgetReport report = vault.forget(request);
+    EXPECT_TRUE(report.repeated);
+    EXPECT_EQ(report.state, RequestState::kRejected);
+    EXPECT_EQ(report.reason, "alpha_too_large");
+    EXPECT_NE(describe_reason(report.reason), report.reason);
+  }
 }
 
 }  // namespace
