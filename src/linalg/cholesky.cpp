@@ -4,7 +4,9 @@
 #include <cmath>
 
 #include "blas.hpp"
+#include "packed_factor.hpp"
 #include "panels.hpp"
+#include "recant/core/blocks.hpp"
 #include "recant/core/check.hpp"
 #include "recant/core/error.hpp"
 #include "recant/core/interrupt.hpp"
@@ -19,11 +21,8 @@ void solve_lower(const Matrix& lower, Matrix& x, Index count) {
   single_threaded_blas();
   if (columns == 1) {
     dtrsv_("L", "N", "N", &n, lower.data(), &n, x.data(), &one);
-  } else if (n > kWide) {
-    half_solve_in_panels(lower, x, count);
   } else {
-    cblas_dtrsm(CblasColMajor, CblasLeft, CblasLower, CblasNoTrans, CblasNonUnit, n, columns, 1.0,
-                lower.data(), n, x.data(), n);
+    half_solve_in_panels(lower, x, count);
   }
 }
 
@@ -72,19 +71,26 @@ Matrix Cholesky::half_solve(ConstMatrixRef b) const {
   return x;
 }
 
-Vector Cholesky::inverse_norms(RowsView rows, bool intercept) const {
-  check_size("columns of the rows", rows.cols() + (intercept ? 1 : 0), size());
-  constexpr Index kStrip = 128;  // rows that stay in the cache while they are worked on
-  Vector norms(rows.rows());
-  Matrix columns(size(), std::min(kStrip, rows.rows()));
-  for (Index begin = 0; begin < rows.rows(); begin += kStrip) {
-    const Index count = std::min(kStrip, rows.rows() - begin);
-    auto strip = columns.leftCols(count);
-    strip.topRows(rows.cols()) = rows.middleRows(begin, count).transpose();
-    if (intercept) strip.row(rows.cols()).setOnes();
-    solve_lower(lower_, columns, count);
-    norms.segment(begin, count) = strip.colwise().norm().transpose();
-  }
+Vector Cholesky::inverse_norms(Index count, const std::function<RowsView(RowBlock)>& rows_of,
+                               bool intercept) const {
+  single_threaded_blas();
+  Vector norms = Vector::Zero(count);
+  if (size() == 0) return norms;
+  const PackedFactor packed(lower_);
+  for_each_block(count, [&](RowBlock block) {
+    const RowsView rows = rows_of(block);
+    check_size("columns of the rows", rows.cols() + (intercept ? 1 : 0), size());
+    Matrix columns(size(), PackedFactor::kStrip);
+    PackedPanels solved;
+    for (Index begin = 0; begin < rows.rows(); begin += PackedFactor::kStrip) {
+      const Index some = std::min(PackedFactor::kStrip, rows.rows() - begin);
+      auto strip = columns.leftCols(some);
+      strip.topRows(rows.cols()) = rows.middleRows(begin, some).transpose();
+      if (intercept) strip.row(rows.cols()).setOnes();
+      packed.half_solve(columns.data(), some, solved);
+      norms.segment(block.begin + begin, some) = strip.colwise().norm().transpose();
+    }
+  });
   return norms;
 }
 

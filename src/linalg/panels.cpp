@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "blas.hpp"
+#include "packed_factor.hpp"
 #include "recant/core/blocks.hpp"
 #include "recant/core/interrupt.hpp"
 #include "recant/linalg/row_kernels.hpp"
@@ -18,8 +19,6 @@ constexpr Index kPanel = 768;
 constexpr Index kFactorPanel = 48;
 /// Shares of a product, for threads.
 constexpr Index kParts = 16;
-/// Right-hand sides at a time, each of which costs the square of the width.
-constexpr Index kRightSides = 128;
 /// A reflection reads the whole matrix from memory; so many are some tenths of a second at most.
 constexpr Index kReflections = 16;
 /// Columns below which LAPACK's unblocked reduction ends the work.
@@ -89,10 +88,17 @@ bool factor_in_panels(Matrix& a) {
 
 void half_solve_in_panels(const Matrix& lower, Matrix& x, Index count) {
   const int n = narrow(lower.rows());
-  for_each_piece(count, kRightSides, [&](Index column, Index size) {
-    cblas_dtrsm(CblasColMajor, CblasLeft, CblasLower, CblasNoTrans, CblasNonUnit, n, narrow(size),
-                1.0, lower.data(), n, x.col(column).data(), n);
-  });
+  if (count < PackedFactor::kFew) {
+    cblas_dtrsm(CblasColMajor, CblasLeft, CblasLower, CblasNoTrans, CblasNonUnit, n, narrow(count),
+                1.0, lower.data(), n, x.data(), n);
+    return;
+  }
+  const PackedFactor packed(lower);
+  const auto solve = [&](Index column, Index size) {
+    PackedPanels solved;
+    packed.half_solve(x.col(column).data(), size, solved);
+  };
+  for_each_piece(count, PackedFactor::kStrip, solve);
 }
 
 Tridiagonal tridiagonal_in_panels(Matrix& a) {

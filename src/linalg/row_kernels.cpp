@@ -63,14 +63,18 @@ WeightedSums weigh(ConstVectorRef weights, ConstVectorRef norms, ConstVectorRef 
                      values.size() == 0 ? nullptr : values.data(), residuals.data());
 }
 
+void PackedPanels::begin(std::size_t width, std::size_t most) {
+  const std::size_t n = simd::panel_width(), panels = (width + n - 1) / n;
+  // One line more than they need, or all panels would start in the same set of the cache.
+  panel_ = most * n + kLineValues;
+  const std::size_t lines = panels * panel_ / kLineValues;
+  if (lines_.size() < lines) lines_.resize(lines);
+}
+
 void GramScratch::begin(Index p, Index most) {
   rows_ = 0;
   width_ = p;
-  const std::size_t n = simd::panel_width(), panels = (size(p) + n - 1) / n;
-  // One line more than the rows need, or all panels would start in the same set of the cache.
-  panel_ = size(most) * n + kLineValues;
-  const std::size_t lines = panels * panel_ / kLineValues;
-  if (lines_.size() < lines) lines_.resize(lines);
+  packed_.begin(size(p), size(most));
 }
 
 void GramScratch::append(RowsView rows, bool intercept, std::span<const double> weights) {
@@ -79,7 +83,7 @@ void GramScratch::append(RowsView rows, bool intercept, std::span<const double> 
                  [](double weight) { return std::sqrt(weight); });
   if (width_ > 0) {
     simd::pack(rows.data(), size(rows.rows()), size(rows.cols()), size(rows.cols()), intercept,
-               roots_.data(), lines_.front().values, panel_, size(rows_));
+               roots_.data(), packed_.data(), packed_.panel(), size(rows_));
   }
   rows_ += rows.rows();
 }
@@ -88,14 +92,14 @@ void GramScratch::append_columns(ConstMatrixRef u) {
   roots_.assign(size(u.cols()), 1.0);
   if (width_ > 0) {
     simd::pack(u.data(), size(u.cols()), size(u.rows()), size(u.outerStride()), false,
-               roots_.data(), lines_.front().values, panel_, size(rows_));
+               roots_.data(), packed_.data(), packed_.panel(), size(rows_));
   }
   rows_ += u.cols();
 }
 
 void GramScratch::add_gram(double sign, Eigen::Ref<Matrix> gram, RowsView next) const {
   if (width_ == 0 || rows_ == 0) return;
-  simd::add_gram(lines_.front().values, panel_, size(rows_), size(width_), sign, gram.data(),
+  simd::add_gram(packed_.data(), packed_.panel(), size(rows_), size(width_), sign, gram.data(),
                  size(gram.outerStride()), 0, size(width_), next.data(), size(next.size()));
 }
 
@@ -109,7 +113,7 @@ void GramScratch::add_gram_part(double sign, Eigen::Ref<Matrix> gram, Index part
     return shares == parts ? width_ : row / strip * strip;
   };
   if (width_ == 0 || rows_ == 0) return;
-  simd::add_gram(lines_.front().values, panel_, size(rows_), size(width_), sign, gram.data(),
+  simd::add_gram(packed_.data(), packed_.panel(), size(rows_), size(width_), sign, gram.data(),
                  size(gram.outerStride()), size(border(part)), size(border(part + 1)), nullptr, 0);
 }
 

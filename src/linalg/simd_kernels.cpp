@@ -583,6 +583,23 @@ void add_gram(const double* panels, std::size_t panel, std::size_t m, std::size_
   }
 }
 
+void add_products(const double* left, std::size_t left_panel, std::size_t columns,
+                  const double* right, std::size_t right_panel, std::size_t rows, std::size_t m,
+                  double sign, double* out, std::size_t ld) {
+  const auto nothing = reinterpret_cast<std::uintptr_t>(left);
+  for (std::size_t column = 0; column < columns; column += N, left += left_panel) {
+    const std::size_t width = std::min(N, columns - column);
+    const double* below = right;
+    for (std::size_t row = 0; row < rows; row += kStripPanels * N) {
+      const std::size_t height = std::min(kStripPanels * N, rows - row);
+      const auto tile = height > 2 * N ? gram_tile<3> : height > N ? gram_tile<2> : gram_tile<1>;
+      tile(left, below, right_panel, m, sign, out + column * ld + row, ld, width, height, false,
+           nothing);
+      below += kStripPanels * right_panel;
+    }
+  }
+}
+
 using FloatTag = hn::CappedTag<float, kUnitRowsPanel>;
 using Floats = hn::Vec<FloatTag>;
 constexpr std::size_t kFloats = hn::MaxLanes(FloatTag());
@@ -720,6 +737,7 @@ HWY_EXPORT(panel_width);
 HWY_EXPORT(pack);
 HWY_EXPORT(gram_strip);
 HWY_EXPORT(add_gram);
+HWY_EXPORT(add_products);
 HWY_EXPORT(unit_row_spreads);
 HWY_EXPORT(largest_coarse_products);
 
@@ -768,6 +786,13 @@ void add_gram(const double* panels, std::size_t panel, std::size_t m, std::size_
               std::size_t ahead_count) {
   HWY_DYNAMIC_DISPATCH(add_gram)
   (panels, panel, m, p, sign, gram, ld, begin, end, ahead, ahead_count);
+}
+
+void add_products(const double* left, std::size_t left_panel, std::size_t columns,
+                  const double* right, std::size_t right_panel, std::size_t rows, std::size_t m,
+                  double sign, double* out, std::size_t ld) {
+  HWY_DYNAMIC_DISPATCH(add_products)
+  (left, left_panel, columns, right, right_panel, rows, m, sign, out, ld);
 }
 
 void unit_row_spreads(const float* rows, std::size_t panels, std::size_t width,

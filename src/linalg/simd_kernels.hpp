@@ -54,6 +54,12 @@ void add_gram(const double* panels, std::size_t panel, std::size_t m, std::size_
               double* gram, std::size_t ld, std::size_t begin, std::size_t end, const double* ahead,
               std::size_t ahead_count);
 
+/// out (rows x columns, column-major) += sign * R^T L of the first m vectors packed in each: R of
+/// `rows` values from a panel's first on, L of `columns`.
+void add_products(const double* left, std::size_t left_panel, std::size_t columns,
+                  const double* right, std::size_t right_panel, std::size_t rows, std::size_t m,
+                  double sign, double* out, std::size_t ld);
+
 /// Rows of a panel of unit_rows.hpp: panel after panel, of each the first number of all its rows,
 /// then the second, ..., `width` of them.
 inline constexpr std::size_t kUnitRowsPanel = 16;

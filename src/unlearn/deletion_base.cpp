@@ -78,11 +78,9 @@ ExtremeRows rows_by_leverage(const Objective& objective, const DeletionBase& bas
                              ConstVectorRef weights) {
   const Loss& loss = objective.loss();
   if (loss.outputs() > 1 || loss.self_concordance() == 0) return {};
-  Vector leverages(objective.rows());
-  for_each_block(objective.rows(), [&](RowBlock block) {
-    leverages.segment(block.begin, block.size()) =
-        base.factor.inverse_norms(objective.features().block(block), objective.intercept());
-  });
+  Vector leverages = base.factor.inverse_norms(
+      objective.rows(), [&](RowBlock block) { return objective.features().block(block); },
+      objective.intercept());
   leverages *= std::sqrt(1 + base.factor_error) * (1 + gamma(base.factor.size() + 8));
   leverages.array() += vanished_norm(base.factor.size());
   return extreme_rows(objective, leverages, weights);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <optional>
 
+#include "recant/core/blocks.hpp"
 #include "recant/linalg/types.hpp"
 
 namespace recant {
@@ -31,8 +33,11 @@ class Cholesky {
   /// L^{-T} b: after half_solve() it makes solve(). Cost: p^2 multiply-adds.
   [[nodiscard]] Vector other_half_solve(Vector b) const;
 
-  /// |x_i|_{A^{-1}} = sqrt(x_i^T A^{-1} x_i) of the rows [X 1]. Cost: p^2 multiply-adds a row.
-  [[nodiscard]] Vector inverse_norms(RowsView rows, bool intercept) const;
+  /// |x_i|_{A^{-1}} = sqrt(x_i^T A^{-1} x_i) of `count` rows [X 1], which are asked for block by
+  /// block. A pass over rows by all threads.
+  /// Cost: p^2/2 multiply-adds a row; p^2 numbers beside the factor.
+  [[nodiscard]] Vector inverse_norms(Index count, const std::function<RowsView(RowBlock)>& rows_of,
+                                     bool intercept) const;
 
   /// log det A.
   [[nodiscard]] double log_determinant() const;

@@ -4,6 +4,7 @@
 #include <span>
 #include <vector>
 
+#include "recant/linalg/packed_panels.hpp"
 #include "recant/linalg/types.hpp"
 
 /// The kernels of a pass over rows. Each works on one row block X (m x d, row-major, contiguous) in
@@ -68,13 +69,8 @@ class GramScratch {
   void add_gram_part(double sign, Eigen::Ref<Matrix> gram, Index part, Index parts) const;
 
  private:
-  static constexpr std::size_t kLineValues = 8;
-  struct alignas(64) Line {
-    double values[kLineValues];
-  };
-  std::vector<Line> lines_;
+  PackedPanels packed_;
   std::vector<double> roots_;
-  std::size_t panel_ = 0;
   Index rows_ = 0, width_ = 0;
 };
 

@@ -10,6 +10,7 @@
 
 #include "instruction_sets.hpp"
 #include "recant/core/error.hpp"
+#include "recant/core/threads.hpp"
 
 namespace recant {
 namespace {
@@ -173,14 +174,51 @@ TEST(Cholesky, HalvesMakeInnerProducts) {
     EXPECT_EQ(factor->half_solve(Matrix(n, 0)).cols(), 0);
     EXPECT_THROW(static_cast<void>(factor->half_solve(Matrix::Ones(n + 1, 1))), UsageError);
     EXPECT_THROW(static_cast<void>(factor->other_half_solve(Vector::Ones(n + 1))), UsageError);
-    const RowMatrix rows = random_matrix(9, n - 1, 5);
-    Matrix with_ones(n, 9);
-    with_ones << rows.transpose(), Matrix::Ones(1, 9);
-    const Vector found = factor->inverse_norms({rows.data(), 9, n - 1}, true);
-    for (Index i = 0; i < 9; ++i) {
-      const double squared = with_ones.col(i).dot(factor->solve(with_ones.col(i)));
-      EXPECT_NEAR(found(i) * found(i), squared, 1e-10 * squared);
+  }
+}
+
+/// Of so few columns that BLAS solves them alone, and of so many that L is packed for them.
+TEST(Cholesky, ManyHalfSolvesAreThoseOfTheColumns) {
+  for (const Index n : {1, 40, 48, 49, 101, 145, 300}) {
+    const Matrix a = random_definite(n, static_cast<unsigned>(n)), b = random_matrix(n, 131, 3);
+    const auto factor = Cholesky::factor(a);
+    ASSERT_TRUE(factor);
+    for_each_instruction_set([&] {
+      for (const Index count : {2, 47, 48, 64, 65, 131}) {
+        const Matrix half = factor->half_solve(b.leftCols(count));
+        const Matrix back = factor->lower().triangularView<Eigen::Lower>() * half;
+        EXPECT_LT((back - b.leftCols(count)).norm(), 1e-13 * b.norm()) << n << " " << count;
+      }
+    });
+  }
+}
+
+TEST(Cholesky, InverseNormsAreThoseOfEveryRow) {
+  for (const Index n : {1, 2, 49, 120}) {
+    const Matrix a = random_definite(n, static_cast<unsigned>(n));
+    const auto factor = Cholesky::factor(a);
+    ASSERT_TRUE(factor);
+    for (const bool intercept : {false, true}) {
+      const Index d = n - (intercept ? 1 : 0), count = 2 * kBlockRows + 70;
+      const RowMatrix rows = random_matrix(count, d, 5);
+      const auto block_of = [&](RowBlock block) {
+        return RowsView(rows.data() + block.begin * d, block.size(), d);
+      };
+      for_each_instruction_set([&] {
+        set_threads(1);
+        const Vector found = factor->inverse_norms(count, block_of, intercept);
+        set_threads(2);
+        EXPECT_EQ(factor->inverse_norms(count, block_of, intercept), found);
+        set_threads(0);
+        for (Index i = 0; i < count; i += 61) {
+          Vector x = Vector::Ones(n);
+          x.head(d) = rows.row(i).transpose();
+          const double squared = x.dot(factor->solve(x));
+          EXPECT_NEAR(found(i) * found(i), squared, 1e-10 * squared);
+        }
+      });
     }
+    EXPECT_EQ(factor->inverse_norms(0, {}, true).size(), 0);
   }
 }
 
