@@ -34,12 +34,13 @@ std::size_t distance(std::string_view a, std::string_view b) {
     throw UsageError("is no option of recant itself", std::string(word),
                      "those of a command stand behind it; see recant --help");
   }
-  constexpr std::size_t kFarthest = 2;
   std::string hint = "see recant --help";
   const auto nearest = std::min_element(commands.begin(), commands.end(), [&](auto a, auto b) {
     return distance(word, a) < distance(word, b);
   });
-  if (distance(word, *nearest) <= kFarthest) {
+  // With half of its letters changed a short word is any other.
+  const std::size_t changed = distance(word, *nearest);
+  if (changed <= 2 && 2 * changed < std::max(word.size(), nearest->size())) {
     hint = fmt::format("is {} meant? {}", *nearest, hint);
   }
   throw UsageError("is not a command", std::string(word), hint);

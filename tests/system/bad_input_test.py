@@ -554,6 +554,8 @@ OPTIONS = [
     Bad("no command", 2, r"recant: command line: a command is required; see recant --help$"),
     Bad("unknown command", 2, r"recant: train: is not a command; see recant --help$", "train", "x"),
     Bad("nearly a command", 2, r"recant: forgt: is not a command; is forget meant\? see recant --help$", "forgt", "x"),
+    Bad("a short word that is none", 2, r"recant: foo: is not a command; see recant --help$", "foo"),
+    Bad("nearly a short command", 2, r"recant: fi: is not a command; is fit meant\? see recant --help$", "fi"),
     Bad("help of no command", 2, r"recant: corect: is not a command; is correct meant\? see recant --help$", "help", "corect"),
     Bad("help of two commands", 2, r"recant: help: explains one command at a time; see recant --help$", "help", "fit", "forget"),
     Bad("unknown option of recant", 2, r"recant: --foo: is no option of recant itself; those of a command stand behind it; see", "--foo"),
