@@ -45,22 +45,38 @@ Vault::Impl::Impl(const fs::path& path, const WriteOptions& options)
   if (folder_.format_version < kFormatVersion) folder_ = migrate(folder_);
   remove_partial_files(path);
   remove_abandoned(path);
-  open_ledger(options.ledger);
+  ledger_wanted_ = options.ledger;
+  if (folder_.has_ledger()) {
+    if (ledger_wanted_ && folder_.ledger != ledger_wanted_) {
+      throw UsageError("this model has its ledger already, in another place", folder_.path.string(),
+                       "leave --ledger out");
+    }
+    open_ledger();
+  }
   if (options.require_checkpoint) require(*options.require_checkpoint);
-  finisher_.emplace(folder_, *ledger_, *secrets_);
-  finish_open_batch();
+  if (ledger_) finish_open_batch();
   load();
-  finish_requests();
+  if (ledger_) finish_requests();
 }
 
-void Vault::Impl::open_ledger(const std::optional<std::string>& wanted) {
-  if (!folder_.has_ledger()) {
-    if (!VaultSecrets::exist(folder_.path)) VaultSecrets::create(folder_.path);
-    wanted ? make_ledger_on_server(*wanted) : make_ledger_here();
-  } else if (wanted && folder_.ledger != wanted) {
-    throw UsageError("this model has its ledger already, in another place", folder_.path.string(),
-                     "leave --ledger out");
+void Vault::Impl::ensure_ledger() {
+  if (ledger_) return;
+  try {
+    if (!folder_.has_ledger()) {
+      if (!VaultSecrets::exist(folder_.path)) VaultSecrets::create(folder_.path);
+      ledger_wanted_ ? make_ledger_on_server(*ledger_wanted_) : make_ledger_here();
+    }
+    open_ledger();
+    finish_open_batch();
+    batch_ = ledger_->last_batch()->number;
+  } catch (...) {  // then the next deletion begins with it again
+    finisher_.reset();
+    ledger_.reset();
+    throw;
   }
+}
+
+void Vault::Impl::open_ledger() {
   secrets_ = VaultSecrets::load(folder_.path);
   try {
     {
@@ -75,6 +91,7 @@ void Vault::Impl::open_ledger(const std::optional<std::string>& wanted) {
                        "restore it from a backup");
   }
   ledger_->acquire();
+  finisher_.emplace(folder_, *ledger_, *secrets_);
 }
 
 /// Under another name until the enrolment is in it: a ledger is there whole or not at all.
@@ -103,7 +120,8 @@ void Vault::Impl::make_ledger_on_server(const std::string& address) {
 }
 
 void Vault::Impl::require(const fs::path& file) const {
-  if (ledger_->contains(read_kept_checkpoint(file, folder_.path))) return;
+  if (!ledger_ && !fs::exists(file)) throw NotFoundError("does not exist", file.string());
+  if (ledger_ && ledger_->contains(read_kept_checkpoint(file, folder_.path))) return;
   throw DamagedError(
       "the ledger does not contain the checkpoint: this model comes from an older backup, and "
       "deletions since then are not in it",
@@ -113,7 +131,7 @@ void Vault::Impl::require(const fs::path& file) const {
 /// The first batch is the fit; one that was interrupted is finished.
 void Vault::Impl::finish_open_batch() {
   if (!ledger_->last_batch()) {
-    fitted_ = read_fitted(folder_, {});
+    if (fitted_.rows.rows() == 0) fitted_ = read_fitted(folder_, {});
     return publish_fit(folder_, *secrets_, *ledger_, fitted_, nullptr);
   }
   if (const std::optional<Batch> batch = ledger_->open_batch()) {
@@ -141,8 +159,10 @@ void Vault::Impl::write_missing_certificates(std::int64_t before) {
 
 void Vault::Impl::load() {
   // Of a model that was published a moment ago the files have been checked and read.
-  if (fitted_.rows.rows() == 0) fitted_ = read_fitted(folder_, read_view(*ledger_));
-  batch_ = ledger_->last_batch()->number;
+  if (fitted_.rows.rows() == 0) {
+    fitted_ = read_fitted(folder_, ledger_ ? read_view(*ledger_) : VaultView());
+  }
+  if (ledger_) batch_ = ledger_->last_batch()->number;
   objective_.emplace(fitted_.objective());
   mover_.emplace(fitted_, *objective_);
 }

@@ -190,6 +190,8 @@ std::optional<ForgetReport> Vault::Impl::answer(const ForgetRequest& request,
 ForgetReport Vault::Impl::forget(const ForgetRequest& request, const ProgressCallback& progress) {
   lock_->require_own();
   check_request(request, objective_->loss(), fitted_.rows.rows());
+  require_budget_for(request);
+  ensure_ledger();
   static_cast<void>(known(request));
   return forget(std::span(&request, 1), progress).front();
 }
@@ -199,7 +201,8 @@ void Vault::Impl::require_budget_for(const ForgetRequest& request) const {
   const ForgetWeighting& weighting = request.weighting;
   const bool chosen = weighting.by_value && !weighting.alpha;
   if (!chosen && !request.tier_at_most && !request.third_derivative) return;
-  if (read_enrolment_statement(ledger_->budget().statement, folder_.ledger_location()).budget) {
+  if (ledger_ &&
+      read_enrolment_statement(ledger_->budget().statement, folder_.ledger_location()).budget) {
     return;
   }
   if (chosen) {
@@ -219,6 +222,7 @@ std::vector<ForgetReport> Vault::Impl::forget(std::span<const ForgetRequest> req
   Stopwatch watch;
   check_settings(requests.front(), objective_->loss(), fitted_.rows.rows());
   require_budget_for(requests.front());
+  ensure_ledger();
   std::vector<std::optional<ForgetReport>> answers(requests.size());
   std::vector<FoundRows> found(requests.size());
   std::vector<Submission> submissions;
@@ -455,7 +459,7 @@ void Vault::Impl::forget_in_memory(const std::vector<Index>& rows, const Deletio
 
 ForgetReport Vault::Impl::outcome(const std::string& key) const {
   lock_->require_own();
-  const std::optional<Request> request = ledger_->find(key_of(key));
+  const std::optional<Request> request = ledger_ ? ledger_->find(key_of(key)) : std::nullopt;
   if (!request) throw NotFoundError("no request has this key", "request-key");
   return report(request->id, true);
 }

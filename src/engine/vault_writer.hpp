@@ -58,7 +58,8 @@ class Vault::Impl {
   ModelFolder folder_;
   std::optional<WriterLock> lock_;
   std::optional<VaultSecrets> secrets_;
-  std::optional<Ledger> ledger_;
+  std::optional<std::string> ledger_wanted_;  // where it is made, if not in the folder
+  std::optional<Ledger> ledger_;              // none before the first deletion
   std::optional<BatchFinisher> finisher_;
   FittedModel fitted_;
   std::int64_t batch_ = 0;  // that made it
@@ -81,7 +82,10 @@ class Vault::Impl {
   };
 
   // Opening.
-  void open_ledger(const std::optional<std::string>& wanted);
+  /// Of a model that has none the first deletion makes it, once nothing speaks against its
+  /// settings.
+  void ensure_ledger();
+  void open_ledger();
   void make_ledger_here();
   void make_ledger_on_server(const std::string& address);
   void require(const std::filesystem::path& checkpoint) const;

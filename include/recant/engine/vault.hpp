@@ -65,12 +65,14 @@ class Vault {
     /// A checkpoint that the ledger must contain: else it comes from an older backup, and is not
     /// written to.
     std::optional<std::filesystem::path> require_checkpoint;
-    /// Where a ledger is made if there is none yet, postgresql://..; none: in the folder.
+    /// Where the first deletion makes the ledger if there is none yet, postgresql://..; none: in
+    /// the folder.
     std::optional<std::string> ledger;
     WriterWait wait;
   };
   /// Locks the folder, and finishes or rolls back what was interrupted. A folder of format 1 is
-  /// brought to format 2; a ledger and keys are made where there are none yet.
+  /// brought to format 3. Ledger and keys are made by the first deletion, once nothing speaks
+  /// against its settings.
   /// @throws as open(); BusyError if another process still writes when the wait is over; DataError
   /// for a folder that cannot be written; DamagedError if the ledger does not contain the
   /// checkpoint; UsageError if the model has its ledger elsewhere.

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "bound_from_terms.hpp"
 #include "compare.hpp"
@@ -64,6 +65,13 @@ class ForgetTest : public testing::Test {
     ForgetRequest request;
     request.rows = std::move(positions);
     return request;
+  }
+
+  /// No ledger, keys or anything else was made but the lock.
+  void expect_as_fitted() const {
+    std::set<std::string> names;
+    for (const auto& entry : fs::directory_iterator(path_)) names.insert(entry.path().filename());
+    EXPECT_EQ(names, (std::set<std::string>{"lock", "manifest.json", "rows", "state"}));
   }
 
   test::TemporaryFolder folder_;
@@ -205,18 +213,16 @@ TEST_F(ForgetTest, WhatTheRequestRefusesLeavesNoTrace) {
 TEST_F(ForgetTest, AlphaThatNoAllowanceChoosesLeavesNoTrace) {
   Vault::create(path_, fitted_, false);
   Vault vault = Vault::open_for_writing(path_);
-  const auto before = Vault::status(path_).ledger->events;
   ForgetRequest request = rows({1, 2});
   request.weighting.by_value = true;
   request.weighting.values = Vector::LinSpaced(150, 0, 1);
   test::expect_error<UsageError>([&] { return vault.forget(request); }, {"this model has none"});
-  EXPECT_EQ(Vault::status(path_).ledger->events, before);
+  expect_as_fitted();
 }
 
 TEST_F(ForgetTest, TiersThatNoBudgetAsksForLeaveNoTrace) {
   Vault::create(path_, fitted_, false);
   Vault vault = Vault::open_for_writing(path_);
-  const auto events = Vault::status(path_).ledger->events;
   for (const auto tier : {Tier::kStep, Tier::kRetrain}) {
     ForgetRequest limited = rows({1});
     limited.tier_at_most = tier;
@@ -227,8 +233,30 @@ TEST_F(ForgetTest, TiersThatNoBudgetAsksForLeaveNoTrace) {
   half.third_derivative = true;
   test::expect_error<UsageError>([&] { return vault.forget(half); },
                                  {"third_derivative", "has none", "leave it out"});
-  EXPECT_EQ(Vault::status(path_).ledger->events, events);
+  expect_as_fitted();
   EXPECT_TRUE(vault.forget(rows({1})).done());
+}
+
+/// Of a model that no deletion was asked of yet.
+TEST_F(ForgetTest, WhatIsRefusedBeforeTheFirstDeletionMakesNoLedger) {
+  Vault::create(path_, fitted_, false);
+  Vault vault = Vault::open_for_writing(path_);
+  ForgetRequest ascent = rows({1}), rank = rows({1, 2});
+  ascent.method = ForgetMethod::kAscent;
+  rank.weighting.by_value = true;
+  rank.weighting.form = ValueForm::kRank;
+  rank.weighting.alpha = 2;
+  rank.weighting.values = Vector::LinSpaced(150, 0, 1);
+  for (const ForgetRequest& bad : {ForgetRequest{}, rows({1, 1}), ascent, rank}) {
+    EXPECT_THROW(static_cast<void>(vault.forget(bad)), UsageError);
+  }
+  EXPECT_THROW(static_cast<void>(vault.forget(rows({150}))), NotFoundError);
+  EXPECT_THROW(static_cast<void>(vault.outcome("no such key")), NotFoundError);
+  expect_as_fitted();
+  const ForgetReport report = vault.forget(rows({1}));
+  EXPECT_TRUE(report.done());
+  EXPECT_FALSE(Vault::check(path_).fault.has_value());
+  EXPECT_EQ(Vault::status(path_).ledger->batches, 2);
 }
 
 TEST_F(ForgetTest, AKeyIsAnsweredOnce) {
