@@ -165,7 +165,28 @@ Enrolment enrol(const EnrolmentOptions& options, std::int64_t dimension) {
   return {.budget = budget};
 }
 
+namespace {
+
+/// gaussian_delta, which takes MPFR: every release asks it of its budget, most often the same.
+class LastDelta {
+ public:
+  double operator()(double epsilon, double mu) {
+    if (epsilon != epsilon_ || mu != mu_) {
+      delta_ = gaussian_delta(epsilon, mu);
+      epsilon_ = epsilon;
+      mu_ = mu;
+    }
+    return delta_;
+  }
+
+ private:
+  double epsilon_ = -1, mu_ = -1, delta_ = 0;  // neither is ever negative
+};
+
+}  // namespace
+
 BudgetRefusal check_budget(const PrivacyBudget& budget) {
+  thread_local LastDelta of_promise, of_difference;
   check(budget);
   if (!in_range(budget)) return BudgetRefusal::kOutOfRange;
   const double rounding = rounding_sensitivity(budget.grid_step(), budget.dimension);
@@ -175,11 +196,11 @@ BudgetRefusal check_budget(const PrivacyBudget& budget) {
   if ((budget.allowance + rounding) / budget.sigma() * kDown > kLoudest)
     return BudgetRefusal::kReleaseTooLoud;
   const double mu = budget_mu(budget, budget.releases);
-  if (!(gaussian_delta(budget.epsilon, mu) <= budget.delta)) return BudgetRefusal::kPromiseExceeded;
+  if (!(of_promise(budget.epsilon, mu) <= budget.delta)) return BudgetRefusal::kPromiseExceeded;
   if (!budget.difference) return BudgetRefusal::kNone;
   const double mu_d = difference_mu(budget);
   if (mu_d / kGridTheorem * (kDown * kDown) > kLoudest) return BudgetRefusal::kReleaseTooLoud;
-  return gaussian_delta(budget.difference->epsilon, mu_d) <= budget.difference->delta
+  return of_difference(budget.difference->epsilon, mu_d) <= budget.difference->delta
              ? BudgetRefusal::kNone
              : BudgetRefusal::kDifferenceExceeded;
 }

@@ -247,6 +247,32 @@ TEST(PrivacyBudget, ChecksWhatItIsGiven) {
   EXPECT_EQ(check_budget(bad), BudgetRefusal::kOutOfRange);
 }
 
+/// Each differs from the one before in one number that delta is of, and is asked twice.
+TEST(PrivacyBudget, WhatWasAskedBeforeIsNoAnswerForAnother) {
+  const PrivacyBudget good = *enrol({.epsilon = 1,
+                                     .delta = 1e-5,
+                                     .releases = 4,
+                                     .allowance = 1,
+                                     .difference_epsilon = 2,
+                                     .difference_delta = 1e-5,
+                                     .difference_step = 1},
+                                    100)
+                                  .budget;
+  const auto expect = [](const PrivacyBudget& budget, BudgetRefusal refusal) {
+    for (int time = 0; time < 2; ++time) EXPECT_EQ(check_budget(budget), refusal);
+  };
+  std::vector<PrivacyBudget> bad(5, good);
+  bad[0].epsilon *= 0.5;
+  bad[1].releases *= 100;
+  bad[2].delta *= 1e-5;
+  bad[3].difference->epsilon *= 0.1;
+  bad[4].difference->step *= 1.5;
+  for (std::size_t i = 0; i < bad.size(); ++i) {
+    expect(good, BudgetRefusal::kNone);
+    expect(bad[i], i < 3 ? BudgetRefusal::kPromiseExceeded : BudgetRefusal::kDifferenceExceeded);
+  }
+}
+
 TEST(PrivacyBudget, TooCoarseAGridInHighDimension) {
   // h = sigma / 2^10: at d = 10^4 rounding costs 0.09766 sigma, at 10^6 nearly sigma itself.
   PrivacyBudget budget{.epsilon = 1,
