@@ -4,9 +4,7 @@
 #include <cmath>
 
 #include "blas.hpp"
-#include "packed_factor.hpp"
 #include "panels.hpp"
-#include "recant/core/blocks.hpp"
 #include "recant/core/check.hpp"
 #include "recant/core/error.hpp"
 #include "recant/core/interrupt.hpp"
@@ -69,29 +67,6 @@ Matrix Cholesky::half_solve(ConstMatrixRef b) const {
   Matrix x = b;
   solve_lower(lower_, x, x.cols());
   return x;
-}
-
-Vector Cholesky::inverse_norms(Index count, const std::function<RowsView(RowBlock)>& rows_of,
-                               bool intercept) const {
-  single_threaded_blas();
-  Vector norms = Vector::Zero(count);
-  if (size() == 0) return norms;
-  const PackedFactor packed(lower_);
-  for_each_block(count, [&](RowBlock block) {
-    const RowsView rows = rows_of(block);
-    check_size("columns of the rows", rows.cols() + (intercept ? 1 : 0), size());
-    Matrix columns(size(), PackedFactor::kStrip);
-    PackedPanels solved;
-    for (Index begin = 0; begin < rows.rows(); begin += PackedFactor::kStrip) {
-      const Index some = std::min(PackedFactor::kStrip, rows.rows() - begin);
-      auto strip = columns.leftCols(some);
-      strip.topRows(rows.cols()) = rows.middleRows(begin, some).transpose();
-      if (intercept) strip.row(rows.cols()).setOnes();
-      packed.half_solve(columns.data(), some, solved);
-      norms.segment(block.begin + begin, some) = strip.colwise().norm().transpose();
-    }
-  });
-  return norms;
 }
 
 double Cholesky::log_determinant() const {

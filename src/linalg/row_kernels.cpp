@@ -68,7 +68,11 @@ void PackedPanels::begin(std::size_t width, std::size_t most) {
   // One line more than they need, or all panels would start in the same set of the cache.
   panel_ = most * n + kLineValues;
   const std::size_t lines = panels * panel_ / kLineValues;
-  if (lines_.size() < lines) lines_.resize(lines);
+  if (lines <= count_) return;
+  count_ = 0;
+  lines_.reset();
+  lines_ = std::make_unique_for_overwrite<Line[]>(lines);
+  count_ = lines;
 }
 
 void GramScratch::begin(Index p, Index most) {

@@ -587,15 +587,13 @@ void add_products(const double* left, std::size_t left_panel, std::size_t column
                   const double* right, std::size_t right_panel, std::size_t rows, std::size_t m,
                   double sign, double* out, std::size_t ld) {
   const auto nothing = reinterpret_cast<std::uintptr_t>(left);
-  for (std::size_t column = 0; column < columns; column += N, left += left_panel) {
+  for (std::size_t column = 0; column < columns; column += N) {
     const std::size_t width = std::min(N, columns - column);
-    const double* below = right;
     for (std::size_t row = 0; row < rows; row += kStripPanels * N) {
       const std::size_t height = std::min(kStripPanels * N, rows - row);
       const auto tile = height > 2 * N ? gram_tile<3> : height > N ? gram_tile<2> : gram_tile<1>;
-      tile(left, below, right_panel, m, sign, out + column * ld + row, ld, width, height, false,
-           nothing);
-      below += kStripPanels * right_panel;
+      tile(left + column / N * left_panel, right + row / N * right_panel, right_panel, m, sign,
+           out + column * ld + row, ld, width, height, false, nothing);
     }
   }
 }

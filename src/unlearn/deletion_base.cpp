@@ -10,6 +10,7 @@
 #include "recant/core/error.hpp"
 #include "recant/core/fingerprint.hpp"
 #include "recant/linalg/eigenvalues.hpp"
+#include "recant/linalg/packed_factor.hpp"
 #include "recant/linalg/rounding.hpp"
 #include "recant/model/minimum_distance.hpp"
 #include "third_derivative.hpp"
@@ -78,9 +79,12 @@ ExtremeRows rows_by_leverage(const Objective& objective, const DeletionBase& bas
                              ConstVectorRef weights) {
   const Loss& loss = objective.loss();
   if (loss.outputs() > 1 || loss.self_concordance() == 0) return {};
-  Vector leverages = base.factor.inverse_norms(
-      objective.rows(), [&](RowBlock block) { return objective.features().block(block); },
-      objective.intercept());
+  const PackedFactor packed(base.factor);
+  Vector leverages(objective.rows());
+  for_each_block(objective.rows(), [&](RowBlock block) {
+    leverages.segment(block.begin, block.size()) =
+        packed.inverse_norms(objective.features().block(block), objective.intercept());
+  });
   leverages *= std::sqrt(1 + base.factor_error) * (1 + gamma(base.factor.size() + 8));
   leverages.array() += vanished_norm(base.factor.size());
   return extreme_rows(objective, leverages, weights);

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <functional>
 #include <optional>
 
-#include "recant/core/blocks.hpp"
 #include "recant/linalg/types.hpp"
 
 namespace recant {
@@ -23,21 +21,15 @@ class Cholesky {
   /// L; what is above its diagonal means nothing.
   [[nodiscard]] const Matrix& lower() const noexcept { return lower_; }
 
-  /// A^{-1} b. Cost: 2 p^2 multiply-adds a column.
+  /// A^{-1} b. Cost: p^2 multiply-adds a column.
   [[nodiscard]] Vector solve(ConstVectorRef b) const;
   [[nodiscard]] Matrix solve_columns(ConstMatrixRef b) const;
 
-  /// L^{-1} B: its columns v, w have v^T w = b^T A^{-1} c. Cost: p^2 multiply-adds a column.
+  /// L^{-1} B: its columns v, w have v^T w = b^T A^{-1} c. Cost: p^2/2 multiply-adds a column.
   [[nodiscard]] Matrix half_solve(ConstMatrixRef b) const;
 
-  /// L^{-T} b: after half_solve() it makes solve(). Cost: p^2 multiply-adds.
+  /// L^{-T} b: after half_solve() it makes solve(). Cost: p^2/2 multiply-adds.
   [[nodiscard]] Vector other_half_solve(Vector b) const;
-
-  /// |x_i|_{A^{-1}} = sqrt(x_i^T A^{-1} x_i) of `count` rows [X 1], which are asked for block by
-  /// block. A pass over rows by all threads.
-  /// Cost: p^2/2 multiply-adds a row; p^2 numbers beside the factor.
-  [[nodiscard]] Vector inverse_norms(Index count, const std::function<RowsView(RowBlock)>& rows_of,
-                                     bool intercept) const;
 
   /// log det A.
   [[nodiscard]] double log_determinant() const;

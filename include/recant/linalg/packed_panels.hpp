@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstddef>
-#include <vector>
+#include <memory>
 
 namespace recant {
 
@@ -10,11 +10,11 @@ namespace recant {
 /// processor has in a register, in each panel one vector after another.
 class PackedPanels {
  public:
-  /// For `most` vectors. What was there is forgotten.
+  /// For `most` vectors. What was there is forgotten, and what is there is not set.
   void begin(std::size_t width, std::size_t most);
 
-  [[nodiscard]] double* data() noexcept { return lines_.data()->values; }
-  [[nodiscard]] const double* data() const noexcept { return lines_.data()->values; }
+  [[nodiscard]] double* data() noexcept { return lines_ ? lines_[0].values : nullptr; }
+  [[nodiscard]] const double* data() const noexcept { return lines_ ? lines_[0].values : nullptr; }
   /// Values from one panel to the next.
   [[nodiscard]] std::size_t panel() const noexcept { return panel_; }
 
@@ -23,8 +23,8 @@ class PackedPanels {
   struct alignas(64) Line {
     double values[kLineValues];
   };
-  std::vector<Line> lines_;
-  std::size_t panel_ = 0;
+  std::unique_ptr<Line[]> lines_;
+  std::size_t count_ = 0, panel_ = 0;
 };
 
 }  // namespace recant

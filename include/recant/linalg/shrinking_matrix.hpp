@@ -14,8 +14,8 @@ namespace recant {
 ///
 /// Few columns cost reading L once: products and solves go through A and U, with the k x k matrix
 /// K = I - V^T V, V = L^{-1} U (Woodbury), whose factor grows with each column. Once there are more
-/// than about p/8, A takes them in and is factored again, by BLAS level 3, which shared out among
-/// them is less than a downdate of the factor would be. An InterruptCheck that ends what changes H
+/// than about p/8, A takes them in and is factored again, which shared out among them is less
+/// than a downdate of the factor would be. An InterruptCheck that ends what changes H
 /// leaves it undefined. docs/decisions/0008-no-downdates-for-deletions.md.
 class ShrinkingMatrix {
  public:

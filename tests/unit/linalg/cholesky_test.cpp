@@ -10,7 +10,7 @@
 
 #include "instruction_sets.hpp"
 #include "recant/core/error.hpp"
-#include "recant/core/threads.hpp"
+#include "recant/linalg/packed_factor.hpp"
 
 namespace recant {
 namespace {
@@ -177,48 +177,30 @@ TEST(Cholesky, HalvesMakeInnerProducts) {
   }
 }
 
-/// Of so few columns that BLAS solves them alone, and of so many that L is packed for them.
-TEST(Cholesky, ManyHalfSolvesAreThoseOfTheColumns) {
-  for (const Index n : {1, 40, 48, 49, 101, 145, 300}) {
-    const Matrix a = random_definite(n, static_cast<unsigned>(n)), b = random_matrix(n, 131, 3);
-    const auto factor = Cholesky::factor(a);
-    ASSERT_TRUE(factor);
-    for_each_instruction_set([&] {
-      for (const Index count : {2, 47, 48, 64, 65, 131}) {
-        const Matrix half = factor->half_solve(b.leftCols(count));
-        const Matrix back = factor->lower().triangularView<Eigen::Lower>() * half;
-        EXPECT_LT((back - b.leftCols(count)).norm(), 1e-13 * b.norm()) << n << " " << count;
-      }
-    });
-  }
-}
-
 TEST(Cholesky, InverseNormsAreThoseOfEveryRow) {
-  for (const Index n : {1, 2, 49, 120}) {
+  for (const Index n : {1, 2, 47, 48, 49, 96, 101, 145, 300}) {
     const Matrix a = random_definite(n, static_cast<unsigned>(n));
     const auto factor = Cholesky::factor(a);
     ASSERT_TRUE(factor);
     for (const bool intercept : {false, true}) {
-      const Index d = n - (intercept ? 1 : 0), count = 2 * kBlockRows + 70;
-      const RowMatrix rows = random_matrix(count, d, 5);
-      const auto block_of = [&](RowBlock block) {
-        return RowsView(rows.data() + block.begin * d, block.size(), d);
-      };
+      const Index d = n - (intercept ? 1 : 0);
+      const RowMatrix rows = random_matrix(131, d, 5);
       for_each_instruction_set([&] {
-        set_threads(1);
-        const Vector found = factor->inverse_norms(count, block_of, intercept);
-        set_threads(2);
-        EXPECT_EQ(factor->inverse_norms(count, block_of, intercept), found);
-        set_threads(0);
-        for (Index i = 0; i < count; i += 61) {
-          Vector x = Vector::Ones(n);
-          x.head(d) = rows.row(i).transpose();
-          const double squared = x.dot(factor->solve(x));
-          EXPECT_NEAR(found(i) * found(i), squared, 1e-10 * squared);
+        const PackedFactor packed(*factor);
+        for (const Index count : {0, 1, 63, 64, 65, 131}) {
+          const Vector found = packed.inverse_norms({rows.data(), count, d}, intercept);
+          ASSERT_EQ(found.size(), count);
+          for (Index i = 0; i < count; ++i) {
+            Vector x = Vector::Ones(n);
+            x.head(d) = rows.row(i).transpose();
+            const double squared = x.dot(factor->solve(x));
+            EXPECT_NEAR(found(i) * found(i), squared, 1e-10 * squared) << n << " " << i;
+          }
         }
+        EXPECT_THROW(static_cast<void>(packed.inverse_norms({rows.data(), 1, d + 1}, intercept)),
+                     UsageError);
       });
     }
-    EXPECT_EQ(factor->inverse_norms(0, {}, true).size(), 0);
   }
 }
 

@@ -15,6 +15,7 @@
 #include "recant/core/threads.hpp"
 #include "recant/linalg/cholesky.hpp"
 #include "recant/linalg/eigenvalues.hpp"
+#include "recant/linalg/packed_factor.hpp"
 #include "recant/linalg/shrinking_matrix.hpp"
 #include "recant/linalg/symmetric.hpp"
 
@@ -168,6 +169,8 @@ TEST_F(Wide, EveryWorkStopsBetweenTwoPanels) {
   const Matrix b = random.normal_matrix(kWidth, 1500);
   Matrix sum = a;
   ShrinkingMatrix shrinking(a, factor);
+  const PackedFactor packed(*factor);
+  const RowsView rows(b.data(), 1000, kWidth - 1);
   const std::map<std::string, std::function<void()>> works{
       {"factor", [&] { static_cast<void>(Cholesky::factor(a)); }},
       {"half_solve", [&] { static_cast<void>(factor->half_solve(b)); }},
@@ -175,7 +178,9 @@ TEST_F(Wide, EveryWorkStopsBetweenTwoPanels) {
       {"eigenvalues", [&] { static_cast<void>(eigenvalues(a)); }},
       {"sum", [&] { add_outer_products(sum, u, 1); }},
       {"shrinking matrix", [&] { shrinking.add(u); }},
-      {"inner products", [&] { static_cast<void>(inner_products(b)); }}};
+      {"inner products", [&] { static_cast<void>(inner_products(b)); }},
+      {"packing", [&] { static_cast<void>(PackedFactor(*factor)); }},
+      {"inverse norms", [&] { static_cast<void>(packed.inverse_norms(rows, true)); }}};
   set_threads(1);  // else others may take every panel before this thread gets to ask
   for (const auto& [name, work] : works) EXPECT_EQ(pressed_during(work), 3) << name;
   // What was read only is as it was.
