@@ -9,10 +9,10 @@
         --adult DIR           train.csv, test.csv and schema.json of UCI Adult
         --results DIR         bench/results
 
-Writes RESULTS/<date>-<processor>.json, a table beside it, .txt, that says what it holds, the plots
-of `growth`, and the tables of `pipeline` and `growth` as docs/performance.md has them, .md. Each
-part is a program or a script of its own (see its --help), which checks its answers before or while
-it measures:
+Writes RESULTS/<date>-<processor>.json; beside it a table, .txt, that says what it holds, and .md, the
+tables as docs/performance.md has them; pipeline.md, growth.md and the plots of `growth`. Each part
+is a program or a script of its own (see its --help), which checks its answers before or while it
+measures:
 
 {parts}
 """
@@ -29,8 +29,9 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.dont_write_bytecode = True
-sys.path[:0] = [str(HERE / "pipeline"), str(HERE / "support")]
+sys.path[:0] = [str(HERE), str(HERE / "pipeline"), str(HERE / "support")]
 import rounds  # noqa: E402
+import tables  # noqa: E402
 
 # In the order in which they run; what each is, as the table says it.
 PARTS = {
@@ -293,8 +294,9 @@ def main():
         # After every part, so that an interrupted run keeps what it has measured.
         file.write_text(json.dumps(found, indent=2) + "\n")
         file.with_suffix(".txt").write_text("\n".join(text(found)) + "\n")
+        file.with_suffix(".md").write_text(tables.tables(found) + "\n")
     print(f"\n{duration(time.monotonic() - start)} in all")
-    print(f"written: {file} and {file.with_suffix('.txt').name}")
+    print(f"written: {file}, {file.stem}.txt and {file.stem}.md")
     if failed:
         sys.exit(f"failed, and not in the tables: {', '.join(failed)}")
 

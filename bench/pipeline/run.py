@@ -99,7 +99,7 @@ def markdown(runs):
     def part(key):
         def cell(_, of):
             took, over = median_of(of, "seconds", key), over_floor(of, key)
-            seconds = f"{took:.{3 if took >= 0.01 else 4}f}"
+            seconds = f"{took:.{3 if took >= 0.01 else 4 if took >= 0.0001 else 6}f}"
             return (f"{f'**{seconds}**' if key == 'total' else seconds} ({rounds.figure(over['median'])}; "
                     f"{rounds.figure(over['least'])}–{rounds.figure(over['most'])})")
         return cell
