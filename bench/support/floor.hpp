@@ -22,6 +22,8 @@ class Floor {
   /// What deletions start from: two passes, a Hessian, and a triangular solve with every row, n p^2
   /// operations.
   [[nodiscard]] double deletion_base() const noexcept;
+  /// Reading the p x p matrix for each, half of it forward and half back.
+  [[nodiscard]] double solves(int count) const noexcept { return count * square_; }
   /// One request at tier 0: reading a p x p matrix one and a half times (a solve with the factor,
   /// forward and back; one product with the half of a Hessian), and p^2 multiply-adds a row.
   [[nodiscard]] double deletion(Index rows) const noexcept;

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numbers>
 #include <vector>
 
@@ -43,6 +44,25 @@ double seconds_of_a_byte() {
     }
     return least / static_cast<double>(bytes.size());
   }();
+  return seconds;
+}
+
+/// Least seconds of one evaluation of f(x) for x = 1, 2, ..., of several rounds.
+template <class Function>
+double seconds_of_one(int evaluations, const Function& f) {
+  double least = std::numeric_limits<double>::infinity();
+  for (int round = 0; round < 20; ++round) {
+    Stopwatch watch;
+    for (int x = 1; x <= evaluations; ++x) benchmark::DoNotOptimize(f(x));
+    least = std::min(least, watch.lap() / evaluations);
+  }
+  return least;
+}
+
+/// A root is proved by its function on either side, at the least.
+double floor_of_root() {
+  static const double seconds =
+      2 * seconds_of_one(4, [](int x) { return gaussian_delta(1, 0.26 + 1e-6 * x); });
   return seconds;
 }
 
@@ -89,6 +109,11 @@ void build_table(benchmark::State& state) {
     const DiscreteGaussian gaussian = build();
     benchmark::DoNotOptimize(&gaussian);
   }
+  // The table has 2,048 columns; to know what is in one takes an exponential.
+  constexpr int kColumns = 2048;
+  static const double exponential =
+      seconds_of_one(kColumns, [](int x) { return std::exp(-1e-3 * x); });
+  report(state, {.floor_seconds = kColumns * exponential});
 }
 
 void publish(benchmark::State& state) {
@@ -106,6 +131,7 @@ void publish(benchmark::State& state) {
 void calibrate(benchmark::State& state) {
   require(std::abs(gaussian_mu(1, 1e-5) - 0.26805112321129) < 1e-13, "gaussian_mu");
   for (auto _ : state) benchmark::DoNotOptimize(gaussian_mu(1, 1e-5));
+  report(state, {.floor_seconds = floor_of_root()});
 }
 
 /// delta(epsilon; mu) by its formula, in doubles.
@@ -126,6 +152,7 @@ void enrolment(benchmark::State& state) {
   require(promised(budget->sigma(), budget->allowance) <= 1e-5 * (1 + 1e-6), "the promise is kept");
   require(promised(budget->sigma() / std::numbers::sqrt2, 0.01) > 1e-5, "by the least sigma");
   for (auto _ : state) benchmark::DoNotOptimize(enrol(options, kDimension));
+  report(state, {.floor_seconds = floor_of_root()});
 }
 
 BENCHMARK(draw)->Arg(20)->Arg(21)->Arg(30)->Arg(40)->ArgName("log2_variance");

@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "cases.hpp"
+#include "floor.hpp"
 #include "machine.hpp"
 #include "recant/core/threads.hpp"
 #include "recant/linalg/cholesky.hpp"
@@ -24,6 +25,7 @@ struct Case {
 
   Objective objective;  // shares the rows, which logistic_data() lets go
   DeletionState state;
+  Floor floor{objective.features().view(), 1};
 };
 
 const Case& deletion_case(Index rows, Index columns) {
@@ -64,6 +66,7 @@ void delete_one_row(benchmark::State& state) {
     benchmark::DoNotOptimize(deletions.measure_step(moved).range);
     benchmark::DoNotOptimize(deletions.frame().leverage);
   }
+  report(state, {.floor_seconds = input.floor.deletion(1)});
 }
 BENCHMARK(delete_one_row)
     ->ArgNames({"rows", "columns", "percent"})
@@ -88,6 +91,7 @@ void two_solves(benchmark::State& state) {
     benchmark::DoNotOptimize(factor.solve(row).data());
     benchmark::DoNotOptimize(factor.solve(gradient).data());
   }
+  report(state, {.floor_seconds = input.floor.solves(2)});
 }
 BENCHMARK(two_solves)
     ->ArgNames({"rows", "columns"})
@@ -110,6 +114,7 @@ void one_solve(benchmark::State& state) {
     benchmark::DoNotOptimize(factor.half_solve(row).data());
     benchmark::DoNotOptimize(factor.other_half_solve(half).data());
   }
+  report(state, {.floor_seconds = input.floor.solves(1)});
 }
 BENCHMARK(one_solve)
     ->ArgNames({"rows", "columns"})

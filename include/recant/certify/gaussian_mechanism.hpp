@@ -19,7 +19,7 @@
 /// last place where |log2 mu| < 100 and epsilon < 1e6; further out it is still never under. Nothing
 /// of the form sqrt(2 ln(1.25/delta))/epsilon is used anywhere: it fails for epsilon > 1.
 /// Assumes: epsilon >= 0, 0 < delta < 1, mu >= 0, all finite. @throws UsageError otherwise.
-/// Cost: delta 10 to 100 microseconds, its inverses 64 times that.
+/// Cost: delta 10 to 100 microseconds, its inverses 2 to 64 times that.
 namespace recant {
 
 /// delta(epsilon; mu), rounded up: never 0 unless mu is, at most 1.
