@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "recant/core/interrupt.hpp"
+#include "recant/core/regular_file.hpp"
 
 namespace recant {
 namespace {
@@ -19,8 +20,9 @@ namespace fs = std::filesystem;
 /// The two files of a copy.
 class FileCopy {
  public:
-  FileCopy(const fs::path& from, const fs::path& to)
-      : from_(from), to_(to), in_(::open(from.c_str(), O_RDONLY | O_CLOEXEC)) {
+  FileCopy(const fs::path& from, const fs::path& to) : from_(from), to_(to) {
+    require_regular_file(from);
+    in_ = ::open(from.c_str(), O_RDONLY | O_CLOEXEC);
     struct stat status {};
     if (in_ < 0 || ::fstat(in_, &status) != 0) fail();
     out_ = ::open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);

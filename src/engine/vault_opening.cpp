@@ -61,6 +61,15 @@ Vault::Impl::Impl(const fs::path& path, const WriteOptions& options)
 
 void Vault::Impl::ensure_ledger() {
   if (ledger_) return;
+  lock_->require_held();
+  // What is in memory was read without a ledger to say which state it is: the folder must still be
+  // that one, and a ledger that is there now be from an attempt of ours.
+  const ModelFolder now = read_model_folder(folder_.path);
+  if (now.manifest != folder_.manifest || (now.has_ledger() && !ledger_begun_)) {
+    throw BusyError("has changed since it was opened for writing here", folder_.path.string(),
+                    "open it again");
+  }
+  ledger_begun_ = true;
   try {
     if (!folder_.has_ledger()) {
       if (!VaultSecrets::exist(folder_.path)) VaultSecrets::create(folder_.path);

@@ -60,6 +60,7 @@ class Vault::Impl {
   std::optional<VaultSecrets> secrets_;
   std::optional<std::string> ledger_wanted_;  // where it is made, if not in the folder
   std::optional<Ledger> ledger_;              // none before the first deletion
+  bool ledger_begun_ = false;                 // by an attempt at it, which may have failed since
   std::optional<BatchFinisher> finisher_;
   FittedModel fitted_;
   std::int64_t batch_ = 0;  // that made it

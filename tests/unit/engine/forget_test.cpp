@@ -237,6 +237,33 @@ TEST_F(ForgetTest, TiersThatNoBudgetAsksForLeaveNoTrace) {
   EXPECT_TRUE(vault.forget(rows({1})).done());
 }
 
+/// A vault in memory knows its rows; a ledger that came to its folder knows others.
+TEST_F(ForgetTest, AFolderThatHasBecomeAnotherBeforeTheFirstDeletionIsLeftAlone) {
+  Vault::create(path_, fitted_, false);
+  const fs::path later = path_.string() + ".later", away = path_.string() + ".away";
+  const auto over = fs::copy_options::recursive | fs::copy_options::overwrite_existing;
+  fs::copy(path_, later, over);
+  ASSERT_TRUE(Vault::open_for_writing(later).forget(rows({7, 8, 9})).done());
+  fs::remove(later / "lock");
+  {
+    Vault vault = Vault::open_for_writing(path_);
+    fs::copy(later, path_, over);  // the lock is the same file
+    EXPECT_THROW(static_cast<void>(vault.forget(rows({1}))), BusyError);
+    EXPECT_EQ(Vault::status(path_).ledger->batches, 2);
+  }
+  fs::remove_all(path_);
+  Vault::create(path_, fitted_, false);
+  Vault vault = Vault::open_for_writing(path_);
+  fs::rename(path_, away);
+  Vault::create(path_, fitted_, false);
+  EXPECT_THROW(static_cast<void>(vault.forget(rows({1}))), BusyError);
+  for (const char* name : {"ledger.sqlite", "secret", "public-key.json", "published"}) {
+    EXPECT_FALSE(fs::exists(path_ / name)) << name;
+  }
+  fs::remove_all(later);
+  fs::remove_all(away);
+}
+
 /// Of a model that no deletion was asked of yet.
 TEST_F(ForgetTest, WhatIsRefusedBeforeTheFirstDeletionMakesNoLedger) {
   Vault::create(path_, fitted_, false);

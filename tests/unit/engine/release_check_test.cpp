@@ -183,6 +183,8 @@ TEST_F(ReleaseCheckTest, APipeInThePlaceOfAFileIsNotWaitedFor) {
     fs::rename(file, folder_ / "aside");
     ASSERT_EQ(::mkfifo(file.c_str(), 0600), 0);
     EXPECT_THROW(static_cast<void>(Vault::open_for_writing(path_)), DamagedError);
+    EXPECT_THROW(Vault::backup(path_, folder_ / "copy"), DamagedError);
+    EXPECT_FALSE(fs::exists(folder_ / "copy"));
     std::string fault;
     try {
       fault = Vault::check(path_).fault.value_or("");
