@@ -11,7 +11,8 @@ namespace recant {
 /// A v. Off by at most gamma_p |A|_F |v|. Cost: p^2 multiply-adds. Ref: dsymv.
 [[nodiscard]] Vector symmetric_times(const Matrix& a, ConstVectorRef v);
 
-/// A += sign U U^T, U of p x k. Cost: k p^2/2 multiply-adds. By the Gram kernel.
+/// A += sign U U^T, U of p x k. Cost: k p^2/2 multiply-adds. By the Gram kernel; of few columns by
+/// dsyrk.
 void add_outer_products(Matrix& a, ConstMatrixRef u, double sign = 1);
 
 /// U^T U, k x k, its lower triangle. Cost: p k^2/2 multiply-adds. Ref: dsyrk.
